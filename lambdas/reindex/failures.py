@@ -37,7 +37,7 @@ class Failure:
 
     @property
     def fingerprint(self) -> str:
-        """Eight hex digits shared by like failures: same code and message, numbers and ids aside."""
+        """Eight hex digits shared by like failures: same code and message, numbers aside."""
         like = re.sub(r"[0-9a-fA-F]{8,}|\d+", "#", f"{self.code}|{self.message}")
         return hashlib.sha256(like.encode()).hexdigest()[:8]
 
@@ -107,3 +107,62 @@ class SourceUnavailable(ReindexFailure):
 
     code = "source_unavailable"
     retryable = True
+
+
+class InternalFailure(Exception):
+    """Not one image's failure but the run's: it ends a tick, a command or a call."""
+
+
+class StoreUnavailable(InternalFailure):
+    """A service did not answer, after every retry that its store makes."""
+
+
+class IndexMisconfigured(InternalFailure):
+    """The index is not set up as a reindex needs it."""
+
+
+class ProjectorDied(InternalFailure):
+    """The projection lambda died on a batch; which image killed it is not known yet."""
+
+
+class IndexRefused(ReindexFailure):
+    """Elasticsearch refused the document: its mapping or a limit does not allow it."""
+
+    code = "index_refused"
+
+
+class UnexpectedError(ReindexFailure):
+    """Something failed in a way we did not foresee; the detail names the exception."""
+
+    code = "unexpected"
+
+
+class ProjectionDied(ReindexFailure):
+    """The projection lambda died on this image, alone: out of memory, or out of time."""
+
+    code = "projection_died"
+
+
+class WorkerDied(ReindexFailure):
+    """A batch-index worker died with this image in hand, more often than is bounded."""
+
+    code = "worker_died"
+    retryable = True
+
+
+class DocumentMissing(ReindexFailure):
+    """Enqueued, the queue is empty, and the index holds no document of this image."""
+
+    code = "document_missing"
+    retryable = True
+
+
+class DocumentSuperseded(ReindexFailure):
+    """Enqueued, the queue is empty, and the index holds somebody else's document."""
+
+    code = "document_superseded"
+    retryable = True
+
+
+#: Codes of the failures whose cause we do not know: they rest as ``unknown_error``.
+UNEXPLAINED = frozenset({UnexpectedError.code, ProjectionDied.code, WorkerDied.code})

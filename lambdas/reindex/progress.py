@@ -1,0 +1,180 @@
+"""The progress row of one image, and each thing that can happen to it.
+
+Pure: every event returns the row that would follow. The progress table writes the new row
+on condition that the stored one still has the ``state`` and ``rev`` of the old.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from reindex.failures import UNEXPLAINED, Failure, OriginalNotFound
+from reindex.states import State, check_move, shard_of, work_key
+
+#: Elasticsearch's own limit for a document's id, in bytes.
+MAX_ID_BYTES = 512
+
+
+def iso(at: float) -> str:
+    """An epoch time in seconds as ISO 8601, UTC, milliseconds."""
+    stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return stamp.replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFailure:
+    """The failure an image's row remembers.
+
+    Attributes:
+        code: Stable name of the kind of failure.
+        message: What happened, for people.
+        detail: What engineers want to see beside it.
+        fingerprint: Shared by like failures.
+        at: When, ISO 8601.
+    """
+
+    code: str
+    message: str
+    detail: str
+    fingerprint: str
+    at: str
+
+    @classmethod
+    def of(cls, failure: Failure, now: float) -> RecordedFailure:
+        """Record a failure as having happened now."""
+        return cls(failure.code, failure.message, failure.detail, failure.fingerprint, iso(now))
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how soon failed work goes round again.
+
+    Attributes:
+        max_attempts: Failures after which an image is set aside.
+        base_seconds: Wait after the first failure; doubles with each further one.
+        cap_seconds: Longest wait.
+    """
+
+    max_attempts: int = 5
+    base_seconds: float = 30
+    cap_seconds: float = 900
+
+    def delay(self, attempts: int) -> int:
+        """Seconds to wait after this many failures."""
+        return int(min(self.cap_seconds, self.base_seconds * 2.0 ** (attempts - 1)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressRow:
+    """One image's row. Its methods name what can happen to it; each returns the row after.
+
+    Attributes:
+        id: The image id.
+        state: Where the image stands.
+        rev: Raised by every write: with ``state``, the condition of the next one.
+        attempts: Failures so far in its present round trip to verified.
+        waits: Times it has waited for a live writer to settle.
+        updated_at: ISO 8601, UTC.
+        run_id: The run that last moved it.
+        digest: Of the projection enqueued.
+        created: Whether that projection had no document to replace.
+        failure: The last failure, until the image is verified or enqueued again.
+        due_at: Epoch seconds before which it is not worked on; None when nothing is left to do.
+    """
+
+    id: str
+    state: State
+    rev: int
+    attempts: int = 0
+    waits: int = 0
+    updated_at: str
+    run_id: str | None = None
+    digest: str | None = None
+    created: bool = False
+    failure: RecordedFailure | None = None
+    due_at: int | None = None
+
+    @property
+    def work(self) -> str | None:
+        """Partition key of the secondary index; None when nothing is left to do."""
+        phase = self.state.phase
+        return work_key(phase, shard_of(self.id)) if phase else None
+
+    @classmethod
+    def new(cls, image_id: str, now: float) -> ProgressRow:
+        """The row of an image seen for the first time: due at once.
+
+        Raises:
+            ValueError: The id is empty, or longer than an index can hold.
+        """
+        if not image_id or len(image_id.encode()) > MAX_ID_BYTES:
+            raise ValueError(f"an image id has 1 to {MAX_ID_BYTES} bytes")
+        return cls(id=image_id, state=State.QUEUED, rev=1, updated_at=iso(now), due_at=0)
+
+    def _to(self, state: State, now: float) -> ProgressRow:
+        check_move(self.state, state)
+        due_at = 0 if state.phase else None
+        return replace(self, state=state, rev=self.rev + 1, updated_at=iso(now), due_at=due_at)
+
+    def requeued(self, now: float) -> ProgressRow:
+        """Asked for anew: an operator's doing, with a clean sheet."""
+        return replace(
+            self._to(State.QUEUED, now),
+            attempts=0,
+            waits=0,
+            digest=None,
+            created=False,
+            failure=None,
+        )
+
+    def waiting(self, until: float, now: float) -> ProgressRow:
+        """Put off, blameless, until what a live writer did has settled."""
+        return replace(self._to(self.state, now), waits=self.waits + 1, due_at=int(until))
+
+    def enqueued(
+        self, *, digest: str, created: bool, run_id: str, check_at: float, now: float
+    ) -> ProgressRow:
+        """Its message was accepted by the low-priority queue."""
+        return replace(
+            self._to(State.ENQUEUED, now),
+            digest=digest,
+            created=created,
+            run_id=run_id,
+            failure=None,
+            waits=0,
+            due_at=int(check_at),
+        )
+
+    def verified(self, now: float) -> ProgressRow:
+        """The index holds the document of this row's projection."""
+        return replace(self._to(State.VERIFIED, now), failure=None, attempts=0)
+
+    def failed(self, failure: Failure, *, run_id: str, retry: Retry, now: float) -> ProgressRow:
+        """Its projection failed, or the index refused it.
+
+        A retryable failure goes round again after a growing wait, a bounded number of times;
+        any other is recorded at once.
+        """
+        attempts = self.attempts + 1
+        if failure.retryable and attempts < retry.max_attempts:
+            after = replace(self._to(State.QUEUED, now), due_at=int(now) + retry.delay(attempts))
+        else:
+            after = self._to(_resting_state(failure), now)
+        return replace(
+            after, attempts=attempts, run_id=run_id, failure=RecordedFailure.of(failure, now)
+        )
+
+    def missing(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:
+        """Enqueued, yet the index does not hold it: round again, in the end inconsistent."""
+        attempts = self.attempts + 1
+        state = State.QUEUED if attempts < retry.max_attempts else State.INCONSISTENT
+        return replace(
+            self._to(state, now), attempts=attempts, failure=RecordedFailure.of(failure, now)
+        )
+
+
+def _resting_state(failure: Failure) -> State:
+    if failure.code == OriginalNotFound.code:
+        return State.NOT_FOUND
+    return State.UNKNOWN_ERROR if failure.code in UNEXPLAINED else State.KNOWN_ERROR

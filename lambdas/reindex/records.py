@@ -1,0 +1,291 @@
+"""The values that travel between the parts, and their forms on the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from reindex.failures import Failure
+from reindex.states import Phase
+
+#: What a message on the low-priority queue is about.
+SUBJECT = "reingest-image"
+
+#: A value of this one-key form stands for the JSON text at a key of the run's bucket
+#: (the claim check pattern): nothing is ever too big to travel.
+CLAIM_CHECK = "claimCheck"
+
+
+class UnreadableMessage(ValueError):
+    """A message on the queue that is not one of ours, or not whole."""
+
+
+def claim_check(key: str) -> str:
+    """The JSON text that stands for the JSON text stored at ``key``."""
+    return json.dumps({CLAIM_CHECK: key})
+
+
+def claimed_key(value: Mapping[str, Any]) -> str | None:
+    """The key a value stands for, if it is a claim check."""
+    return value[CLAIM_CHECK] if value.keys() == {CLAIM_CHECK} else None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The version of a document that a write expects to replace (optimistic concurrency)."""
+
+    seq_no: int
+    primary_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What the index held of an image when it was asked, in real time.
+
+    Attributes:
+        guard: The version found.
+        source: The fields asked for.
+    """
+
+    guard: Guard
+    source: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which projection a document is: ``esInfo.reindex``."""
+
+    digest: str
+    run_id: str
+
+    @classmethod
+    def of(cls, source: Mapping[str, Any]) -> Provenance | None:
+        """Read it from a document; None when no reindex wrote that document."""
+        found = (source.get("esInfo") or {}).get("reindex")
+        return cls(found.get("digest", ""), found.get("runId", "")) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One ``reingest-image`` message: a document, and the guard it is written under.
+
+    Attributes:
+        id: The image id.
+        rev: Of the row when it was queued.
+        run_id: The run that projected it.
+        digest: Of the document.
+        index: The concrete index, pinned for the run.
+        guard: The version to replace; None to create.
+        preserved: What the index holds that the truth does not; merged into the document.
+        projected_at: ISO 8601.
+        image: The document, or its claim check.
+    """
+
+    id: str
+    rev: int
+    run_id: str
+    digest: str
+    index: str
+    guard: Guard | None
+    preserved: Mapping[str, Any]
+    projected_at: str
+    image: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, body: str) -> Self:
+        """Read a message.
+
+        Raises:
+            UnreadableMessage: It is not JSON, not about ``reingest-image``, or lacks a field.
+        """
+        try:
+            raw = json.loads(body)
+            if raw["subject"] != SUBJECT:
+                raise UnreadableMessage(f"the subject is not {SUBJECT}")
+            guard = raw["guard"]
+            message = cls(
+                id=raw["id"],
+                rev=raw["rev"],
+                run_id=raw["run_id"],
+                digest=raw["digest"],
+                index=raw["index"],
+                guard=Guard(guard["seq_no"], guard["primary_term"]) if guard else None,
+                preserved=raw["preserved"],
+                projected_at=raw["projected_at"],
+                image=raw["image"],
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise UnreadableMessage(f"{type(error).__name__}: {error}") from error
+        for name, kind in (("id", str), ("rev", int), ("index", str), ("image", dict)):
+            if not isinstance(getattr(message, name), kind):
+                raise UnreadableMessage(f"{name} is no {kind.__name__}")
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message about to be sent, its document still the text the projection answered with.
+
+    Attributes:
+        image: JSON text of the document or of its claim check; never parsed on the way.
+        preserved: JSON text likewise.
+    """
+
+    id: str
+    rev: int
+    run_id: str
+    digest: str
+    index: str
+    guard: Guard | None
+    preserved: str
+    projected_at: str
+    image: str
+
+    def body(self) -> str:
+        """The JSON text that :meth:`Message.parse` reads."""
+        head = json.dumps(
+            {
+                "subject": SUBJECT,
+                "id": self.id,
+                "rev": self.rev,
+                "run_id": self.run_id,
+                "digest": self.digest,
+                "index": self.index,
+                "guard": asdict(self.guard) if self.guard else None,
+                "projected_at": self.projected_at,
+            }
+        )
+        return f'{head[:-1]}, "preserved": {self.preserved}, "image": {self.image}}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """One image's projection: its document as JSON text (or a claim check), and its digest."""
+
+    id: str
+    digest: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionAnswer:
+    """What the projection lambda answers: every id asked for is in one of the two.
+
+    Attributes:
+        images: The documents.
+        failures: Why the others have none, by id.
+        bytes_read: Of originals.
+        requests: To the originals bucket.
+    """
+
+    images: Sequence[Projected] = ()
+    failures: Mapping[str, Failure] = field(default_factory=dict)
+    bytes_read: int = 0
+    requests: int = 0
+
+    def to_event(self) -> dict[str, Any]:
+        """The answer as the lambda returns it."""
+        return {
+            "images": [asdict(image) for image in self.images],
+            "failures": [{"id": id_, **asdict(f)} for id_, f in self.failures.items()],
+            "bytesRead": self.bytes_read,
+            "requests": self.requests,
+        }
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
+        """Read the lambda's answer."""
+        return cls(
+            images=[Projected(i["id"], i["digest"], i["image"]) for i in event["images"]],
+            failures={
+                f["id"]: Failure(f["code"], f["message"], f["detail"], f["retryable"])
+                for f in event["failures"]
+            },
+            bytes_read=event["bytesRead"],
+            requests=event["requests"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What the ticks need to know of the run: item ``current`` of the ``runs`` table.
+
+    Attributes:
+        run_id: Names the run for life; the execution's name.
+        execution: ARN of the state machine's execution.
+        index: The concrete index behind the alias, pinned at Preflight.
+        alias: The alias that was resolved.
+        status: ``open``, or how it ended: ``succeeded``, ``failed``, ``aborted``.
+        phase: The phase that is on; None between phases.
+        opening: The phase is being opened: its token is still to come.
+        task_token: Ends the phase.
+        paused: An operator holds it.
+        round: How often the Tally has sent the run back, from 0.
+        started_at: Epoch seconds.
+        progressed_at: Epoch seconds of the last thing that moved.
+        held_by: The gate that holds it now.
+        quiet_since: Epoch seconds since when every reading of the backlog was zero.
+        ended_at: Epoch seconds; None while open.
+        reason: Why it failed.
+        report: Key of its report in the run's bucket.
+    """
+
+    run_id: str
+    execution: str
+    index: str
+    alias: str
+    status: str = "open"
+    phase: Phase | None = None
+    opening: bool = False
+    task_token: str | None = None
+    paused: bool = False
+    round: int = 0
+    started_at: float
+    progressed_at: float
+    held_by: str | None = None
+    quiet_since: float | None = None
+    ended_at: float | None = None
+    reason: str | None = None
+    report: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has not ended."""
+        return self.status == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's right to work its shards of one phase, until a moment.
+
+    Attributes:
+        phase: Of the run.
+        worker: Number of the worker.
+        holder: The invocation that holds it.
+        until: Epoch seconds after which it may be taken over.
+        left_behind: Ids that the holder before had in hand when it died.
+    """
+
+    phase: Phase
+    worker: int
+    holder: str
+    until: float
+    left_behind: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What has been uploaded: conservation is held against it.
+
+    Attributes:
+        count: Ids that were new to the table.
+        id_sum: Sum of their hashes, modulo 2**64.
+    """
+
+    count: int = 0
+    id_sum: int = 0
+
+    def __add__(self, other: Ledger) -> Ledger:
+        return Ledger(self.count + other.count, (self.id_sum + other.id_sum) % 2**64)

@@ -1,0 +1,251 @@
+"""Every environment variable, in one place.
+
+A setting is declared once: as a field of the group it belongs to, with the variable's name
+derived from the field's (``progress_table`` is ``PROGRESS_TABLE``). :data:`FUNCTIONS` says which
+groups each lambda reads; the stack gives it exactly those, and the ``reindex`` command reads
+the same groups from the stack's outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Group = TypeVar("Group")
+
+
+class SettingsError(Exception):
+    """Settings are missing or unreadable; the message names each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Which deployment this is."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The product's own tables."""
+
+    progress_table: str
+    runs_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The product's own bucket: claim checks, tallies, reports."""
+
+    run_bucket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The low-priority queue and its dead-letter queue."""
+
+    reingest_queue_url: str
+    dead_letter_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elasticsearch:
+    """The search index.
+
+    Attributes:
+        elasticsearch_url: Of the cluster; several, comma-separated, for its nodes.
+        index_alias: The alias that people search through.
+        elasticsearch_secret: ARN of a Secrets Manager secret, JSON with ``username`` and
+            ``password``, or ``api_key``; and optionally ``ca`` (PEM of a private CA). Without
+            it, nobody is asked who they are.
+        preserve: Fields (dotted) that the index holds and the truth does not.
+    """
+
+    elasticsearch_url: str
+    index_alias: str
+    elasticsearch_secret: str | None = None
+    preserve: tuple[str, ...] = (
+        "embedding",
+        "usagesLastModified",
+        "suggestMetadataCredit",
+        "esInfo.migration",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySettings:
+    """The library's buckets and tables, given by name.
+
+    Attributes:
+        originals_bucket: Of the originals, and of the optimised PNGs.
+        thumbnails_bucket: None when the library keeps none.
+        crops_bucket: None when the library keeps none.
+        usages_table: None, as for each of the tables, when the library keeps none.
+        leases_table: Likewise.
+        collections_table: Likewise.
+        edits_table: Likewise.
+        syndication_table: Likewise.
+        status_table: Soft deletes; likewise.
+        optimised_pngs: Whether the library makes optimised PNGs (a request per image).
+    """
+
+    originals_bucket: str
+    thumbnails_bucket: str | None = None
+    crops_bucket: str | None = None
+    usages_table: str | None = None
+    leases_table: str | None = None
+    collections_table: str | None = None
+    edits_table: str | None = None
+    syndication_table: str | None = None
+    status_table: str | None = None
+    optimised_pngs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRules:
+    """The schedules of the two phases.
+
+    Attributes:
+        index_rule: Name of the rule that ticks batch-index.
+        check_rule: Name of the rule that ticks batch-check.
+        workers: How many targets each rule has: 1, 2, 4 or 5.
+        tick_seconds: How long one tick works.
+        function_seconds: Time-out of a tick's function.
+        max_hold_seconds: A phase in which nothing moved for so long fails.
+    """
+
+    index_rule: str
+    check_rule: str
+    workers: int = 1
+    tick_seconds: int = 50
+    function_seconds: int = 90
+    max_hold_seconds: int = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast, and when not at all.
+
+    Attributes:
+        max_backlog: Messages on the low-priority queue that all workers together allow.
+        projection_concurrency: Projection calls one worker waits on at once.
+        live_queue_url: The library's own ingestion queue; None when there is none.
+        live_queue_max: Messages on it above which a reindex holds back.
+        settle_seconds: A document modified so recently waits, for reads by secondary index
+            may not show yet what the live writer wrote.
+        check_delay_seconds: From enqueueing to the first check.
+        quiet_seconds: How long every reading of the queue must be zero before an absent
+            document counts as missing (SQS's counts lag).
+    """
+
+    max_backlog: int = 20_000
+    projection_concurrency: int = 32
+    live_queue_url: str | None = None
+    live_queue_max: int = 1_000
+    settle_seconds: int = 300
+    check_delay_seconds: int = 60
+    quiet_seconds: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How often work goes round again.
+
+    Attributes:
+        max_attempts: Failures after which an image is set aside.
+        backoff_seconds: Wait after an image's first failure; doubles with each further one.
+        max_rounds: Times the Tally may send a run back to its phases.
+        tally_segments: Parts of the table the Tally scans side by side.
+    """
+
+    max_attempts: int = 5
+    backoff_seconds: int = 30
+    max_rounds: int = 5
+    tally_segments: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Name of the image-projection function, for those who call it."""
+
+    projection_function: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine:
+    """ARN of the state machine, for those who start it or look at it."""
+
+    state_machine_arn: str
+
+
+_PHASE = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
+
+#: What each function reads. The names are those of the handlers' modules.
+FUNCTIONS: Mapping[str, tuple[type, ...]] = {
+    "batch_index": (*_PHASE, Projection),
+    "batch_check": (*_PHASE, LibrarySettings),
+    "image_projection": (Stage, Bucket, LibrarySettings),
+    "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
+    "preflight": (*_PHASE, LibrarySettings, Projection),
+    "tally": (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Rounds),
+}
+
+#: What the ``reindex`` command reads from the stack's outputs.
+COMMAND: tuple[type, ...] = (*_PHASE, LibrarySettings, Projection, StateMachine)
+
+
+def variable(field: Field[Any]) -> str:
+    """The environment variable of a setting."""
+    return field.name.upper()
+
+
+def variables(groups: Iterable[type]) -> dict[str, bool]:
+    """The environment variables of some groups, and whether each must be set."""
+    return {variable(f): f.default is MISSING for group in groups for f in fields(group)}
+
+
+class Settings:
+    """The groups of settings that one function or command asked for."""
+
+    def __init__(self, groups: Iterable[type], environ: Mapping[str, str]) -> None:
+        """Read every group at once, so that one error names all that is wrong.
+
+        Raises:
+            SettingsError: Names every variable that is missing or unreadable.
+        """
+        problems: list[str] = []
+        self._groups = {group: _read(group, environ, problems) for group in groups}
+        if problems:
+            raise SettingsError("; ".join(problems))
+
+    def __getitem__(self, group: type[Group]) -> Group:
+        found: Group = self._groups[group]
+        return found
+
+
+def _read(group: type, environ: Mapping[str, str], problems: list[str]) -> Any:
+    hints = get_type_hints(group)
+    values: dict[str, Any] = {}
+    for field in fields(group):
+        name = variable(field)
+        text = environ.get(name, "")
+        if text:
+            try:
+                values[field.name] = _parse(hints[field.name], text)
+            except (ValueError, KeyError):
+                problems.append(f"{name} cannot be read: {text!r}")
+        elif field.default is MISSING:
+            problems.append(f"{name} is not set")
+    return None if problems else group(**values)
+
+
+def _parse(kind: Any, text: str) -> Any:
+    if get_origin(kind) in {Union, UnionType}:
+        kind = next(k for k in get_args(kind) if k is not type(None))
+    if get_origin(kind) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is bool:
+        return {"true": True, "false": False}[text.lower()]
+    return kind(text)

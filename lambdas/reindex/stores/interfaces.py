@@ -1,0 +1,292 @@
+"""What the steps may ask of the outside world.
+
+Each interface has a real store and, in the tests, a twin that the same contract tests hold
+to the same behaviour. All raise :class:`reindex.failures.StoreUnavailable` when the service behind them does not
+answer in the end; what they return is then unknown, never half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from reindex.failures import Failure
+from reindex.image.truth import StoredObject, UserData
+from reindex.progress import ProgressRow
+from reindex.records import (
+    Guard,
+    Indexed,
+    Lease,
+    Ledger,
+    OutgoingMessage,
+    ProjectionAnswer,
+    RunRecord,
+)
+from reindex.states import Phase
+
+Cursor = Mapping[str, Any]
+"""Where a paged read goes on; opaque, but JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row as it was read, and as it shall be."""
+
+    before: ProgressRow
+    after: ProgressRow
+
+
+@dataclass(frozen=True, slots=True)
+class IdPage:
+    """A page of ids, and where the next begins; None at the end."""
+
+    ids: Sequence[str]
+    next: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """A page of rows, and where the next begins; None at the end."""
+
+    rows: Sequence[ProgressRow]
+    next: Cursor | None
+
+
+class ProgressTable(Protocol):
+    """One row per image to reindex."""
+
+    def insert(self, rows: Sequence[ProgressRow]) -> set[str]:
+        """Write each row unless its id has one; return the ids that were new."""
+        ...
+
+    def read(self, ids: Sequence[str]) -> dict[str, ProgressRow]:
+        """Read rows consistently; an id without a row is absent from the answer."""
+        ...
+
+    def write(self, changes: Sequence[Change]) -> set[str]:
+        """Write each row on condition that ``state`` and ``rev`` are as read.
+
+        Returns:
+            The ids written. Any other row has moved meanwhile: somebody else was here.
+        """
+        ...
+
+    def due(self, phase: Phase, shard: int, now: float, after: Cursor | None, limit: int) -> IdPage:
+        """Page through the ids of a shard whose work is due (eventually consistent)."""
+        ...
+
+    def has_work(self, phase: Phase, shard: int) -> bool:
+        """Whether a shard shows any row of the phase, due now or later (a hint)."""
+        ...
+
+    def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
+        """Page through one of ``segments`` disjoint parts of the table, consistently."""
+        ...
+
+
+class Runs(Protocol):
+    """The run record, the workers' leases and the upload ledger."""
+
+    def current(self) -> RunRecord | None:
+        """Read the latest run's record consistently; None before the first run."""
+        ...
+
+    def open(self, record: RunRecord, instead_of: RunRecord | None) -> bool:
+        """Take the run record for a new run.
+
+        Args:
+            record: The new run.
+            instead_of: The record found before: replaced only if it still stands.
+
+        Returns:
+            False when somebody else was here.
+        """
+        ...
+
+    def update(self, run_id: str, changes: Mapping[str, Any]) -> bool:
+        """Change fields of the open run's record; None removes one.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        ...
+
+    def take_lease(
+        self, phase: Phase, worker: int, holder: str, now: float, until: float
+    ) -> Lease | None:
+        """Take a worker's lease; None while another holds it."""
+        ...
+
+    def hold(self, lease: Lease, ids: Sequence[str]) -> bool:
+        """Note the ids in hand; False when the lease is no longer ours."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back with nothing in hand, if it is still ours."""
+        ...
+
+    def record_upload(self, upload: str, ledger: Ledger) -> None:
+        """Add to what one upload brought."""
+        ...
+
+    def ledger(self) -> Ledger:
+        """What all uploads together brought."""
+        ...
+
+
+class Phases(Protocol):
+    """The switches of a run: its phases' rules, and its execution."""
+
+    def turn_off(self, phase: Phase) -> None:
+        """Turn a phase's schedule off; harmless when it is off."""
+        ...
+
+    def is_on(self, phase: Phase) -> bool:
+        """Whether a phase's schedule is on."""
+        ...
+
+    def is_running(self, execution: str) -> bool:
+        """Whether an execution of the state machine still runs."""
+        ...
+
+    def heartbeat(self, token: str) -> bool:
+        """Say that the phase lives; False when nobody waits on that token any more."""
+        ...
+
+    def succeed(self, token: str) -> bool:
+        """End the phase; False when nobody waits on that token any more."""
+        ...
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        """Fail the phase; False when nobody waits on that token any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """A queue's approximate counts; they lag by up to a minute on AWS."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """Every message the queue still holds."""
+        return self.visible + self.in_flight + self.delayed
+
+
+class Backlog(Protocol):
+    """The low-priority queue."""
+
+    def depth(self) -> Depth:
+        """How much it holds."""
+        ...
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
+        """Send messages, packed into as few batches as fit; return the ids accepted."""
+        ...
+
+
+class Verdict(Enum):
+    """What became of one write."""
+
+    WRITTEN = auto()
+    CONFLICT = auto()
+    REFUSED = auto()
+    UNAVAILABLE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexWrite:
+    """A document to write under a guard; to create when there is none."""
+
+    id: str
+    guard: Guard | None
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """The verdict on one write, and the index's reason when it was refused."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+class Index(Protocol):
+    """The search index. Every call names the concrete index."""
+
+    def resolve(self, alias: str) -> str:
+        """The one concrete index behind an alias.
+
+        Raises:
+            IndexMisconfigured: There is none, or more than one.
+        """
+        ...
+
+    def accepts(self, index: str) -> list[str]:
+        """What the index's mapping lacks for our documents; empty when it will take them."""
+        ...
+
+    def health(self) -> str:
+        """The cluster's health: ``green``, ``yellow`` or ``red``."""
+        ...
+
+    def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
+        """Read fields of documents by realtime multi-get; an absent one is not in the answer."""
+        ...
+
+    def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
+        """Write documents in bulk; one result per write, in order."""
+        ...
+
+    def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
+        """Delete one document if it is still that version."""
+        ...
+
+
+class Projector(Protocol):
+    """The image-projection lambda, as batch-index sees it."""
+
+    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+        """Have documents built.
+
+        Raises:
+            ProjectorDied: The lambda died on this batch.
+        """
+        ...
+
+
+class RunFiles(Protocol):
+    """The run's private bucket: claim checks, tallies, reports."""
+
+    def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
+        """Store a file."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Read a file.
+
+        Raises:
+            KeyError: There is none.
+        """
+        ...
+
+
+class Library(Protocol):
+    """The truth: originals and user data."""
+
+    def exists(self, image_id: str) -> bool:
+        """Whether the original exists now."""
+        ...
+
+    def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
+        """Read the user data of images; a failure to read one's stands in its place."""
+        ...
+
+    def crops(self, image_id: str) -> Sequence[StoredObject]:
+        """An image's crops."""
+        ...
