@@ -166,3 +166,9 @@ class DocumentSuperseded(ReindexFailure):
 
 #: Codes of the failures whose cause we do not know: they rest as ``unknown_error``.
 UNEXPLAINED = frozenset({UnexpectedError.code, ProjectionDied.code, WorkerDied.code})
+
+
+class InvalidUserData(ReindexFailure):
+    """A row of user data, or a crop's object metadata, is not of the form its table promises."""
+
+    code = "invalid_user_data"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reindex.failures import UNEXPLAINED, Failure, OriginalNotFound
-from reindex.states import State, check_move, shard_of, work_key
+from reindex.states import Phase, State, check_move, shard_of, work_key
 
 #: Elasticsearch's own limit for a document's id, in bytes.
 MAX_ID_BYTES = 512
@@ -101,6 +101,10 @@ class ProgressRow:
         phase = self.state.phase
         return work_key(phase, shard_of(self.id)) if phase else None
 
+    def is_due(self, phase: Phase, now: float) -> bool:
+        """Whether a phase has work to do on it now."""
+        return self.state.phase is phase and self.due_at is not None and self.due_at <= now
+
     @classmethod
     def new(cls, image_id: str, now: float) -> ProgressRow:
         """The row of an image seen for the first time: due at once.
@@ -164,6 +168,10 @@ class ProgressRow:
         return replace(
             after, attempts=attempts, run_id=run_id, failure=RecordedFailure.of(failure, now)
         )
+
+    def vanished(self, failure: Failure, *, now: float) -> ProgressRow:
+        """Its original is gone, and so is the document that a late create had brought back."""
+        return replace(self._to(State.NOT_FOUND, now), failure=RecordedFailure.of(failure, now))
 
     def missing(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:
         """Enqueued, yet the index does not hold it: round again, in the end inconsistent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from reindex.failures import Failure
@@ -123,6 +123,10 @@ class Message:
                 raise UnreadableMessage(f"{name} is no {kind.__name__}")
         return message
 
+    def with_values(self, image: Mapping[str, Any], preserved: Mapping[str, Any]) -> Message:
+        """The message with its claim checks replaced by what they stand for."""
+        return replace(self, image=image, preserved=preserved)
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
@@ -230,6 +234,8 @@ class RunRecord:
         ended_at: Epoch seconds; None while open.
         reason: Why it failed.
         report: Key of its report in the run's bucket.
+        total: Images that had work left when it began.
+        counts: What moved so far, by kind: ``enqueued``, ``verified``, ``failed``, ...
     """
 
     run_id: str
@@ -249,6 +255,8 @@ class RunRecord:
     ended_at: float | None = None
     reason: str | None = None
     report: str | None = None
+    total: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:

@@ -1,8 +1,8 @@
 """What the steps may ask of the outside world.
 
 Each interface has a real store and, in the tests, a twin that the same contract tests hold
-to the same behaviour. All raise :class:`reindex.failures.StoreUnavailable` when the service behind them does not
-answer in the end; what they return is then unknown, never half.
+to the same behaviour. All raise :class:`reindex.failures.StoreUnavailable` when the service
+behind them does not answer in the end; what they return is then unknown, never half.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from reindex.failures import Failure
+from reindex.image.ranged import RangedFile
 from reindex.image.truth import StoredObject, UserData
 from reindex.progress import ProgressRow
 from reindex.records import (
@@ -81,6 +82,10 @@ class ProgressTable(Protocol):
         """Whether a shard shows any row of the phase, due now or later (a hint)."""
         ...
 
+    def count_work(self, phase: Phase, shard: int) -> int:
+        """How many rows of the phase a shard shows, due now or later (eventually consistent)."""
+        ...
+
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
         """Page through one of ``segments`` disjoint parts of the table, consistently."""
         ...
@@ -113,6 +118,14 @@ class Runs(Protocol):
         """
         ...
 
+    def moved(self, run_id: str, counts: Mapping[str, int], now: float) -> bool:
+        """Note that something moved: add to the open run's counters, and set ``progressed_at``.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        ...
+
     def take_lease(
         self, phase: Phase, worker: int, holder: str, now: float, until: float
     ) -> Lease | None:
@@ -128,7 +141,7 @@ class Runs(Protocol):
         ...
 
     def record_upload(self, upload: str, ledger: Ledger) -> None:
-        """Add to what one upload brought."""
+        """Set what one upload has brought so far: all of it, not what is new since last time."""
         ...
 
     def ledger(self) -> Ledger:
@@ -178,15 +191,35 @@ class Depth:
         return self.visible + self.in_flight + self.delayed
 
 
-class Backlog(Protocol):
-    """The low-priority queue."""
+class Queue(Protocol):
+    """Any queue whose depth is looked at."""
 
     def depth(self) -> Depth:
         """How much it holds."""
         ...
 
+
+class Backlog(Queue, Protocol):
+    """The low-priority queue, as batch-index fills it."""
+
     def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
         """Send messages, packed into as few batches as fit; return the ids accepted."""
+        ...
+
+
+class Deliveries(Protocol):
+    """The low-priority queue, as the indexer that drains it sees it."""
+
+    def postpone(self, seconds: Mapping[str, int]) -> None:
+        """Hide deliveries for longer before they come again: seconds by receipt handle."""
+        ...
+
+
+class DeadLetters(Queue, Protocol):
+    """The dead-letter queue."""
+
+    def put(self, body: str, reason: str) -> None:
+        """Set a message aside, with the reason."""
         ...
 
 
@@ -276,17 +309,57 @@ class RunFiles(Protocol):
         ...
 
 
-class Library(Protocol):
-    """The truth: originals and user data."""
+@dataclass(frozen=True, slots=True)
+class OpenObject:
+    """A stored object, and its bytes, fetched as they are read."""
+
+    stored: StoredObject
+    file: RangedFile
+
+
+class Originals(Protocol):
+    """The library's objects: originals, and what was made from them.
+
+    Every call about one image raises that image's own failure: ``SourceForbidden`` when S3
+    refuses us, ``SourceUnavailable`` when it does not answer in the end.
+    """
+
+    def open(self, image_id: str) -> OpenObject:
+        """Open an original.
+
+        Raises:
+            OriginalNotFound: There is none.
+        """
+        ...
+
+    def thumbnail(self, image_id: str) -> OpenObject | None:
+        """Open the thumbnail; None when there is none."""
+        ...
+
+    def optimised_png(self, image_id: str) -> OpenObject | None:
+        """Open the optimised PNG; None when there is none."""
+        ...
 
     def exists(self, image_id: str) -> bool:
         """Whether the original exists now."""
         ...
 
-    def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
-        """Read the user data of images; a failure to read one's stands in its place."""
+    def crops(self, image_id: str) -> Sequence[StoredObject]:
+        """The objects of an image's crops, in order of their keys."""
         ...
 
-    def crops(self, image_id: str) -> Sequence[StoredObject]:
-        """An image's crops."""
+
+class UserDataTables(Protocol):
+    """What people said of images."""
+
+    def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
+        """Read the user data of images, all but the crops.
+
+        Returns:
+            One entry per id; a failure to read one image's stands in its place.
+        """
         ...
+
+
+class Library(Originals, UserDataTables, Protocol):
+    """The truth."""

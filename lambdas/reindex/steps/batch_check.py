@@ -1,0 +1,128 @@
+"""The check phase: look whether the index holds what each row's projection was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from reindex.failures import DocumentMissing, DocumentSuperseded, OriginalNotFound
+from reindex.progress import ProgressRow, Retry
+from reindex.records import Indexed, Provenance, RunRecord
+from reindex.settings import Pace
+from reindex.states import Phase
+from reindex.steps.ambient import Clock, Meter
+from reindex.steps.tick import PAGE_SIZE, Deadline, Room
+from reindex.stores.interfaces import (
+    Backlog,
+    Change,
+    Index,
+    Library,
+    ProgressTable,
+    Runs,
+    Verdict,
+)
+
+#: Originals asked after at once.
+EXISTENCE_CHECKS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPhase:
+    """What batch-check does with a page of enqueued rows."""
+
+    table: ProgressTable
+    runs: Runs
+    backlog: Backlog
+    index: Index
+    library: Library
+    pace: Pace
+    retry: Retry
+    clock: Clock
+    meter: Meter
+    phase: Phase = Phase.CHECK
+
+    def room(self, run: RunRecord) -> Room:
+        """A full page: reading harms nobody. Notes since when the queue has been empty."""
+        depth = self.backlog.depth().total
+        self.meter.count("Backlog", depth)
+        quiet_since = None if depth else run.quiet_since or self.clock.now()
+        if quiet_since != run.quiet_since:
+            self.runs.update(run.run_id, {"quiet_since": quiet_since})
+        return Room(PAGE_SIZE, "the queue is not empty yet" if depth else None)
+
+    def page(
+        self,
+        run: RunRecord,
+        rows: Sequence[ProgressRow],
+        deadline: Deadline,  # noqa: ARG002 (a page of reads fits what is left of any tick)
+    ) -> Mapping[str, int]:
+        """Check rows; return how many became what.
+
+        What is not there yet is merely early while the queue holds anything: no row of it is
+        written, and it is due again on the next pass.
+        """
+        quiet = self._is_quiet(run)
+        found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])
+        ours = [row for row in rows if _is_ours(row, found.get(row.id))]
+        now = self.clock.now()
+        gone = self._gone(run, [row for row in ours if row.created], found)
+        changes = [Change(row, self._confirmed(row, gone, now)) for row in ours]
+        if quiet:
+            changes += [
+                Change(row, self._absent(row, found.get(row.id), now))
+                for row in rows
+                if not _is_ours(row, found.get(row.id))
+            ]
+        written = self.table.write(changes)
+        moved = Counter(
+            str(change.after.state) for change in changes if change.before.id in written
+        )
+        for state, count in moved.items():
+            self.meter.count("Images" + state.title().replace("_", ""), count)
+        return moved
+
+    def _is_quiet(self, run: RunRecord) -> bool:
+        return (
+            run.quiet_since is not None
+            and self.clock.now() - run.quiet_since >= self.pace.quiet_seconds
+        )
+
+    def _confirmed(self, row: ProgressRow, gone: set[str], now: float) -> ProgressRow:
+        if row.id in gone:
+            failure = OriginalNotFound("the original was deleted while it was reindexed")
+            return row.vanished(failure.as_failure(), now=now)
+        return row.verified(now)
+
+    def _absent(self, row: ProgressRow, found: Indexed | None, now: float) -> ProgressRow:
+        why = (
+            DocumentSuperseded("the index holds another document than the one projected")
+            if found
+            else DocumentMissing("the index holds no document of this image")
+        )
+        return row.missing(why.as_failure(), retry=self.retry, now=now)
+
+    def _gone(
+        self, run: RunRecord, created: Sequence[ProgressRow], found: Mapping[str, Indexed]
+    ) -> set[str]:
+        """Delete what this run brought back to life: documents whose original is gone.
+
+        A create that was delivered twice may have come after a live writer's delete.
+        """
+        if not created:
+            return set()
+        with ThreadPoolExecutor(EXISTENCE_CHECKS) as pool:
+            stands = list(pool.map(self.library.exists, [row.id for row in created]))
+        gone = [row.id for row, there in zip(created, stands, strict=True) if not there]
+        # A conflict means that somebody else has written it since: it is not ours to delete.
+        return {
+            id_
+            for id_ in gone
+            if self.index.delete(run.index, id_, found[id_].guard) is Verdict.WRITTEN
+        }
+
+
+def _is_ours(row: ProgressRow, found: Indexed | None) -> bool:
+    provenance = Provenance.of(found.source) if found else None
+    return provenance == Provenance(row.digest or "", row.run_id or "")

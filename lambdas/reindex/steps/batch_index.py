@@ -1,0 +1,252 @@
+"""The index phase: have documents built, and put them on the low-priority queue."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reindex.batches import in_batches
+from reindex.failures import Failure, ProjectionDied, ProjectorDied, StoreUnavailable, WorkerDied
+from reindex.progress import ProgressRow, Retry, iso
+from reindex.records import Indexed, OutgoingMessage, Projected, ProjectionAnswer, RunRecord
+from reindex.settings import Pace
+from reindex.states import Phase
+from reindex.steps.ambient import Clock, Meter
+from reindex.steps.claims import CLAIM_ABOVE, claim
+from reindex.steps.gates import Gates
+from reindex.steps.tick import Deadline, Room
+from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
+
+#: Images one projection call builds.
+BATCH_SIZE = 25
+
+#: Time-out of the projection function, seconds: no call is started with less time left.
+PROJECTION_SECONDS = 30
+
+#: Times an image waits for a live writer to settle before it is reindexed all the same.
+MAX_WAITS = 3
+
+#: Failures after which an image travels alone, so that it can harm only itself.
+_SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})
+
+_SUSPECTED = Failure(
+    ProjectionDied.code,
+    "the projection died on this image's batch, with no time left to find on which image",
+    retryable=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPhase:
+    """What batch-index does with a page of queued rows.
+
+    Attributes:
+        preserve: Dotted fields that the index holds and the truth does not.
+        workers: How many share the queue's credit.
+    """
+
+    table: ProgressTable
+    projector: Projector
+    backlog: Backlog
+    index: Index
+    files: RunFiles
+    gates: Gates
+    pace: Pace
+    retry: Retry
+    preserve: Sequence[str]
+    workers: int
+    clock: Clock
+    meter: Meter
+    phase: Phase = Phase.INDEX
+
+    def room(self, run: RunRecord) -> Room:  # noqa: ARG002 (the queue knows all of it)
+        """How many rows may be worked on now: flow control by credit against the backlog."""
+        held_by = self.gates.held_by()
+        if held_by:
+            return Room(0, held_by)
+        depth = self.backlog.depth().total
+        self.meter.count("Backlog", depth)
+        credit = max(0, self.pace.max_backlog - depth) // self.workers
+        # A handful of rows would cost a call each: rather wait until a batch fits.
+        if credit < min(BATCH_SIZE, self.pace.max_backlog // self.workers):
+            return Room(0, "the backlog is full")
+        return Room(credit)
+
+    def page(
+        self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline
+    ) -> Mapping[str, int]:
+        """Reindex rows, many projections in flight; return how many became what.
+
+        Raises:
+            StoreUnavailable: A service did not answer; what it left unsettled is still queued.
+        """
+        moved: Counter[str] = Counter()
+        problem: StoreUnavailable | None = None
+        with ThreadPoolExecutor(self.pace.projection_concurrency) as pool:
+            calls = [
+                pool.submit(self._batch, run, batch, deadline) for batch in self._batches(rows)
+            ]
+            for call in as_completed(calls):
+                try:
+                    moved.update(call.result())
+                except StoreUnavailable as error:
+                    problem = error
+        if problem and not moved:
+            raise problem
+        return moved
+
+    def _batches(self, rows: Sequence[ProgressRow]) -> Iterable[Sequence[ProgressRow]]:
+        sound = [row for row in rows if not _is_suspect(row)]
+        yield from in_batches(sound, BATCH_SIZE)
+        yield from ([row] for row in rows if _is_suspect(row))
+
+    def _batch(
+        self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline
+    ) -> Counter[str]:
+        """Reindex one batch: guard, project, enqueue, settle, in that order.
+
+        The guard is read before the truth is: a write that comes between them wins.
+        """
+        fields = ["lastModified", *self.preserve]
+        found = self.index.read(run.index, [row.id for row in rows], fields)
+        now = self.clock.now()
+        changes: list[Change] = []
+        ready: dict[str, ProgressRow] = {}
+        for row in rows:
+            settled_at = self._settled_at(found.get(row.id))
+            if settled_at > now and row.waits < MAX_WAITS:
+                changes.append(Change(row, row.waiting(settled_at, now)))
+            else:
+                ready[row.id] = row
+        if ready:
+            started = self.clock.now()
+            answer = self._project(list(ready), run.run_id, deadline)
+            self.meter.seconds("ProjectionLatency", self.clock.now() - started)
+            self.meter.count("ImagesProjected", len(answer.images))
+            self.meter.bytes("OriginalBytesRead", answer.bytes_read)
+            changes += self._failed(answer.failures, ready, run)
+            changes += self._enqueue(answer.images, ready, found, run)
+        return self._settle(changes)
+
+    def _settled_at(self, found: Indexed | None) -> float:
+        modified = found.source.get("lastModified") if found else None
+        if not modified:
+            return 0
+        return datetime.fromisoformat(modified).timestamp() + self.pace.settle_seconds
+
+    def _project(
+        self, ids: Sequence[str], run_id: str, deadline: Deadline, *, suspected: bool = False
+    ) -> ProjectionAnswer:
+        """Project ids; when the lambda dies, split the batch until the culprit stands alone.
+
+        Args:
+            ids: Of one call.
+            run_id: The run.
+            deadline: No call is started that could outlive it.
+            suspected: A call that held these ids has died.
+        """
+        if self.clock.now() + PROJECTION_SECONDS > deadline.hard:
+            # Without suspicion nothing has failed: they stay queued for the next tick.
+            return ProjectionAnswer(failures=dict.fromkeys(ids, _SUSPECTED) if suspected else {})
+        try:
+            return self.projector.project(ids, run_id)
+        except ProjectorDied as death:
+            self.meter.count("ProjectionDeaths")
+            if len(ids) == 1:
+                alone = ProjectionDied("the projection died on this image, alone", str(death))
+                return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+        middle = len(ids) // 2
+        halves = [
+            self._project(half, run_id, deadline, suspected=True)
+            for half in (ids[:middle], ids[middle:])
+        ]
+        return ProjectionAnswer(
+            images=[image for half in halves for image in half.images],
+            failures={id_: f for half in halves for id_, f in half.failures.items()},
+            bytes_read=sum(half.bytes_read for half in halves),
+            requests=sum(half.requests for half in halves),
+        )
+
+    def _failed(
+        self, failures: Mapping[str, Failure], rows: Mapping[str, ProgressRow], run: RunRecord
+    ) -> list[Change]:
+        now = self.clock.now()
+        for code, count in Counter(f.code for f in failures.values()).items():
+            self.meter.failures(code, count)
+        return [
+            Change(
+                rows[id_],
+                rows[id_].failed(failure, run_id=run.run_id, retry=self.retry, now=now),
+            )
+            for id_, failure in failures.items()
+        ]
+
+    def _enqueue(
+        self,
+        images: Sequence[Projected],
+        rows: Mapping[str, ProgressRow],
+        found: Mapping[str, Indexed],
+        run: RunRecord,
+    ) -> list[Change]:
+        now = self.clock.now()
+        messages = [
+            OutgoingMessage(
+                id=image.id,
+                rev=rows[image.id].rev,
+                run_id=run.run_id,
+                digest=image.digest,
+                index=run.index,
+                guard=found[image.id].guard if image.id in found else None,
+                preserved=self._preserved(found.get(image.id), run.run_id, image),
+                projected_at=iso(now),
+                image=image.image,
+            )
+            for image in images
+        ]
+        accepted = self.backlog.send(messages)
+        self.meter.count("ImagesEnqueued", len(accepted))
+        now = self.clock.now()
+        return [
+            Change(
+                rows[image.id],
+                rows[image.id].enqueued(
+                    digest=image.digest,
+                    created=image.id not in found,
+                    run_id=run.run_id,
+                    check_at=now + self.pace.check_delay_seconds,
+                    now=now,
+                ),
+            )
+            for image in images
+            if image.id in accepted
+        ]
+
+    def _preserved(self, found: Indexed | None, run_id: str, image: Projected) -> str:
+        source: dict[str, Any] = dict(found.source) if found else {}
+        if "lastModified" not in self.preserve:
+            source.pop("lastModified", None)
+        text = json.dumps(source)
+        if len(text) > CLAIM_ABOVE:
+            name = hashlib.sha256(image.id.encode()).hexdigest()
+            return claim(self.files, run_id, f"{name}-preserved", text)
+        return text
+
+    def _settle(self, changes: Sequence[Change]) -> Counter[str]:
+        written = self.table.write(changes)
+        return Counter(_name(change) for change in changes if change.before.id in written)
+
+
+def _is_suspect(row: ProgressRow) -> bool:
+    return row.failure is not None and row.failure.code in _SUSPECT
+
+
+def _name(change: Change) -> str:
+    if change.after.state is not change.before.state:
+        return str(change.after.state)
+    return "retried" if change.after.attempts > change.before.attempts else "waiting"

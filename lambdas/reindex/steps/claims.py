@@ -1,0 +1,17 @@
+"""The claim check: what is too large to travel waits in the run's bucket."""
+
+from __future__ import annotations
+
+from reindex.records import claim_check
+from reindex.stores.interfaces import RunFiles
+
+#: Bytes of JSON text above which a value waits in the bucket. A message holds 1 MiB, the
+#: projection's answer 1 MB: at this size either still carries several.
+CLAIM_ABOVE = 200_000
+
+
+def claim(files: RunFiles, run_id: str, name: str, text: str) -> str:
+    """Store JSON text under the run's claims; return the JSON text that stands for it."""
+    key = f"claims/{run_id}/{name}.json"
+    files.put(key, text.encode())
+    return claim_check(key)

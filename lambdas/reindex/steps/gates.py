@@ -1,0 +1,30 @@
+"""What holds a reindex back so that it hurts nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reindex.stores.interfaces import Index, Queue
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """The gates in the order in which they are asked; the first that holds is named.
+
+    Attributes:
+        index: Asked for the cluster's health.
+        live_queue: The library's own ingestion queue; None when there is none.
+        live_queue_max: Messages on it above which a reindex holds back.
+    """
+
+    index: Index
+    live_queue: Queue | None
+    live_queue_max: int
+
+    def held_by(self) -> str | None:
+        """The gate that holds now, in words for people; None when none does."""
+        if self.index.health() == "red":
+            return "the cluster is red"
+        if self.live_queue and self.live_queue.depth().total > self.live_queue_max:
+            return "the live queue is deep"
+        return None

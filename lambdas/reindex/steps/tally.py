@@ -1,0 +1,303 @@
+"""The Tally: the consistent scan that alone decides whether a run is done, and its report."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from reindex.digest import add_hashes, id_hash, pair_hash
+from reindex.failures import IndexMisconfigured, StoreUnavailable
+from reindex.progress import ProgressRow, iso
+from reindex.records import Ledger, RunRecord
+from reindex.states import CODES, State
+from reindex.steps.ambient import Clock, Meter
+from reindex.stores.interfaces import Index, ProgressTable, Queue, RunFiles, Runs
+
+#: Seconds of scanning after which a segment hands over to a further invocation.
+SEGMENT_SECONDS = 600
+
+#: Characters of an id by which the certificate is cut: 256 parts for ids in hexadecimal.
+PREFIX_LENGTH = 2
+
+#: Ids shown for each kind of failure.
+EXAMPLES = 5
+
+#: Kinds of failure told apart; beyond, they are counted by code alone.
+MAX_KINDS = 200
+
+
+@dataclass(slots=True)
+class Kind:
+    """Failures that share a fingerprint."""
+
+    code: str
+    message: str
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Prefix:
+    """What the ids with one prefix come down to.
+
+    Attributes:
+        count: Verified images.
+        pairs: Sum of the hashes of their (id, digest) pairs, modulo 2**64.
+    """
+
+    count: int = 0
+    pairs: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over rows; two of them add up.
+
+    Attributes:
+        states: Rows by state.
+        this_run: Rows that this run moved last, by state.
+        codes: Rows by failure code.
+        kinds: Failures by fingerprint.
+        prefixes: Verified images by id prefix.
+        id_sum: Sum of the ids' hashes, modulo 2**64.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    this_run: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    prefixes: dict[str, Prefix] = field(default_factory=dict)
+    id_sum: int = 0
+
+    @property
+    def total(self) -> int:
+        """Rows."""
+        return self.states.total()
+
+    @property
+    def unfinished(self) -> int:
+        """Rows with work left."""
+        return sum(self.states[state] for state in State if state.phase)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The rows as the ledger would count them."""
+        return Ledger(self.total, self.id_sum)
+
+    def count(self, rows: Iterable[ProgressRow], run_id: str | None = None) -> None:
+        """Count rows."""
+        for row in rows:
+            self.states[row.state] += 1
+            self.id_sum = add_hashes([id_hash(row.id)], self.id_sum)
+            if row.run_id == run_id:
+                self.this_run[row.state] += 1
+            if row.failure:
+                self.codes[row.failure.code] += 1
+                self._count_kind(
+                    row.failure.fingerprint,
+                    Kind(row.failure.code, row.failure.message, 1, [row.id]),
+                )
+            if row.state is State.VERIFIED:
+                prefix = self.prefixes.setdefault(row.id[:PREFIX_LENGTH], Prefix())
+                prefix.count += 1
+                prefix.pairs = add_hashes([pair_hash(row.id, row.digest or "")], prefix.pairs)
+
+    def add(self, other: Tally) -> None:
+        """Add another part's counts."""
+        self.states += other.states
+        self.this_run += other.this_run
+        self.codes += other.codes
+        self.id_sum = add_hashes([other.id_sum], self.id_sum)
+        for fingerprint, kind in other.kinds.items():
+            self._count_kind(fingerprint, kind)
+        for name, theirs in other.prefixes.items():
+            ours = self.prefixes.setdefault(name, Prefix())
+            ours.count += theirs.count
+            ours.pairs = add_hashes([theirs.pairs], ours.pairs)
+
+    def _count_kind(self, fingerprint: str, found: Kind) -> None:
+        known = self.kinds.get(fingerprint)
+        if known:
+            known.count += found.count
+            known.examples = (known.examples + found.examples)[:EXAMPLES]
+        elif len(self.kinds) < MAX_KINDS:
+            self.kinds[fingerprint] = found
+
+    def to_json(self) -> dict[str, Any]:
+        """The tally as it is stored."""
+        return {
+            "states": dict(self.states),
+            "this_run": dict(self.this_run),
+            "codes": dict(self.codes),
+            "kinds": {name: asdict(kind) for name, kind in self.kinds.items()},
+            "prefixes": {name: asdict(prefix) for name, prefix in self.prefixes.items()},
+            "id_sum": self.id_sum,
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Read a stored tally."""
+        return cls(
+            states=Counter(raw["states"]),
+            this_run=Counter(raw["this_run"]),
+            codes=Counter(raw["codes"]),
+            kinds={name: Kind(**kind) for name, kind in raw["kinds"].items()},
+            prefixes={name: Prefix(**prefix) for name, prefix in raw["prefixes"].items()},
+            id_sum=raw["id_sum"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tallying:
+    """Tallies a run, decides whether it goes round again, and reports."""
+
+    table: ProgressTable
+    runs: Runs
+    files: RunFiles
+    index: Index
+    dead_letters: Queue
+    max_rounds: int
+    clock: Clock
+    meter: Meter
+
+    def segment(
+        self,
+        run_id: str,
+        round_: int,
+        segment: int,
+        segments: int,
+        cursor: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """Count one segment of the table, or as much of it as fits one invocation.
+
+        Each invocation writes a file of its own, so that one tried again counts nothing twice.
+
+        Returns:
+            ``{"next": cursor}`` to go on from; None at the segment's end.
+        """
+        part = cursor["part"] if cursor else 0
+        after = cursor["after"] if cursor else None
+        started = self.clock.now()
+        tally = Tally()
+        while True:
+            page = self.table.scan(segment, segments, after)
+            tally.count(page.rows, run_id)
+            after = page.next
+            if after is None or self.clock.now() - started > SEGMENT_SECONDS:
+                break
+        last = after is None
+        self._put(_part(run_id, round_, segment, part), {"last": last, "tally": tally.to_json()})
+        return {"next": None if last else {"part": part + 1, "after": after}}
+
+    def decide(self, run_id: str, round_: int, segments: int) -> dict[str, Any]:
+        """Add the segments up, and decide whether the run goes round again."""
+        tally = Tally()
+        for segment in range(segments):
+            part = 0
+            while True:
+                found = self._get(_part(run_id, round_, segment, part))
+                tally.add(Tally.from_json(found["tally"]))
+                if found["last"]:
+                    break
+                part += 1
+        self._put(_total(run_id, round_), tally.to_json())
+        again = tally.unfinished > 0 and round_ + 1 < self.max_rounds
+        following = round_ + 1 if again else round_
+        self.runs.update(run_id, {"round": following})
+        return {"again": again, "round": following, "unfinished": tally.unfinished}
+
+    def report(self, run_id: str, round_: int) -> dict[str, Any]:
+        """Write the run's report and close its record.
+
+        Returns:
+            ``{"run_id", "status", "report", "problems"}``.
+        """
+        run = self.runs.current()
+        if run is None or run.run_id != run_id:
+            return {"run_id": run_id, "status": "failed", "problems": ["the run was taken over"]}
+        tally = Tally.from_json(self._get(_total(run_id, round_)))
+        now = self.clock.now()
+        problems = self._problems(run, tally)
+        key = f"reports/{run_id}.json"
+        status = "failed" if problems else "succeeded"
+        report = {
+            "run_id": run_id,
+            "status": status,
+            "problems": problems,
+            "index": run.index,
+            "alias": run.alias,
+            "started_at": iso(run.started_at),
+            "ended_at": iso(now),
+            "duration_seconds": round(now - run.started_at, 3),
+            "rounds": round_ + 1,
+            "images": tally.total,
+            "states": {state: tally.states[state] for state in CODES},
+            "this_run": {state: tally.this_run[state] for state in CODES},
+            "moved": dict(run.counts),
+            "failure_codes": dict(tally.codes),
+            "failures": {name: asdict(kind) for name, kind in tally.kinds.items()},
+            "certificate": {
+                "ids": tally.total,
+                "id_sum": f"{tally.id_sum:016x}",
+                "prefixes": {
+                    name: {"count": prefix.count, "pairs": f"{prefix.pairs:016x}"}
+                    for name, prefix in sorted(tally.prefixes.items())
+                },
+            },
+            "dead_letters": self.dead_letters.depth().total,
+        }
+        self._put(key, report)
+        self.runs.update(
+            run_id,
+            {
+                "status": status,
+                "ended_at": now,
+                "report": key,
+                "reason": "; ".join(problems) or None,
+                "phase": None,
+                "task_token": None,
+                "held_by": None,
+            },
+        )
+        self.meter.count("RunsSucceeded" if status == "succeeded" else "RunsFailed")
+        return {"run_id": run_id, "status": status, "report": key, "problems": problems}
+
+    def _problems(self, run: RunRecord, tally: Tally) -> list[str]:
+        """Why the run's promise does not hold; failed images are no problem of the run."""
+        problems = []
+        if tally.unfinished:
+            problems.append(f"{tally.unfinished} images still have work left after all rounds")
+        ledger = self.runs.ledger()
+        if ledger != tally.ledger:
+            problems.append(
+                f"the table holds {tally.total} images, the uploads brought {ledger.count}: "
+                "ids were lost, or rows were made by other means"
+            )
+        try:
+            alias_now = self.index.resolve(run.alias)
+        except (IndexMisconfigured, StoreUnavailable) as error:
+            problems.append(f"the alias cannot be resolved: {error}")
+        else:
+            if alias_now != run.index:
+                problems.append(
+                    f"the alias {run.alias} moved from {run.index} to {alias_now} during the run"
+                )
+        return problems
+
+    def _put(self, key: str, value: Mapping[str, Any]) -> None:
+        self.files.put(key, json.dumps(value).encode())
+
+    def _get(self, key: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.files.get(key))
+        return found
+
+
+def _part(run_id: str, round_: int, segment: int, part: int) -> str:
+    return f"tallies/{run_id}/{round_:02d}/{segment:03d}-{part:03d}.json"
+
+
+def _total(run_id: str, round_: int) -> str:
+    return f"tallies/{run_id}/{round_:02d}/total.json"

@@ -1,0 +1,313 @@
+"""Puts the parts together: settings, clients, stores and steps.
+
+The only module that knows which store stands behind which interface. A client is made when it
+is first asked for, never at import.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import boto3
+
+from reindex import __version__
+from reindex import settings as groups
+from reindex.metrics import EmfMeter
+from reindex.progress import Retry
+from reindex.settings import Settings
+from reindex.states import Phase
+from reindex.steps.ambient import SystemClock
+from reindex.steps.batch_check import CheckPhase
+from reindex.steps.batch_index import IndexPhase
+from reindex.steps.gates import Gates
+from reindex.steps.index_messages import Indexer
+from reindex.steps.preflight import Preflight, Probe
+from reindex.steps.project import Projection
+from reindex.steps.tally import Tallying
+from reindex.steps.tick import Ticker
+from reindex.steps.upload import Upload
+from reindex.stores import probes
+from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
+from reindex.stores.backlog import SqsBacklog, SqsDeliveries
+from reindex.stores.dead_letters import SqsDeadLetters
+from reindex.stores.elasticsearch_index import ElasticsearchIndex, connect
+from reindex.stores.library import AwsLibrary
+from reindex.stores.phases import AwsPhases
+from reindex.stores.progress_table import DynamoProgressTable
+from reindex.stores.projector import LambdaProjector, projector_config
+from reindex.stores.run_files import S3RunFiles
+from reindex.stores.runs import DynamoRuns
+from reindex.stores.sqs import SqsQueue
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+#: Connections per client: the most threads that any step has at once on one service.
+CONNECTIONS = 32
+
+
+class Wiring:
+    """Everything one function, or the command, is made of; each part made on first use.
+
+    Args:
+        environ: Where the settings are read from.
+        wanted: The groups of settings to read.
+
+    Raises:
+        SettingsError: Names every variable that is missing or unreadable.
+    """
+
+    def __init__(self, environ: Mapping[str, str], wanted: Iterable[type]) -> None:
+        self.settings = Settings(wanted, environ)
+        self.clock = SystemClock()
+
+    @cached_property
+    def meter(self) -> EmfMeter:
+        """Where metrics go."""
+        return EmfMeter(self.settings[groups.Stage].stage)
+
+    # Clients
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """DynamoDB."""
+        return boto3.client("dynamodb", config=client_config(max_pool_connections=CONNECTIONS))
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3."""
+        return boto3.client("s3", config=client_config(max_pool_connections=CONNECTIONS))
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """SQS."""
+        return boto3.client("sqs", config=client_config(max_pool_connections=CONNECTIONS))
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        """EventBridge."""
+        return boto3.client("events", config=CLIENT_CONFIG)
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        """Step Functions."""
+        return boto3.client("stepfunctions", config=CLIENT_CONFIG)
+
+    @cached_property
+    def lambda_(self) -> LambdaClient:
+        """Lambda, for short calls; the projection has a client of its own."""
+        return boto3.client("lambda", config=CLIENT_CONFIG)
+
+    # Stores
+
+    @cached_property
+    def table(self) -> DynamoProgressTable:
+        """The progress table."""
+        return DynamoProgressTable(self.dynamodb, self.settings[groups.Tables].progress_table)
+
+    @cached_property
+    def runs(self) -> DynamoRuns:
+        """The run record, the leases and the ledger."""
+        return DynamoRuns(self.dynamodb, self.settings[groups.Tables].runs_table)
+
+    @cached_property
+    def phases(self) -> AwsPhases:
+        """The switches of a run."""
+        rules = self.settings[groups.PhaseRules]
+        return AwsPhases(
+            self.events,
+            self.stepfunctions,
+            {Phase.INDEX: rules.index_rule, Phase.CHECK: rules.check_rule},
+        )
+
+    @cached_property
+    def backlog(self) -> SqsBacklog:
+        """The low-priority queue, to fill it."""
+        return SqsBacklog(self.sqs, self.settings[groups.Queue].reingest_queue_url)
+
+    @cached_property
+    def deliveries(self) -> SqsDeliveries:
+        """The low-priority queue, to drain it."""
+        return SqsDeliveries(self.sqs, self.settings[groups.Queue].reingest_queue_url)
+
+    @cached_property
+    def dead_letters(self) -> SqsDeadLetters:
+        """The dead-letter queue."""
+        return SqsDeadLetters(self.sqs, self.settings[groups.Queue].dead_letter_queue_url)
+
+    @cached_property
+    def index(self) -> ElasticsearchIndex:
+        """The search index."""
+        place = self.settings[groups.Elasticsearch]
+        return ElasticsearchIndex(connect(place, self._secret(place.elasticsearch_secret)))
+
+    @cached_property
+    def files(self) -> S3RunFiles:
+        """The run's bucket."""
+        return S3RunFiles(self.s3, self.settings[groups.Bucket].run_bucket)
+
+    @cached_property
+    def library(self) -> AwsLibrary:
+        """The truth."""
+        return AwsLibrary(self.s3, self.dynamodb, self.settings[groups.LibrarySettings])
+
+    # Steps
+
+    @cached_property
+    def retry(self) -> Retry:
+        """How failed work goes round again."""
+        rounds = self.settings[groups.Rounds]
+        return Retry(rounds.max_attempts, rounds.backoff_seconds)
+
+    @cached_property
+    def ticker(self) -> Ticker:
+        """Runs ticks."""
+        return Ticker(
+            self.table,
+            self.runs,
+            self.phases,
+            self.settings[groups.PhaseRules],
+            self.retry,
+            self.clock,
+            self.meter,
+        )
+
+    @cached_property
+    def index_phase(self) -> IndexPhase:
+        """What batch-index does."""
+        pace = self.settings[groups.Pace]
+        concurrency = pace.projection_concurrency
+        projection = boto3.client("lambda", config=projector_config(concurrency))
+        live_queue = SqsQueue(self.sqs, pace.live_queue_url) if pace.live_queue_url else None
+        return IndexPhase(
+            table=self.table,
+            projector=LambdaProjector(
+                projection, self.settings[groups.Projection].projection_function
+            ),
+            backlog=self.backlog,
+            index=self.index,
+            files=self.files,
+            gates=Gates(self.index, live_queue, pace.live_queue_max),
+            pace=pace,
+            retry=self.retry,
+            preserve=self.settings[groups.Elasticsearch].preserve,
+            workers=self.settings[groups.PhaseRules].workers,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    @cached_property
+    def check_phase(self) -> CheckPhase:
+        """What batch-check does."""
+        return CheckPhase(
+            table=self.table,
+            runs=self.runs,
+            backlog=self.backlog,
+            index=self.index,
+            library=self.library,
+            pace=self.settings[groups.Pace],
+            retry=self.retry,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    @cached_property
+    def projection(self) -> Projection:
+        """What image-projection does."""
+        return Projection(
+            self.library, self.files, f"image-reindex {__version__}", self.clock, self.meter
+        )
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        """What the indexer does."""
+        return Indexer(
+            table=self.table,
+            index=self.index,
+            files=self.files,
+            queue=self.deliveries,
+            dead_letters=self.dead_letters,
+            retry=self.retry,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    @cached_property
+    def preflight(self) -> Preflight:
+        """What preflight does."""
+        return Preflight(
+            table=self.table,
+            runs=self.runs,
+            phases=self.phases,
+            index=self.index,
+            probes=self._probes(),
+            alias=self.settings[groups.Elasticsearch].index_alias,
+            segments=self.settings[groups.Rounds].tally_segments,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def tallying(self) -> Tallying:
+        """What the tally does."""
+        return Tallying(
+            table=self.table,
+            runs=self.runs,
+            files=self.files,
+            index=self.index,
+            dead_letters=self.dead_letters,
+            max_rounds=self.settings[groups.Rounds].max_rounds,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    def upload(self, name: str, *, only_new: bool) -> Upload:
+        """An upload of ids.
+
+        Args:
+            name: Of its ledger item.
+            only_new: Leave finished images as they are.
+        """
+        return Upload(self.table, self.runs, self.clock, name, only_new=only_new)
+
+    def _secret(self, arn: str | None) -> Mapping[str, str] | None:
+        if arn is None:
+            return None
+        with unavailable("Secrets Manager"):
+            client = boto3.client("secretsmanager", config=CLIENT_CONFIG)
+            secret: Mapping[str, str] = json.loads(
+                client.get_secret_value(SecretId=arn)["SecretString"]
+            )
+        return secret
+
+    def _probes(self) -> dict[str, Probe]:
+        """What a run needs besides the progress table, the run record and the index."""
+        library = self.settings[groups.LibrarySettings]
+        named = {f.name: getattr(library, f.name) for f in fields(library)}
+        rules = self.settings[groups.PhaseRules]
+        function = self.settings[groups.Projection].projection_function
+        found: dict[str, Probe] = {
+            "low-priority queue": self.backlog.depth,
+            "dead-letter queue": self.dead_letters.depth,
+            "run bucket": lambda: probes.bucket(self.s3, self.settings[groups.Bucket].run_bucket),
+            "index rule": lambda: probes.rule(self.events, rules.index_rule),
+            "check rule": lambda: probes.rule(self.events, rules.check_rule),
+            "projection": lambda: probes.function(self.lambda_, function),
+        }
+        for name, value in named.items():
+            if value and name.endswith("_bucket"):
+                found[name.replace("_", " ")] = partial(probes.bucket, self.s3, value)
+            elif value and name.endswith("_table"):
+                found[name.replace("_", " ")] = partial(probes.table, self.dynamodb, value)
+        live_queue = self.settings[groups.Pace].live_queue_url
+        if live_queue:
+            found["live queue"] = SqsQueue(self.sqs, live_queue).depth
+        return found

@@ -1,0 +1,26 @@
+"""The Tally's three steps: count a segment, decide whether to go round again, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reindex.handling import Context, lambda_handler
+from reindex.wiring import Wiring
+
+
+@lambda_handler("tally")
+def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
+    """Do the step that the event names: ``segment``, ``decide`` or ``report``."""
+    run_id, round_ = event["run_id"], event["round"]
+    match event["step"]:
+        case "segment":
+            return wiring.tallying.segment(
+                run_id, round_, event["segment"], event["segments"], event["cursor"]
+            )
+        case "decide":
+            return wiring.tallying.decide(run_id, round_, event["segments"])
+        case "report":
+            return wiring.tallying.report(run_id, round_)
+        case step:
+            raise ValueError(f"the tally has no step {step!r}")

@@ -1,0 +1,137 @@
+"""Deploys the real CDK app, with the real CLI, to a cloud on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
+#: Credentials that no cloud accepts, so that nothing of ours can reach a real one.
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "image-reindex-local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+_FOREIGN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "CDK_DEFAULT_ACCOUNT")
+
+
+class DeployError(Exception):
+    """The CDK CLI failed; the message is what it said."""
+
+
+def local_environment(endpoint_url: str) -> dict[str, str]:
+    """This process's environment, its AWS pointed at a local cloud."""
+    kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    return {
+        **kept,
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        # The CLI's S3 client has a variable of its own.
+        "AWS_ENDPOINT_URL_S3": endpoint_url,
+    }
+
+
+def deploy(
+    stage: str, endpoint_url: str, overrides: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """Deploy a stage, with its sample library if it has one.
+
+    Args:
+        stage: An entry of ``stages`` in cdk.json.
+        endpoint_url: Of the local cloud.
+        overrides: Laid over the stage's entry; ``{"elasticsearch_url": …}`` at the least.
+
+    Returns:
+        The outputs of the product's stack.
+
+    Raises:
+        DeployError: The CDK app or the deployment failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="image-reindex-cdk-") as work:
+        cdk = _Cdk(Path(work), endpoint_url)
+        assembly, outputs = f"{work}/assembly", Path(work, "outputs.json")
+        # Neither needs the other, and both spend their time starting up.
+        bootstrap = cdk.start("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+        synth = cdk.start("synth", *_app(stage, overrides), "--output", assembly, "--quiet")
+        bootstrap.finish()
+        synth.finish()
+        cdk.start(
+            *("deploy", "--all", "--app", assembly, "--outputs-file", str(outputs)),
+            *("--require-approval", "never", "--method", "direct", "--progress", "events"),
+        ).finish()
+        found: dict[str, str] = json.loads(outputs.read_text())[f"image-reindex-{stage}"]
+        return found
+
+
+def destroy(stage: str, endpoint_url: str) -> None:
+    """Destroy a stage and its sample library.
+
+    Raises:
+        DeployError: The CDK app or the destruction failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="image-reindex-cdk-") as work:
+        cdk = _Cdk(Path(work), endpoint_url)
+        cdk.start(
+            "destroy", "--all", "--force", *_app(stage, None), "--output", f"{work}/assembly"
+        ).finish()
+
+
+def _app(stage: str, overrides: Mapping[str, Any] | None) -> list[str]:
+    return [
+        *("--app", f"{sys.executable} -m cdk.app"),
+        *("--context", f"stage={stage}", "--context", "asset=local"),
+        *("--context", f"overrides={json.dumps(overrides or {})}"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A run of the CLI."""
+
+    name: str
+    process: subprocess.Popen[str]
+
+    def finish(self) -> None:
+        said, _ = self.process.communicate()
+        if self.process.returncode:
+            raise DeployError(f"cdk {self.name} failed:\n{said.strip()}")
+
+
+class _Cdk:
+    """The CDK CLI, set on a local cloud."""
+
+    def __init__(self, work: Path, endpoint_url: str) -> None:
+        self._cli = ROOT / "node_modules" / ".bin" / "cdk"
+        if not self._cli.exists():
+            raise DeployError("the cdk CLI is not installed: npm ci")
+        self._work = work
+        # A home of its own, for the CLI caches there which account an access key belongs to.
+        self._environment = {**local_environment(endpoint_url), "CDK_HOME": f"{work}/home"}
+
+    def start(self, name: str, *arguments: str) -> _Command:
+        # Where there is a cdk.json, even a bootstrap synthesizes the app first.
+        cwd = self._work if name == "bootstrap" else ROOT
+        return _Command(
+            name,
+            subprocess.Popen(
+                [str(self._cli), name, *arguments, "--no-notices", "--no-color"],
+                cwd=cwd,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            ),
+        )

@@ -1,0 +1,79 @@
+"""ministack: AWS on this machine, for the demo and the end-to-end tests."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.local import loopback, versions
+from tests.local.cache import python_tool
+from tests.local.processes import serve
+
+# No more than this, for lambdas inherit it in turn, and a variable of this shell must not hide one
+# that their function's configuration lacks.
+_INHERITED: Final = ("HOME", "LANG", "PATH")
+
+
+@dataclass(frozen=True)
+class Ministack:
+    """A running ministack.
+
+    Attributes:
+        url: The endpoint of all its services. Any credentials do; the account is 000000000000.
+        log_path: Its log. What lambdas print is in there too, and in their log groups
+            (`/aws/lambda/NAME`).
+    """
+
+    url: str
+    log_path: Path
+
+    def reset(self) -> None:
+        """Deletes every resource."""
+        loopback.send("POST", f"{self.url}/_ministack/reset")
+
+
+@contextmanager
+def ministack(
+    *, port: int | None = None, extra_env: Mapping[str, str] | None = None
+) -> Iterator[Ministack]:
+    """Runs an empty ministack for the time of a `with` block.
+
+    Its lambdas run on this very Python, whatever their runtime says, and inherit `extra_env`.
+
+    Args:
+        port: Where to listen; a free port if None.
+        extra_env: With `AWS_ENDPOINT_URL`, where the lambdas' own calls go, unless a function's
+            configuration says otherwise; without it, they come back to this ministack.
+
+    Raises:
+        LocalServerError: It could not be installed or started.
+    """
+    program = python_tool(versions.MINISTACK) / "ministack"
+    port = port or loopback.free_port()
+    url = loopback.url(port)
+    with tempfile.TemporaryDirectory(prefix="ministack-", ignore_cleanup_errors=True) as folder:
+        env = {
+            **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": loopback.ADDRESS,
+            "MINISTACK_HOST": loopback.ADDRESS,
+            # The lambdas' code is unpacked here.
+            "TMPDIR": folder,
+            **(extra_env or {}),
+        }
+        log = Path(folder, "ministack.log")
+        with serve([program], log=log, ready=f"{url}/_ministack/health", env=env):
+            yield Ministack(url, log)
+
+
+@contextmanager
+def cloud() -> Iterator[str]:
+    """The AWS endpoint `$AWS_ENDPOINT_URL`; without that, a ministack's for the `with` block."""
+    if url := os.environ.get("AWS_ENDPOINT_URL"):
+        yield url
+    else:
+        with ministack() as running:
+            yield running.url

@@ -1,0 +1,17 @@
+"""Every third-party server and downloader the tests start, and its version, in one place."""
+
+from typing import Final
+
+# From PyPI, each in an environment of its own: their dependencies never meet ours.
+MINISTACK: Final = "ministack==1.5.33"
+NOIDA: Final = "noida-db==0.2.3"
+MICROBURST: Final = "microburst==0.10.0"
+
+# From Maven.
+ELASTICSEARCH: Final = "8.19.21"
+# 3.3.1 asks for SDK modules that Maven Central does not hold.
+DYNAMODB_LOCAL: Final = "3.1.0"
+MAVEN_DEPENDENCY_PLUGIN: Final = "3.8.1"
+
+# The oldest Java that both of these run on.
+JAVA: Final = 17

@@ -1,0 +1,719 @@
+"""A whole run, in memory: each test is one promise of the reindex, by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from reindex.failures import Failure
+from reindex.progress import ProgressRow
+from reindex.settings import Pace
+from reindex.states import Phase, State
+from reindex.steps.preflight import PreflightFailed
+from reindex.steps.tick import Admission, Outcome
+from reindex.stores.interfaces import Change
+from tests.unit.steps.world import INDEX, TOKEN, World
+
+
+def test_every_image_ends_verified_or_says_why() -> None:
+    world = World()
+    ids = [f"image-{n:04d}" for n in range(120)]
+    world.add(*ids[:-2], title="cat")
+    world.projector.failing[ids[0]] = Failure("not_an_image", "the bytes are of no image")
+    world.upload(ids)
+
+    result = world.reindex()
+
+    assert result["status"] == "succeeded"
+    assert world.states() == {"verified": 117, "not_found": 2, "known_error": 1}
+    assert world.index.documents[ids[5]]["title"] == "cat"
+    assert not world.phases.on
+    assert not world.run.is_open
+
+
+def test_what_failed_for_a_passing_reason_is_tried_again() -> None:
+    world = World()
+    world.add("a", "b")
+    world.projector.failing["a"] = Failure("source_unavailable", "S3 is slow", retryable=True)
+    world.upload(["a", "b"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick(Phase.INDEX)
+    row = world.table.rows["a"]
+    assert (row.state, row.failure and row.failure.code) == (State.QUEUED, "source_unavailable")
+
+    del world.projector.failing["a"]
+    world.tick_until_drained(Phase.INDEX)
+
+    assert world.state("a") is State.ENQUEUED
+
+
+def test_what_fails_again_and_again_is_set_aside_with_its_reason() -> None:
+    world = World(max_attempts=3)
+    world.add("a")
+    world.projector.failing["a"] = Failure("source_unavailable", "S3 is slow", retryable=True)
+    world.upload(["a"])
+
+    world.reindex()
+
+    row = world.table.rows["a"]
+    assert (row.state, row.attempts) == (State.KNOWN_ERROR, 3)
+    assert row.failure is not None
+    assert row.failure.message == "S3 is slow"
+
+
+def test_false_verified_an_older_runs_document_proves_nothing() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.reindex("run-1")
+    world.upload(["a"], name="second")
+    world.indexing = False
+    world.preflight("run-2")
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    world.open_phase(Phase.CHECK)
+    world.tick(Phase.CHECK)
+
+    assert world.state("a") is State.ENQUEUED, "run-1 left the same digest in the index"
+
+
+def test_aba_a_late_write_meets_a_row_that_came_back_to_the_same_state() -> None:
+    world = World()
+    world.upload(["a"])
+    read = world.table.rows["a"]
+    late = Change(
+        read, read.enqueued(digest="old", created=False, run_id="run-0", check_at=0, now=1)
+    )
+    away = read.failed(Failure("truncated", ""), run_id="run-1", retry=world.retry, now=2)
+    world.table.write([Change(read, away)])
+    world.table.write([Change(away, away.requeued(3))])
+
+    assert world.table.write([late]) == set()
+    assert world.state("a") is State.QUEUED
+
+
+def test_resurrection_a_redelivered_create_is_taken_back_when_the_original_is_gone() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.indexing = False
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    body = world.backlog.bodies[0]
+    world.settle(world.deliver())
+    world.remove("a")
+    world.backlog.put_raw(body)
+    world.settle(world.deliver())
+    assert "a" in world.index.documents, "the second delivery created it anew"
+
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+
+    assert world.state("a") is State.NOT_FOUND
+    assert "a" not in world.index.documents
+
+
+def test_a_resurrected_document_that_a_live_writer_took_over_is_left_alone() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    world.drain()
+    del world.library.originals["a"]
+    real_delete = world.index.delete
+
+    def overtaken(index: str, image_id: str, guard: object) -> object:
+        world.index.live_write(image_id, {"id": image_id, "by": "live"})
+        return real_delete(index, image_id, guard)  # type: ignore[arg-type]
+
+    world.index.delete = overtaken  # type: ignore[method-assign,assignment]
+    world.open_phase(Phase.CHECK)
+    world.tick(Phase.CHECK)
+
+    assert world.index.documents["a"]["by"] == "live"
+
+
+def test_early_end_ids_the_secondary_index_does_not_show_yet_are_found_by_the_tally() -> None:
+    world = World()
+    world.add("a", "b")
+    world.upload(["a", "b"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    shown_late = world.table._index.pop("b")
+
+    assert world.tick(Phase.INDEX).outcome is Outcome.DRAINED
+    world.table._index["b"] = shown_late
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+
+    assert world.tally() == {"again": True, "round": 1, "unfinished": 1}
+
+
+def test_poison_alone_is_set_aside_and_its_neighbours_go_on() -> None:
+    world = World()
+    ids = [f"image-{n}" for n in range(25)]
+    world.add(*ids)
+    world.projector.deadly.add(ids[7])
+    world.upload(ids)
+
+    world.reindex()
+
+    assert world.states() == {"verified": 24, "unknown_error": 1}
+    failure = world.table.rows[ids[7]].failure
+    assert failure is not None
+    assert failure.code == "projection_died"
+
+
+def test_poison_that_outlives_its_tick_travels_alone_from_then_on() -> None:
+    world = World()
+    ids = [f"image-{n}" for n in range(25)]
+    world.add(*ids)
+    world.projector.deadly.add(ids[7])
+    world.upload(ids)
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+
+    world.tick(Phase.INDEX)
+
+    suspects = [row for row in world.table.rows.values() if row.attempts]
+    assert suspects, "time ran out before the culprit was found"
+    world.projector.calls.clear()
+    world.clock.sleep(60)
+    world.tick_until_drained(Phase.INDEX)
+    sizes = {len(call) for call in world.projector.calls if set(call) & {s.id for s in suspects}}
+    assert sizes == {1}
+
+
+def test_index_only_fields_survive() -> None:
+    world = World()
+    world.add("a", title="new")
+    world.index.live_write(
+        "a",
+        {"id": "a", "title": "old", "embedding": [0.1, 0.2], "esInfo": {"migration": {"x": 1}}},
+    )
+    world.upload(["a"])
+
+    world.reindex()
+
+    document = world.index.documents["a"]
+    assert document["title"] == "new"
+    assert document["embedding"] == [0.1, 0.2]
+    assert document["esInfo"]["migration"] == {"x": 1}
+    assert document["esInfo"]["reindex"]["runId"] == "run-1"
+
+
+def test_a_live_write_between_our_read_and_our_write_wins_and_is_reindexed_after() -> None:
+    world = World()
+    world.add("a", title="old")
+    world.index.live_write("a", {"id": "a", "title": "old"})
+    world.upload(["a"])
+
+    def edit() -> None:
+        if len(world.projector.calls) == 1:
+            world.projector.truth["a"]["title"] = "edited"
+            world.index.live_write("a", {"id": "a", "title": "edited"})
+
+    world.projector.interrupt = edit
+    result = world.reindex()
+
+    assert result["status"] == "succeeded"
+    assert world.meter.counts["ImagesSuperseded"] == 1
+    assert world.state("a") is State.VERIFIED
+    assert world.index.documents["a"]["title"] == "edited"
+
+
+def test_a_document_just_modified_waits_until_the_truth_has_settled_and_no_attempt_counts() -> None:
+    world = World(pace=Pace(projection_concurrency=1, settle_seconds=300, check_delay_seconds=0))
+    world.add("a")
+    world.index.live_write("a", {"id": "a", "lastModified": "2026-03-01T17:59:00.000Z"})
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+
+    world.tick(Phase.INDEX)
+    row = world.table.rows["a"]
+    assert (row.state, row.waits, row.attempts) == (State.QUEUED, 1, 0)
+    assert not world.projector.calls
+    world.clock.sleep(300)
+    world.tick(Phase.INDEX)
+
+    assert world.state("a") is State.ENQUEUED
+
+
+def test_a_brown_out_of_the_index_fills_no_dead_letter_queue() -> None:
+    world = World()
+    world.add("a", "b")
+    world.upload(["a", "b"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.indexing = False
+    world.tick_until_drained(Phase.INDEX)
+    world.index.overloaded = {"a", "b"}
+    began = world.clock.now()
+    while world.clock.now() < began + 20 * 60:
+        world.settle(world.deliver())
+        hidden = max(d.hidden_for or 0 for d in world.backlog.deliveries)
+        world.clock.sleep(hidden)
+    received = max(d.received for d in world.backlog.deliveries)
+    assert received < 20, "the queue's redrive allows many more deliveries than this"
+
+    world.index.overloaded = set()
+    world.settle(world.deliver())
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+
+    assert world.states() == {"verified": 2}
+    assert not world.dead_letters.letters
+
+
+def test_what_is_not_there_yet_is_blameless_while_the_queue_holds_anything() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.indexing = False
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    before = world.table.rows["a"]
+    world.open_phase(Phase.CHECK)
+
+    for _ in range(5):
+        world.tick(Phase.CHECK)
+
+    assert world.table.rows["a"] == before, "no write, no attempt"
+    assert world.run.held_by == "the queue is not empty yet"
+
+
+def test_what_stays_missing_after_every_round_is_inconsistent() -> None:
+    world = World(max_attempts=3)
+    world.add("a")
+    world.upload(["a"])
+    world.clock.meanwhile = world.backlog.deliveries.clear
+
+    result = world.reindex()
+
+    row = world.table.rows["a"]
+    assert (row.state, row.attempts) == (State.INCONSISTENT, 3)
+    assert row.failure is not None
+    assert row.failure.code == "document_missing"
+    assert result["status"] == "succeeded", "every image is accounted for"
+
+
+def test_stale_lease_what_a_dead_worker_held_is_worked_alone() -> None:
+    world = World()
+    ids = [f"image-{n}" for n in range(10)]
+    world.add(*ids)
+    world.upload(ids)
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    now = world.clock.now()
+    dead = world.runs.take_lease(Phase.INDEX, 0, "dead", now, now + 95)
+    assert dead is not None
+    world.runs.hold(dead, ids[:3])
+    assert world.tick(Phase.INDEX).outcome is Outcome.LEASE_TAKEN
+
+    world.clock.sleep(96)
+    world.tick_until_drained(Phase.INDEX)
+
+    assert {world.table.rows[i].attempts for i in ids[:3]} == {1}
+    assert {world.table.rows[i].attempts for i in ids[3:]} == {0}
+    assert {call for call in world.projector.calls if set(call) & set(ids[:3])} == {
+        (i,) for i in ids[:3]
+    }
+
+
+def test_an_image_that_kills_its_worker_every_time_is_set_aside() -> None:
+    world = World(max_attempts=3)
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    for death in range(3):
+        now = world.clock.now()
+        lease = world.runs.take_lease(Phase.INDEX, 0, f"dead-{death}", now, now + 95)
+        assert lease is not None
+        world.runs.hold(lease, ["a"])
+        world.clock.sleep(96)
+        world.projector.failing["a"] = Failure("source_unavailable", "", retryable=True)
+        world.tick(Phase.INDEX)
+        world.clock.sleep(60)
+
+    assert world.state("a") in {State.UNKNOWN_ERROR, State.KNOWN_ERROR}
+
+
+def test_alias_moved_the_report_refuses() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    for phase in Phase:
+        world.open_phase(phase)
+        world.tick_until_drained(phase)
+    world.tally()
+    world.index.aliases["images"] = ["images-000002"]
+
+    result = world.report()
+
+    assert result["status"] == "failed"
+    assert result["problems"] == [
+        "the alias images moved from images-000001 to images-000002 during the run"
+    ]
+
+
+def test_a_tick_between_opening_and_token_just_ends() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.begin_opening(Phase.INDEX)
+
+    report = world.tick(Phase.INDEX)
+
+    assert report.admission is Admission.OPENING
+    assert Phase.INDEX in world.phases.on, "the phase is about to need its rule"
+    assert not world.projector.calls
+
+
+@pytest.mark.parametrize(
+    ("accident", "admission"),
+    [
+        ("closed", Admission.NO_RUN),
+        ("other phase", Admission.OTHER_PHASE),
+        ("stopped by hand", Admission.EXECUTION_ENDED),
+        ("token dead", Admission.TOKEN_DEAD),
+    ],
+)
+def test_a_tick_with_nothing_to_tick_for_turns_its_rule_off(
+    accident: str, admission: Admission
+) -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    match accident:
+        case "closed":
+            world.runs.update("run-1", {"status": "aborted"})
+        case "other phase":
+            world.runs.update("run-1", {"phase": Phase.CHECK})
+        case "stopped by hand":
+            world.phases.running.clear()
+        case "token dead":
+            world.phases.waiting.clear()
+
+    report = world.tick(Phase.INDEX)
+
+    assert report.admission is admission
+    assert Phase.INDEX not in world.phases.on
+    assert not world.projector.calls
+
+
+def test_a_drained_phase_turns_its_rule_off_before_it_reports() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+
+    world.tick_until_drained(Phase.INDEX)
+
+    assert world.phases.log == ["off index", f"succeed {TOKEN}"]
+
+
+def test_indexer_quicker_than_the_settling_its_refusal_stands() -> None:
+    world = World()
+    world.add("a")
+    world.index.refused["a"] = "mapper_parsing_exception"
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    send = world.backlog.send
+
+    def send_and_index(messages: object) -> set[str]:
+        accepted = send(messages)  # type: ignore[arg-type]
+        world.drain()
+        return accepted
+
+    world.backlog.send = send_and_index  # type: ignore[method-assign,assignment]
+    world.tick(Phase.INDEX)
+
+    row = world.table.rows["a"]
+    assert row.state is State.KNOWN_ERROR
+    assert row.failure is not None
+    assert row.failure.detail == "mapper_parsing_exception"
+
+
+def test_a_refusal_after_the_settling_is_recorded_too() -> None:
+    world = World()
+    world.add("a")
+    world.index.refused["a"] = "mapper_parsing_exception"
+    world.upload(["a"])
+
+    world.reindex()
+
+    assert world.state("a") is State.KNOWN_ERROR
+
+
+def test_a_late_refusal_of_an_older_projection_changes_nothing() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.indexing = False
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    body = world.backlog.bodies[0]
+    world.indexing = True
+    world.drain()
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+    world.index.refused["a"] = "mapper_parsing_exception"
+    world.backlog.put_raw(body)
+    world.drain()
+
+    assert world.state("a") is State.VERIFIED
+
+
+def test_duplicate_and_reordered_messages_change_nothing() -> None:
+    world = World()
+    ids = [f"image-{n}" for n in range(30)]
+    world.add(*ids, title="x")
+    world.upload(ids)
+    world.indexing = False
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    for body in reversed(world.backlog.bodies):
+        world.backlog.put_raw(body)
+    world.indexing = True
+    world.drain()
+    documents = world.index.documents
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+
+    assert world.states() == {"verified": 30}
+    assert world.index.documents == documents
+
+
+def test_an_unreadable_message_goes_to_the_dead_letters_and_is_counted() -> None:
+    world = World()
+    for body in ("{", '{"subject": "something-else"}', '{"subject": "reingest-image"}', "[]"):
+        world.backlog.put_raw(body)
+
+    world.drain()
+
+    assert len(world.dead_letters.letters) == 4
+    assert world.meter.counts["MessagesUnreadable"] == 4
+    assert world.backlog.depth().total == 0
+
+
+def test_a_full_backlog_holds_the_workers_back() -> None:
+    world = World(pace=Pace(max_backlog=50, projection_concurrency=1, check_delay_seconds=0))
+    ids = [f"image-{n}" for n in range(120)]
+    world.add(*ids)
+    world.upload(ids)
+    world.indexing = False
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+
+    world.tick(Phase.INDEX)
+
+    assert world.backlog.depth().total == 50
+    assert world.run.held_by == "the backlog is full"
+    world.indexing = True
+    world.drain()
+    world.tick_until_drained(Phase.INDEX)
+    assert world.run.held_by is None
+
+
+@pytest.mark.parametrize("gate", ["the cluster is red", "the live queue is deep"])
+def test_a_gate_that_holds_is_named(gate: str) -> None:
+    world = World(pace=Pace(projection_concurrency=1, live_queue_max=0))
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    if gate == "the cluster is red":
+        world.index.status = "red"
+    else:
+        world.live_queue.put_raw("a live message")
+
+    report = world.tick(Phase.INDEX)
+
+    assert report.held_by == world.run.held_by == gate
+    assert not world.projector.calls
+
+
+def test_a_paused_run_beats_but_does_not_work() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.runs.update("run-1", {"paused": True})
+
+    report = world.tick(Phase.INDEX)
+
+    assert report.admission is Admission.PAUSED
+    assert world.phases.beats == 1
+    assert not world.projector.calls
+
+
+def test_a_phase_held_too_long_fails_loudly_and_names_the_gate() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.index.status = "red"
+    world.tick(Phase.INDEX)
+    world.clock.sleep(12 * 3600)
+
+    report = world.tick(Phase.INDEX)
+
+    assert report.outcome is Outcome.GAVE_UP
+    error, cause = world.phases.failed[TOKEN]
+    assert error == "ReindexHeld"
+    assert "the cluster is red" in cause
+
+
+def test_an_outage_in_a_tick_holds_it_and_loses_nothing() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.index.fail_next(3)
+
+    report = world.tick(Phase.INDEX)
+
+    assert report.outcome is Outcome.DRAINED
+    assert world.table.rows["a"].attempts == 0
+
+
+def test_workers_share_the_table_and_never_an_image() -> None:
+    world = World(workers=4)
+    ids = [f"image-{n}" for n in range(200)]
+    world.add(*ids)
+    world.upload(ids)
+
+    world.reindex()
+
+    assert world.states() == {"verified": 200}
+    projected = [image_id for call in world.projector.calls for image_id in call]
+    assert sorted(projected) == sorted(ids)
+
+
+def test_two_runs_cannot_be_open_at_once() -> None:
+    world = World()
+    world.upload(["a"])
+    world.preflight("run-1")
+
+    with pytest.raises(PreflightFailed, match="run run-1 is open"):
+        world.preflight("run-2")
+
+
+def test_a_run_whose_execution_died_is_taken_over_and_nothing_verified_is_done_again() -> None:
+    world = World()
+    ids = [f"image-{n}" for n in range(40)]
+    world.add(*ids)
+    world.upload(ids)
+    world.reindex("run-1")
+    more = [f"more-{n}" for n in range(10)]
+    world.add(*more)
+    world.upload(more, name="second")
+    world.preflight("run-2")
+    world.open_phase(Phase.INDEX)
+    world.tick(Phase.INDEX)
+    world.phases.running.discard("run-2")
+    world.projector.calls.clear()
+
+    result = world.reindex("run-3")
+
+    assert result["status"] == "succeeded"
+    assert world.states() == {"verified": 50}
+    assert not world.projector.calls, "run-2 had projected the rest before it died"
+
+
+@pytest.mark.parametrize(
+    ("broken", "finding"),
+    [
+        ("nothing queued", "nothing is queued"),
+        ("no alias", "no alias images"),
+        ("mapping", "index images-000001: esInfo.reindex is not mapped"),
+    ],
+)
+def test_preflight_names_what_is_wrong_and_touches_nothing(broken: str, finding: str) -> None:
+    world = World()
+    if broken != "nothing queued":
+        world.upload(["a"])
+    if broken == "no alias":
+        world.index.aliases.clear()
+    if broken == "mapping":
+        world.index.lacking = ["esInfo.reindex is not mapped"]
+
+    with pytest.raises(PreflightFailed, match=finding):
+        world.preflight()
+
+    assert world.runs.current() is None
+
+
+def test_preflight_tried_again_finds_its_own_record() -> None:
+    world = World()
+    world.upload(["a"])
+
+    assert world.preflight("run-1") == world.preflight("run-1")
+
+
+def test_upload_counts_each_kind_of_line() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.reindex()
+    world.upload(["b"], name="second")
+
+    done = world.upload(["a", "b", "c", "", " c ", "x" * 513], name="third")
+
+    assert (done.new, done.queued_again, done.in_work) == (1, 1, 1)
+    assert (done.duplicates, done.blank, done.invalid) == (1, 1, 1)
+    assert world.runs.ledger().count == 3
+
+
+def test_upload_only_new_leaves_finished_images_as_they_are() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.reindex()
+
+    done = world.upload(["a", "b"], only_new=True, name="second")
+
+    assert (done.new, done.left_finished) == (1, 1)
+    assert world.state("a") is State.VERIFIED
+
+
+def test_conservation_a_row_made_by_other_means_fails_the_report() -> None:
+    world = World()
+    world.add("a", "smuggled")
+    world.upload(["a"])
+    world.table.insert([ProgressRow.new("smuggled", world.clock.now())])
+
+    result = world.reindex()
+
+    assert result["status"] == "failed"
+    assert "the table holds 2 images, the uploads brought 1" in result["problems"][0]
+
+
+def test_too_large_for_a_message_travels_by_claim_check() -> None:
+    world = World()
+    world.add("a", text="x")
+    world.index.live_write("a", {"id": "a", "embedding": ["y" * 300_000]})
+    world.upload(["a"])
+
+    world.reindex()
+
+    assert world.index.documents["a"]["embedding"] == ["y" * 300_000]
+    assert any(key.startswith("claims/run-1/") for key in world.files.files)
+    assert world.index.name == INDEX

@@ -1,0 +1,340 @@
+"""A whole library and a whole reindex in memory, where a test owns time and every accident."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from reindex.digest import digest
+from reindex.failures import Failure, OriginalNotFound, ProjectorDied
+from reindex.image.document import with_provenance
+from reindex.progress import Retry
+from reindex.records import Projected, ProjectionAnswer, RunRecord
+from reindex.settings import Pace, PhaseRules
+from reindex.states import Phase, State
+from reindex.steps.batch_check import CheckPhase
+from reindex.steps.batch_index import IndexPhase
+from reindex.steps.gates import Gates
+from reindex.steps.index_messages import Delivery, Indexer
+from reindex.steps.preflight import Preflight
+from reindex.steps.tally import Tallying
+from reindex.steps.tick import Outcome, Ticker, TickReport
+from reindex.steps.upload import Upload
+from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
+from tests.twins.index import MemoryIndex
+from tests.twins.library import MemoryLibrary
+from tests.twins.phases import MemoryPhases
+from tests.twins.progress_table import MemoryProgressTable
+from tests.twins.run_files import MemoryRunFiles
+from tests.twins.runs import MemoryRuns
+
+START = datetime(2026, 3, 1, 18, tzinfo=UTC).timestamp()
+
+INDEX = "images-000001"
+ALIAS = "images"
+TOKEN = "token"
+
+
+class ManualClock:
+    """Time that passes only when somebody sleeps, or a test says so.
+
+    Attributes:
+        meanwhile: Called at every sleep: what the rest of the world does.
+    """
+
+    def __init__(self) -> None:
+        self.time = START
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += max(seconds, 0.01)
+        self.meanwhile()
+
+
+class CountingMeter:
+    """Remembers what was counted."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.codes: Counter[str] = Counter()
+
+    def count(self, name: str, value: float = 1) -> None:
+        self.counts[name] += int(value)
+
+    def seconds(self, name: str, value: float) -> None:
+        pass
+
+    def bytes(self, name: str, value: float) -> None:
+        pass
+
+    def failures(self, code: str, value: int) -> None:
+        self.codes[code] += value
+
+
+@dataclass
+class TruthProjector:
+    """Projects images from what the world says is true of them.
+
+    Attributes:
+        truth: The documents' content, by id.
+        failing: Failures, by id.
+        deadly: Ids that kill the lambda, whatever else is in the batch.
+        seconds: How long a call takes.
+        calls: The ids of every call.
+        interrupt: Called inside every call, after the truth was read.
+    """
+
+    clock: ManualClock
+    truth: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failing: dict[str, Failure] = field(default_factory=dict)
+    deadly: set[str] = field(default_factory=set)
+    seconds: float = 0.5
+    calls: list[tuple[str, ...]] = field(default_factory=list)
+    interrupt: Callable[[], None] = lambda: None
+
+    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+        self.calls.append(tuple(ids))
+        if self.deadly.intersection(ids):
+            self.clock.sleep(30)
+            raise ProjectorDied("Runtime.OutOfMemory")
+        self.clock.time += self.seconds
+        absent = OriginalNotFound("the original does not exist").as_failure()
+        failures = {i: self.failing.get(i, absent) for i in ids if i not in self.truth}
+        failures |= {i: self.failing[i] for i in ids if i in self.failing}
+        answer = ProjectionAnswer(
+            [self._projected(i, run_id) for i in ids if i not in failures], failures
+        )
+        self.interrupt()
+        return answer
+
+    def _projected(self, image_id: str, run_id: str) -> Projected:
+        document = {"id": image_id, **self.truth[image_id]}
+        known_by = digest(document)
+        whole = with_provenance(
+            document,
+            digest=known_by,
+            run_id=run_id,
+            projected_at=datetime.fromtimestamp(self.clock.now(), UTC),
+            projector="test",
+        )
+        return Projected(image_id, known_by, json.dumps(whole))
+
+
+class World:
+    """The library, the index, and everything a reindex is made of."""
+
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        pace: Pace | None = None,
+        index_lags: bool = False,
+        max_attempts: int = 3,
+        mapping: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.clock = ManualClock()
+        self.meter = CountingMeter()
+        self.table = MemoryProgressTable(index_lags=index_lags)
+        self.runs = MemoryRuns()
+        self.phases = MemoryPhases()
+        self.backlog = MemoryBacklog()
+        self.dead_letters = MemoryDeadLetters()
+        self.index = MemoryIndex(INDEX, ALIAS, mapping)
+        self.files = MemoryRunFiles()
+        self.library = MemoryLibrary()
+        self.projector = TruthProjector(self.clock)
+        self.live_queue = MemoryBacklog()
+        self.workers = workers
+        self.pace = pace or Pace(
+            projection_concurrency=1, settle_seconds=0, check_delay_seconds=0, quiet_seconds=10
+        )
+        self.retry = Retry(max_attempts, base_seconds=60)
+        self.rules = PhaseRules("index-rule", "check-rule", workers=workers)
+        self.preserve = ("embedding", "esInfo.migration")
+        self._holders = itertools.count()
+        self.indexing = True
+        self.clock.meanwhile = self.drain
+
+    # The library's people
+
+    def add(self, *ids: str, **content: Any) -> None:
+        """Give images an original and some content."""
+        for image_id in ids:
+            self.projector.truth[image_id] = dict(content)
+            self.library.originals[image_id] = b"bytes"
+
+    def remove(self, image_id: str) -> None:
+        """Delete an image as a live library does: the original, then the document."""
+        del self.projector.truth[image_id], self.library.originals[image_id]
+        if image_id in self.index.documents:
+            self.index.live_delete(image_id)
+
+    # The operator
+
+    def upload(self, ids: Iterable[str], *, only_new: bool = False, name: str = "first") -> Any:
+        return Upload(self.table, self.runs, self.clock, name, only_new=only_new).upload(ids)
+
+    # The state machine
+
+    def preflight(self, run_id: str = "run-1", **changes: Any) -> dict[str, Any]:
+        self.phases.running.add(run_id)
+        arguments: dict[str, Any] = {"probes": {}, "alias": ALIAS, "segments": 3} | changes
+        return Preflight(
+            self.table, self.runs, self.phases, self.index, clock=self.clock, **arguments
+        ).open_run(run_id, execution=run_id)
+
+    def begin_opening(self, phase: Phase) -> None:
+        changes = {"phase": phase, "opening": True, "task_token": None, "quiet_since": None}
+        assert self.runs.update(self.run.run_id, changes)
+        self.phases.on.add(phase)
+
+    def open_phase(self, phase: Phase) -> None:
+        self.begin_opening(phase)
+        self.phases.waiting.add(TOKEN)
+        assert self.runs.update(self.run.run_id, {"opening": False, "task_token": TOKEN})
+
+    def tally(self, round_: int = 0) -> dict[str, Any]:
+        run_id = self.run.run_id
+        for segment in range(3):
+            cursor = None
+            while True:
+                step = self.tallying.segment(run_id, round_, segment, 3, cursor)
+                cursor = step["next"]
+                if cursor is None:
+                    break
+        return self.tallying.decide(run_id, round_, 3)
+
+    def report(self, round_: int = 0) -> dict[str, Any]:
+        return self.tallying.report(self.run.run_id, round_)
+
+    def reindex(self, run_id: str = "run-1", *, ticks: int = 200) -> dict[str, Any]:
+        """Run from preflight to report, as the state machine does."""
+        self.preflight(run_id)
+        round_ = 0
+        while True:
+            for phase in Phase:
+                self.open_phase(phase)
+                self.tick_until_drained(phase, ticks)
+            decision = self.tally(round_)
+            if not decision["again"]:
+                return self.report(round_)
+            round_ = decision["round"]
+
+    # The schedule
+
+    def tick(self, phase: Phase, worker: int = 0, holder: str | None = None) -> TickReport:
+        work = self.index_phase if phase is Phase.INDEX else self.check_phase
+        return self.ticker.tick(work, worker, holder or f"invocation-{next(self._holders)}")
+
+    def tick_until_drained(self, phase: Phase, ticks: int = 200) -> None:
+        for _ in range(ticks):
+            for worker in range(self.workers):
+                if self.tick(phase, worker).outcome is Outcome.DRAINED:
+                    return
+            self.clock.sleep(10)
+        raise AssertionError(f"the {phase} phase did not drain: {self.states()}")
+
+    # The event source mapping
+
+    def drain(self) -> None:
+        """Deliver what the queue holds, once, if the indexer is on."""
+        if self.indexing:
+            self.settle(self.deliver())
+
+    def deliver(self) -> list[str]:
+        return self.indexer.handle(
+            [
+                Delivery(d.receipt, d.receipt, d.body, d.received)
+                for d in self.backlog.receive(limit=100)
+            ]
+        )
+
+    def settle(self, again: Iterable[str]) -> None:
+        self.backlog.settle({"batchItemFailures": [{"itemIdentifier": i} for i in again]})
+
+    # What is looked at
+
+    @property
+    def run(self) -> RunRecord:
+        run = self.runs.current()
+        assert run is not None
+        return run
+
+    def state(self, image_id: str) -> State:
+        return self.table.rows[image_id].state
+
+    def states(self) -> dict[str, int]:
+        return dict(Counter(str(row.state) for row in self.table.rows.values()))
+
+    # The parts
+
+    @property
+    def ticker(self) -> Ticker:
+        return Ticker(
+            self.table, self.runs, self.phases, self.rules, self.retry, self.clock, self.meter
+        )
+
+    @property
+    def index_phase(self) -> IndexPhase:
+        return IndexPhase(
+            table=self.table,
+            projector=self.projector,
+            backlog=self.backlog,
+            index=self.index,
+            files=self.files,
+            gates=Gates(self.index, self.live_queue, self.pace.live_queue_max),
+            pace=self.pace,
+            retry=self.retry,
+            preserve=self.preserve,
+            workers=self.workers,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    @property
+    def check_phase(self) -> CheckPhase:
+        return CheckPhase(
+            table=self.table,
+            runs=self.runs,
+            backlog=self.backlog,
+            index=self.index,
+            library=self.library,
+            pace=self.pace,
+            retry=self.retry,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    @property
+    def indexer(self) -> Indexer:
+        return Indexer(
+            table=self.table,
+            index=self.index,
+            files=self.files,
+            queue=self.backlog,
+            dead_letters=self.dead_letters,
+            retry=self.retry,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    @property
+    def tallying(self) -> Tallying:
+        return Tallying(
+            table=self.table,
+            runs=self.runs,
+            files=self.files,
+            index=self.index,
+            dead_letters=self.dead_letters,
+            max_rounds=5,
+            clock=self.clock,
+            meter=self.meter,
+        )
