@@ -41,6 +41,7 @@ from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import LambdaProjector, projector_config
 from reindex.stores.run_files import S3RunFiles
 from reindex.stores.runs import DynamoRuns
+from reindex.stores.sources import source_config
 from reindex.stores.sqs import SqsQueue
 
 if TYPE_CHECKING:
@@ -158,7 +159,12 @@ class Wiring:
     @cached_property
     def library(self) -> AwsLibrary:
         """The truth."""
-        return AwsLibrary(self.s3, self.dynamodb, self.settings[groups.LibrarySettings])
+        config = source_config(CONNECTIONS)
+        return AwsLibrary(
+            boto3.client("s3", config=config),
+            boto3.client("dynamodb", config=config),
+            self.settings[groups.LibrarySettings],
+        )
 
     # Steps
 

@@ -6,11 +6,12 @@ import pytest
 
 from reindex.failures import Failure
 from reindex.progress import ProgressRow
+from reindex.records import Guard
 from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.preflight import PreflightFailed
 from reindex.steps.tick import Admission, Outcome
-from reindex.stores.interfaces import Change
+from reindex.stores.interfaces import Change, Verdict
 from tests.unit.steps.world import INDEX, TOKEN, World
 
 
@@ -125,11 +126,11 @@ def test_a_resurrected_document_that_a_live_writer_took_over_is_left_alone() -> 
     del world.library.originals["a"]
     real_delete = world.index.delete
 
-    def overtaken(index: str, image_id: str, guard: object) -> object:
+    def overtaken(index: str, image_id: str, guard: Guard) -> Verdict:
         world.index.live_write(image_id, {"id": image_id, "by": "live"})
-        return real_delete(index, image_id, guard)  # type: ignore[arg-type]
+        return real_delete(index, image_id, guard)
 
-    world.index.delete = overtaken  # type: ignore[method-assign,assignment]
+    world.index.delete = overtaken  # type: ignore[method-assign]
     world.open_phase(Phase.CHECK)
     world.tick(Phase.CHECK)
 
@@ -437,7 +438,7 @@ def test_indexer_quicker_than_the_settling_its_refusal_stands() -> None:
         world.drain()
         return accepted
 
-    world.backlog.send = send_and_index  # type: ignore[method-assign,assignment]
+    world.backlog.send = send_and_index  # type: ignore[method-assign]
     world.tick(Phase.INDEX)
 
     row = world.table.rows["a"]
