@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-#: A failure's texts are cut to these lengths, so that a progress row stays under 1 KB
+#: A failure's texts are cut to so many bytes of UTF-8, so that a progress row stays under 1 KB
 #: and a write of it costs one unit.
 MAX_MESSAGE = 200
 MAX_DETAIL = 200
@@ -28,6 +28,8 @@ class Failure:
         message: What happened, for people.
         detail: What engineers want to see beside it; may be empty.
         retryable: Whether trying again, with nothing changed, can help.
+
+    The texts are cut to :data:`MAX_MESSAGE` and :data:`MAX_DETAIL`.
     """
 
     code: str
@@ -35,11 +37,19 @@ class Failure:
     detail: str = ""
     retryable: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _cut(self.message, MAX_MESSAGE))
+        object.__setattr__(self, "detail", _cut(self.detail, MAX_DETAIL))
+
     @property
     def fingerprint(self) -> str:
         """Eight hex digits shared by like failures: same code and message, numbers aside."""
         like = re.sub(r"[0-9a-fA-F]{8,}|\d+", "#", f"{self.code}|{self.message}")
         return hashlib.sha256(like.encode()).hexdigest()[:8]
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode(errors="replace")[:size].decode(errors="ignore")
 
 
 class ReindexFailure(Exception):
@@ -60,10 +70,8 @@ class ReindexFailure(Exception):
         self.detail = detail
 
     def as_failure(self) -> Failure:
-        """Return this failure as data, its texts cut to what a row holds."""
-        return Failure(
-            self.code, self.message[:MAX_MESSAGE], self.detail[:MAX_DETAIL], self.retryable
-        )
+        """Return this failure as data."""
+        return Failure(self.code, self.message, self.detail, self.retryable)
 
 
 class OriginalNotFound(ReindexFailure):

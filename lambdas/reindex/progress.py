@@ -71,6 +71,7 @@ class ProgressRow:
 
     Attributes:
         id: The image id.
+        upload: The upload that brought it, for life: the ledger is held against it.
         state: Where the image stands.
         rev: Raised by every write: with ``state``, the condition of the next one.
         attempts: Failures so far in its present round trip to verified.
@@ -84,6 +85,7 @@ class ProgressRow:
     """
 
     id: str
+    upload: str
     state: State
     rev: int
     attempts: int = 0
@@ -106,15 +108,27 @@ class ProgressRow:
         return self.state.phase is phase and self.due_at is not None and self.due_at <= now
 
     @classmethod
-    def new(cls, image_id: str, now: float) -> ProgressRow:
+    def new(cls, image_id: str, upload: str, now: float) -> ProgressRow:
         """The row of an image seen for the first time: due at once.
+
+        Args:
+            image_id: Of the image.
+            upload: Names the upload, and no other.
+            now: Epoch seconds.
 
         Raises:
             ValueError: The id is empty, or longer than an index can hold.
         """
         if not image_id or len(image_id.encode()) > MAX_ID_BYTES:
             raise ValueError(f"an image id has 1 to {MAX_ID_BYTES} bytes")
-        return cls(id=image_id, state=State.QUEUED, rev=1, updated_at=iso(now), due_at=0)
+        return cls(
+            id=image_id,
+            upload=upload,
+            state=State.QUEUED,
+            rev=1,
+            updated_at=iso(now),
+            due_at=0,
+        )
 
     def _to(self, state: State, now: float) -> ProgressRow:
         check_move(self.state, state)

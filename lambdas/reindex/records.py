@@ -285,7 +285,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What has been uploaded: conservation is held against it.
+    """What an upload brought, or what is there: conservation holds one against the other.
 
     Attributes:
         count: Ids that were new to the table.
@@ -297,3 +297,16 @@ class Ledger:
 
     def __add__(self, other: Ledger) -> Ledger:
         return Ledger(self.count + other.count, (self.id_sum + other.id_sum) % 2**64)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """What is known of one upload.
+
+    Attributes:
+        brought: Its ids that were new, as far as it has said.
+        done: Whether it has said everything; one that died never does.
+    """
+
+    brought: Ledger
+    done: bool

@@ -11,7 +11,7 @@ from typing import Any, Self
 from reindex.digest import add_hashes, id_hash, pair_hash
 from reindex.failures import IndexMisconfigured, StoreUnavailable
 from reindex.progress import ProgressRow, iso
-from reindex.records import Ledger, RunRecord
+from reindex.records import Ledger, RunRecord, UploadRecord
 from reindex.states import CODES, State
 from reindex.steps.ambient import Clock, Meter
 from reindex.stores.interfaces import Index, ProgressTable, Queue, RunFiles, Runs
@@ -62,7 +62,7 @@ class Tally:
         codes: Rows by failure code.
         kinds: Failures by fingerprint.
         prefixes: Verified images by id prefix.
-        id_sum: Sum of the ids' hashes, modulo 2**64.
+        uploads: Rows by the upload that brought them.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -70,7 +70,7 @@ class Tally:
     codes: Counter[str] = field(default_factory=Counter)
     kinds: dict[str, Kind] = field(default_factory=dict)
     prefixes: dict[str, Prefix] = field(default_factory=dict)
-    id_sum: int = 0
+    uploads: dict[str, Ledger] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -83,15 +83,15 @@ class Tally:
         return sum(self.states[state] for state in State if state.phase)
 
     @property
-    def ledger(self) -> Ledger:
-        """The rows as the ledger would count them."""
-        return Ledger(self.total, self.id_sum)
+    def id_sum(self) -> int:
+        """Sum of the ids' hashes, modulo 2**64."""
+        return sum(self.uploads.values(), Ledger()).id_sum
 
     def count(self, rows: Iterable[ProgressRow], run_id: str | None = None) -> None:
         """Count rows."""
         for row in rows:
             self.states[row.state] += 1
-            self.id_sum = add_hashes([id_hash(row.id)], self.id_sum)
+            self._count_upload(row.upload, Ledger(1, id_hash(row.id)))
             if row.run_id == run_id:
                 self.this_run[row.state] += 1
             if row.failure:
@@ -110,13 +110,17 @@ class Tally:
         self.states += other.states
         self.this_run += other.this_run
         self.codes += other.codes
-        self.id_sum = add_hashes([other.id_sum], self.id_sum)
+        for upload, ledger in other.uploads.items():
+            self._count_upload(upload, ledger)
         for fingerprint, kind in other.kinds.items():
             self._count_kind(fingerprint, kind)
         for name, theirs in other.prefixes.items():
             ours = self.prefixes.setdefault(name, Prefix())
             ours.count += theirs.count
             ours.pairs = add_hashes([theirs.pairs], ours.pairs)
+
+    def _count_upload(self, upload: str, more: Ledger) -> None:
+        self.uploads[upload] = self.uploads.get(upload, Ledger()) + more
 
     def _count_kind(self, fingerprint: str, found: Kind) -> None:
         known = self.kinds.get(fingerprint)
@@ -134,7 +138,7 @@ class Tally:
             "codes": dict(self.codes),
             "kinds": {name: asdict(kind) for name, kind in self.kinds.items()},
             "prefixes": {name: asdict(prefix) for name, prefix in self.prefixes.items()},
-            "id_sum": self.id_sum,
+            "uploads": {name: asdict(ledger) for name, ledger in self.uploads.items()},
         }
 
     @classmethod
@@ -146,7 +150,7 @@ class Tally:
             codes=Counter(raw["codes"]),
             kinds={name: Kind(**kind) for name, kind in raw["kinds"].items()},
             prefixes={name: Prefix(**prefix) for name, prefix in raw["prefixes"].items()},
-            id_sum=raw["id_sum"],
+            uploads={name: Ledger(**ledger) for name, ledger in raw["uploads"].items()},
         )
 
 
@@ -270,12 +274,7 @@ class Tallying:
         problems = []
         if tally.unfinished:
             problems.append(f"{tally.unfinished} images still have work left after all rounds")
-        ledger = self.runs.ledger()
-        if ledger != tally.ledger:
-            problems.append(
-                f"the table holds {tally.total} images, the uploads brought {ledger.count}: "
-                "ids were lost, or rows were made by other means"
-            )
+        problems += unbalanced(self.runs.uploads(), tally.uploads)
         try:
             alias_now = self.index.resolve(run.alias)
         except (IndexMisconfigured, StoreUnavailable) as error:
@@ -293,6 +292,28 @@ class Tallying:
     def _get(self, key: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.files.get(key))
         return found
+
+
+def unbalanced(said: Mapping[str, UploadRecord], found: Mapping[str, Ledger]) -> list[str]:
+    """What does not balance between what the uploads brought and what the table holds.
+
+    An upload that died has said too little, by at most its last chunk: its rows name it, so
+    that the table itself tells what it brought. None of what it did say may be missing.
+    """
+    problems = []
+    for name in sorted(said.keys() | found.keys()):
+        there = found.get(name, Ledger())
+        if name not in said:
+            problems.append(f"{there.count} images of the table were not brought by any upload")
+            continue
+        brought = said[name].brought
+        balanced = there == brought if said[name].done else there.count >= brought.count
+        if not balanced:
+            problems.append(
+                f"upload {name} brought {brought.count} images, "
+                f"but the table holds {there.count} of it: ids were lost or changed"
+            )
+    return problems
 
 
 def _part(run_id: str, round_: int, segment: int, part: int) -> str:

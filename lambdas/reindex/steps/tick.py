@@ -198,7 +198,7 @@ class Ticker:
         if lease is None:
             return TickReport(Outcome.LEASE_TAKEN, Admission.WORK)
         report = TickReport(Outcome.WORKED, Admission.WORK, held_by=run.held_by)
-        self._charge(lease.left_behind, run)
+        self._charge(lease, run)
         try:
             latest = self._work_until(deadline, run, work, lease, report)
         except _LeaseLost:
@@ -209,23 +209,26 @@ class Ticker:
             report.outcome = self._close(latest, work.phase, report)
         return report
 
-    def _charge(self, left_behind: Sequence[str], run: RunRecord) -> None:
+    def _charge(self, lease: Lease, run: RunRecord) -> None:
         """Count a death against the ids that a dead worker had in hand.
 
         A row with such a failure is worked alone from then on: see batch_index.
         """
-        if not left_behind:
+        if not lease.left_behind:
             return
         death = WorkerDied("the worker died with this image in hand").as_failure()
         now = self.clock.now()
         changes = [
             Change(row, row.failed(death, run_id=run.run_id, retry=self.retry, now=now))
-            for row in self.table.read(left_behind).values()
+            for row in self.table.read(lease.left_behind).values()
             if row.state.phase is Phase.INDEX
         ]
         self.table.write(changes)
+        # From here on they are accounted for: a second death must not charge them again.
+        self.runs.hold(lease, [])
         self.meter.count("ImagesLeftByDeadWorkers", len(changes))
-        log.warning("a worker died", extra={"in_hand": len(left_behind), "charged": len(changes)})
+        in_hand = len(lease.left_behind)
+        log.warning("a worker died", extra={"in_hand": in_hand, "charged": len(changes)})
 
     def _work_until(
         self, deadline: Deadline, run: RunRecord, work: PhaseWork, lease: Lease, report: TickReport

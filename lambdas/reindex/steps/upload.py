@@ -57,7 +57,7 @@ class Upload:
     """Puts ids into the progress table.
 
     Attributes:
-        name: Of this upload's ledger item.
+        name: Names this upload and no other: its rows carry it, and its ledger item.
         only_new: Leave finished images as they are.
     """
 
@@ -72,26 +72,29 @@ class Upload:
     ) -> Uploaded:
         """Upload ids, one per line; call ``progress`` after each chunk.
 
-        It may be repeated after a failure: what it did before is then found done.
+        It may be repeated, under another name, after a failure: what it did before is then
+        found done, and stays in its own ledger item.
 
         Raises:
             StoreUnavailable: The table did not answer; what was uploaded so far stands.
         """
-        done = Uploaded()
-        ledger = Ledger()
-        ids = _distinct(lines, done)
-        while chunk := list(islice(ids, CHUNK)):
-            ledger += self._insert(chunk, done)
-            self.runs.record_upload(self.name, ledger)
-            progress(done)
-        return done
+        uploaded = Uploaded()
+        brought = Ledger()
+        for chunk in _chunks(_distinct(lines, uploaded)):
+            # Said before the first row is written, so that no row names an unknown upload.
+            self.runs.record_upload(self.name, brought, done=False)
+            brought += self._insert(chunk, uploaded)
+            progress(uploaded)
+        if uploaded.seen > uploaded.blank:
+            self.runs.record_upload(self.name, brought, done=True)
+        return uploaded
 
     def _insert(self, ids: Sequence[str], done: Uploaded) -> Ledger:
         now = self.clock.now()
         rows = {}
         for image_id in ids:
             try:
-                rows[image_id] = ProgressRow.new(image_id, now)
+                rows[image_id] = ProgressRow.new(image_id, self.name, now)
             except ValueError:
                 done.invalid += 1
         inserted = self.table.insert(list(rows.values()))
@@ -112,6 +115,11 @@ class Upload:
             # Who else moved a finished row has queued it: it is in work.
             in_work += len(finished) - len(written)
         done.in_work += in_work
+
+
+def _chunks(ids: Iterator[str]) -> Iterator[list[str]]:
+    while chunk := list(islice(ids, CHUNK)):
+        yield chunk
 
 
 def _distinct(lines: Iterable[str], done: Uploaded) -> Iterator[str]:

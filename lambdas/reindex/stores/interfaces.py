@@ -24,6 +24,7 @@ from reindex.records import (
     OutgoingMessage,
     ProjectionAnswer,
     RunRecord,
+    UploadRecord,
 )
 from reindex.states import Phase
 
@@ -140,12 +141,15 @@ class Runs(Protocol):
         """Give the lease back with nothing in hand, if it is still ours."""
         ...
 
-    def record_upload(self, upload: str, ledger: Ledger) -> None:
-        """Set what one upload has brought so far: all of it, not what is new since last time."""
+    def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
+        """Set what one upload has brought so far: all of it, not what is new since last time.
+
+        So it can be said twice. What is said late, after more was said, changes nothing.
+        """
         ...
 
-    def ledger(self) -> Ledger:
-        """What all uploads together brought."""
+    def uploads(self) -> dict[str, UploadRecord]:
+        """What each upload brought, by its name."""
         ...
 
 

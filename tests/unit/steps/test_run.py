@@ -6,7 +6,7 @@ import pytest
 
 from reindex.failures import Failure
 from reindex.progress import ProgressRow
-from reindex.records import Guard
+from reindex.records import Guard, Ledger
 from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.preflight import PreflightFailed
@@ -680,7 +680,7 @@ def test_upload_counts_each_kind_of_line() -> None:
 
     assert (done.new, done.queued_again, done.in_work) == (1, 1, 1)
     assert (done.duplicates, done.blank, done.invalid) == (1, 1, 1)
-    assert world.runs.ledger().count == 3
+    assert sum(upload.brought.count for upload in world.runs.uploads().values()) == 3
 
 
 def test_upload_only_new_leaves_finished_images_as_they_are() -> None:
@@ -699,12 +699,45 @@ def test_conservation_a_row_made_by_other_means_fails_the_report() -> None:
     world = World()
     world.add("a", "smuggled")
     world.upload(["a"])
-    world.table.insert([ProgressRow.new("smuggled", world.clock.now())])
+    world.table.insert([ProgressRow.new("smuggled", "by hand", world.clock.now())])
 
     result = world.reindex()
 
     assert result["status"] == "failed"
-    assert "the table holds 2 images, the uploads brought 1" in result["problems"][0]
+    assert result["problems"] == ["1 images of the table were not brought by any upload"]
+
+
+def test_conservation_a_row_that_vanished_fails_the_report() -> None:
+    world = World()
+    world.add("a", "b")
+    world.upload(["a", "b"])
+    del world.table.rows["b"]
+    world.table.catch_up()
+
+    result = world.reindex()
+
+    assert result["problems"] == [
+        "upload first brought 2 images, but the table holds 1 of it: ids were lost or changed"
+    ]
+
+
+def test_conservation_an_upload_that_died_is_told_by_its_rows() -> None:
+    world = World()
+    world.add("a", "b")
+    record = world.runs.record_upload
+
+    def die_before_the_second(upload: str, brought: Ledger, *, done: bool) -> None:
+        if brought.count:
+            raise KeyboardInterrupt
+        record(upload, brought, done=done)
+
+    world.runs.record_upload = die_before_the_second  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        world.upload(["a", "b"])
+    world.runs.record_upload = record  # type: ignore[method-assign]
+
+    assert world.reindex()["status"] == "succeeded"
+    assert world.states() == {"verified": 2}
 
 
 def test_too_large_for_a_message_travels_by_claim_check() -> None:

@@ -1,0 +1,77 @@
+"""DynamoDB's attribute values, and the plain values they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from reindex.failures import InternalFailure
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+Plain = str | bool | int | float | list["Plain"] | dict[str, "Plain"] | None
+"""What a table of ours holds: JSON, no more."""
+
+
+class MalformedItem(InternalFailure):
+    """An item of one of our own tables is not of the form that we write."""
+
+
+def to_attribute(value: Plain) -> AttributeValueTypeDef:
+    """The attribute value that stands for a plain one."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int() | float():
+            return {"N": repr(value)}
+        case list():
+            return {"L": [to_attribute(member) for member in value]}
+        case dict():
+            return {"M": {name: to_attribute(member) for name, member in value.items()}}
+
+
+def from_attribute(attribute: AttributeValueTypeDef) -> Plain:
+    """The plain value of an attribute; a number is an int if it is whole.
+
+    Raises:
+        ValueError: It is of a type that no table of ours uses.
+    """
+    match attribute:
+        case {"NULL": _}:
+            return None
+        case {"S": str(text)}:
+            return text
+        case {"BOOL": bool(flag)}:
+            return flag
+        case {"N": str(digits)}:
+            number = Decimal(digits)
+            return int(number) if number == number.to_integral_value() else float(number)
+        case {"L": list(members)}:
+            return [from_attribute(member) for member in members]
+        case {"M": dict(members)}:
+            return {name: from_attribute(member) for name, member in members.items()}
+        case _:
+            raise ValueError(f"an attribute of type {', '.join(attribute)}")
+
+
+def to_attributes(values: Mapping[str, Plain]) -> dict[str, AttributeValueTypeDef]:
+    """The item that holds these values; None is an absent attribute."""
+    return {name: to_attribute(value) for name, value in values.items() if value is not None}
+
+
+def from_attributes(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
+    """The plain values of an item.
+
+    Raises:
+        MalformedItem: An attribute is of a type that no table of ours uses.
+    """
+    try:
+        return {name: from_attribute(attribute) for name, attribute in item.items()}
+    except ValueError as error:
+        raise MalformedItem(f"item {item.get('id')}: {error}") from error

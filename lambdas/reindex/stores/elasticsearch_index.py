@@ -1,0 +1,485 @@
+"""The search index, in Elasticsearch: everything that only this engine has stays in here."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from elastic_transport import TransportError
+from elastic_transport.client_utils import url_to_node_config
+from elasticsearch import (
+    ApiError,
+    AuthenticationException,
+    AuthorizationException,
+    BadRequestError,
+    ConflictError,
+    Elasticsearch,
+    NotFoundError,
+    UnsupportedProductError,
+)
+
+from reindex import settings
+from reindex.failures import IndexMisconfigured, StoreUnavailable
+from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
+from reindex.records import Guard, Indexed
+from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
+from reindex.stores.mapping_gaps import mapping_gaps
+from reindex.text import well_formed
+
+#: Bytes of one bulk request. Elastic advises 5 to 15 MB; the server's hard limit
+#: (``http.max_content_length``) is 100 MB, that of managed clusters may be 10.
+MAX_BULK_BYTES = 10_000_000
+
+#: Seconds a request may take. Longer than the server's own patience with a bulk (1 min by
+#: default, for a shard to come back) would only hold a worker that can do nothing else.
+REQUEST_SECONDS = 30.0
+
+_BAD_REQUEST = 400
+_TOO_LARGE = 413
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
+
+_NO_INDEX = {"index_not_found_exception", "index_closed_exception"}
+
+#: Of a bulk's answer only what decides the verdicts: most of it would be echo.
+_BULK_ANSWER = ("items.*.status", "items.*.error")
+
+_PROVENANCE = "esInfo.reindex"
+
+
+def connect(
+    place: settings.Elasticsearch,
+    secret: Mapping[str, str] | None,
+    *,
+    request_seconds: float = REQUEST_SECONDS,
+) -> Elasticsearch:
+    """Make a client of the cluster; nothing is sent yet.
+
+    The client never repeats a request by itself: a bulk that was in fact written would, sent
+    again, conflict with its own guards.
+
+    Args:
+        place: Where the cluster is. A URL without a port means its scheme's own.
+        secret: ``username`` and ``password``, or ``api_key``; optionally ``ca``, the PEM text of
+            a private certificate authority, which is then the only one trusted.
+        request_seconds: How long one request may take.
+
+    Raises:
+        ValueError: A URL or the authority cannot be read, or the secret holds neither
+            an API key nor a name and password.
+    """
+    secret = secret or {}
+    trust = ssl.create_default_context(cadata=secret.get("ca"))
+    nodes = [
+        url_to_node_config(url.strip(), use_default_ports_for_scheme=True)
+        for url in place.elasticsearch_url.split(",")
+        if url.strip()
+    ]
+    return Elasticsearch(
+        [n.replace(ssl_context=trust) if n.scheme == "https" else n for n in nodes],
+        **_credentials(secret),
+        request_timeout=request_seconds,
+        max_retries=0,
+        retry_on_timeout=False,
+        retry_on_status=(),
+    )
+
+
+def _credentials(secret: Mapping[str, str]) -> dict[str, Any]:
+    if not secret.keys() - {"ca"}:
+        return {}
+    if "api_key" in secret:
+        return {"api_key": secret["api_key"]}
+    try:
+        return {"basic_auth": (secret["username"], secret["password"])}
+    except KeyError as error:
+        raise ValueError(
+            f"the Elasticsearch secret holds no api_key and no {error.args[0]}"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a new index is made of, and an existing one is held against.
+
+    Attributes:
+        settings: Of the index, its analysers among them.
+        older_settings: For a server that does not know all of those (before 8.14).
+        mapping: Of the documents.
+        provenance: What is added to the mapping of a library's own index.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=index_settings)
+    older_settings: Mapping[str, Any] = field(
+        default_factory=lambda: index_settings(ignore_beyond_limit=False)
+    )
+    mapping: Mapping[str, Any] = field(default_factory=mapping)
+    provenance: Mapping[str, Any] = field(default_factory=lambda: PROVENANCE_MAPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What preparing an index came to.
+
+    Attributes:
+        index: The concrete index behind the alias.
+        created: It did not exist before.
+        provenance_added: It existed, without a place for provenance.
+        lacking: What its mapping still lacks for our documents.
+    """
+
+    index: str
+    created: bool
+    provenance_added: bool
+    lacking: Sequence[str]
+
+
+class ElasticsearchIndex:
+    """The index that people search, in Elasticsearch 8.x or 9.x.
+
+    Args:
+        client: From :func:`connect`.
+        schema: What prepared indices are made of.
+        max_bulk_bytes: Of one bulk request; a single document may be larger.
+    """
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        schema: Schema | None = None,
+        *,
+        max_bulk_bytes: int = MAX_BULK_BYTES,
+    ) -> None:
+        self._client = client
+        # What is only read may be asked again, of the next node, when one does not answer.
+        self._reader = client.options(max_retries=2, retry_on_status=(502, 503, 504))
+        self._schema = schema or Schema()
+        self._max_bulk_bytes = max_bulk_bytes
+
+    def resolve(self, alias: str) -> str:
+        """The one concrete index behind an alias.
+
+        Raises:
+            IndexMisconfigured: There is none, or more than one.
+            StoreUnavailable: The cluster does not answer.
+        """
+        match self._behind(alias):
+            case [index]:
+                return index
+            case []:
+                raise IndexMisconfigured(f"There is no index behind the alias {alias}.")
+            case indices:
+                raise IndexMisconfigured(
+                    f"There is more than one index behind the alias {alias}: {', '.join(indices)}."
+                )
+
+    def accepts(self, index: str) -> list[str]:
+        """What the index's mapping lacks for our documents; empty when it will take them.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        live = self._mapping(index)
+        gaps = mapping_gaps(live, self._schema.mapping)
+        if (_provenance(live) or {}).get("enabled") not in (False, "false"):
+            gaps.append(f"{_PROVENANCE} is not there as an object with enabled: false")
+        return gaps
+
+    def health(self) -> str:
+        """The cluster's health: ``green``, ``yellow`` or ``red``.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer, or has no master that could say.
+        """
+        with _answering():
+            return str(self._reader.cluster.health(timeout="5s")["status"])
+
+    def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
+        """Read fields of documents by realtime multi-get; an absent one is not in the answer.
+
+        Args:
+            index: The concrete index.
+            ids: Of the images; some hundreds, for the answer is held in memory.
+            fields: Dotted names; what lies below a named object comes with it.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster, or a shard that holds one of them, does not answer.
+        """
+        if not ids:
+            return {}
+        with _answering():
+            answer = self._reader.mget(
+                index=index,
+                ids=ids,
+                realtime=True,
+                source=None if fields else False,
+                source_includes=fields or None,
+            )
+        found = {}
+        for document in answer["docs"]:
+            # A shard that fails answers for its documents within a successful request.
+            if "error" in document:
+                raise _unavailable(document["error"])
+            if document["found"]:
+                guard = Guard(document["_seq_no"], document["_primary_term"])
+                found[document["_id"]] = Indexed(guard, document.get("_source", {}))
+        return found
+
+    def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
+        """Write documents in bulk; one result per write, in order.
+
+        A document replaces exactly the version its guard names, or is created. Writes that the
+        cluster did not answer for are ``UNAVAILABLE``: they may have been written, and, written
+        again, will then conflict with themselves.
+
+        Raises:
+            IndexMisconfigured: There is no such index, or the cluster does not let us write.
+            StoreUnavailable: The cluster does not even say whether the index exists.
+        """
+        if not writes:
+            return []
+        # A bulk would create an index that is missing, with a mapping guessed from the documents,
+        # and there is no option against it ('require_alias' wants an alias). What remains is the
+        # instant between this question and the bulk; a cluster closes it too with the setting
+        # 'action.auto_create_index', or an index template with 'allow_auto_create: false'.
+        self._require(index)
+        results: list[WriteResult] = []
+        for batch in _batches(map(_operation, writes), self._max_bulk_bytes):
+            results += self._bulk(index, batch)
+        return results
+
+    def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
+        """Delete one document if it is still that version.
+
+        Returns:
+            ``WRITTEN``, ``CONFLICT`` (also when it is gone already) or ``UNAVAILABLE``.
+
+        Raises:
+            IndexMisconfigured: There is no such index, or the cluster does not let us delete.
+        """
+        try:
+            with _answering():
+                self._client.delete(
+                    index=index,
+                    id=image_id,
+                    if_seq_no=guard.seq_no,
+                    if_primary_term=guard.primary_term,
+                )
+        except (ConflictError, NotFoundError):
+            return Verdict.CONFLICT
+        except StoreUnavailable:
+            return Verdict.UNAVAILABLE
+        return Verdict.WRITTEN
+
+    def prepare(self, alias: str) -> Prepared:
+        """Make sure that there is an index behind an alias, and that it has room for provenance.
+
+        An index that exists is given that one field and is otherwise left as it is. Safe to
+        repeat, and to do twice at once.
+
+        Raises:
+            IndexMisconfigured: There is more than one index behind the alias, the name is
+                an index's own, or the cluster does not let us.
+            StoreUnavailable: The cluster does not answer.
+        """
+        created = not self._behind(alias) and self._create(alias)
+        index = self.resolve(alias)
+        adding = _provenance(self._mapping(index)) is None
+        if adding:
+            with _answering():
+                properties = self._schema.provenance["properties"]
+                self._client.indices.put_mapping(index=index, properties=properties)
+        return Prepared(index, created, adding, self.accepts(index))
+
+    def search(self, alias: str, text: str, size: int = 10) -> list[Mapping[str, Any]]:
+        """The documents whose metadata match a text best, as people would search for them."""
+        with _answering():
+            answer = self._reader.search(
+                index=alias,
+                size=size,
+                query={"multi_match": {"query": text, "fields": ["metadata.*"], "lenient": True}},
+            )
+        return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+    def _behind(self, alias: str) -> list[str]:
+        with _answering():
+            try:
+                return sorted(self._reader.indices.get_alias(name=alias))
+            except NotFoundError:
+                if not self._reader.indices.exists(index=alias):
+                    return []
+        raise IndexMisconfigured(
+            f"{alias} is an index of that name: a reindex needs an alias, so that the index it "
+            "writes to can be pinned."
+        )
+
+    def _mapping(self, index: str) -> Mapping[str, Any]:
+        with _answering():
+            answer = self._reader.indices.get_mapping(index=index)
+        found: Mapping[str, Any] = answer[index]["mappings"]
+        return found
+
+    def _require(self, index: str) -> None:
+        with _answering():
+            if not self._reader.indices.exists(index=index):
+                raise IndexMisconfigured(f"The index {index} does not exist any more.")
+
+    def _create(self, alias: str) -> bool:
+        """Create an index under the alias; False when somebody else just did."""
+        number = 1
+        settings = self._schema.settings
+        while True:
+            try:
+                with _answering():
+                    self._client.indices.create(
+                        index=f"{alias}-{number:06}",
+                        aliases={alias: {}},
+                        settings=settings,
+                        mappings=self._schema.mapping,
+                    )
+            except BadRequestError as error:
+                if _error_type(error) == "resource_already_exists_exception":
+                    if self._behind(alias):
+                        return False
+                    # An older index of that name, from which somebody took the alias away.
+                    number += 1
+                elif (
+                    "ignore_dynamic_beyond_limit" in str(error)
+                    and settings != self._schema.older_settings
+                ):
+                    settings = self._schema.older_settings
+                else:
+                    raise IndexMisconfigured(f"The index cannot be created: {error}") from error
+            else:
+                return True
+
+    def _bulk(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
+        try:
+            with _answering():
+                answer = self._client.bulk(
+                    index=index,
+                    operations=batch,  # type: ignore[arg-type]  # lines as they are sent
+                    filter_path=_BULK_ANSWER,
+                )
+        except StoreUnavailable as error:
+            return [WriteResult(Verdict.UNAVAILABLE, str(error))] * len(batch)
+        except ApiError as error:
+            if error.status_code not in (_BAD_REQUEST, _TOO_LARGE):
+                raise IndexMisconfigured(f"Elasticsearch takes no bulk: {error}") from error
+            # One of them spoils the whole request: find out which.
+            if len(batch) == 1:
+                reason = f"{len(batch[0])} bytes are refused: {error}"
+                return [WriteResult(Verdict.REFUSED, reason)]
+            half = len(batch) // 2
+            return self._bulk(index, batch[:half]) + self._bulk(index, batch[half:])
+        return [_verdict(*item.values()) for item in answer["items"]]
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return well_formed(text).encode()
+
+
+def _operation(write: IndexWrite) -> bytes:
+    """One write as it stands in a bulk body: two lines of JSON."""
+    action: dict[str, Any] = {"create": {"_id": write.id}}
+    if write.guard:
+        action = {
+            "index": {
+                "_id": write.id,
+                "if_seq_no": write.guard.seq_no,
+                "if_primary_term": write.guard.primary_term,
+            }
+        }
+    return b"%b\n%b\n" % (_json(action), _json(write.document))
+
+
+def _batches(operations: Iterable[bytes], limit: int) -> Iterator[list[bytes]]:
+    """Cut into runs of at most ``limit`` bytes, or of one operation that is larger."""
+    batch: list[bytes] = []
+    size = 0
+    for operation in operations:
+        if batch and size + len(operation) > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append(operation)
+        size += len(operation)
+    if batch:
+        yield batch
+
+
+def _verdict(item: Mapping[str, Any]) -> WriteResult:
+    """Judge one item of a bulk's answer."""
+    status = item["status"]
+    if status < 300:  # noqa: PLR2004 - 200 replaced, 201 created
+        return WriteResult(Verdict.WRITTEN)
+    error = item["error"]
+    reason = _reason(error)
+    match status:
+        case 409:
+            return WriteResult(Verdict.CONFLICT, reason)
+        case _ if error["type"] in _NO_INDEX:
+            raise _unavailable(error)
+        # Forbidden (a write block, a lost permission) is no more the document's doing
+        # than an overload is.
+        case 401 | 403 | 429:
+            return WriteResult(Verdict.UNAVAILABLE, reason)
+        case _ if status >= _SERVER_ERROR:
+            return WriteResult(Verdict.UNAVAILABLE, reason)
+        case _:
+            return WriteResult(Verdict.REFUSED, reason)
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """What went wrong, and why: ``type: reason (type: reason)``."""
+    text = f"{error['type']}: {error.get('reason', '')}"
+    cause = error.get("caused_by")
+    return f"{text} ({_reason(cause)})" if cause else text
+
+
+def _error_type(error: ApiError) -> str:
+    body = error.body
+    problem = body.get("error") if isinstance(body, Mapping) else None
+    return str(problem.get("type", "")) if isinstance(problem, Mapping) else ""
+
+
+def _unavailable(error: Mapping[str, Any]) -> Exception:
+    if error["type"] in _NO_INDEX:
+        return IndexMisconfigured(f"Elasticsearch: {_reason(error)}")
+    return StoreUnavailable(f"Elasticsearch: {_reason(error)}")
+
+
+def _provenance(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The mapping of the field that holds provenance; None when there is no such field."""
+    es_info = live.get("properties", {}).get("esInfo", {})
+    found: Mapping[str, Any] | None = es_info.get("properties", {}).get("reindex")
+    return found
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn the client's exceptions into ours, but for refusals of what was asked (4xx).
+
+    Raises:
+        IndexMisconfigured: Who we are is not known or not allowed, the index does not exist or is
+            closed, or this is no Elasticsearch.
+        StoreUnavailable: No answer, or one that says to come back later.
+    """
+    try:
+        yield
+    except TransportError as error:
+        raise StoreUnavailable(f"Elasticsearch: {error}") from error
+    except (AuthenticationException, AuthorizationException, UnsupportedProductError) as error:
+        raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
+    except ApiError as error:
+        if _error_type(error) in _NO_INDEX:
+            raise IndexMisconfigured(f"Elasticsearch: {error}") from error
+        if error.status_code in (408, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERROR:
+            raise StoreUnavailable(f"Elasticsearch: {error}") from error
+        raise

@@ -1,0 +1,255 @@
+"""The library's objects in S3: originals, renditions, crops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
+from urllib.parse import quote
+
+from botocore.exceptions import (
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+
+from reindex.failures import OriginalNotFound, SourceForbidden, SourceUnavailable
+from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile
+from reindex.image.truth import StoredObject
+from reindex.settings import LibrarySettings
+from reindex.stores.aws import error_code
+from reindex.stores.interfaces import OpenObject
+from reindex.stores.sources import reading
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
+
+#: Objects whose metadata are asked for at once, of all images together.
+CROPS_AT_ONCE = 16
+
+_SERVICE = "S3"
+_CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
+
+#: Where optimised PNGs are, in the bucket of the originals.
+_OPTIMISED = "optimised/"
+
+_FOLDERS = 6
+
+
+def original_key(image_id: str) -> str:
+    """The key of an original: its id's first six characters, each a folder, then the id."""
+    return "/".join([*image_id[:_FOLDERS], image_id])
+
+
+class _Pinned(TypedDict):
+    """Which version of an object is asked for; whichever there is, without it."""
+
+    IfMatch: NotRequired[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some bytes of an object, and what S3 says of the whole."""
+
+    data: bytes
+    stored: StoredObject
+    etag: str
+
+
+class S3Originals:
+    """Originals, and what was made from them; safe to use from several threads.
+
+    Args:
+        client: Of S3; it waits on :data:`CROPS_AT_ONCE` calls beside its callers' own.
+        library: Where they are.
+    """
+
+    def __init__(self, client: S3Client, library: LibrarySettings) -> None:
+        self._s3 = client
+        self._buckets = library
+        self._heads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
+
+    def open(self, image_id: str) -> OpenObject:
+        """Open an original: one request, which brings its first bytes too.
+
+        What is read later is of the same version, or raises.
+
+        Raises:
+            OriginalNotFound: There is none.
+            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceUnavailable: S3 does not answer; also raised by reading the file.
+        """
+        bucket, key = self._buckets.originals_bucket, original_key(image_id)
+        found = self.open_key(bucket, key)
+        if found is None:
+            raise OriginalNotFound("The original does not exist.", f"s3://{bucket}/{key}")
+        return found
+
+    def thumbnail(self, image_id: str) -> OpenObject | None:
+        """Open the thumbnail; None when there is none, or the library keeps none.
+
+        Raises:
+            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceUnavailable: S3 does not answer; also raised by reading the file.
+        """
+        bucket = self._buckets.thumbnails_bucket
+        return self.open_key(bucket, original_key(image_id)) if bucket else None
+
+    def optimised_png(self, image_id: str) -> OpenObject | None:
+        """Open the optimised PNG; None when there is none, or the library makes none.
+
+        Raises:
+            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceUnavailable: S3 does not answer; also raised by reading the file.
+        """
+        if not self._buckets.optimised_pngs:
+            return None
+        return self.open_key(self._buckets.originals_bucket, _OPTIMISED + original_key(image_id))
+
+    def exists(self, image_id: str) -> bool:
+        """Whether the original exists now.
+
+        Raises:
+            SourceForbidden: S3 refuses to say, or the bucket does not exist.
+            SourceUnavailable: S3 does not answer.
+        """
+        return self._head(self._buckets.originals_bucket, original_key(image_id)) is not None
+
+    def crops(self, image_id: str) -> Sequence[StoredObject]:
+        """The objects of an image's crops, in order of their keys.
+
+        Raises:
+            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceUnavailable: S3 does not answer.
+        """
+        bucket = self._buckets.crops_bucket
+        if not bucket:
+            return []
+        pages = self._s3.get_paginator("list_objects_v2")
+        with reading(_SERVICE):
+            keys = [
+                found["Key"]
+                for page in pages.paginate(Bucket=bucket, Prefix=f"{image_id}/")
+                for found in page.get("Contents", [])
+            ]
+        heads = self._heads.map(lambda key: self._head(bucket, key), keys)
+        # A crop may be deleted between the two questions.
+        return [stored for stored in heads if stored]
+
+    def _head(self, bucket: str, key: str) -> StoredObject | None:
+        with reading(_SERVICE):
+            try:
+                answer = self._s3.head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) != "404":
+                    raise
+                self._require(bucket)
+                return None
+        return _stored(bucket, key, answer["ContentLength"], answer)
+
+    def _require(self, bucket: str) -> None:
+        """Tell a missing bucket from a missing object: a HEAD's answer has no body to say."""
+        try:
+            self._s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error_code(error) != "404":
+                raise
+            raise SourceForbidden("The bucket does not exist.", bucket) from error
+
+    def open_key(self, bucket: str, key: str) -> OpenObject | None:
+        """Open any object, as :meth:`open` opens an original; None when there is none.
+
+        Raises:
+            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceUnavailable: S3 does not answer; also raised by reading the file.
+        """
+        with reading(_SERVICE):
+            try:
+                first = self._read_part(bucket, key, 0, FIRST_BLOCKS * BLOCK)
+            except ClientError as error:
+                match error_code(error):
+                    case "NoSuchKey":
+                        return None
+                    case "InvalidRange":
+                        return self._open_empty(bucket, key)
+                    case _:
+                        raise
+        return OpenObject(first.stored, self._file(bucket, key, first))
+
+    def _open_empty(self, bucket: str, key: str) -> OpenObject | None:
+        """Open an object that has not even a first byte, so that no range of it can be read."""
+        stored = self._head(bucket, key)
+        if stored is None:
+            return None
+        if stored.size:
+            raise SourceUnavailable("It changed while it was read.")
+        return OpenObject(stored, RangedFile(lambda _start, _length: b"", 0))
+
+    def _file(self, bucket: str, key: str, first: _Piece) -> RangedFile:
+        """The whole object as a file, its first bytes at hand."""
+
+        def fetch(start: int, length: int) -> bytes:
+            at_hand = first.data[start : start + length]
+            if len(at_hand) == length:
+                return at_hand
+            begin = start + len(at_hand)
+            with reading(_SERVICE):
+                try:
+                    rest = self._read_part(
+                        bucket, key, begin, length - len(at_hand), IfMatch=first.etag
+                    )
+                except ClientError as error:
+                    if error_code(error) != "NoSuchKey":
+                        raise
+                    raise SourceUnavailable("It was deleted while it was read.") from error
+            if at_hand:
+                # The file takes this for one request; the first bytes came with another.
+                file.requests += 1
+            return at_hand + rest.data
+
+        file = RangedFile(fetch, first.stored.size)
+        return file
+
+    def _read_part(
+        self, bucket: str, key: str, start: int, length: int, **pinned: Unpack[_Pinned]
+    ) -> _Piece:
+        """Read a part of an object; a second time if the connection breaks midway."""
+        last = False
+        while True:
+            try:
+                answer = self._s3.get_object(
+                    Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", **pinned
+                )
+                data = answer["Body"].read()
+            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                # botocore's own retries end where the body begins.
+                if last:
+                    raise
+                last = True
+            else:
+                size = _size(answer)
+                return _Piece(data, _stored(bucket, key, size, answer), answer["ETag"])
+
+
+def _size(answer: GetObjectOutputTypeDef) -> int:
+    """The size of the whole object that a part was read of."""
+    part = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
+    return int(part[1]) if part else answer["ContentLength"]
+
+
+def _stored(
+    bucket: str, key: str, size: int, answer: GetObjectOutputTypeDef | HeadObjectOutputTypeDef
+) -> StoredObject:
+    last_modified: datetime = answer["LastModified"]
+    return StoredObject(
+        # The form that a Grid's own documents have.
+        uri=f"http://{bucket}.s3.amazonaws.com/{quote(key)}",
+        size=size,
+        last_modified=last_modified,
+        user_metadata={name.lower(): value for name, value in answer["Metadata"].items()},
+    )

@@ -1,0 +1,128 @@
+"""The switches of a run: EventBridge rules, and the execution of the state machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from reindex.states import Phase
+from reindex.stores.aws import error_code, unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+_RULES = "EventBridge"
+_EXECUTIONS = "Step Functions"
+
+#: What Step Functions says of a token that nobody waits on: the phase has ended or timed out,
+#: its execution is over, or it never was a token.
+_DEAD_TOKEN = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+
+#: Characters that a failure may have.
+#: https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskFailure.html
+_MAX_ERROR = 256
+_MAX_CAUSE = 32_768
+
+
+class AwsPhases:
+    """The rules of the two phases, and the run's execution.
+
+    Args:
+        events: Client of EventBridge.
+        stepfunctions: Client of Step Functions.
+        rules: The name of each phase's rule, on the default bus.
+    """
+
+    def __init__(
+        self, events: EventBridgeClient, stepfunctions: SFNClient, rules: Mapping[Phase, str]
+    ) -> None:
+        self._events = events
+        self._stepfunctions = stepfunctions
+        self._rules = rules
+
+    def turn_off(self, phase: Phase) -> None:
+        """Turn a phase's schedule off; harmless when it is off.
+
+        A tick already on its way may still arrive.
+
+        Raises:
+            StoreUnavailable: EventBridge does not answer.
+        """
+        with unavailable(_RULES):
+            self._events.disable_rule(Name=self._rules[phase])
+
+    def is_on(self, phase: Phase) -> bool:
+        """Whether a phase's schedule is on.
+
+        Raises:
+            StoreUnavailable: EventBridge does not answer.
+        """
+        with unavailable(_RULES):
+            return self._events.describe_rule(Name=self._rules[phase])["State"] == "ENABLED"
+
+    def is_running(self, execution: str) -> bool:
+        """Whether an execution of the state machine still runs; False when there is none.
+
+        Args:
+            execution: Its ARN.
+
+        Raises:
+            StoreUnavailable: Step Functions does not answer.
+        """
+        with unavailable(_EXECUTIONS):
+            try:
+                found = self._stepfunctions.describe_execution(executionArn=execution)
+            except ClientError as error:
+                if error_code(error) != "ExecutionDoesNotExist":
+                    raise
+                return False
+        return found["status"] == "RUNNING"
+
+    def heartbeat(self, token: str) -> bool:
+        """Say that the phase lives; False when nobody waits on that token any more.
+
+        Raises:
+            StoreUnavailable: Step Functions does not answer.
+        """
+        return _was_awaited(lambda: self._stepfunctions.send_task_heartbeat(taskToken=token))
+
+    def succeed(self, token: str) -> bool:
+        """End the phase; False when nobody waits on that token any more.
+
+        Raises:
+            StoreUnavailable: Step Functions does not answer.
+        """
+        return _was_awaited(
+            lambda: self._stepfunctions.send_task_success(taskToken=token, output="{}")
+        )
+
+    def fail(self, token: str, error: str, cause: str) -> bool:
+        """Fail the phase; False when nobody waits on that token any more.
+
+        Args:
+            token: The phase's.
+            error: A name that the state machine's Retry and Catch know.
+            cause: What happened, for people.
+
+        Raises:
+            StoreUnavailable: Step Functions does not answer.
+        """
+        return _was_awaited(
+            lambda: self._stepfunctions.send_task_failure(
+                taskToken=token, error=error[:_MAX_ERROR], cause=cause[:_MAX_CAUSE]
+            )
+        )
+
+
+def _was_awaited(call: Callable[[], object]) -> bool:
+    with unavailable(_EXECUTIONS):
+        try:
+            call()
+        except ClientError as error:
+            if error_code(error) not in _DEAD_TOKEN:
+                raise
+            return False
+    return True

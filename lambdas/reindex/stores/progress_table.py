@@ -1,0 +1,388 @@
+"""The progress table in DynamoDB: one row per image to reindex.
+
+Rows with work left are also in one secondary index, :data:`INDEX_NAME`, because they alone have
+its two key attributes, ``work`` and ``due_at``. Every write is conditional, and goes out in
+batches whose statements DynamoDB judges one by one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reindex.batches import in_batches
+from reindex.failures import StoreUnavailable
+from reindex.progress import ProgressRow, RecordedFailure
+from reindex.states import Phase, State, work_key
+from reindex.stores.attributes import MalformedItem, from_attributes, to_attribute, to_attributes
+from reindex.stores.aws import TRANSIENT, persist, unavailable, was_retried
+from reindex.stores.interfaces import Change, Cursor, IdPage, RowPage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        BatchStatementRequestTypeDef,
+        QueryInputTypeDef,
+        ScanInputTypeDef,
+    )
+
+#: The table's one secondary index: partition key ``work``, sort key ``due_at``, KEYS_ONLY.
+INDEX_NAME = "work"
+
+#: Most statements in one BatchExecuteStatement.
+MAX_STATEMENTS = 25
+
+#: Most keys in one BatchGetItem.
+MAX_KEYS = 100
+
+_SERVICE = "DynamoDB"
+_Input = TypeVar("_Input")
+_Result = TypeVar("_Result")
+
+
+def to_item(row: ProgressRow) -> dict[str, AttributeValueTypeDef]:
+    """The item that holds a row.
+
+    Raises:
+        ValueError: The row has work left but is never due, or the reverse: the secondary index
+            would lose it.
+    """
+    if (row.work is None) != (row.due_at is None):
+        raise ValueError(f"a row in state {row.state} due at {row.due_at}")
+    return to_attributes(
+        {
+            "id": row.id,
+            "upload": row.upload,
+            "state": row.state.value,
+            "rev": row.rev,
+            "attempts": row.attempts,
+            "waits": row.waits or None,
+            "updated_at": row.updated_at,
+            "run_id": row.run_id,
+            "digest": row.digest,
+            "created": row.created or None,
+            "failure": asdict(row.failure) if row.failure else None,
+            "work": row.work,
+            "due_at": row.due_at,
+        }
+    )
+
+
+def from_item(item: Mapping[str, AttributeValueTypeDef]) -> ProgressRow:
+    """Read a row.
+
+    Raises:
+        MalformedItem: Names the row, and what is wrong with it.
+    """
+    values = from_attributes(item)
+    try:
+        row = ProgressRow(
+            id=_read(values, "id", str),
+            upload=_read(values, "upload", str),
+            state=State(_read(values, "state", str)),
+            rev=_read(values, "rev", int),
+            attempts=_read(values, "attempts", int),
+            waits=_read(values, "waits", int, 0),
+            updated_at=_read(values, "updated_at", str),
+            run_id=_read(values, "run_id", str, None),
+            digest=_read(values, "digest", str, None),
+            created=_read(values, "created", bool, False),
+            failure=_failure(_read(values, "failure", dict, None)),
+            due_at=_read(values, "due_at", int, None),
+        )
+    except ValueError as error:
+        raise MalformedItem(f"progress row {values.get('id')!r}: {error}") from error
+    if values.get("work") != row.work or (row.work is None) != (row.due_at is None):
+        found = f"{values.get('work')!r}, due at {row.due_at}"
+        raise MalformedItem(f"progress row {row.id!r}: {row.state}, yet its work is {found}")
+    return row
+
+
+def _failure(values: dict[str, Any] | None) -> RecordedFailure | None:
+    if values is None:
+        return None
+    names = ("code", "message", "detail", "fingerprint", "at")
+    return RecordedFailure(*(_read(values, name, str) for name in names))
+
+
+def _read(values: Mapping[str, Any], name: str, kind: type, *default: Any) -> Any:
+    if name not in values and default:
+        return default[0]
+    value = values.get(name)
+    # Not isinstance: a boolean is no number here.
+    if type(value) is not kind:
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def insertion(table: str, row: ProgressRow) -> BatchStatementRequestTypeDef:
+    """The PartiQL statement that writes a row unless its id has one."""
+    item = to_item(row)
+    members = ", ".join(f"'{name}': ?" for name in item)
+    return {
+        "Statement": f'INSERT INTO "{table}" VALUE {{{members}}}',
+        "Parameters": list(item.values()),
+    }
+
+
+def update(table: str, change: Change) -> BatchStatementRequestTypeDef:
+    """The PartiQL statement that makes one row of another, if that still stands.
+
+    Only what differs is set or removed. That is enough, for every write raises ``rev``: the
+    stored row equals the one read in all its attributes if it does in ``rev``.
+
+    Raises:
+        ValueError: The rows are of different images, or ``rev`` does not rise.
+    """
+    if change.before.id != change.after.id or change.before.rev >= change.after.rev:
+        raise ValueError(f"{change.before} may not become {change.after}")
+    before, after = to_item(change.before), to_item(change.after)
+    changed = {name: value for name, value in after.items() if before.get(name) != value}
+    clauses = [f'SET "{name}"=?' for name in changed]
+    clauses += [f'REMOVE "{name}"' for name in before if name not in after]
+    condition = 'WHERE "id"=? AND "state"=? AND "rev"=?'
+    return {
+        "Statement": " ".join([f'UPDATE "{table}"', *clauses, condition]),
+        "Parameters": [*changed.values(), before["id"], before["state"], before["rev"]],
+    }
+
+
+class DynamoProgressTable:
+    """The progress table, over DynamoDB's own client (which threads may share).
+
+    Args:
+        client: Of DynamoDB.
+        table_name: Its key is ``id``, and it has the index :data:`INDEX_NAME`.
+        concurrency: Batches of one call that are in flight at once.
+        patience: Seconds for which one call goes on repeating what is throttled, beyond the
+            repetitions of the client itself.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table_name: str,
+        *,
+        concurrency: int = 4,
+        patience: float = 20,
+    ) -> None:
+        self._client = client
+        self._table = table_name
+        self._concurrency = concurrency
+        self._patience = patience
+
+    @unavailable(_SERVICE)
+    def insert(self, rows: Sequence[ProgressRow]) -> set[str]:
+        """Write each row unless its id has one: a write unit per row, and one for the index.
+
+        When the answer to an INSERT is lost, its ``upload`` tells a row of ours from one that
+        was there, even if that has moved since: the ledger must count it exactly once.
+
+        Returns:
+            The ids that were new.
+
+        Raises:
+            ValueError: An id comes twice.
+            StoreUnavailable: Any of the rows may have been written.
+        """
+        uploads = {row.id: row.upload for row in rows}
+        statements = [insertion(self._table, row) for row in rows]
+        inserted, doubtful = self._execute([row.id for row in rows], statements, "DuplicateItem")
+        found = self.read(list(doubtful))
+        return inserted | {id_ for id_, row in found.items() if row.upload == uploads[id_]}
+
+    @unavailable(_SERVICE)
+    def read(self, ids: Sequence[str]) -> dict[str, ProgressRow]:
+        """Read rows consistently (a read unit each); an id without a row is absent."""
+        return {image_id: from_item(item) for image_id, item in self._items(ids).items()}
+
+    @unavailable(_SERVICE)
+    def write(self, changes: Sequence[Change]) -> set[str]:
+        """Write each row on condition that ``state`` and ``rev`` are as read.
+
+        A row under 1 KB costs one write unit, and the index one for each entry that goes or
+        comes: two when work becomes other or later work, one when the row is finished.
+
+        Returns:
+            The ids written. Any other row has moved meanwhile: somebody else was here.
+
+        Raises:
+            ValueError: An id comes twice, or a ``rev`` does not rise.
+            StoreUnavailable: Any of the rows may have been written.
+        """
+        after = {change.after.id: change.after for change in changes}
+        statements = [update(self._table, change) for change in changes]
+        ids = [change.after.id for change in changes]
+        written, doubtful = self._execute(ids, statements, "ConditionalCheckFailed")
+        found = self._items(doubtful)
+        return written | {id_ for id_, item in found.items() if from_item(item) == after[id_]}
+
+    @unavailable(_SERVICE)
+    def due(self, phase: Phase, shard: int, now: float, after: Cursor | None, limit: int) -> IdPage:
+        """Page through the ids of a shard whose work is due, the longest due first.
+
+        Eventually consistent. A page that ends exactly where the shard does may be followed by
+        an empty one.
+
+        Args:
+            phase: Whose work.
+            shard: Of the phase.
+            now: Epoch seconds.
+            after: Where the page before ended; None for the first.
+            limit: Most ids on the page.
+        """
+        request = self._query(phase, shard)
+        request["KeyConditionExpression"] = "#work = :work AND due_at <= :now"
+        request["ExpressionAttributeValues"] = {
+            ":work": to_attribute(work_key(phase, shard)),
+            ":now": to_attribute(math.floor(now)),
+        }
+        request["Limit"] = limit
+        if after:
+            request["ExclusiveStartKey"] = after
+        answer = self._client.query(**request)
+        return IdPage([item["id"]["S"] for item in answer["Items"]], answer.get("LastEvaluatedKey"))
+
+    @unavailable(_SERVICE)
+    def has_work(self, phase: Phase, shard: int) -> bool:
+        """Whether a shard shows any row of the phase, due now or later (a hint)."""
+        request = self._query(phase, shard)
+        request["Limit"] = 1
+        return bool(self._client.query(**request)["Items"])
+
+    @unavailable(_SERVICE)
+    def count_work(self, phase: Phase, shard: int) -> int:
+        """How many rows of the phase a shard shows, due now or later (eventually consistent).
+
+        Reads the shard's whole index: about one read unit for 80 rows.
+        """
+        request = self._query(phase, shard)
+        request["Select"] = "COUNT"
+        total = 0
+        while True:
+            answer = self._client.query(**request)
+            total += answer["Count"]
+            if not (end := answer.get("LastEvaluatedKey")):
+                return total
+            request["ExclusiveStartKey"] = end
+
+    @unavailable(_SERVICE)
+    def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
+        """Page through one of ``segments`` disjoint parts of the table, consistently.
+
+        A page holds up to 1 MB of rows, and may be empty before the end.
+
+        Args:
+            segment: From 0.
+            segments: At most 1,000,000; the same for all pages of all segments.
+            after: Where the page before ended; None for the first.
+        """
+        request: ScanInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "Segment": segment,
+            "TotalSegments": segments,
+        }
+        if after:
+            request["ExclusiveStartKey"] = after
+        answer = self._client.scan(**request)
+        return RowPage(
+            [from_item(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
+        )
+
+    def _query(self, phase: Phase, shard: int) -> QueryInputTypeDef:
+        return {
+            "TableName": self._table,
+            "IndexName": INDEX_NAME,
+            "KeyConditionExpression": "#work = :work",
+            "ExpressionAttributeNames": {"#work": "work"},
+            "ExpressionAttributeValues": {":work": to_attribute(work_key(phase, shard))},
+        }
+
+    def _execute(
+        self, ids: Sequence[str], statements: Iterable[BatchStatementRequestTypeDef], refusal: str
+    ) -> tuple[set[str], set[str]]:
+        """Execute one conditional statement per id.
+
+        Returns:
+            The ids whose statement was accepted, and those whose statement was refused on a
+            repetition, so that what it ran into may be our own first attempt.
+        """
+        by_id = dict(zip(ids, statements, strict=True))
+        # BatchExecuteStatement refuses a batch in which an id comes twice.
+        if len(by_id) != len(ids):
+            raise ValueError("an id comes twice")
+        outcomes = self._side_by_side(
+            lambda batch, end: self._execute_batch(dict(batch), refusal, end),
+            list(in_batches(list(by_id.items()), MAX_STATEMENTS)),
+        )
+        accepted = {image_id for outcome in outcomes for image_id in outcome[0]}
+        doubtful = {image_id for outcome in outcomes for image_id in outcome[1]}
+        return accepted, doubtful
+
+    def _execute_batch(
+        self, left: dict[str, BatchStatementRequestTypeDef], refusal: str, end: float
+    ) -> tuple[list[str], list[str]]:
+        accepted: list[str] = []
+        doubtful: list[str] = []
+
+        def attempt(number: int) -> str | None:
+            answer = self._client.batch_execute_statement(Statements=list(left.values()))
+            unclear = number > 0 or was_retried(answer)
+            throttled: str | None = None
+            for image_id, response in zip(list(left), answer["Responses"], strict=True):
+                error = response.get("Error")
+                code = error.get("Code") if error else None
+                if code in TRANSIENT:
+                    throttled = code
+                    continue
+                del left[image_id]
+                if error is None:
+                    accepted.append(image_id)
+                elif code != refusal:
+                    problem = f"{code}: {error.get('Message', '')}"
+                    raise StoreUnavailable(f"{_SERVICE}: BatchExecuteStatement: {problem}")
+                elif unclear:
+                    doubtful.append(image_id)
+            return throttled
+
+        persist(attempt, seconds=end - time.monotonic(), service=_SERVICE)
+        return accepted, doubtful
+
+    def _items(self, ids: Iterable[str]) -> dict[str, dict[str, AttributeValueTypeDef]]:
+        batches = list(in_batches(list(dict.fromkeys(ids)), MAX_KEYS))
+        items = self._side_by_side(self._get_batch, batches)
+        return {item["id"]["S"]: item for batch in items for item in batch}
+
+    def _get_batch(self, ids: Sequence[str], end: float) -> list[dict[str, AttributeValueTypeDef]]:
+        items: list[dict[str, AttributeValueTypeDef]] = []
+        keys: list[Mapping[str, Any]] = [{"id": {"S": image_id}} for image_id in ids]
+
+        def attempt(_number: int) -> str | None:
+            answer = self._client.batch_get_item(
+                RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+            )
+            items.extend(answer["Responses"].get(self._table, []))
+            unprocessed = answer["UnprocessedKeys"].get(self._table)
+            keys[:] = unprocessed["Keys"] if unprocessed else []
+            return "keys unprocessed" if keys else None
+
+        persist(attempt, seconds=end - time.monotonic(), service=_SERVICE)
+        return items
+
+    def _side_by_side(
+        self,
+        work: Callable[[Sequence[_Input], float], _Result],
+        batches: Collection[Sequence[_Input]],
+    ) -> list[_Result]:
+        """Do work on each batch; all share the moment (monotonic) at which patience ends."""
+        end = time.monotonic() + self._patience
+        if len(batches) <= 1:
+            return [work(batch, end) for batch in batches]
+        with ThreadPoolExecutor(min(self._concurrency, len(batches))) as pool:
+            return list(pool.map(lambda batch: work(batch, end), batches))

@@ -1,0 +1,124 @@
+"""The image-projection lambda, as batch-index calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, of connections that were never made
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from reindex.failures import ProjectorDied, StoreUnavailable
+from reindex.records import ProjectionAnswer
+from reindex.stores.aws import backoff, client_config, error_code, unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+#: Seconds to wait for an answer: the function's own time-out is 30, and starting it comes first.
+READ_SECONDS = 40.0
+
+#: How long a call that Lambda does not start is tried again.
+PATIENCE_SECONDS = 15.0
+
+_SERVICE = "Lambda"
+
+#: 409 while the function is being updated, 429 for throttles of any kind, 5xx for itself.
+_LATER = {409, 429}
+_SERVER_ERROR = 500
+
+
+def projector_config(concurrency: int) -> Config:
+    """How the client for a :class:`LambdaProjector` calls.
+
+    Args:
+        concurrency: Calls in flight at once.
+    """
+    # No retry by botocore: after a read time-out it would have the same work done twice.
+    return client_config(max_pool_connections=concurrency, read_timeout=READ_SECONDS, attempts=1)
+
+
+class LambdaProjector:
+    """The image-projection lambda, called synchronously; safe to use from several threads.
+
+    Args:
+        client: Of Lambda, made with :func:`projector_config`.
+        function_name: Of the lambda.
+        patience_seconds: How long a call that Lambda does not start is tried again.
+    """
+
+    def __init__(
+        self,
+        client: LambdaClient,
+        function_name: str,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._client = client
+        self._function_name = function_name
+        self._patience_seconds = patience_seconds
+
+    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+        """Have documents built.
+
+        Args:
+            ids: At most 25.
+            run_id: For the documents' provenance.
+
+        Raises:
+            ProjectorDied: The lambda died on this batch, of memory, of time or of an exception,
+                or its answer was too large or no answer; the message says which.
+            StoreUnavailable: Lambda did not start it.
+        """
+        event = json.dumps({"ids": list(ids), "run_id": run_id}).encode()
+        function_error, text = self._invoke(event)
+        if function_error:
+            raise ProjectorDied(_cause(function_error, text))
+        try:
+            return ProjectionAnswer.from_event(json.loads(text))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ProjectorDied(f"no answer of ours: {type(error).__name__}: {error}") from error
+
+    def _invoke(self, event: bytes) -> tuple[str | None, str]:
+        """The kind of error in the function, if any, and the text of its answer."""
+        problem: Exception | None = None
+        with unavailable(_SERVICE):
+            for _ in backoff(self._patience_seconds, first=0.2):
+                try:
+                    answer = self._client.invoke(FunctionName=self._function_name, Payload=event)
+                    return answer.get("FunctionError"), answer["Payload"].read().decode()
+                except ReadTimeoutError as error:
+                    raise ProjectorDied(f"no answer within {READ_SECONDS:.0f} s") from error
+                except (ClientError, ConnectionError, HTTPClientError) as error:
+                    if not _may_pass(error):
+                        raise
+                    problem = error
+        raise StoreUnavailable(f"{_SERVICE}: not started: {problem}") from problem
+
+
+def _may_pass(error: ClientError | ConnectionError | HTTPClientError) -> bool:
+    """Whether a call that failed like this is worth repeating."""
+    if not isinstance(error, ClientError):
+        # No connection, or one that was lost. Projecting twice changes nothing.
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    throttled = error_code(error) == "TooManyRequestsException"
+    return throttled or status in _LATER or status >= _SERVER_ERROR
+
+
+def _cause(function_error: str, text: str) -> str:
+    """Why the function died, from what Lambda answers in place of its result."""
+    try:
+        said: Any = json.loads(text)
+    except ValueError:
+        said = None
+    if not isinstance(said, Mapping):
+        return f"{function_error}: {text[:200]}"
+    kind = said.get("errorType", function_error)
+    return f"{kind}: {said.get('errorMessage', '')}"

@@ -1,0 +1,327 @@
+"""The run record, the workers' leases and the upload ledger: one small DynamoDB table.
+
+Its items, by ``id``:
+
+- ``current``: the latest run's record. Its attributes are named as the fields of
+  :class:`reindex.records.RunRecord`, for the state machine writes some of them itself.
+- ``lease#<phase>#<worker>``: ``holder``, ``until`` and ``ids``, the ids in hand. An item with a
+  holder is a lease that was taken and not given back.
+- ``ledger#<upload>``: ``count`` and ``id_sum`` of what one upload brought, and ``done``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from reindex.records import Lease, Ledger, RunRecord, UploadRecord
+from reindex.states import Phase
+from reindex.stores.attributes import (
+    MalformedItem,
+    Plain,
+    from_attributes,
+    to_attribute,
+    to_attributes,
+)
+from reindex.stores.aws import error_code, unavailable, was_retried
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutItemInputTypeDef,
+        UpdateItemInputTypeDef,
+    )
+
+_SERVICE = "DynamoDB"
+_CURRENT = "current"
+_LEDGER = "ledger#"
+_FIELDS = frozenset(field.name for field in fields(RunRecord))
+_OPTIONAL = frozenset(field.name for field in fields(RunRecord) if field.default is None)
+
+
+def to_item(record: RunRecord) -> dict[str, AttributeValueTypeDef]:
+    """The item that holds a run's record; a field that is None has no attribute."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return to_attributes({"id": _CURRENT, **{name: _plain(v) for name, v in values.items()}})
+
+
+def from_item(item: Mapping[str, AttributeValueTypeDef]) -> RunRecord:
+    """Read a run's record.
+
+    Raises:
+        MalformedItem: A field is missing, or there is no such phase.
+    """
+    values = from_attributes({name: item[name] for name in item.keys() & _FIELDS})
+    known = {name: value for name, value in values.items() if value is not None}
+    try:
+        if "phase" in known:
+            known["phase"] = Phase(known["phase"])
+        return RunRecord(**known)
+    except (TypeError, ValueError) as error:
+        raise MalformedItem(f"run record: {error}") from error
+
+
+def _plain(value: Any) -> Plain:
+    match value:
+        case Phase():
+            return value.value
+        case Mapping():
+            return dict(value)
+        case _:
+            plain: Plain = value
+            return plain
+
+
+def check_fields(changes: Mapping[str, Any]) -> None:
+    """Refuse changes that would leave no record of a run.
+
+    Raises:
+        ValueError: Names the fields that a record does not have, has for life, or cannot lack.
+    """
+    removed = {name for name, value in changes.items() if value is None}
+    if wrong := (changes.keys() - (_FIELDS - {"run_id"})) | (removed - _OPTIONAL):
+        raise ValueError(f"not to be changed so in a run's record: {', '.join(sorted(wrong))}")
+
+
+class DynamoRuns:
+    """The runs table, over DynamoDB's own client (which threads may share).
+
+    Args:
+        client: Of DynamoDB.
+        table_name: Its key is ``id``.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+
+    @unavailable(_SERVICE)
+    def current(self) -> RunRecord | None:
+        """Read the latest run's record consistently; None before the first run."""
+        item = self._get(_CURRENT)
+        return from_item(item) if item else None
+
+    @unavailable(_SERVICE)
+    def open(self, record: RunRecord, instead_of: RunRecord | None) -> bool:
+        """Take the run record for a new run.
+
+        Args:
+            record: The new run.
+            instead_of: The record found before: replaced only if it still stands, that is,
+                is of the same run in the same status.
+
+        Returns:
+            False when somebody else was here. True, with nothing changed, when this very run
+            is open already: whoever opens it may ask again.
+        """
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": to_item(record),
+            "ConditionExpression": "attribute_not_exists(id)",
+        }
+        if instead_of:
+            request["ConditionExpression"] = "run_id = :run_id AND #status = :status"
+            request["ExpressionAttributeNames"] = {"#status": "status"}
+            request["ExpressionAttributeValues"] = to_attributes(
+                {":run_id": instead_of.run_id, ":status": instead_of.status}
+            )
+        try:
+            self._client.put_item(**request)
+        except ClientError as error:
+            _expect_failed_condition(error)
+            found = self.current()
+            return found is not None and found.is_open and found.run_id == record.run_id
+        return True
+
+    @unavailable(_SERVICE)
+    def update(self, run_id: str, changes: Mapping[str, Any]) -> bool:
+        """Change fields of the open run's record; None removes one.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+
+        Raises:
+            ValueError: The record has no such field, has it for life, or cannot lack it.
+        """
+        check_fields(changes)
+        # The run's id is set to what it is, so that a write whose answer was lost is known
+        # again as this run's.
+        values = {name: _plain(value) for name, value in changes.items()} | {"run_id": run_id}
+        condition = "#run_id = :run_id AND #status = :open"
+        return self._change(_CURRENT, values, condition, run_id=run_id, open="open") is not None
+
+    @unavailable(_SERVICE)
+    def moved(self, run_id: str, counts: Mapping[str, int], now: float) -> bool:
+        """Note that something moved: add to the open run's counters, and set ``progressed_at``.
+
+        The counters are for people who watch: an addition whose answer was lost is made twice.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        if not counts:
+            return self.update(run_id, {"progressed_at": now})
+        kinds = {f"kind{n}": kind for n, kind in enumerate(counts)}
+        sums = [f"#counts.#{k} = if_not_exists(#counts.#{k}, :zero) + :{k}" for k in kinds]
+        names = {"counts": "counts", "status": "status", **kinds}
+        values: dict[str, Plain] = {k: counts[kind] for k, kind in kinds.items()}
+        values |= {"zero": 0, "now": now, "run_id": run_id, "open": "open"}
+        request: UpdateItemInputTypeDef = {
+            "TableName": self._table,
+            "Key": {"id": to_attribute(_CURRENT)},
+            "UpdateExpression": f"SET progressed_at = :now, {', '.join(sums)}",
+            "ConditionExpression": "run_id = :run_id AND #status = :open",
+            "ExpressionAttributeNames": {f"#{k}": name for k, name in names.items()},
+            "ExpressionAttributeValues": to_attributes({f":{k}": v for k, v in values.items()}),
+        }
+        try:
+            self._client.update_item(**request)
+        except ClientError as error:
+            _expect_failed_condition(error)
+            return False
+        return True
+
+    @unavailable(_SERVICE)
+    def take_lease(
+        self, phase: Phase, worker: int, holder: str, now: float, until: float
+    ) -> Lease | None:
+        """Take a worker's lease: one that nobody holds, or that ran out before ``now``.
+
+        Args:
+            phase: Of the run.
+            worker: Number of the worker.
+            holder: Names the invocation that shall hold it, and no other.
+            now: Epoch seconds.
+            until: Epoch seconds after which it may be taken over.
+
+        Returns:
+            The lease; None while another holds it. If it ran out, what its holder had in hand
+            is ``left_behind``, and stays so for the next until :meth:`hold` or :meth:`release`.
+        """
+        item = self._change(
+            _lease_id(phase, worker),
+            {"holder": holder, "until": until},
+            "attribute_not_exists(#holder) OR #until < :now",
+            now=now,
+        )
+        if item is None:
+            return None
+        return Lease(phase, worker, holder, until, tuple(item.get("ids", ())))
+
+    @unavailable(_SERVICE)
+    def hold(self, lease: Lease, ids: Sequence[str]) -> bool:
+        """Note the ids in hand, in place of those before.
+
+        Args:
+            lease: As it was taken.
+            ids: At most some 380 KB of them (an item's limit is 400 KB): 500 of any length.
+
+        Returns:
+            False when the lease is no longer ours.
+        """
+        return self._change_lease(lease, {"ids": list(ids)})
+
+    @unavailable(_SERVICE)
+    def release(self, lease: Lease) -> None:
+        """Give the lease back with nothing in hand, if it is still ours."""
+        self._change_lease(lease, {"holder": None, "until": None, "ids": None})
+
+    @unavailable(_SERVICE)
+    def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
+        """Set what one upload has brought so far: all of it, not what is new since last time.
+
+        So it can be said twice. What is said late, after more was said, changes nothing.
+        """
+        self._change(
+            f"{_LEDGER}{upload}",
+            {"count": brought.count, "id_sum": brought.id_sum, "done": done},
+            "attribute_not_exists(#count) OR #count <= :so_far",
+            so_far=brought.count,
+        )
+
+    @unavailable(_SERVICE)
+    def uploads(self) -> dict[str, UploadRecord]:
+        """What each upload brought, by a consistent scan of this small table."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            ConsistentRead=True,
+            FilterExpression="begins_with(id, :ledger)",
+            ExpressionAttributeValues={":ledger": to_attribute(_LEDGER)},
+        )
+        items = (from_attributes(item) for page in pages for item in page["Items"])
+        return {
+            item["id"].removeprefix(_LEDGER): UploadRecord(
+                Ledger(item["count"], item["id_sum"]), item["done"]
+            )
+            for item in items
+        }
+
+    def _change_lease(self, lease: Lease, changes: Mapping[str, Plain]) -> bool:
+        lease_id = _lease_id(lease.phase, lease.worker)
+        condition = "#holder = :ours"
+        return self._change(lease_id, changes, condition, ours=lease.holder) is not None
+
+    def _change(
+        self, item_id: str, changes: Mapping[str, Plain], condition: str, **values: Plain
+    ) -> dict[str, Any] | None:
+        """Set attributes of an item, or remove those given as None, on a condition.
+
+        Args:
+            item_id: Of the item; made if there is none and the condition allows it.
+            changes: By attribute.
+            condition: ``#name`` stands for an attribute in it, ``:name`` for one of the values.
+            values: Of the condition.
+
+        Returns:
+            The item's plain values afterwards; None, with nothing changed, when the condition
+            does not hold.
+        """
+        news = {name: value for name, value in changes.items() if value is not None}
+        clauses = {
+            "SET": [f"#{name} = :new_{name}" for name in news],
+            "REMOVE": [f"#{name}" for name in changes if name not in news],
+        }
+        names = {*changes, *re.findall(r"#(\w+)", condition)}
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"id": to_attribute(item_id)},
+                UpdateExpression=" ".join(
+                    f"{verb} {', '.join(targets)}" for verb, targets in clauses.items() if targets
+                ),
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#{name}": name for name in names},
+                ExpressionAttributeValues=to_attributes(
+                    {f":new_{name}": value for name, value in news.items()}
+                    | {f":{name}": value for name, value in values.items()}
+                ),
+                ReturnValues="ALL_NEW",
+            )
+        except ClientError as error:
+            _expect_failed_condition(error)
+            if not was_retried(error.response):
+                return None
+            found = from_attributes(self._get(item_id))
+            ours = all(found.get(name) == value for name, value in changes.items())
+            return found if ours else None
+        return from_attributes(answer["Attributes"])
+
+    def _get(self, item_id: str) -> dict[str, AttributeValueTypeDef]:
+        key = {"id": to_attribute(item_id)}
+        return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get(
+            "Item", {}
+        )
+
+
+def _lease_id(phase: Phase, worker: int) -> str:
+    return f"lease#{phase}#{worker}"
+
+
+def _expect_failed_condition(error: ClientError) -> None:
+    if error_code(error) != "ConditionalCheckFailedException":
+        raise error

@@ -1,0 +1,51 @@
+"""What every SQS queue has in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reindex.stores.aws import unavailable
+from reindex.stores.interfaces import Depth
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+#: Entries of one batch call.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+BATCH_ENTRIES = 10
+
+SERVICE = "SQS"
+
+
+class SqsQueue:
+    """A queue whose depth is looked at.
+
+    Args:
+        client: Of SQS.
+        url: The queue's.
+    """
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def depth(self) -> Depth:
+        """How much it holds: approximate counts, up to a minute behind.
+
+        Raises:
+            StoreUnavailable: SQS does not answer.
+        """
+        with unavailable(SERVICE):
+            attributes = self._client.get_queue_attributes(
+                QueueUrl=self._url,
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "ApproximateNumberOfMessagesDelayed",
+                ],
+            )["Attributes"]
+        return Depth(
+            visible=int(attributes["ApproximateNumberOfMessages"]),
+            in_flight=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+            delayed=int(attributes["ApproximateNumberOfMessagesDelayed"]),
+        )

@@ -1,0 +1,136 @@
+"""The servers that the contracts of the DynamoDB stores are held against, and the twins."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from reindex.stores.aws import client_config
+from reindex.stores.interfaces import ProgressTable, Runs
+from reindex.stores.progress_table import INDEX_NAME, DynamoProgressTable
+from reindex.stores.runs import DynamoRuns
+from tests.local.dynamodb import dynamodb_local
+from tests.local.ministack import ministack
+from tests.local.processes import LocalServerError
+from tests.twins.progress_table import MemoryProgressTable
+from tests.twins.runs import MemoryRuns
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def dynamodb_client(url: str | None) -> DynamoDBClient:
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="contract",
+        aws_secret_access_key="contract",
+        config=client_config(),
+    )
+
+
+@pytest.fixture(scope="session")
+def on_ministack() -> Iterator[DynamoDBClient]:
+    with ministack() as server, closing(dynamodb_client(server.url)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def on_dynamodb_local() -> Iterator[DynamoDBClient]:
+    try:
+        with dynamodb_local() as url, closing(dynamodb_client(url)) as client:
+            yield client
+    except LocalServerError as error:
+        # Wanted everywhere, but demanded only where all that it needs is installed for sure.
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def on_moto() -> Iterator[DynamoDBClient]:
+    with mock_aws(), closing(dynamodb_client(None)) as client:
+        yield client
+
+
+def create_progress_table(client: DynamoDBClient) -> str:
+    name = f"progress-{uuid.uuid4().hex}"
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "work", "AttributeType": "S"},
+            {"AttributeName": "due_at", "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": INDEX_NAME,
+                "KeySchema": [
+                    {"AttributeName": "work", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    return name
+
+
+def create_runs_table(client: DynamoDBClient) -> str:
+    name = f"runs-{uuid.uuid4().hex}"
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    return name
+
+
+# moto cannot read our PartiQL: it takes no parameter inside the value of an INSERT.
+@pytest.fixture(params=["memory", "on_dynamodb_local", "on_ministack"])
+def progress(request: pytest.FixtureRequest) -> Iterator[ProgressTable]:
+    """An empty progress table, of each kind."""
+    if request.param == "memory":
+        yield MemoryProgressTable()
+        return
+    client: DynamoDBClient = request.getfixturevalue(request.param)
+    name = create_progress_table(client)
+    yield DynamoProgressTable(client, name)
+    client.delete_table(TableName=name)
+
+
+@contextmanager
+def empty_runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
+    if request.param == "memory":
+        yield MemoryRuns()
+        return
+    client: DynamoDBClient = request.getfixturevalue(request.param)
+    name = create_runs_table(client)
+    yield DynamoRuns(client, name)
+    client.delete_table(TableName=name)
+
+
+@pytest.fixture(params=["memory", "on_moto", "on_dynamodb_local", "on_ministack"])
+def runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
+    """An empty runs table, of each kind."""
+    with empty_runs(request) as table:
+        yield table
+
+
+# moto judges a condition and writes in two steps, between which another thread may write.
+@pytest.fixture(params=["memory", "on_dynamodb_local", "on_ministack"])
+def contended_runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
+    """An empty runs table, of each kind that threads may share."""
+    with empty_runs(request) as table:
+        yield table

@@ -1,0 +1,194 @@
+"""What the mapping promises, shown on the servers it is for.
+
+noida-db ignores `copy_to`, limits and the length of terms; those are shown on a real server.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from elasticsearch import BadRequestError, Elasticsearch
+
+from reindex.digest import digest
+from reindex.image.dates import format_date
+from reindex.image.document import build, with_provenance
+from reindex.image.mapping import (
+    PROVENANCE_MAPPING,
+    TOTAL_FIELDS,
+    index_settings,
+    mapping,
+    missing_from,
+    paths,
+)
+from tests.contract.analysis import without_analysis_common
+from tests.local.elasticsearch import real_elasticsearch
+from tests.local.noida import noida
+from tests.unit.image.truths import FULL, ID, NOW, image_file, truth
+
+SERVERS = {"noida": noida, "elasticsearch": real_elasticsearch}
+REAL = pytest.param("elasticsearch", marks=pytest.mark.real_elasticsearch)
+ON_A_REAL_SERVER = pytest.mark.parametrize("client", [REAL], indirect=True)
+
+
+@pytest.fixture(scope="module", params=["noida", REAL])
+def client(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
+    with ExitStack() as stack:
+        server = stack.enter_context(SERVERS[request.param]())
+        yield stack.enter_context(Elasticsearch(server.url, request_timeout=120))
+
+
+@pytest.fixture
+def index(client: Elasticsearch) -> Iterator[str]:
+    name = "images"
+    settings = index_settings()
+    try:
+        client.indices.create(index=name, settings=settings, mappings=mapping())
+    except BadRequestError:
+        settings = without_analysis_common(settings)
+        client.indices.create(index=name, settings=settings, mappings=mapping())
+    yield name
+    client.indices.delete(index=name)
+
+
+def _full() -> dict[str, Any]:
+    document = build(FULL, NOW)
+    return with_provenance(
+        document, digest=digest(document), run_id="r", projected_at=NOW, projector="p"
+    )
+
+
+def _hits(client: Elasticsearch, index: str, query: dict[str, Any]) -> list[str]:
+    client.indices.refresh(index=index)
+    return [hit["_id"] for hit in client.search(index=index, query=query)["hits"]["hits"]]
+
+
+def test_the_document_that_has_everything_is_accepted_and_read_back_as_it_was(
+    client: Elasticsearch, index: str
+) -> None:
+    client.index(index=index, id=ID, document=_full(), op_type="create")
+    source = client.get(index=index, id=ID)["_source"]
+    assert source == _full()
+    assert digest(source) == source["esInfo"]["reindex"]["digest"]
+
+
+def test_the_smallest_document_is_accepted(client: Elasticsearch, index: str) -> None:
+    assert client.index(index=index, id=ID, document=build(truth(), NOW))["result"] == "created"
+
+
+def test_accepting_documents_adds_fields_to_dynamic_objects_only(
+    client: Elasticsearch, index: str
+) -> None:
+    client.index(index=index, id=ID, document=_full())
+    now = set(paths(client.indices.get_mapping(index=index)[index]["mappings"]["properties"]))
+    new = now - set(paths(mapping()["properties"]))
+    roots = {"fileMetadata", "identifiers", "domainMetadata"}
+    assert new
+    assert all(roots & set(path.split(".")) for path in new)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"unknown": 1},
+        {"metadata": {"unknown": "x"}},
+        {"usages": [{"unknown": "x"}]},
+        {"esInfo": {"unknown": "x"}},
+        {"leases": {"leases": [{"unknown": "x"}]}},
+    ],
+)
+def test_what_is_not_mapped_is_refused(
+    client: Elasticsearch, index: str, document: dict[str, Any]
+) -> None:
+    with pytest.raises(BadRequestError, match="strict_dynamic_mapping_exception"):
+        client.index(index=index, id=ID, document=document)
+
+
+def test_preserved_fields_are_accepted(client: Elasticsearch, index: str) -> None:
+    preserved = {
+        "usagesLastModified": "2024-06-12T00:00:00.000Z",
+        "suggestMetadataCredit": {"input": ["Example Pictures"], "weight": 3},
+        "esInfo": {"migration": {"failures": {"images_2": "refused"}, "migratedTo": "images_3"}},
+    }
+    document = {**build(FULL, NOW), **preserved}
+    client.index(index=index, id=ID, document=document)
+    source = client.get(index=index, id=ID)["_source"]
+    assert digest(source, [*preserved, "esInfo.migration"]) == digest(build(FULL, NOW))
+
+
+def test_one_images_number_is_anothers_word(client: Elasticsearch, index: str) -> None:
+    for number, value in enumerate([1, 1.5, True, "word"]):
+        domain = {"desk": {"value": value}}
+        client.index(index=index, id=str(number), document={"metadata": {"domainMetadata": domain}})
+
+
+@pytest.mark.parametrize(
+    "when", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999000, UTC)]
+)
+def test_dates_of_all_years_are_accepted(client: Elasticsearch, index: str, when: datetime) -> None:
+    document = {"metadata": {"dateTaken": format_date(when)}}
+    assert client.index(index=index, id=ID, document=document)["result"] == "created"
+
+
+def test_an_index_that_exists_learns_about_provenance(client: Elasticsearch) -> None:
+    old = mapping()
+    del old["properties"]["esInfo"]["properties"]["reindex"]
+    settings = without_analysis_common(index_settings())
+    client.indices.create(index="old", settings=settings, mappings=old)
+    try:
+        assert missing_from(client.indices.get_mapping(index="old")["old"]["mappings"]) == [
+            "esInfo.reindex"
+        ]
+        client.indices.put_mapping(index="old", **PROVENANCE_MAPPING)
+        assert missing_from(client.indices.get_mapping(index="old")["old"]["mappings"]) == []
+        client.index(index="old", id=ID, document=_full())
+    finally:
+        client.indices.delete(index="old")
+
+
+@ON_A_REAL_SERVER
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"term": {"usagesPlatform": "print"}},
+        {"term": {"usagesStatus": "removed"}},
+        {"match": {"metadata.englishAnalysedCatchAll": "example pictures"}},
+        {"match": {"metadata.englishAnalysedCatchAll": "front page"}},
+        {"exists": {"field": "collections.pathHierarchy"}},
+        {"nested": {"path": "usages", "query": {"term": {"usages.media": "image"}}}},
+        {"term": {"fileMetadata.xmp.dc:creator": "Jo Bloggs"}},
+    ],
+)
+def test_what_is_copied_is_found(client: Elasticsearch, index: str, query: dict[str, Any]) -> None:
+    client.index(index=index, id=ID, document=_full())
+    assert _hits(client, index, query) == [ID]
+
+
+@ON_A_REAL_SERVER
+def test_provenance_is_not_searchable(client: Elasticsearch, index: str) -> None:
+    client.index(index=index, id=ID, document=_full())
+    assert _hits(client, index, {"exists": {"field": "esInfo.reindex.digest"}}) == []
+
+
+@ON_A_REAL_SERVER
+def test_text_longer_than_a_term_would_be_refused_and_is_not(
+    client: Elasticsearch, index: str
+) -> None:
+    chinese = "\u6f22" * 20_000
+    for raw in ({"metadata": {"credit": chinese}}, {"fileMetadata": {"xmp": {"dc:x": chinese}}}):
+        with pytest.raises(BadRequestError, match="failed to parse"):
+            client.index(index=index, id=ID, document=raw)
+    xmp = {"photoshop:Credit": chinese, "dc:description": chinese, "dc:x": chinese + chinese}
+    document = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
+    assert client.index(index=index, id=ID, document=document)["result"] == "created"
+
+
+@ON_A_REAL_SERVER
+def test_more_names_than_the_index_holds_harm_no_image(client: Elasticsearch, index: str) -> None:
+    xmp = {f"made:up{number}": "x" for number in range(TOTAL_FIELDS + 1)}
+    crowded = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
+    client.index(index=index, id="crowded", document=crowded)
+    client.index(index=index, id=ID, document=_full())
+    assert _hits(client, index, {"term": {"metadata.credit": "Example Pictures"}}) == [ID]

@@ -1,0 +1,457 @@
+"""What every search index does, shown on the twin, on noida-db and on a real Elasticsearch."""
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from reindex import settings
+from reindex.failures import IndexMisconfigured
+from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
+from reindex.records import Guard
+from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
+from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
+from tests.local.elasticsearch import real_elasticsearch
+from tests.local.index_server import IndexServer
+from tests.local.noida import index_server
+from tests.local.processes import LocalServerError
+from tests.twins.index import MemoryIndex
+
+REAL = pytest.param("real", marks=pytest.mark.real_elasticsearch)
+
+MAPPING: dict[str, Any] = {
+    "dynamic": "strict",
+    "properties": {
+        "id": {"type": "keyword"},
+        "lastModified": {"type": "date"},
+        "metadata": {"properties": {"title": {"type": "text"}, "credit": {"type": "keyword"}}},
+        "esInfo": {
+            "properties": {
+                "reindex": {"type": "object", "enabled": False},
+                "migration": {"properties": {"migratedTo": {"type": "keyword"}}},
+            }
+        },
+    },
+}
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, and a client of it."""
+
+    about: IndexServer
+    client: Elasticsearch
+
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of our own index, as far as this server has what they need."""
+        ours = index_settings()
+        if not self.about.has_analysis_common:
+            analyzers = ours["analysis"]["analyzer"]
+            ours["analysis"] = {"analyzer": {name: {"type": "standard"} for name in analyzers}}
+        return ours
+
+
+def _client(about: IndexServer) -> Elasticsearch:
+    return connect(settings.Elasticsearch(about.url, index_alias="unused"), None)
+
+
+@pytest.fixture(scope="session")
+def noida_server() -> Iterator[Server]:
+    with index_server() as about, _client(about) as client:
+        yield Server(about, client)
+
+
+@pytest.fixture(scope="session")
+def real_server() -> Iterator[Server]:
+    try:
+        with real_elasticsearch() as about, _client(about) as client:
+            yield Server(about, client)
+    except LocalServerError as error:
+        # Wanted everywhere, but demanded only where all that it needs is installed for sure.
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no real Elasticsearch here: {error}")
+
+
+@pytest.fixture(params=["noida", REAL])
+def server(request: pytest.FixtureRequest) -> Server:
+    found: Server = request.getfixturevalue(f"{request.param}_server")
+    return found
+
+
+@pytest.fixture(params=["memory", "noida", REAL])
+def index(request: pytest.FixtureRequest) -> Index:
+    if request.param == "memory":
+        return MemoryIndex(mapping=MAPPING)
+    found: Server = request.getfixturevalue(f"{request.param}_server")
+    return ElasticsearchIndex(found.client, Schema(settings={}, mapping=MAPPING))
+
+
+@pytest.fixture
+def alias(index: Index) -> str:
+    if isinstance(index, ElasticsearchIndex):
+        alias = _new_alias()
+        index.prepare(alias)
+        return alias
+    return "images"
+
+
+@pytest.fixture
+def name(index: Index, alias: str) -> str:
+    """The concrete index, empty."""
+    return index.resolve(alias)
+
+
+def _new_alias() -> str:
+    return f"images-{os.getpid()}-{next(_numbers)}"
+
+
+def _write(
+    index: Index, name: str, image_id: str, guard: Guard | None = None, **fields: Any
+) -> WriteResult:
+    [result] = index.write(name, [IndexWrite(image_id, guard, {"id": image_id, **fields})])
+    return result
+
+
+def _guard(index: Index, name: str, image_id: str) -> Guard:
+    return index.read(name, [image_id], ["id"])[image_id].guard
+
+
+class TestReading:
+    def test_sees_a_write_at_once(self, index: Index, name: str) -> None:
+        _write(index, name, "a", lastModified="2024-05-17T09:30:00.000Z")
+
+        found = index.read(name, ["a"], ["id", "lastModified"])
+
+        assert found["a"].source == {"id": "a", "lastModified": "2024-05-17T09:30:00.000Z"}
+
+    def test_leaves_out_what_is_absent(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+
+        assert index.read(name, ["a", "b"], ["id"]).keys() == {"a"}
+
+    def test_gives_only_the_fields_asked_for_and_what_is_below_them(
+        self, index: Index, name: str
+    ) -> None:
+        info = {"reindex": {"digest": "d", "runId": "r"}, "migration": {"migratedTo": "x"}}
+        _write(index, name, "a", esInfo=info, metadata={"title": "t", "credit": "c"})
+
+        found = index.read(name, ["a"], ["esInfo.reindex", "metadata"])
+
+        assert found["a"].source == {
+            "esInfo": {"reindex": {"digest": "d", "runId": "r"}},
+            "metadata": {"title": "t", "credit": "c"},
+        }
+
+    def test_without_fields_gives_the_guard_alone(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+
+        assert index.read(name, ["a"], [])["a"].source == {}
+
+    def test_of_nothing_asks_nothing(self, index: Index, name: str) -> None:
+        assert index.read(name, [], ["id"]) == {}
+
+    def test_of_an_index_that_is_gone_is_an_error_and_not_an_absence(self, index: Index) -> None:
+        with pytest.raises(IndexMisconfigured):
+            index.read("gone", ["a"], ["id"])
+
+
+class TestWriting:
+    def test_without_a_guard_creates(self, index: Index, name: str) -> None:
+        assert _write(index, name, "a").verdict is Verdict.WRITTEN
+
+    def test_without_a_guard_conflicts_with_a_document(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+
+        assert _write(index, name, "a").verdict is Verdict.CONFLICT
+
+    def test_under_a_guard_replaces_that_version(self, index: Index, name: str) -> None:
+        _write(index, name, "a", metadata={"title": "old", "credit": "gone"})
+        guard = _guard(index, name, "a")
+
+        result = _write(index, name, "a", guard, metadata={"title": "new"})
+
+        assert result.verdict is Verdict.WRITTEN
+        after = index.read(name, ["a"], ["metadata"])["a"]
+        assert after.source == {"metadata": {"title": "new"}}
+        assert after.guard != guard
+
+    def test_under_a_guard_conflicts_with_any_other_version(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+        guard = _guard(index, name, "a")
+        _write(index, name, "a", guard, metadata={"title": "a live writer's"})
+
+        assert _write(index, name, "a", guard).verdict is Verdict.CONFLICT
+        found = index.read(name, ["a"], ["metadata"])["a"]
+        assert found.source == {"metadata": {"title": "a live writer's"}}
+
+    def test_under_a_guard_conflicts_with_a_deletion(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+        guard = _guard(index, name, "a")
+        index.delete(name, "a", guard)
+
+        assert _write(index, name, "a", guard).verdict is Verdict.CONFLICT
+
+    def test_after_a_deletion_creates_again_under_another_guard(
+        self, index: Index, name: str
+    ) -> None:
+        _write(index, name, "a")
+        before = _guard(index, name, "a")
+        index.delete(name, "a", before)
+
+        assert _write(index, name, "a").verdict is Verdict.WRITTEN
+        assert _guard(index, name, "a") != before
+
+    def test_of_a_field_that_the_mapping_does_not_know_is_refused_with_the_reason(
+        self, index: Index, name: str
+    ) -> None:
+        result = _write(index, name, "a", metadata={"titel": "misspelt"})
+
+        assert result.verdict is Verdict.REFUSED
+        assert "strict_dynamic_mapping_exception" in result.reason
+        assert "titel" in result.reason
+
+    def test_gives_each_document_its_own_verdict_in_order(self, index: Index, name: str) -> None:
+        _write(index, name, "old")
+        _write(index, name, "changed")
+        stale = Guard(_guard(index, name, "changed").seq_no + 1_000, 1)
+
+        results = index.write(
+            name,
+            [
+                IndexWrite("new", None, {"id": "new"}),
+                IndexWrite("old", None, {"id": "old"}),
+                IndexWrite("odd", None, {"id": "odd", "bogus": 1}),
+                IndexWrite("changed", stale, {"id": "changed"}),
+                IndexWrite("newer", None, {"id": "newer"}),
+            ],
+        )
+
+        assert [result.verdict for result in results] == [
+            Verdict.WRITTEN,
+            Verdict.CONFLICT,
+            Verdict.REFUSED,
+            Verdict.CONFLICT,
+            Verdict.WRITTEN,
+        ]
+
+    def test_of_nothing_writes_nothing(self, index: Index, name: str) -> None:
+        assert index.write(name, []) == []
+
+    def test_to_an_index_that_is_gone_never_creates_it(self, index: Index) -> None:
+        for _ in range(2):
+            with pytest.raises(IndexMisconfigured):
+                _write(index, "gone", "a")
+
+
+class TestDeleting:
+    def test_under_its_guard_deletes(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+
+        assert index.delete(name, "a", _guard(index, name, "a")) is Verdict.WRITTEN
+        assert index.read(name, ["a"], []) == {}
+
+    def test_conflicts_with_any_other_version(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+        guard = _guard(index, name, "a")
+        _write(index, name, "a", guard)
+
+        assert index.delete(name, "a", guard) is Verdict.CONFLICT
+        assert index.read(name, ["a"], []).keys() == {"a"}
+
+    def test_conflicts_with_a_deletion(self, index: Index, name: str) -> None:
+        _write(index, name, "a")
+        guard = _guard(index, name, "a")
+        index.delete(name, "a", guard)
+
+        assert index.delete(name, "a", guard) is Verdict.CONFLICT
+
+    def test_from_an_index_that_is_gone_is_an_error(self, index: Index) -> None:
+        with pytest.raises(IndexMisconfigured):
+            index.delete("gone", "a", Guard(0, 1))
+
+
+class TestTheAlias:
+    def test_names_one_concrete_index(self, index: Index, alias: str) -> None:
+        assert index.resolve(alias) != alias
+
+    def test_that_does_not_exist_is_an_error(self, index: Index) -> None:
+        with pytest.raises(IndexMisconfigured):
+            index.resolve("nobody")
+
+    def test_that_is_an_index_itself_is_an_error(self, index: Index, name: str) -> None:
+        with pytest.raises(IndexMisconfigured):
+            index.resolve(name)
+
+    def test_that_names_two_indices_is_an_error(self, index: Index, alias: str) -> None:
+        _put_another_behind(index, alias)
+
+        with pytest.raises(IndexMisconfigured, match="another"):
+            index.resolve(alias)
+
+
+def _put_another_behind(index: Index, alias: str) -> None:
+    match index:
+        case MemoryIndex():
+            index.aliases[alias].append("another")
+        case ElasticsearchIndex():
+            index._client.indices.create(index=f"another-{alias}", aliases={alias: {}})
+
+
+def test_the_health_is_a_colour(index: Index) -> None:
+    assert index.health() in {"green", "yellow", "red"}
+
+
+class TestOneBulk:
+    @pytest.fixture
+    def small(self, server: Server) -> ElasticsearchIndex:
+        schema = Schema(settings={}, mapping=MAPPING)
+        return ElasticsearchIndex(server.client, schema, max_bulk_bytes=2_000)
+
+    def test_becomes_several_when_it_is_too_large(self, small: ElasticsearchIndex) -> None:
+        name = small.prepare(_new_alias()).index
+        title = "x" * 700
+        ids = [str(number) for number in range(10)]
+        writes = [IndexWrite(i, None, {"id": i, "metadata": {"title": title}}) for i in ids]
+        small.write(name, writes[4:5])
+
+        results = small.write(name, writes)
+
+        assert [i for i, r in zip(ids, results, strict=True) if r.verdict is Verdict.CONFLICT] == [
+            "4"
+        ]
+        assert list(small.read(name, ids, [])) == ids
+
+    def test_holds_a_document_larger_than_its_bound_alone(self, small: ElasticsearchIndex) -> None:
+        name = small.prepare(_new_alias()).index
+
+        result = _write(small, name, "a", metadata={"title": "x" * 5_000})
+
+        assert result.verdict is Verdict.WRITTEN
+
+    def test_that_one_id_spoils_is_written_but_for_that_one(
+        self, small: ElasticsearchIndex
+    ) -> None:
+        name = small.prepare(_new_alias()).index
+        ids = ["a", "b" * 513, "c"]
+
+        results = small.write(name, [IndexWrite(i, None, {"id": "x"}) for i in ids])
+
+        assert [result.verdict for result in results] == [
+            Verdict.WRITTEN,
+            Verdict.REFUSED,
+            Verdict.WRITTEN,
+        ]
+        assert "too long" in results[1].reason
+
+    def test_to_an_index_with_a_write_block_blames_no_document(
+        self, small: ElasticsearchIndex, server: Server
+    ) -> None:
+        name = small.prepare(_new_alias()).index
+        server.client.indices.put_settings(index=name, settings={"index.blocks.write": True})
+
+        result = _write(small, name, "a")
+
+        assert result.verdict is Verdict.UNAVAILABLE
+        assert "block" in result.reason
+
+    def test_to_a_closed_index_blames_no_document(
+        self, small: ElasticsearchIndex, server: Server
+    ) -> None:
+        name = small.prepare(_new_alias()).index
+        server.client.indices.close(index=name)
+
+        with pytest.raises(IndexMisconfigured, match="closed"):
+            _write(small, name, "a")
+
+
+class TestPreparing:
+    @pytest.fixture
+    def ours(self, server: Server) -> ElasticsearchIndex:
+        return ElasticsearchIndex(server.client, Schema(settings=server.settings()))
+
+    def test_creates_an_index_that_takes_our_documents(self, ours: ElasticsearchIndex) -> None:
+        alias = _new_alias()
+
+        prepared = ours.prepare(alias)
+
+        assert prepared.created
+        assert not prepared.lacking
+        assert ours.resolve(alias) == prepared.index == f"{alias}-000001"
+
+    def test_twice_changes_nothing(self, ours: ElasticsearchIndex) -> None:
+        alias = _new_alias()
+        first = ours.prepare(alias)
+
+        second = ours.prepare(alias)
+
+        assert second.index == first.index
+        assert not second.created
+        assert not second.provenance_added
+
+    def test_takes_the_next_name_when_an_index_was_taken_from_behind_the_alias(
+        self, ours: ElasticsearchIndex, server: Server
+    ) -> None:
+        alias = _new_alias()
+        first = ours.prepare(alias).index
+        server.client.indices.delete_alias(index=first, name=alias)
+
+        assert ours.prepare(alias).index == f"{alias}-000002"
+
+    def test_gives_a_librarys_own_index_room_for_provenance_and_nothing_else(
+        self, ours: ElasticsearchIndex, server: Server
+    ) -> None:
+        alias = _new_alias()
+        name = f"own-{alias}"
+        own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
+        server.client.indices.create(index=name, mappings=own, aliases={alias: {}})
+        before = ours.accepts(name)
+
+        prepared = ours.prepare(alias)
+
+        assert prepared.provenance_added
+        assert any(gap.startswith("esInfo.reindex ") for gap in before)
+        assert not any(gap.startswith("esInfo.reindex ") for gap in prepared.lacking)
+        live = server.client.indices.get_mapping(index=name)[name]["mappings"]
+        added = PROVENANCE_MAPPING["properties"]
+        assert live["properties"].keys() == {"id", *added}
+        assert not ours.prepare(alias).provenance_added
+
+    def test_leaves_a_field_that_is_in_the_way_alone_and_names_it(
+        self, ours: ElasticsearchIndex, server: Server
+    ) -> None:
+        alias = _new_alias()
+        reindex = {"properties": {"digest": {"type": "keyword"}}}
+        own = {"properties": {"esInfo": {"properties": {"reindex": reindex}}}}
+        server.client.indices.create(index=f"own-{alias}", mappings=own, aliases={alias: {}})
+
+        prepared = ours.prepare(alias)
+
+        assert not prepared.provenance_added
+        assert any(gap.startswith("esInfo.reindex ") for gap in prepared.lacking)
+
+    def test_refuses_a_name_that_is_an_index_itself(
+        self, ours: ElasticsearchIndex, server: Server
+    ) -> None:
+        alias = _new_alias()
+        server.client.indices.create(index=alias)
+
+        with pytest.raises(IndexMisconfigured, match="an index of that name"):
+            ours.prepare(alias)
+
+    def test_makes_documents_that_people_find(
+        self, ours: ElasticsearchIndex, server: Server
+    ) -> None:
+        alias = _new_alias()
+        name = ours.prepare(alias).index
+        _write(ours, name, "a", metadata={"title": "A fox on the hill"})
+        _write(ours, name, "b", metadata={"title": "Rain"})
+        server.client.indices.refresh(index=name)
+
+        assert [found["id"] for found in ours.search(alias, "fox")] == ["a"]

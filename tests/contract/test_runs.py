@@ -1,0 +1,282 @@
+"""What the run record, the leases and the ledger do, whoever keeps them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reindex.records import Lease, Ledger, RunRecord, UploadRecord
+from reindex.states import Phase
+from reindex.stores.interfaces import Runs
+
+NOW = 1_795_305_600.0
+UNTIL = NOW + 95
+
+
+def record(run_id: str = "run-1") -> RunRecord:
+    return RunRecord(
+        run_id=run_id,
+        execution=f"arn:aws:states:us-east-1:000000000000:execution:reindex:{run_id}",
+        index="images_2",
+        alias="images",
+        started_at=NOW,
+        progressed_at=NOW,
+    )
+
+
+def take(runs: Runs, holder: str, now: float = NOW, worker: int = 0) -> Lease | None:
+    return runs.take_lease(Phase.INDEX, worker, holder, now, now + 95)
+
+
+def taken(runs: Runs, holder: str, now: float = NOW) -> Lease:
+    lease = take(runs, holder, now)
+    assert lease is not None
+    return lease
+
+
+# The run record
+
+
+def test_before_the_first_run_there_is_none(runs: Runs) -> None:
+    assert runs.current() is None
+    assert not runs.update("run-1", {"paused": True})
+    assert not runs.moved("run-1", {"enqueued": 1}, NOW)
+    assert runs.current() is None
+
+
+def test_an_opened_run_reads_as_it_was(runs: Runs) -> None:
+    full = replace(
+        record(),
+        phase=Phase.CHECK,
+        opening=True,
+        task_token="t" * 800,
+        paused=True,
+        round=3,
+        started_at=NOW + 0.125,
+        held_by="the cluster is red",
+        quiet_since=NOW + 0.1,
+        total=40_000_000,
+        counts={"verified": 7},
+    )
+    assert runs.open(full, None)
+    assert runs.current() == full
+
+
+def test_a_first_run_is_opened_only_where_there_is_none(runs: Runs) -> None:
+    assert runs.open(record(), None)
+    assert not runs.open(record("run-2"), None)
+    assert runs.current() == record()
+
+
+def test_a_run_takes_the_place_of_one_that_ended(runs: Runs) -> None:
+    runs.open(record(), None)
+    runs.update("run-1", {"status": "succeeded", "ended_at": NOW + 9})
+    assert runs.open(record("run-2"), runs.current())
+    assert runs.current() == record("run-2")
+
+
+def test_a_run_takes_over_from_one_that_died_open(runs: Runs) -> None:
+    runs.open(record(), None)
+    runs.update("run-1", {"progressed_at": NOW + 9})
+    assert runs.open(record("run-2"), record())
+    assert runs.current() == record("run-2")
+
+
+def test_a_run_that_changed_its_status_since_is_not_replaced(runs: Runs) -> None:
+    runs.open(record(), None)
+    runs.update("run-1", {"status": "aborted"})
+    assert not runs.open(record("run-2"), record())
+
+
+def test_a_run_that_was_replaced_is_not_replaced_again(runs: Runs) -> None:
+    runs.open(record(), None)
+    assert runs.open(record("run-2"), record())
+    assert not runs.open(record("run-3"), record())
+    assert runs.current() == record("run-2")
+
+
+def test_of_many_that_open_one_run_wins(contended_runs: Runs) -> None:
+    contended_runs.open(record("run-0"), None)
+    rivals = [record(f"run-{n}") for n in range(1, 9)]
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda rival: contended_runs.open(rival, record("run-0")), rivals))
+    assert [rival for rival, won in zip(rivals, opened, strict=True) if won] == [
+        contended_runs.current()
+    ]
+
+
+def test_who_opened_a_run_may_ask_again(runs: Runs) -> None:
+    runs.open(record(), None)
+    runs.moved("run-1", {"enqueued": 3}, NOW + 9)
+    before = runs.current()
+    assert runs.open(record(), None)
+    assert runs.current() == before
+    runs.update("run-1", {"status": "failed"})
+    assert not runs.open(record(), None)
+
+
+def test_fields_are_changed_and_removed(runs: Runs) -> None:
+    runs.open(replace(record(), held_by="paused"), None)
+    changes: dict[str, Any] = {
+        "phase": Phase.INDEX,
+        "opening": False,
+        "round": 1,
+        "progressed_at": NOW + 0.5,
+        "task_token": "token",
+        "held_by": None,
+        "quiet_since": None,
+    }
+    assert runs.update("run-1", changes)
+    assert runs.current() == replace(record(), **changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"run_id": "run-2"}, {"colour": "red"}, {"index": None}, {"opening": None}]
+)
+def test_a_change_that_leaves_no_record_of_a_run_is_refused(
+    runs: Runs, changes: dict[str, Any]
+) -> None:
+    runs.open(record(), None)
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        runs.update("run-1", changes)
+    assert runs.current() == record()
+
+
+def test_another_run_or_one_that_ended_is_not_changed(runs: Runs) -> None:
+    runs.open(record(), None)
+    assert not runs.update("run-0", {"paused": True})
+    assert not runs.moved("run-0", {"enqueued": 1}, NOW + 9)
+    assert runs.current() == record()
+    assert runs.update("run-1", {"status": "failed", "reason": "it stalled"})
+    ended = runs.current()
+    assert not runs.update("run-1", {"paused": True})
+    assert not runs.moved("run-1", {"enqueued": 1}, NOW + 9)
+    assert runs.current() == ended == replace(record(), status="failed", reason="it stalled")
+
+
+def test_what_moved_is_added_up_by_kind(runs: Runs) -> None:
+    runs.open(record(), None)
+    assert runs.moved("run-1", {"enqueued": 25, "not found": 1}, NOW + 1)
+    assert runs.moved("run-1", {"enqueued": 5, "status": 2}, NOW + 2)
+    assert runs.moved("run-1", {}, NOW + 3)
+    counts = {"enqueued": 30, "not found": 1, "status": 2}
+    assert runs.current() == replace(record(), counts=counts, progressed_at=NOW + 3)
+
+
+def test_what_moves_at_once_is_all_counted(contended_runs: Runs) -> None:
+    contended_runs.open(record(), None)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: contended_runs.moved("run-1", {"enqueued": n}, NOW), range(20)))
+    assert contended_runs.current() == replace(record(), counts={"enqueued": sum(range(20))})
+
+
+# Leases
+
+
+def test_a_lease_is_held_by_one(runs: Runs) -> None:
+    lease = taken(runs, "a")
+    assert lease == Lease(Phase.INDEX, 0, "a", UNTIL)
+    assert take(runs, "b") is None
+    assert take(runs, "b", now=UNTIL) is None
+    assert take(runs, "a") is None
+
+
+def test_each_worker_of_each_phase_has_its_own_lease(runs: Runs) -> None:
+    assert take(runs, "a")
+    assert take(runs, "b", worker=1)
+    assert runs.take_lease(Phase.CHECK, 0, "c", NOW, UNTIL)
+
+
+def test_of_many_that_take_a_lease_one_gets_it(contended_runs: Runs) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        leases = list(pool.map(lambda n: take(contended_runs, f"holder-{n}"), range(8)))
+    assert len([lease for lease in leases if lease]) == 1
+
+
+def test_a_lease_given_back_is_free_and_leaves_nothing_behind(runs: Runs) -> None:
+    lease = taken(runs, "a")
+    assert runs.hold(lease, ["x", "y"])
+    runs.release(lease)
+    assert taken(runs, "b").left_behind == ()
+
+
+def test_a_lease_that_ran_out_leaves_behind_what_was_in_hand_last(runs: Runs) -> None:
+    lease = taken(runs, "a")
+    assert runs.hold(lease, ["x", "y"])
+    assert runs.hold(lease, ["z"])
+    assert taken(runs, "b", UNTIL + 1).left_behind == ("z",)
+
+
+def test_a_lease_that_ran_out_with_empty_hands_leaves_nothing(runs: Runs) -> None:
+    lease = taken(runs, "a")
+    assert runs.hold(lease, ["x"])
+    assert runs.hold(lease, [])
+    assert taken(runs, "b", UNTIL + 1).left_behind == ()
+
+
+def test_a_second_death_loses_nothing(runs: Runs) -> None:
+    runs.hold(taken(runs, "a"), ["x", "y"])
+    taken(runs, "b", NOW + 100)
+    third = taken(runs, "c", NOW + 200)
+    assert third.left_behind == ("x", "y")
+    runs.release(third)
+    assert taken(runs, "d", NOW + 210).left_behind == ()
+
+
+def test_a_lease_taken_over_is_no_longer_held_nor_given_back(runs: Runs) -> None:
+    first = taken(runs, "a")
+    runs.hold(first, ["x"])
+    second = taken(runs, "b", UNTIL + 1)
+    assert not runs.hold(first, ["y"])
+    runs.release(first)
+    assert take(runs, "c", UNTIL + 2) is None
+    assert runs.hold(second, ["z"])
+    assert taken(runs, "c", UNTIL + 200).left_behind == ("z",)
+
+
+def test_a_lease_given_back_is_no_longer_held(runs: Runs) -> None:
+    lease = taken(runs, "a")
+    runs.release(lease)
+    runs.release(lease)
+    assert not runs.hold(lease, ["x"])
+    assert taken(runs, "b").left_behind == ()
+
+
+def test_a_page_of_the_longest_ids_fits_in_a_hand(runs: Runs) -> None:
+    ids = [f"{n:0512}" for n in range(500)]
+    assert runs.hold(taken(runs, "a"), ids)
+    assert taken(runs, "b", UNTIL + 1).left_behind == tuple(ids)
+
+
+# The ledger
+
+
+def test_without_uploads_the_ledger_is_empty(runs: Runs) -> None:
+    runs.open(record(), None)
+    taken(runs, "a")
+    assert runs.uploads() == {}
+
+
+def test_the_ledger_holds_each_upload_by_its_name(runs: Runs) -> None:
+    runs.record_upload("a", Ledger(2, 2**64 - 1), done=True)
+    runs.record_upload("b", Ledger(40_000_000, 7), done=False)
+    assert runs.uploads() == {
+        "a": UploadRecord(Ledger(2, 2**64 - 1), done=True),
+        "b": UploadRecord(Ledger(40_000_000, 7), done=False),
+    }
+
+
+def test_an_upload_says_all_it_brought_and_may_say_it_twice(runs: Runs) -> None:
+    runs.record_upload("a", Ledger(2, 10), done=False)
+    runs.record_upload("a", Ledger(3, 15), done=True)
+    runs.record_upload("a", Ledger(3, 15), done=True)
+    assert runs.uploads() == {"a": UploadRecord(Ledger(3, 15), done=True)}
+
+
+def test_what_an_upload_said_before_does_not_undo_what_it_said_since(runs: Runs) -> None:
+    runs.record_upload("a", Ledger(3, 15), done=True)
+    runs.record_upload("a", Ledger(2, 10), done=False)
+    assert runs.uploads() == {"a": UploadRecord(Ledger(3, 15), done=True)}

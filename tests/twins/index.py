@@ -1,0 +1,177 @@
+"""A search index in memory, with Elasticsearch's guards and none of its delays."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reindex.failures import IndexMisconfigured, StoreUnavailable
+from reindex.records import Guard, Indexed
+from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
+from tests.twins.outages import Outages
+
+_TERM = 1
+
+
+@dataclass
+class _Shard:
+    """One concrete index: its mapping (None takes anything) and its documents."""
+
+    mapping: Mapping[str, Any] | None
+    documents: dict[str, tuple[int, str]] = field(default_factory=dict)
+    seq_no: itertools.count[int] = field(default_factory=itertools.count)
+
+
+class MemoryIndex(Outages, Index):
+    """The twin of ``ElasticsearchIndex``.
+
+    Attributes:
+        aliases: Names of the concrete indices behind each alias.
+        status: What ``health`` answers.
+        lacking: What ``accepts`` answers.
+        refused: Reasons to refuse documents with, by id.
+        overloaded: Ids whose writes are turned away as if by a full queue (429).
+        bulks: The ids of every call of ``write``.
+    """
+
+    def __init__(
+        self,
+        name: str = "images-000001",
+        alias: str = "images",
+        mapping: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self._indices = {name: _Shard(mapping)}
+        self.name = name
+        self.aliases: dict[str, list[str]] = {alias: [name]}
+        self.status = "green"
+        self.lacking: list[str] = []
+        self.refused: dict[str, str] = {}
+        self.overloaded: set[str] = set()
+        self.bulks: list[list[str]] = []
+
+    @property
+    def documents(self) -> dict[str, Any]:
+        """What the first index holds now, by id."""
+        return {i: json.loads(text) for i, (_, text) in self._shard(self.name).documents.items()}
+
+    def live_write(self, image_id: str, document: Mapping[str, Any]) -> Guard:
+        """Write as a live writer does: with no guard."""
+        shard = self._shard(self.name)
+        guard = Guard(next(shard.seq_no), _TERM)
+        shard.documents[image_id] = (guard.seq_no, json.dumps(document))
+        return guard
+
+    def live_delete(self, image_id: str) -> None:
+        """Delete as a live writer does: with no guard."""
+        shard = self._shard(self.name)
+        next(shard.seq_no)
+        del shard.documents[image_id]
+
+    def resolve(self, alias: str) -> str:
+        self.answer()
+        match self.aliases.get(alias, []):
+            case [name]:
+                return name
+            case []:
+                raise IndexMisconfigured(f"no alias {alias}")
+            case names:
+                raise IndexMisconfigured(f"alias {alias} names {', '.join(names)}")
+
+    def accepts(self, index: str) -> list[str]:
+        self.answer()
+        self._shard(index)
+        return list(self.lacking)
+
+    def health(self) -> str:
+        self.answer()
+        return self.status
+
+    def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
+        self.answer()
+        documents = self._shard(index).documents
+        paths = [path.split(".") for path in fields]
+        found = {}
+        for image_id in ids:
+            if image_id in documents:
+                seq_no, text = documents[image_id]
+                source = _pick(json.loads(text), paths)
+                found[image_id] = Indexed(Guard(seq_no, _TERM), source)
+        return found
+
+    def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
+        shard = self._shard(index)
+        self.bulks.append([write.id for write in writes])
+        try:
+            self.answer()
+        except StoreUnavailable as error:
+            return [WriteResult(Verdict.UNAVAILABLE, str(error)) for _ in writes]
+        return [self._write(shard, write) for write in writes]
+
+    def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
+        self.answer()
+        shard = self._shard(index)
+        if not _stands(shard, image_id, guard):
+            return Verdict.CONFLICT
+        next(shard.seq_no)
+        del shard.documents[image_id]
+        return Verdict.WRITTEN
+
+    def _shard(self, index: str) -> _Shard:
+        try:
+            return self._indices[index]
+        except KeyError:
+            raise IndexMisconfigured(f"no index {index}") from None
+
+    def _write(self, shard: _Shard, write: IndexWrite) -> WriteResult:
+        if write.id in self.overloaded:
+            return WriteResult(Verdict.UNAVAILABLE, "es_rejected_execution_exception")
+        # As Elasticsearch does: the mapping has its say before the guard.
+        reason = self.refused.get(write.id) or _refusal(shard.mapping, write.document)
+        if reason:
+            return WriteResult(Verdict.REFUSED, reason)
+        if not _stands(shard, write.id, write.guard):
+            return WriteResult(Verdict.CONFLICT, "version_conflict_engine_exception")
+        shard.documents[write.id] = (next(shard.seq_no), json.dumps(write.document))
+        return WriteResult(Verdict.WRITTEN)
+
+
+def _stands(shard: _Shard, image_id: str, guard: Guard | None) -> bool:
+    """Whether the document is the version expected (None: there is no document)."""
+    found = shard.documents.get(image_id)
+    return guard == (Guard(found[0], _TERM) if found else None)
+
+
+def _refusal(mapping: Mapping[str, Any] | None, document: Mapping[str, Any]) -> str:
+    """Why a strict mapping refuses a document; empty when it does not."""
+    if not mapping or mapping.get("dynamic") != "strict":
+        return ""
+    properties = mapping.get("properties", {})
+    for name, value in document.items():
+        if name not in properties:
+            return f"strict_dynamic_mapping_exception: introduction of [{name}] is not allowed"
+        inner = {"dynamic": "strict", **properties[name]}
+        if "properties" in inner and isinstance(value, Mapping):
+            reason = _refusal(inner, value)
+            if reason:
+                return reason
+    return ""
+
+
+def _pick(source: Any, paths: Sequence[Sequence[str]]) -> Any:
+    """Keep what the paths name, with everything below it (``_source_includes``)."""
+    if any(not path for path in paths):
+        return source
+    if isinstance(source, list):
+        return [_pick(part, paths) for part in source if isinstance(part, dict | list)]
+    if not isinstance(source, dict):
+        return None
+    kept = {}
+    for name, value in source.items():
+        rest = [path[1:] for path in paths if path[0] == name]
+        if rest and (any(not path for path in rest) or isinstance(value, dict | list)):
+            kept[name] = _pick(value, rest)
+    return kept

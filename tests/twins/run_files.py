@@ -1,0 +1,29 @@
+"""The run's bucket, in memory."""
+
+from __future__ import annotations
+
+from reindex.stores.interfaces import RunFiles
+from tests.twins.outages import Outages
+
+
+class MemoryRunFiles(Outages, RunFiles):
+    """The twin of ``S3RunFiles``.
+
+    Attributes:
+        files: Bodies by key.
+        content_types: By key.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: dict[str, bytes] = {}
+        self.content_types: dict[str, str] = {}
+
+    def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
+        self.answer()
+        self.files[key] = body
+        self.content_types[key] = content_type
+
+    def get(self, key: str) -> bytes:
+        self.answer()
+        return self.files[key]

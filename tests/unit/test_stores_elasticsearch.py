@@ -1,0 +1,434 @@
+"""What the index store makes of an Elasticsearch that fails, and how it connects."""
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from elastic_transport import ConnectionTimeout
+from elasticsearch import Elasticsearch
+
+from reindex import settings
+from reindex.failures import IndexMisconfigured, StoreUnavailable
+from reindex.records import Guard
+from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
+from reindex.stores.interfaces import IndexWrite, Verdict
+from tests.local import loopback
+
+NAME = "images-000001"
+SMALL = Schema(settings={"new": 1}, older_settings={}, mapping={"properties": {}})
+
+
+@dataclass
+class Answer:
+    """What the server says to one request."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(
+        default_factory=lambda: {"X-Elastic-Product": "Elasticsearch"}
+    )
+
+
+@dataclass
+class Request:
+    """What the server was asked."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class FakeServer:
+    """An HTTP server that is told what to say.
+
+    Attributes:
+        url: Its base URL.
+        requests: What it was asked, but for whether an index exists.
+        answers: What it says to the next requests; to the last one's for ever.
+        bulk: If set, says what becomes of a bulk's actions.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.requests: list[Request] = []
+        self.answers: list[Answer] = []
+        self.bulk: Callable[[Sequence[str]], Answer] | None = None
+
+    def answer(self, request: Request) -> Answer:
+        if request.method == "HEAD":
+            return Answer()
+        self.requests.append(request)
+        if self.bulk and request.path.split("?")[0].endswith("/_bulk"):
+            lines = request.body.decode().splitlines()
+            return self.bulk([next(iter(json.loads(a).values()))["_id"] for a in lines[::2]])
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@contextmanager
+def serving(context: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
+    class Handler(BaseHTTPRequestHandler):
+        def _say(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = fake.answer(Request(self.command, self.path, body, dict(self.headers)))
+            text = b"" if answer.body is None else json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(text)
+
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _say  # noqa: N815 - http.server's names
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            pass
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """Say nothing of handshakes that the client broke off."""
+
+    with Quiet((loopback.ADDRESS, 0), Handler) as server:
+        scheme = "http"
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            scheme = "https"
+        fake = FakeServer(f"{scheme}://{loopback.ADDRESS}:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield fake
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def index(server: FakeServer) -> Iterator[ElasticsearchIndex]:
+    with _connect(server.url) as client:
+        yield ElasticsearchIndex(client, SMALL)
+
+
+def _connect(url: str, secret: Mapping[str, str] | None = None, **options: Any) -> Elasticsearch:
+    return connect(settings.Elasticsearch(url, index_alias="images"), secret, **options)
+
+
+def _writes(*ids: str) -> list[IndexWrite]:
+    return [IndexWrite(image_id, None, {"id": image_id}) for image_id in ids]
+
+
+def _item(status: int, kind: str = "", reason: str = "") -> dict[str, Any]:
+    error = {"error": {"type": kind, "reason": reason}} if kind else {}
+    return {"create": {"status": status, **error}}
+
+
+def _error(kind: str, reason: str = "why") -> dict[str, Any]:
+    cause = {"type": kind, "reason": reason}
+    return {"error": {**cause, "root_cause": [cause]}}
+
+
+class TestABulk:
+    def test_sends_creates_and_guarded_replacements(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        server.answers = [Answer(body={"items": [_item(201), _item(200)]})]
+
+        index.write(
+            NAME, [IndexWrite("a", None, {"id": "å"}), IndexWrite("b", Guard(7, 2), {"id": "b"})]
+        )
+
+        [bulk] = server.requests
+        assert bulk.path.startswith(f"/{NAME}/_bulk")
+        assert bulk.body.decode().splitlines() == [
+            '{"create":{"_id":"a"}}',
+            '{"id":"å"}',
+            '{"index":{"_id":"b","if_seq_no":7,"if_primary_term":2}}',
+            '{"id":"b"}',
+        ]
+
+    @pytest.mark.parametrize(
+        ("item", "verdict"),
+        [
+            (_item(201), Verdict.WRITTEN),
+            (_item(409, "version_conflict_engine_exception"), Verdict.CONFLICT),
+            (_item(400, "document_parsing_exception"), Verdict.REFUSED),
+            (_item(429, "es_rejected_execution_exception"), Verdict.UNAVAILABLE),
+            (_item(503, "unavailable_shards_exception"), Verdict.UNAVAILABLE),
+            (_item(500, "whatever"), Verdict.UNAVAILABLE),
+            (_item(403, "cluster_block_exception"), Verdict.UNAVAILABLE),
+            (_item(403, "security_exception"), Verdict.UNAVAILABLE),
+        ],
+    )
+    def test_gives_each_item_its_verdict(
+        self,
+        index: ElasticsearchIndex,
+        server: FakeServer,
+        item: dict[str, Any],
+        verdict: Verdict,
+    ) -> None:
+        server.answers = [Answer(body={"items": [item]})]
+
+        assert index.write(NAME, _writes("a"))[0].verdict is verdict
+
+    def test_gives_the_reason_and_its_causes(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        item = _item(400, "document_parsing_exception", "failed to parse [x]")
+        item["create"]["error"]["caused_by"] = {"type": "illegal_argument", "reason": "no date"}
+        server.answers = [Answer(body={"items": [item]})]
+
+        assert index.write(NAME, _writes("a"))[0].reason == (
+            "document_parsing_exception: failed to parse [x] (illegal_argument: no date)"
+        )
+
+    @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+    def test_that_fails_as_a_whole_is_unavailable_for_each_and_is_never_repeated(
+        self, index: ElasticsearchIndex, server: FakeServer, status: int
+    ) -> None:
+        server.answers = [Answer(status, headers={})]
+
+        results = index.write(NAME, _writes("a", "b"))
+
+        assert [result.verdict for result in results] == [Verdict.UNAVAILABLE] * 2
+        assert len(server.requests) == 1
+
+    def test_without_an_answer_is_unavailable(self, index: ElasticsearchIndex) -> None:
+        def time_out(**_: Any) -> None:
+            raise ConnectionTimeout("no answer")
+
+        index._client.bulk = time_out  # type: ignore[method-assign,assignment]
+
+        assert index.write(NAME, _writes("a"))[0].verdict is Verdict.UNAVAILABLE
+
+    @pytest.mark.parametrize("status", [400, 413])
+    def test_that_is_refused_as_a_whole_is_halved_until_the_culprit_stands_alone(
+        self, index: ElasticsearchIndex, server: FakeServer, status: int
+    ) -> None:
+        def bulk(ids: Sequence[str]) -> Answer:
+            if "d" in ids:
+                return Answer(status, headers={})
+            return Answer(body={"items": [_item(201) for _ in ids]})
+
+        server.bulk = bulk
+
+        results = index.write(NAME, _writes(*"abcdefg"))
+
+        verdicts = dict(zip("abcdefg", (r.verdict for r in results), strict=True))
+        assert verdicts.pop("d") is Verdict.REFUSED
+        assert set(verdicts.values()) == {Verdict.WRITTEN}
+
+    @pytest.mark.parametrize("status", [401, 403, 404, 405])
+    def test_that_is_not_allowed_blames_no_document(
+        self, index: ElasticsearchIndex, server: FakeServer, status: int
+    ) -> None:
+        server.answers = [Answer(status, _error("security_exception"))]
+
+        with pytest.raises(IndexMisconfigured):
+            index.write(NAME, _writes("a", "b"))
+
+    def test_finds_an_index_that_went_between_the_question_and_the_write(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        server.answers = [Answer(body={"items": [_item(404, "index_not_found_exception")]})]
+
+        with pytest.raises(IndexMisconfigured):
+            index.write(NAME, _writes("a"))
+
+
+class TestARead:
+    def test_asks_in_real_time_for_the_fields_alone(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        server.answers = [Answer(body={"docs": []})]
+
+        index.read(NAME, ["a"], ["esInfo.reindex", "lastModified"])
+
+        [asked] = server.requests
+        assert asked.path.startswith(f"/{NAME}/_mget?")
+        assert "realtime=true" in asked.path
+        assert "_source_includes=esInfo.reindex,lastModified" in asked.path
+
+    def test_of_a_failing_shard_is_never_an_absence(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        failed = {"_id": "b", **_error("no_shard_available_action_exception")}
+        server.answers = [Answer(body={"docs": [{"_id": "a", "found": False}, failed]})]
+
+        with pytest.raises(StoreUnavailable, match="no_shard_available"):
+            index.read(NAME, ["a", "b"], ["id"])
+
+    def test_is_repeated_when_a_node_does_not_answer(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        server.answers = [Answer(503, headers={}), Answer(body={"docs": []})]
+
+        assert index.read(NAME, ["a"], ["id"]) == {}
+
+    @pytest.mark.parametrize("status", [408, 429, 500, 503])
+    def test_without_an_answer_is_unavailable(
+        self, index: ElasticsearchIndex, server: FakeServer, status: int
+    ) -> None:
+        server.answers = [Answer(status, headers={})]
+
+        with pytest.raises(StoreUnavailable):
+            index.read(NAME, ["a"], ["id"])
+
+    def test_of_something_that_is_no_elasticsearch_says_so(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        server.answers = [Answer(body={"docs": []}, headers={})]
+
+        with pytest.raises(IndexMisconfigured, match="not Elasticsearch"):
+            index.read(NAME, ["a"], ["id"])
+
+
+def test_a_delete_without_an_answer_is_unavailable(
+    index: ElasticsearchIndex, server: FakeServer
+) -> None:
+    server.answers = [Answer(503, headers={})]
+
+    assert index.delete(NAME, "a", Guard(1, 1)) is Verdict.UNAVAILABLE
+    assert len(server.requests) == 1
+
+
+def test_the_health_of_a_cluster_without_a_master_is_unavailable(
+    index: ElasticsearchIndex, server: FakeServer
+) -> None:
+    server.answers = [Answer(408, {"status": "red", "timed_out": True})]
+
+    with pytest.raises(StoreUnavailable):
+        index.health()
+
+
+def test_a_server_before_8_14_is_given_the_settings_it_knows(
+    index: ElasticsearchIndex, server: FakeServer
+) -> None:
+    unknown = "unknown setting [index.mapping.total_fields.ignore_dynamic_beyond_limit]"
+    missing = Answer(404, {"error": "alias [images] missing", "status": 404})
+    behind = Answer(body={NAME: {"aliases": {"images": {}}}})
+    mapped = Answer(body={NAME: {"mappings": {}}})
+    server.answers = [
+        missing,
+        Answer(400, _error("illegal_argument_exception", unknown)),
+        Answer(body={}),
+        behind,
+        mapped,
+        Answer(body={}),
+        mapped,
+    ]
+    # The alias is no index either.
+    index._reader.indices.exists = lambda **_: False  # type: ignore[method-assign,assignment]
+
+    assert index.prepare("images").created
+
+    tried, created = server.requests[1:3]
+    assert json.loads(tried.body)["settings"] == {"new": 1}
+    assert json.loads(created.body)["settings"] == {}
+
+
+def test_an_index_that_cannot_be_created_says_why(
+    index: ElasticsearchIndex, server: FakeServer
+) -> None:
+    server.answers = [
+        Answer(404, {"error": "alias [images] missing", "status": 404}),
+        Answer(400, _error("mapper_parsing_exception", "analyzer not found")),
+    ]
+    index._reader.indices.exists = lambda **_: False  # type: ignore[method-assign,assignment]
+
+    with pytest.raises(IndexMisconfigured, match="analyzer not found"):
+        index.prepare("images")
+
+
+class TestConnecting:
+    def test_names_a_user(self, server: FakeServer) -> None:
+        server.answers = [Answer(body={"status": "green"})]
+        with _connect(server.url, {"username": "me", "password": "secret"}) as client:
+            ElasticsearchIndex(client, SMALL).health()
+
+        assert server.requests[0].headers["authorization"] == "Basic bWU6c2VjcmV0"
+
+    def test_shows_an_api_key(self, server: FakeServer) -> None:
+        server.answers = [Answer(body={"status": "green"})]
+        with _connect(server.url, {"api_key": "key"}) as client:
+            ElasticsearchIndex(client, SMALL).health()
+
+        assert server.requests[0].headers["authorization"] == "ApiKey key"
+
+    def test_refuses_a_secret_that_is_half(self) -> None:
+        with pytest.raises(ValueError, match="no api_key and no password"):
+            _connect("http://localhost", {"username": "me"})
+
+    def test_takes_several_nodes_and_each_schemes_own_port(self) -> None:
+        with _connect("https://one.example, http://two.example:9200/path") as client:
+            nodes = [node.base_url for node in client.transport.node_pool.all()]
+
+        assert sorted(nodes) == ["http://two.example:9200/path", "https://one.example:443"]
+
+    def test_trusts_a_private_authority_that_it_is_given(self, authority: Path) -> None:
+        with serving(_served_with(authority)) as server:
+            server.answers = [Answer(body={"status": "green"})]
+            with _connect(server.url, {"ca": authority.read_text()}) as client:
+                assert ElasticsearchIndex(client, SMALL).health() == "green"
+
+    def test_trusts_no_other_authority(self, authority: Path) -> None:
+        with serving(_served_with(authority)) as server, _connect(server.url) as client:
+            server.answers = [Answer(body={"status": "green"})]
+            with pytest.raises(StoreUnavailable, match=r"(?i)certificate"):
+                ElasticsearchIndex(client, SMALL).health()
+        assert not server.requests
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """A PEM file with a certificate that vouches for itself, and its key beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(loopback.ADDRESS))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "ca.pem"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    path.with_suffix(".key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+def _served_with(authority: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, authority.with_suffix(".key"))
+    return context

@@ -1,0 +1,63 @@
+"""The product's own bucket."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from moto import mock_aws
+
+from reindex.failures import StoreUnavailable
+from reindex.stores.aws import client_config
+from reindex.stores.interfaces import RunFiles
+from reindex.stores.run_files import S3RunFiles
+from tests.twins.run_files import MemoryRunFiles
+from tests.unit.aws import SESSION
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@pytest.fixture
+def s3() -> Iterator["S3Client"]:
+    with mock_aws():
+        client = SESSION.client("s3", config=client_config(attempts=1))
+        client.create_bucket(Bucket="runs")
+        yield client
+
+
+@pytest.fixture(params=["memory", "s3"])
+def files(request: pytest.FixtureRequest) -> RunFiles:
+    if request.param == "memory":
+        return MemoryRunFiles()
+    return S3RunFiles(request.getfixturevalue("s3"), "runs")
+
+
+def test_a_file_is_read_as_it_was_stored(files: RunFiles) -> None:
+    files.put("run/claims/a", b"\x00{}")
+
+    assert files.get("run/claims/a") == b"\x00{}"
+
+
+def test_a_file_is_replaced_by_one_of_its_key(files: RunFiles) -> None:
+    files.put("report", b"old")
+    files.put("report", b"new")
+
+    assert files.get("report") == b"new"
+
+
+def test_a_file_that_does_not_exist_is_a_key_error(files: RunFiles) -> None:
+    with pytest.raises(KeyError, match="nothing"):
+        files.get("nothing")
+
+
+def test_a_file_has_its_content_type(s3: "S3Client") -> None:
+    S3RunFiles(s3, "runs").put("report.html", b"<p>", "text/html")
+
+    assert s3.head_object(Bucket="runs", Key="report.html")["ContentType"] == "text/html"
+
+
+def test_a_bucket_that_does_not_exist_is_unavailable_and_not_a_missing_file(
+    s3: "S3Client",
+) -> None:
+    with pytest.raises(StoreUnavailable, match="NoSuchBucket"):
+        S3RunFiles(s3, "gone").get("report")
