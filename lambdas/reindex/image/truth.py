@@ -51,6 +51,7 @@ class FileMetadata:
         xmp: Flattened XMP properties, ``prefix:name``.
         icc: ICC profile header and description.
         getty: XMP properties of the GettyImagesGIFT namespace.
+        png: PNG's textual data by keyword.
         colour_model: ``RGB``, ``Greyscale``, ``CMYK``, ... or None when the format does not say.
         colour_model_information: Details of the colour model (bits per sample, alpha, ...).
         trimmed: Names of the maps that were cut because they were too large.
@@ -65,6 +66,7 @@ class FileMetadata:
     xmp: Mapping[str, Any] = field(default_factory=dict)
     icc: Mapping[str, Any] = field(default_factory=dict)
     getty: Mapping[str, Any] = field(default_factory=dict)
+    png: Mapping[str, Any] = field(default_factory=dict)
     colour_model: str | None = None
     colour_model_information: Mapping[str, Any] = field(default_factory=dict)
     trimmed: Sequence[str] = ()

@@ -1,0 +1,158 @@
+"""From the bytes of an image file to what they say: the one entrance to this package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reindex.failures import NotAnImage, TooManyPixels, TruncatedImage, UnsupportedFormat
+from reindex.image import sniff
+from reindex.image.bmp import read_bmp
+from reindex.image.exif import Exif, read_exif
+from reindex.image.gif import read_gif
+from reindex.image.icc import read_icc
+from reindex.image.iptc import read_iptc
+from reindex.image.isobmff import read_isobmff
+from reindex.image.jpeg import read_jpeg
+from reindex.image.limits import bounded
+from reindex.image.png import read_png
+from reindex.image.psd import read_psd
+from reindex.image.riff import read_webp
+from reindex.image.tiff import open_tiff
+from reindex.image.tiff_file import add_embedded, read_tiff
+from reindex.image.truth import Dimensions, FileMetadata
+from reindex.image.xmp import flatten, read_xmp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reindex.image.blocks import Blocks
+    from reindex.image.ranged import Source
+
+MAX_SIDE: Final = 300_000
+"""Pixels of the longer side: the limit of Photoshop's large documents, the largest of any
+format that editors write."""
+
+MAX_PIXELS: Final = 1_000_000_000
+"""Pixels in all. The largest single exposures have 0.4 gigapixels; what declares more than one
+would take 4 GB to decode, which no renderer behind a library has."""
+
+_GETTY: Final = "GettyImagesGIFT:"
+
+_READERS: Final[dict[sniff.Family, Callable[[Source], Blocks]]] = {
+    "bmp": read_bmp,
+    "gif": read_gif,
+    "isobmff": read_isobmff,
+    "jpeg": read_jpeg,
+    "png": read_png,
+    "psd": read_psd,
+    "riff": read_webp,
+    "tiff": read_tiff,
+}
+
+
+def extract(file: Source) -> FileMetadata:
+    """Read what an image file says about itself; no pixel is decoded.
+
+    Damaged metadata in a file whose dimensions can be read gives what can be read of it.
+    Every value is a text or a list of texts, never empty, within the bounds of
+    :mod:`reindex.image.limits`; the maps that were cut are named in ``trimmed``.
+
+    Args:
+        file: The file; only what is needed of it is read.
+
+    Raises:
+        NotAnImage: The bytes are of no image format.
+        UnsupportedFormat: They are of an image format that is not read.
+        TruncatedImage: The file ends or breaks before its dimensions.
+        TooManyPixels: The dimensions are beyond :data:`MAX_SIDE` or :data:`MAX_PIXELS`.
+        SourceUnavailable: The object changed while it was read.
+    """
+    mime_type, blocks = _find(file)
+    dimensions = _dimensions(blocks)
+    exif = _exif(blocks)
+    xmp = flatten(read_xmp(blocks.xmp))
+    trimmed = set(blocks.trimmed)
+
+    def within(name: str, values: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
+        kept, cut = bounded(values)
+        if cut:
+            trimmed.add(name)
+        return kept
+
+    return FileMetadata(
+        mime_type=mime_type,
+        dimensions=dimensions,
+        orientation=blocks.orientation or exif.orientation,
+        exif=within("exif", {**exif.exif}),
+        exif_sub=within("exif_sub", {**exif.exif_sub}),
+        iptc=within("iptc", _iptc(blocks)),
+        xmp=within("xmp", xmp),
+        icc=within("icc", {**read_icc(blocks.icc)} if blocks.icc else {}),
+        getty=within(
+            "getty",
+            {name.removeprefix(_GETTY): xmp[name] for name in xmp if name.startswith(_GETTY)},
+        ),
+        png=within("png", {**blocks.text}),
+        colour_model=blocks.colour_model,
+        colour_model_information=blocks.colour,
+        trimmed=tuple(sorted(trimmed)),
+    )
+
+
+def find_blocks(file: Source) -> Blocks:
+    """Find the metadata blocks of an image file, unread; raises as :func:`extract` does."""
+    return _find(file)[1]
+
+
+def _find(file: Source) -> tuple[str, Blocks]:
+    family, mime_type = _format(file)
+    return mime_type, _READERS[family](file)
+
+
+def _format(file: Source) -> tuple[sniff.Family, str]:
+    head = file.pread(0, sniff.HEAD)
+    found = sniff.sniff(head)
+    if found is not None:
+        return found
+    if not head:
+        raise NotAnImage("The file is empty.")
+    other = sniff.other_image(head)
+    if other is not None:
+        raise UnsupportedFormat(f"The file is a {other} file, which is not read.")
+    raise NotAnImage("The file is of no image format.", f"begins with {head[:16].hex(' ')}")
+
+
+def _dimensions(blocks: Blocks) -> Dimensions:
+    width, height = blocks.width, blocks.height
+    if width <= 0 or height <= 0:
+        raise TruncatedImage(
+            "The file ends or breaks before its dimensions.", f"width {width}, height {height}"
+        )
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise TooManyPixels(
+            "The image declares more pixels than are accepted.", f"{width} x {height}"
+        )
+    return Dimensions(width, height)
+
+
+def _exif(blocks: Blocks) -> Exif:
+    """Read the Exif blocks; of a value that several have, the first one's counts."""
+    merged = Exif()
+    for source in blocks.exif:
+        tiff = open_tiff(source)
+        if tiff is not None:
+            ifd0 = tiff.directory(tiff.first)
+            add_embedded(tiff, ifd0, blocks)
+            found = read_exif(tiff, ifd0)
+            merged.exif = found.exif | merged.exif
+            merged.exif_sub = found.exif_sub | merged.exif_sub
+            merged.orientation = merged.orientation or found.orientation
+    return merged
+
+
+def _iptc(blocks: Blocks) -> dict[str, str | list[str]]:
+    """Read the IPTC records; of a dataset that several have, the first one's counts."""
+    merged: dict[str, str | list[str]] = {}
+    for record in blocks.iptc:
+        merged = read_iptc(record) | merged
+    return merged

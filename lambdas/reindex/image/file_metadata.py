@@ -1,0 +1,47 @@
+"""``fileMetadata``: what the file says, under names that an index can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from reindex.image.names import storable_names
+from reindex.image.truth import FileMetadata
+from reindex.text import well_formed
+
+#: What the document shows under ``source`` instead, and what is no text of the file.
+_ELSEWHERE: Final = frozenset({"mime_type", "dimensions", "orientation", "trimmed"})
+
+
+def file_metadata(file: FileMetadata) -> dict[str, Any]:
+    """Return the document's ``fileMetadata``.
+
+    Every map and value of ``file`` appears under its name in camel case; ``trimmed`` names,
+    likewise, the maps that were cut because they were too large.
+    """
+    result: dict[str, Any] = {}
+    for field in fields(file):
+        if field.name not in _ELSEWHERE:
+            value = _storable(getattr(file, field.name))
+            if value is not None:
+                result[_camel_case(field.name)] = value
+    if file.trimmed:
+        result["trimmed"] = sorted({_camel_case(name) for name in file.trimmed})
+    return result
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        pairs = ((name, _storable(inner)) for name, inner in storable_names(value).items())
+        return {name: inner for name, inner in pairs if inner is not None} or None
+    if isinstance(value, list | tuple):
+        return [inner for inner in map(_storable, value) if inner is not None] or None
+    if isinstance(value, str):
+        return well_formed(value).replace("\0", " ").rstrip() or None
+    return value
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)

@@ -1,0 +1,169 @@
+"""JPEG: the segments before the first scan.
+
+Parsed by hand (ITU-T T.81, annex B; JFIF and Adobe's segments as in ITU-T T.872; Exif's as
+in CIPA DC-008, 4.7; XMP's as in the XMP specification part 3, 1.1.3; ICC's as in
+ICC.1:2022, annex B.4), because Pillow leaves split and damaged segments out and joins
+neither several of Photoshop's segments nor extended XMP.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reindex.image.blocks import MAX_BLOCKS, Blocks, flag
+from reindex.image.photoshop import read_resources
+from reindex.image.ranged import Joined, Window
+
+if TYPE_CHECKING:
+    from reindex.image.ranged import Source
+
+MAX_SEGMENTS: Final = 512
+"""Segments walked at most: a colour profile of 16 MB needs 256."""
+
+MAX_GAP: Final = 64 * 1024
+"""Bytes of one file searched for markers where a segment's length led astray."""
+
+_SOI, _EOI, _SOS, _APP1, _APP2, _APP13, _APP14 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xED, 0xEE
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
+_MEANINGLESS: Final = frozenset({0x00, *range(0x02, 0xC0)})
+
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+"""Frames, tables, scans, the end, and segments that software defines."""
+
+_EXIF = b"Exif\0"
+_XMP = b"ns.adobe.com/xap/1.0/\0"
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+_ICC = b"ICC_PROFILE\0"
+_PHOTOSHOP = (b"Photoshop 3.0\0", b"Adobe_Photoshop2.5:")
+_ADOBE = b"Adobe"
+
+_TIFF_ORDERS = (b"II", b"MM")
+
+
+@dataclass(slots=True)
+class _Collected:
+    """Segments that belong together, gathered on the walk."""
+
+    exif: list[list[Source]] = field(default_factory=list)
+    photoshop: list[Source] = field(default_factory=list)
+    icc: list[tuple[int, Source]] = field(default_factory=list)
+    extended: dict[bytes, list[tuple[int, bytes]]] = field(default_factory=dict)
+    adobe_transform: int | None = None
+
+
+def read_jpeg(file: Source) -> Blocks:
+    """Find the metadata blocks of a JPEG file; its dimensions stay 0 when no frame was found."""
+    blocks = Blocks()
+    collected = _Collected()
+    offset = 2
+    gap = MAX_GAP
+    for _ in range(MAX_SEGMENTS):
+        head = file.pread(offset, 4)
+        if len(head) < 4:  # noqa: PLR2004 - marker and length
+            break
+        if head[0] != 0xFF or head[1] in _MEANINGLESS:  # noqa: PLR2004 - T.81, B.1.1.2
+            skipped = _to_next_marker(file.pread(offset, gap))
+            if skipped < 0:
+                break
+            offset += skipped
+            gap -= skipped
+            continue
+        marker = head[1]
+        if marker == 0xFF or marker in _BARE:  # noqa: PLR2004 - a fill byte (T.81, B.1.1.2)
+            offset += 1 if marker == 0xFF else 2  # noqa: PLR2004
+            continue
+        if marker in (_SOS, _EOI):
+            break
+        (length,) = struct.unpack(">H", head[2:])
+        if marker in _FRAMES:
+            if not blocks.width:
+                _frame(file.pread(offset + 4, 6), blocks)
+        elif marker >= _APP1:
+            _segment(marker, Window(file, offset + 4, max(0, length - 2)), blocks, collected)
+        offset += 2 + max(2, length)
+    _assemble(blocks, collected)
+    return blocks
+
+
+def _to_next_marker(data: bytes) -> int:
+    """Return where in ``data`` the next marker with a meaning stands, or -1."""
+    found = _MARKER.search(data)
+    return found.start() if found else -1
+
+
+def _frame(data: bytes, blocks: Blocks) -> None:
+    """Read precision, lines, samples per line and components (T.81, B.2.2)."""
+    if len(data) < 6:  # noqa: PLR2004 - those four
+        return
+    bits, blocks.height, blocks.width, components = struct.unpack(">BHHB", data)
+    blocks.colour_model = {1: "Greyscale", 3: "RGB", 4: "CMYK"}.get(components)
+    blocks.colour = {
+        "bitsPerSample": str(bits),
+        "components": str(components),
+        "hasAlpha": flag(False),
+    }
+
+
+def _segment(marker: int, data: Source, blocks: Blocks, collected: _Collected) -> None:
+    """File one application segment under what it holds."""
+    if marker == _APP1:
+        _app1(data, blocks, collected)
+    elif marker == _APP2:
+        head = data.pread(0, 14)
+        if head.startswith(_ICC) and len(head) == 14:  # noqa: PLR2004 - sequence and count
+            collected.icc.append((head[12], _after(data, 14)))
+    elif marker == _APP13:
+        head = data.pread(0, 19)
+        for prefix in _PHOTOSHOP:
+            if head.startswith(prefix):
+                collected.photoshop.append(_after(data, len(prefix)))
+    elif marker == _APP14:
+        head = data.pread(0, 12)
+        if head.startswith(_ADOBE) and len(head) == 12:  # noqa: PLR2004 - T.872, 6.5.3
+            collected.adobe_transform = head[11]
+
+
+def _app1(data: Source, blocks: Blocks, collected: _Collected) -> None:
+    head = data.pread(0, 40)
+    if head.startswith(_EXIF):
+        rest = _after(data, 6)
+        if collected.exif and head[6:8] not in _TIFF_ORDERS:
+            collected.exif[-1].append(rest)  # an Exif block longer than a segment goes on
+        else:
+            collected.exif.append([rest])
+    elif _XMP in head:
+        # Agencies' software has been seen to overwrite the identifier's beginning.
+        if len(blocks.xmp) < MAX_BLOCKS:
+            blocks.xmp.append(blocks.take(data, "xmp", head.index(_XMP) + len(_XMP)))
+    elif head.startswith(_EXTENDED_XMP):
+        key = data.pread(35, 40)
+        if len(key) == 40:  # noqa: PLR2004 - digest, full length, this part's offset
+            (at,) = struct.unpack(">I", key[36:])
+            # Read on the way: coming back for it later would cost another request.
+            part = blocks.take(data, "xmp", 75)
+            collected.extended.setdefault(key[:32], []).append((at, part))
+
+
+def _after(data: Source, offset: int) -> Source:
+    return Window(data, offset, data.size - offset)
+
+
+def _assemble(blocks: Blocks, collected: _Collected) -> None:
+    """Join what was split over segments."""
+    for parts in collected.exif:
+        blocks.add_exif(parts[0] if len(parts) == 1 else Joined(parts))
+    if collected.icc:
+        blocks.icc = Joined([part for _, part in sorted(collected.icc, key=lambda item: item[0])])
+    if collected.photoshop:
+        read_resources(Joined(collected.photoshop), blocks, only_iptc=True)
+    for digest, pieces in collected.extended.items():
+        # Only the part that the main packet names belongs to this image.
+        if any(digest in packet for packet in blocks.xmp[:1]):
+            ordered = sorted(pieces, key=lambda item: item[0])
+            blocks.xmp.append(b"".join(piece for _, piece in ordered))
+    if collected.adobe_transform is not None:
+        blocks.colour["adobeTransform"] = str(collected.adobe_transform)

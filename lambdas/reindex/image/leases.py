@@ -1,0 +1,86 @@
+"""Leases: from when until when an image may, or may not, be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from reindex.image.dates import format_date
+from reindex.image.rows import Fields, present
+from reindex.image.truth import Row
+
+_ACCESS: Final = {
+    "AllowUseLease": "allow-use",
+    "DenyUseLease": "deny-use",
+    "AllowSyndicationLease": "allow-syndication",
+    "DenySyndicationLease": "deny-syndication",
+    # As they were called when there were no leases of syndication.
+    "allow": "allow-use",
+    "deny": "deny-use",
+}
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+_NAMES: Final = frozenset(_ACCESS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """An image's leases.
+
+    Attributes:
+        document: The document's ``leases``, or None when there are none.
+        last_modified: When the newest was made, or None when none says.
+    """
+
+    document: dict[str, Any] | None
+    last_modified: datetime | None
+
+
+def leases(rows: Iterable[Row], now: datetime) -> Leases:
+    """Return an image's leases, the newest first.
+
+    Args:
+        rows: The rows of the leases table, in any order.
+        now: Decides which leases are active, with zone.
+
+    Raises:
+        InvalidUserData: If a row is not of the form its table promises.
+    """
+    made = [Fields("leases", row) for row in rows]
+    made.sort(key=lambda lease: lease.required_text("id"))
+    # Stable: leases of one moment, or of none, stay in the order of their ids.
+    made.sort(key=lambda lease: lease.moment("createdAt") or _BEFORE_ALL, reverse=True)
+    if not made:
+        return Leases(None, None)
+    last_modified = made[0].moment("createdAt")
+    document = present(
+        leases=[_lease(lease, now) for lease in made],
+        lastModified=last_modified and format_date(last_modified),
+    )
+    return Leases(document, last_modified)
+
+
+def _lease(fields: Fields, now: datetime) -> dict[str, Any]:
+    start, end = fields.moment("startDate"), fields.moment("endDate")
+    created = fields.moment("createdAt")
+    lease = present(
+        id=fields.required_text("id"),
+        leasedBy=fields.text("leasedBy"),
+        startDate=start and format_date(start),
+        endDate=end and format_date(end),
+        access=_access(fields),
+        notes=fields.text("notes"),
+        mediaId=fields.text("mediaId"),
+        createdAt=created and format_date(created),
+    )
+    lease["active"] = (start is None or start <= now) and (end is None or now <= end)
+    return lease
+
+
+def _access(fields: Fields) -> str:
+    written = fields.required_text("access")
+    access = written if written in _NAMES else _ACCESS.get(written)
+    if access is None:
+        raise fields.refuse("access", "is no kind of access")
+    return access

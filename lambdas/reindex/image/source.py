@@ -1,0 +1,64 @@
+"""The document's assets: the original and the renditions made from it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from reindex.image.truth import Dimensions, FileMetadata, Rendition, StoredObject
+
+#: EXIF orientations that lay rows along the visual left or right side, so that what is shown
+#: is as wide as the stored picture is high (TIFF 6.0, tag 274).
+_TURNED: Final = frozenset({5, 6, 7, 8})
+
+
+def source(original: StoredObject, file: FileMetadata) -> dict[str, Any]:
+    """Return the document's ``source``: the original as its bytes say it is."""
+    asset = _asset(original, file.mime_type, file.dimensions, file.orientation)
+    if file.orientation is not None:
+        asset["orientationMetadata"] = {"exifOrientation": file.orientation}
+    return asset
+
+
+def rendition(made: Rendition | None) -> dict[str, Any] | None:
+    """Return the document's ``thumbnail`` or ``optimisedPng``, or None when there is none."""
+    if made is None:
+        return None
+    return _asset(made.stored, made.mime_type, made.dimensions, None)
+
+
+def asset(
+    stored: StoredObject, mime_type: str | None, dimensions: Dimensions | None
+) -> dict[str, Any]:
+    """Return what all assets have: ``file``, ``size``, and if known MIME type and dimensions.
+
+    Args:
+        stored: The object.
+        mime_type: Its type, or None when nobody looked.
+        dimensions: Pixels as stored, or None when nobody looked.
+    """
+    result: dict[str, Any] = {"file": stored.uri, "size": stored.size}
+    if mime_type:
+        result["mimeType"] = mime_type
+    if dimensions is not None:
+        result["dimensions"] = _pixels(dimensions)
+    return result
+
+
+def _asset(
+    stored: StoredObject,
+    mime_type: str | None,
+    dimensions: Dimensions | None,
+    exif_orientation: int | None,
+) -> dict[str, Any]:
+    result = asset(stored, mime_type, dimensions)
+    if dimensions is not None:
+        shown = dimensions
+        if exif_orientation in _TURNED:
+            shown = Dimensions(width=dimensions.height, height=dimensions.width)
+        result["orientedDimensions"] = _pixels(shown)
+        result["orientation"] = "portrait" if shown.width < shown.height else "landscape"
+    return result
+
+
+def _pixels(dimensions: Dimensions) -> dict[str, int]:
+    return {"width": dimensions.width, "height": dimensions.height}

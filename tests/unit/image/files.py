@@ -1,0 +1,238 @@
+"""Builds the smallest image files that show a rule."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+
+from reindex.image.extract import extract
+from reindex.image.ranged import open_bytes
+from reindex.image.truth import FileMetadata
+
+Tag = tuple[int, int, bytes]
+"""A field type, a count, and the value's bytes in the structure's order."""
+
+XMP_PACKET = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    b' dc:format="image/jpeg"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def read(data: bytes) -> FileMetadata:
+    """Extract from bytes."""
+    return extract(open_bytes(data))
+
+
+def ascii_tag(text: str) -> Tag:
+    """Return an ASCII value with its NUL."""
+    data = text.encode() + b"\0"
+    return 2, len(data), data
+
+
+def tiff(
+    ifd0: Mapping[int, Tag],
+    sub: Mapping[int, Tag] | None = None,
+    gps: Mapping[int, Tag] | None = None,
+    interop: Mapping[int, Tag] | None = None,
+    order: str = "<",
+) -> bytes:
+    """Return a TIFF structure with the directories given."""
+    data = bytearray((b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8))
+    ifd0, sub = dict(ifd0), dict(sub or {})
+    placed: list[tuple[dict[int, Tag], int]] = []
+
+    def add(entries: dict[int, Tag]) -> int:
+        at = len(data)
+        placed.append((entries, at))
+        data.extend(bytes(2 + 12 * len(entries) + 4))
+        return at
+
+    if sub or interop:
+        ifd0[0x8769] = 4, 1, b""
+    if gps:
+        ifd0[0x8825] = 4, 1, b""
+    if interop:
+        sub[0xA005] = 4, 1, b""
+    add(ifd0)
+    offsets = {0x8769: add(sub)} if sub else {}
+    if gps:
+        offsets[0x8825] = add(dict(gps))
+    if interop:
+        offsets[0xA005] = add(dict(interop))
+    for entries, at in placed:
+        struct.pack_into(order + "H", data, at, len(entries))
+        for index, (tag, (kind, count, value)) in enumerate(sorted(entries.items())):
+            if tag in offsets:
+                field = struct.pack(order + "I", offsets[tag])
+            elif len(value) <= 4:
+                field = value.ljust(4, b"\0")
+            else:
+                field = struct.pack(order + "I", len(data))
+                data.extend(value + b"\0" * (len(value) % 2))
+            struct.pack_into(order + "HHI4s", data, at + 2 + 12 * index, tag, kind, count, field)
+    return bytes(data)
+
+
+def short(value: int, order: str = "<") -> Tag:
+    """Return one SHORT."""
+    return 3, 1, struct.pack(order + "H", value)
+
+
+def rationals(*values: tuple[int, int], order: str = "<") -> Tag:
+    """Return RATIONALs."""
+    return 5, len(values), b"".join(struct.pack(order + "II", *value) for value in values)
+
+
+def segment(marker: int, data: bytes) -> bytes:
+    """Return one JPEG segment."""
+    return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+
+def jpeg(*segments: bytes, width: int = 40, height: int = 30, components: int = 3) -> bytes:
+    """Return a JPEG file with the segments given before its frame."""
+    frame = struct.pack(">BHHB", 8, height, width, components) + bytes(3 * components)
+    return (
+        b"\xff\xd8" + b"".join(segments) + segment(0xC0, frame) + segment(0xDA, b"") + b"\xff\xd9"
+    )
+
+
+def exif_segment(block: bytes) -> bytes:
+    """Return an APP1 segment with an Exif block."""
+    return segment(0xE1, b"Exif\0\0" + block)
+
+
+def resource(number: int, data: bytes) -> bytes:
+    """Return one of Photoshop's image resources."""
+    head = b"8BIM" + struct.pack(">H", number) + b"\0\0" + struct.pack(">I", len(data))
+    return head + data + b"\0" * (len(data) % 2)
+
+
+def photoshop_segment(data: bytes) -> bytes:
+    """Return an APP13 segment with (a part of) Photoshop's image resources."""
+    return segment(0xED, b"Photoshop 3.0\0" + data)
+
+
+def dataset(record: int, number: int, value: bytes) -> bytes:
+    """Return one IPTC-IIM dataset."""
+    return bytes([0x1C, record, number]) + struct.pack(">H", len(value)) + value
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """Return one PNG chunk."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(
+    *before: bytes,
+    width: int = 40,
+    height: int = 30,
+    colour: int = 2,
+    idats: Sequence[bytes] = (b"",),
+    after: Sequence[bytes] = (),
+) -> bytes:
+    """Return a PNG file with chunks before and after its image data."""
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = [chunk(b"IHDR", header), *before, *(chunk(b"IDAT", data) for data in idats), *after]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def riff_chunk(name: bytes, data: bytes) -> bytes:
+    """Return one RIFF chunk."""
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def webp(*chunks: bytes) -> bytes:
+    """Return a WebP file of the chunks given."""
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    """Return one ISO base media box."""
+    data = b"".join(content)
+    return struct.pack(">I", len(data) + 8) + kind + data
+
+
+def full_box(kind: bytes, *content: bytes, version: int = 0) -> bytes:
+    """Return one box with version and flags."""
+    return box(kind, bytes([version, 0, 0, 0]), *content)
+
+
+def heif(
+    properties: Sequence[bytes],
+    items: Sequence[tuple[bytes, bytes]] = (),
+    brand: bytes = b"heic",
+) -> bytes:
+    """Return a HEIF file whose primary item has the properties, with further items.
+
+    Args:
+        properties: Boxes of the primary item, which has the number 1.
+        items: Kind and bytes of the further items; ``mime`` is an XMP packet.
+        brand: The major brand.
+    """
+    head = box(b"ftyp", brand, bytes(4), b"mif1", brand)
+    infos = [full_box(b"infe", struct.pack(">HH4s", 1, 0, b"hvc1"), b"\0", version=2)]
+    for number, (kind, _) in enumerate(items, 2):
+        content = b"application/rdf+xml\0" if kind == b"mime" else b""
+        info = struct.pack(">HH4s", number, 0, kind)
+        infos.append(full_box(b"infe", info, b"\0", content, version=2))
+    links = bytes([len(properties), *range(1, len(properties) + 1)])
+    fixed = [
+        full_box(b"hdlr", bytes(4), b"pict", bytes(13)),
+        full_box(b"pitm", struct.pack(">H", 1)),
+        full_box(b"iinf", struct.pack(">H", len(infos)), *infos),
+        box(
+            b"iprp",
+            box(b"ipco", *properties),
+            full_box(b"ipma", struct.pack(">IH", 1, 1), links),
+        ),
+    ]
+    sizes = 12 + 8 + 8 + len(b"".join(fixed)) + len(items) * 14
+    at = len(head) + sizes + 8
+    locations = b""
+    for number, (_, data) in enumerate(items, 2):
+        locations += struct.pack(">HHHII", number, 0, 1, at, len(data))
+        at += len(data)
+    iloc = full_box(b"iloc", b"\x44\x00", struct.pack(">H", len(items)), locations)
+    meta = full_box(b"meta", *fixed, iloc)
+    return head + meta + box(b"mdat", *(data for _, data in items))
+
+
+def ispe(width: int, height: int) -> bytes:
+    """Return an image's size as a HEIF property."""
+    return full_box(b"ispe", struct.pack(">II", width, height))
+
+
+def bmp(width: int = 40, height: int = 30) -> bytes:
+    """Return a BMP file's headers."""
+    return b"BM" + bytes(12) + struct.pack("<IiiHH", 40, width, height, 1, 24) + bytes(24)
+
+
+def gif(*blocks: bytes, width: int = 40, height: int = 30) -> bytes:
+    """Return a GIF file without a palette."""
+    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0x70, 0, 0) + b"".join(blocks) + b";"
+
+
+def psd(resources: bytes = b"", width: int = 40, height: int = 30, mode: int = 3) -> bytes:
+    """Return a Photoshop document's header and resources."""
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, height, width, 8, mode)
+    return head + struct.pack(">I", 0) + struct.pack(">I", len(resources)) + resources
+
+
+def profile(*tags: tuple[bytes, bytes]) -> bytes:
+    """Return an ICC profile with the tags given."""
+    at = 132 + 12 * len(tags)
+    table, values = b"", b""
+    for signature, value in tags:
+        table += struct.pack(">4sII", signature, at + len(values), len(value))
+        values += value
+    head = bytearray(128)
+    struct.pack_into(">I", head, 0, at + len(values))
+    head[8:10] = b"\x04\x30"
+    head[12:24] = b"mntrRGB XYZ "
+    struct.pack_into(">6H", head, 24, 2024, 2, 29, 12, 30, 0)
+    head[36:40] = b"acsp"
+    return bytes(head) + struct.pack(">I", len(tags)) + table + values

@@ -1,0 +1,55 @@
+"""docs/document.md shows what the code does: its example and its table are made here."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from reindex.digest import digest
+from reindex.image.document import build, with_provenance
+from reindex.image.edits import METADATA_SETS, METADATA_TEXTS
+from reindex.image.names import LONGEST_NAME
+from reindex.image.original_metadata import PRECEDENCE
+from reindex.image.terms import MAX_TERM
+from tests.unit.image.truths import FULL, NOW
+
+DOCS: Final = Path(__file__).parents[3] / "docs" / "document.md"
+
+
+def example() -> str:
+    document = build(FULL, NOW)
+    written = with_provenance(
+        document,
+        digest=digest(document),
+        run_id="2024-07-01T11:58:00Z-7f3a",
+        projected_at=NOW,
+        projector="image-reindex 0.1.0",
+    )
+    return f"```json\n{json.dumps(written, ensure_ascii=False, indent=2)}\n```"
+
+
+def precedence() -> str:
+    rows = [
+        f"| `{field}` | {', '.join(' '.join(source) for source in sources)} |"
+        for field, sources in PRECEDENCE.items()
+    ]
+    return "\n".join(["| field | sources, the best first |", "| --- | --- |", *rows])
+
+
+@pytest.mark.parametrize("made", [example, precedence])
+def test_the_documentation_shows_what_the_code_does(made: object) -> None:
+    assert callable(made)
+    assert made() in DOCS.read_text(encoding="utf-8"), made()
+
+
+def test_every_field_of_the_document_is_described() -> None:
+    text = DOCS.read_text(encoding="utf-8").partition("## Example")[0]
+    described = [field for field in build(FULL, NOW) if f"`{field}" in text]
+    assert described == [*build(FULL, NOW)]
+    assert f"{MAX_TERM:,} bytes" in text
+    assert f"{LONGEST_NAME} bytes" in text
+
+
+def test_what_files_say_can_be_edited() -> None:
+    assert set(PRECEDENCE) <= {*METADATA_TEXTS, *METADATA_SETS}

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import pytest
+
+from reindex.image.xmp import MAX_NODES, MISSING, flatten, read_xmp
+
+SPACES = (
+    'xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" '
+    'xmlns:ext="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+    'xmlns:core="http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/" '
+    'xmlns:own="http://example.org/own/" '
+    'xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
+)
+RDF = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+
+
+def packet(body: str, attributes: str = "") -> bytes:
+    return (
+        f'<?xpacket begin="\ufeff"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF {RDF}>'
+        f'<rdf:Description rdf:about="" {SPACES} {attributes}>{body}</rdf:Description>'
+        f'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+    ).encode()
+
+
+def flat(body: str, attributes: str = "") -> dict[str, str | list[str]]:
+    return flatten(read_xmp([packet(body, attributes)]))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param("<dc:format> a/b </dc:format>", {"dc:format": "a/b"}, id="a text"),
+        pytest.param(
+            "<dc:subject><rdf:Bag><rdf:li>a</rdf:li><rdf:li/><rdf:li>b</rdf:li></rdf:Bag></dc:subject>",
+            {"dc:subject": ["a", "b"]},
+            id="an array",
+        ),
+        pytest.param(
+            '<dc:title><rdf:Alt><rdf:li xml:lang="fr-FR">F</rdf:li>'
+            '<rdf:li xml:lang="x-default">D</rdf:li></rdf:Alt></dc:title>',
+            {"dc:title": "D", "dc:title[@fr-FR]": "F"},
+            id="language alternatives with a default",
+        ),
+        pytest.param(
+            '<dc:title><rdf:Alt><rdf:li xml:lang="de">D</rdf:li>'
+            '<rdf:li xml:lang="fr">F</rdf:li></rdf:Alt></dc:title>',
+            {"dc:title": "D", "dc:title[@de]": "D", "dc:title[@fr]": "F"},
+            id="language alternatives without a default",
+        ),
+        pytest.param(
+            "<dc:title><rdf:Alt><rdf:li>D</rdf:li></rdf:Alt></dc:title>",
+            {"dc:title": ["D"]},
+            id="alternatives without a language",
+        ),
+        pytest.param(
+            '<core:Contact rdf:parseType="Resource"><core:City>Rome</core:City></core:Contact>',
+            {"Iptc4xmpCore:Contact/Iptc4xmpCore:City": "Rome"},
+            id="a structure",
+        ),
+        pytest.param(
+            '<core:Contact core:City="Rome"/>',
+            {"Iptc4xmpCore:Contact/Iptc4xmpCore:City": "Rome"},
+            id="a structure as attributes",
+        ),
+        pytest.param(
+            "<core:Contact><rdf:Description><core:City>Rome</core:City>"
+            "</rdf:Description></core:Contact>",
+            {"Iptc4xmpCore:Contact/Iptc4xmpCore:City": "Rome"},
+            id="a structure as a description",
+        ),
+        pytest.param(
+            '<ext:Place><rdf:Bag><rdf:li ext:City="Rome"/>'
+            '<rdf:li ext:City="Paris" ext:Country="France"/></rdf:Bag></ext:Place>',
+            {
+                "Iptc4xmpExt:Place/Iptc4xmpExt:City": ["Rome", "Paris"],
+                "Iptc4xmpExt:Place/Iptc4xmpExt:Country": [MISSING, "France"],
+            },
+            id="an array of structures stays aligned",
+        ),
+        pytest.param(
+            '<ext:Place><rdf:Bag><rdf:li rdf:parseType="Resource"><ext:Ids><rdf:Bag>'
+            "<rdf:li>1</rdf:li><rdf:li>2</rdf:li></rdf:Bag></ext:Ids></rdf:li></rdf:Bag></ext:Place>",
+            {"Iptc4xmpExt:Place/Iptc4xmpExt:Ids": ["1; 2"]},
+            id="an array within an array of structures",
+        ),
+        pytest.param(
+            '<dc:source rdf:resource="http://example.org/"/>',
+            {"dc:source": "http://example.org/"},
+            id="a resource",
+        ),
+        pytest.param(
+            '<dc:source><rdf:Description rdf:value="v" own:q="quality"/></dc:source>',
+            {"dc:source": "v"},
+            id="a value with qualifiers",
+        ),
+        pytest.param("<own:a.b>x</own:a.b>", {"own:a_b": "x"}, id="an unknown namespace"),
+        pytest.param("<dc:format> </dc:format>", {}, id="nothing"),
+        pytest.param(f"<own:data>{'A' * 5000}</own:data>", {}, id="an encoded picture"),
+    ],
+)
+def test_properties_are_flattened(body: str, expected: dict[str, str | list[str]]) -> None:
+    assert flat(body) == expected
+
+
+def test_attributes_are_properties_too() -> None:
+    assert flat("", 'dc:format="a/b" photoshop:City="Rome"') == {
+        "dc:format": "a/b",
+        "photoshop:City": "Rome",
+    }
+
+
+def test_names_have_the_namespaces_preferred_prefix_not_the_files() -> None:
+    data = packet("<p:City>Rome</p:City>", 'xmlns:p="http://ns.adobe.com/photoshop/1.0/"')
+    assert read_xmp([data]) == {"photoshop:City": "Rome"}
+
+
+def test_another_namespace_cannot_take_a_well_known_prefix() -> None:
+    data = packet("<dc:City>Rome</dc:City>").replace(b"purl.org/dc/elements", b"example.org/dc")
+    assert read_xmp([data]) == {"dc_:City": "Rome"}
+
+
+def test_of_a_property_in_several_packets_the_first_counts() -> None:
+    first, second = packet("", 'dc:format="a"'), packet("", 'dc:format="b" dc:source="c"')
+    assert read_xmp([first, second]) == {"dc:format": "a", "dc:source": "c"}
+
+
+def test_toolkit_and_subject_of_early_writers_are_read() -> None:
+    data = (
+        f"<x:xapmeta xmlns:x='adobe:ns:meta/' x:xaptk='T 2.8'><rdf:RDF {RDF}>"
+        f"<rdf:Description about='uuid:1'/></rdf:RDF></x:xapmeta>"
+    )
+    assert read_xmp([data.encode()]) == {"x:xmptk": "T 2.8", "rdf:about": "uuid:1"}
+
+
+@pytest.mark.parametrize(
+    "prolog",
+    [
+        '<!DOCTYPE x [<!ENTITY e "expanded">]>',
+        '<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY e "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE x SYSTEM "http://example.org/x.dtd">',
+    ],
+)
+def test_document_types_entities_and_external_references_are_refused(prolog: str) -> None:
+    data = packet("<dc:format>&e;</dc:format>").replace(
+        '<?xpacket begin="\ufeff"?>'.encode(), prolog.encode()
+    )
+    assert read_xmp([data]) == {}
+
+
+def test_of_a_damaged_packet_what_precedes_the_damage_is_read() -> None:
+    data = packet("<dc:format>a</dc:format><dc:source>b</dc:source>")
+    assert read_xmp([data[: data.index(b"</dc:source>")]]) == {
+        "dc:format": "a",
+        "dc:source": "b",
+    }
+    assert read_xmp([data[: data.index(b"<dc:source>") + 5]]) == {"dc:format": "a"}
+
+
+def test_characters_that_xml_forbids_do_not_cost_the_packet() -> None:
+    assert flat("<dc:format>a\x01b</dc:format>") == {"dc:format": "ab"}
+    latin1 = packet("<dc:format>é</dc:format>").replace("é".encode(), b"\xe9")
+    assert read_xmp([latin1]) == {"dc:format": "é"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<dc:a>" * 5000,
+        "<dc:a/>" * (MAX_NODES + 10),
+        "<dc:a><rdf:Bag>" + "<rdf:li><rdf:Bag>" * 3000,
+    ],
+)
+def test_depth_and_number_of_elements_are_bounded(body: str) -> None:
+    read_xmp([packet("<dc:format>a</dc:format>" + body)])
+
+
+@pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le"])
+def test_other_encodings_are_told_by_their_mark(codec: str) -> None:
+    data = packet("<dc:format>é</dc:format>").decode().partition("?>")[2]
+    assert read_xmp([("\ufeff" + data).encode(codec)]) == {"dc:format": "é"}
