@@ -85,10 +85,11 @@ class Camera:
         exif[Base.Make] = self.make
         exif[Base.Model] = self.model
         exif[Base.Orientation] = self.orientation
+        # The standard says ASCII, cameras write UTF-8; of a str Pillow would make question marks.
         if self.artist:
-            exif[Base.Artist] = self.artist
+            exif[Base.Artist] = self.artist.encode()
         if self.copyright:
-            exif[Base.Copyright] = self.copyright
+            exif[Base.Copyright] = self.copyright.encode()
         exif.get_ifd(IFD.Exif).update(
             {
                 Base.DateTimeOriginal: self.taken,

@@ -591,21 +591,20 @@ def _failing() -> Iterator[SampleImage]:
     for original, code in files:
         yield SampleImage(_sha1(original), Ending(State.KNOWN_ERROR, code), original)
     invalid = Ending(State.KNOWN_ERROR, InvalidUserData.code)
-    for number, (table, attributes) in enumerate(
-        (
-            ("leases", {"access": "PerhapsLease"}),
-            ("usages", {"last_modified": "yesterday"}),
-            ("status", {"deleteTime": "some time ago"}),
-        )
-    ):
+    wrong: Sequence[tuple[Table, Row]] = (
+        ("leases", {"access": "PerhapsLease"}),
+        ("usages", {"last_modified": "yesterday"}),
+        ("status", {"deleteTime": "some time ago"}),
+    )
+    for number, (table, attributes) in enumerate(wrong):
         original = PictureFile("JPEG", (64, 48), 1030 + number).make()
         id_ = _sha1(original)
-        row: dict[str, Row] = {
+        right: Mapping[str, Row] = {
             "leases": _lease(id_, 0, "AllowUseLease"),
             "usages": _usage(id_, "digital", 0),
             "status": _soft_deleted(id_),
         }
-        yield SampleImage(id_, invalid, original, rows={table: [{**row[table], **attributes}]})
+        yield SampleImage(id_, invalid, original, rows={table: [{**right[table], **attributes}]})
 
 
 def _png_of_size(width: int, height: int) -> bytes:

@@ -1,0 +1,163 @@
+"""The functions' one asset: ``lambdas/`` and its locked dependencies, built without docker.
+
+uv installs wheels for a machine other than this one, so the arm64 asset is built anywhere.
+What goes in is decided by ``uv.lock``, ``lambdas/`` and the target; its hash names the asset,
+so an unchanged project is neither built nor deployed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build"
+
+#: Raise it when this module packs the same inputs differently.
+_RECIPE = 1
+
+#: Neither wanted at run time nor the same on every build.
+_LEFT_OUT = {"__pycache__", "bin", ".lock"}
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class BundlingError(Exception):
+    """The asset could not be built; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an asset is to run on.
+
+    Attributes:
+        python: Version of the interpreter, as ``3.14``.
+        platform: uv's name of the platform; None for this machine.
+    """
+
+    python: str
+    platform: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A zip file, and the hash of what it was built from."""
+
+    path: Path
+    hash: str
+
+
+#: 3.14 is the newest runtime that Lambda, aws-cdk-lib 2.275 and every compiled dependency
+#: (Pillow 12 and later has cp314 wheels, for manylinux_2_28 on arm64) have in common. Lambda's
+#: image for it is Amazon Linux 2023, glibc 2.34.
+LAMBDA = Target(python="3.14", platform="aarch64-manylinux_2_28")
+
+#: A local cloud runs functions on the machine's own interpreter, whatever their runtime says.
+LOCAL = Target(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None)
+
+
+def build(target: Target) -> Asset:
+    """Build the asset, unless the same was built before.
+
+    Raises:
+        BundlingError: uv is missing, or a dependency has no wheel for the target.
+    """
+    sources = [(name, path.read_bytes()) for name, path in _files(ROOT / "lambdas")]
+    requirements = _uv("export", "--frozen", "--no-default-groups", "--no-dev", "--no-emit-project")
+    dependencies = _dependencies(requirements, target)
+    asset = _built("lambdas", _hash(dependencies.hash, *map(repr, sources)))
+    if not asset.path.exists():
+        with _appearing(asset.path) as path:
+            # Packing the dependencies takes seconds, and one's own code changes most.
+            shutil.copyfile(dependencies.path, path)
+            _pack(path, sources)
+        _forget_old()
+    return asset
+
+
+def _dependencies(requirements: str, target: Target) -> Asset:
+    asset = _built("dependencies", _hash(str(_RECIPE), repr(target), requirements))
+    if not asset.path.exists():
+        with _appearing(asset.path) as path:
+            contents = path.with_name("contents")
+            _install(requirements, target, contents)
+            _pack(path, ((name, file.read_bytes()) for name, file in _files(contents)))
+    return asset
+
+
+def _install(requirements: str, target: Target, contents: Path) -> None:
+    listed = contents.with_name("requirements.txt")
+    listed.write_text(requirements)
+    python = ["--python", sys.executable]
+    if target.platform:
+        python = ["--python-version", target.python, "--python-platform", target.platform]
+    _uv(
+        *("pip", "install", "--target", str(contents), "--requirements", str(listed)),
+        *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile"),
+        *python,
+    )
+
+
+def _uv(*arguments: str) -> str:
+    # `uv run` names itself, so a uv that is not on the path is still found.
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if not uv:
+        raise BundlingError("uv is not installed: it builds the functions' asset")
+    done = subprocess.run(  # noqa: S603
+        [uv, "--color", "never", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BundlingError(f"uv {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        if path.is_file() and not _LEFT_OUT.intersection(name.parts):
+            yield name.as_posix(), path
+
+
+def _pack(archive: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files:
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            # Lambda runs as another user than the one that packed.
+            entry.external_attr = 0o644 << 16
+            packed.writestr(entry, content)
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _built(what: str, content_hash: str) -> Asset:
+    return Asset(BUILD / f"{what}-{content_hash}.zip", content_hash)
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A place to write a file that then appears whole: others may build beside us."""
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as work:
+        unfinished = Path(work, path.name)
+        yield unfinished
+        unfinished.replace(path)
+
+
+def _forget_old() -> None:
+    """Delete what was built over a day ago: nobody deploys from it any more."""
+    for path in BUILD.glob("*.zip"):
+        if path.stat().st_mtime < time.time() - 24 * 3600:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,49 @@
+"""The value of every environment variable of one stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from aws_cdk import ArnFormat, Stack
+
+from cdk.names import PHASES, Names
+from cdk.progress_table import ProgressTable
+from cdk.reingest_queue import ReingestQueue
+from cdk.run_bucket import RunBucket
+from cdk.stage_settings import StageSettings, texts, tuned
+from reindex.settings import LibrarySettings
+
+
+def environment(
+    stack: Stack,
+    *,
+    settings: StageSettings,
+    library: LibrarySettings,
+    tables: ProgressTable,
+    queue: ReingestQueue,
+    bucket: RunBucket,
+) -> dict[str, str]:
+    """Values by variable; a setting without a value is absent."""
+    names = Names(settings.stage)
+    values = {
+        **tuned(settings),
+        **asdict(library),
+        "stage": settings.stage,
+        "elasticsearch_url": settings.elasticsearch_url,
+        "index_alias": settings.index_alias,
+        "elasticsearch_secret": settings.elasticsearch_secret,
+        "progress_table": tables.progress.table_name,
+        "runs_table": tables.runs.table_name,
+        "run_bucket": bucket.bucket.bucket_name,
+        "reingest_queue_url": queue.queue.queue_url,
+        "dead_letter_queue_url": queue.dead_letters.queue_url,
+        "projection_function": names.function("image_projection"),
+        **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
+        "state_machine_arn": stack.format_arn(
+            service="states",
+            resource="stateMachine",
+            resource_name=names.state_machine,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        ),
+    }
+    return texts(values)

@@ -1,0 +1,155 @@
+"""The lambdas. The only place where a Function is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk.bundling import Asset
+from cdk.monitoring import log_group
+from cdk.names import Names
+from cdk.stage_settings import StageSettings, phase_rules
+from reindex.settings import FUNCTIONS, variables
+
+RUNTIME = lambda_.Runtime.PYTHON_3_14
+
+#: Every function's: it buys a third of a core, and no input may need more.
+MEMORY_MB = 512
+
+METRICS_NAMESPACE = "ImageReindex"
+
+#: The functions that the phases' rules invoke.
+PHASE_FUNCTIONS = {"index": "batch_index", "check": "batch_check"}
+
+#: A tick that cannot start within a minute is superseded by the next.
+TICK_MAX_AGE = Duration.seconds(60)
+
+_NETWORK_INTERFACE_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What sets one function apart; the stage says how long a tick's may take."""
+
+    does: str
+    seconds: int | None = None
+
+
+_SHAPES = {
+    "batch_index": _Shape("Tick of the index phase: projects and enqueues"),
+    "batch_check": _Shape("Tick of the check phase: verifies in the index"),
+    "image_projection": _Shape("Builds images' documents from the truth", 30),
+    "indexer": _Shape("Writes documents from the low-priority queue to the index", 60),
+    "preflight": _Shape("Opens a run, or says what stands in its way", 120),
+    "tally": _Shape("Counts the progress table, decides, and reports", 900),
+}
+
+
+def timeout(name: str, settings: StageSettings) -> Duration:
+    """How long a function may take."""
+    return Duration.seconds(_SHAPES[name].seconds or phase_rules(settings).function_seconds)
+
+
+class Functions(Construct):
+    """The functions, each with the settings it reads, a role and a log group of its own."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        asset: Asset,
+        environment: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._names = Names(settings.stage)
+        self._code = lambda_.Code.from_asset(str(asset.path), asset_hash=asset.hash)
+        self._environment = environment
+        self._network = settings.network
+        self._functions = {name: self._function(name) for name in FUNCTIONS}
+
+    def __getitem__(self, name: str) -> lambda_.Function:
+        return self._functions[name]
+
+    def __iter__(self) -> Iterator[lambda_.Function]:
+        return iter(self._functions.values())
+
+    def allow(self, name: str, *statements: iam.PolicyStatement) -> None:
+        """Add to what a function may do."""
+        for statement in statements:
+            self[name].add_to_role_policy(statement)
+
+    def _function(self, name: str) -> lambda_.Function:
+        construct_id = "".join(part.capitalize() for part in name.split("_"))
+        function_name = self._names.function(name)
+        group = log_group(
+            self, f"{construct_id}Logs", f"/aws/lambda/{function_name}", self._settings
+        )
+        is_tick = name in PHASE_FUNCTIONS.values()
+        function = lambda_.Function(
+            self,
+            construct_id,
+            function_name=function_name,
+            description=_SHAPES[name].does,
+            code=self._code,
+            handler=f"{name}.handler",
+            runtime=RUNTIME,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=MEMORY_MB,
+            timeout=timeout(name, self._settings),
+            environment={
+                **self._variables(name),
+                "POWERTOOLS_SERVICE_NAME": name.replace("_", "-"),
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+            },
+            role=self._role(f"{construct_id}Role", group),
+            log_group=group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            tracing=lambda_.Tracing.ACTIVE if self._settings.tracing else lambda_.Tracing.DISABLED,
+            reserved_concurrent_executions=self._settings.reserved_concurrency.get(name),
+            # The schedule is the retry: a second try would only meet the next tick.
+            retry_attempts=0 if is_tick else None,
+            max_event_age=TICK_MAX_AGE if is_tick else None,
+        )
+        if self._network:
+            resource = function.node.default_child
+            assert isinstance(resource, lambda_.CfnFunction)
+            # The construct's own property wants a VPC it can look up; Lambda asks for less.
+            resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+                subnet_ids=[*self._network.subnets],
+                security_group_ids=[*self._network.security_groups],
+            )
+        return function
+
+    def _variables(self, name: str) -> dict[str, str]:
+        """Exactly the settings a function reads, but for those that are not set."""
+        known = variables(FUNCTIONS[name])
+        missing = [v for v, required in known.items() if required and not self._environment.get(v)]
+        assert not missing, f"{name} would start without {', '.join(missing)}"
+        return {v: self._environment[v] for v in known if v in self._environment}
+
+    def _role(self, construct_id: str, group: logs.LogGroup) -> iam.Role:
+        # Of our own, for the managed policies that CDK would attach reach every log group.
+        role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        group.grant_write(role)
+        if self._network:
+            # Lambda makes its network interfaces before their ARNs can be known.
+            role.add_to_policy(
+                iam.PolicyStatement(actions=[*_NETWORK_INTERFACE_ACTIONS], resources=["*"])
+            )
+        return role

@@ -1,0 +1,203 @@
+"""What each function may do: actions and resources, one list per function.
+
+Written out, not granted through constructs, so that a reviewer reads least privilege here and
+the stack tests compare it with what was synthesized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+
+from cdk.functions import PHASE_FUNCTIONS
+from cdk.names import Names
+from cdk.progress_table import WORK_INDEX, ProgressTable
+from cdk.reingest_queue import ReingestQueue
+from cdk.run_bucket import CLAIMS, REPORTS, TALLIES, RunBucket
+from cdk.stage_settings import StageSettings, tuned
+from reindex.settings import LibrarySettings
+
+#: How the rows of one image are found in the tables not keyed by it.
+_INDEXES_BY_IMAGE = {"usages_table": "media_id", "leases_table": "mediaId"}
+_TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
+
+
+def _allow(actions: str | tuple[str, ...], *resources: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=[actions] if isinstance(actions, str) else [*actions], resources=[*resources]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """Everything the grants speak of."""
+
+    stack: Stack
+    settings: StageSettings
+    library: LibrarySettings
+    tables: ProgressTable
+    queue: ReingestQueue
+    bucket: RunBucket
+
+    def by_function(self) -> Mapping[str, list[iam.PolicyStatement]]:
+        """Each function's statements."""
+        own = {
+            "batch_index": [*self._phase("index"), *self._batch_index()],
+            "batch_check": [*self._phase("check"), *self._originals()],
+            "image_projection": [*self._projection()],
+            "indexer": [*self._indexer()],
+            "preflight": [*self._preflight()],
+            "tally": [*self._tally()],
+        }
+        return {
+            name: [*statements, *self._keys(), *(self._secret() if _asks_index(name) else ())]
+            for name, statements in own.items()
+        }
+
+    def _phase(self, phase: str) -> Iterator[iam.PolicyStatement]:
+        progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
+        yield _allow(("dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"), progress)
+        yield _allow("dynamodb:Query", f"{progress}/index/{WORK_INDEX}")
+        yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), runs)
+        yield _allow("sqs:GetQueueAttributes", self.queue.queue.queue_arn, *self._live_queue())
+        yield _allow("events:DisableRule", self._rule(phase))
+        # AWS checks an answer on a token against the state machine that waits for it.
+        yield _allow(
+            ("states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"),
+            self._arn("states", "stateMachine", self._names.state_machine),
+        )
+        yield self._see_executions()
+
+    def _batch_index(self) -> Iterator[iam.PolicyStatement]:
+        yield _allow("sqs:SendMessage", self.queue.queue.queue_arn)
+        yield _allow("lambda:InvokeFunction", self._function("image_projection"))
+        yield _allow("s3:PutObject", self._files(CLAIMS))
+
+    def _projection(self) -> Iterator[iam.PolicyStatement]:
+        buckets = self._library_buckets()
+        yield _allow("s3:ListBucket", *buckets)
+        yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
+        by_image = self._library_tables(*_TABLES_BY_IMAGE)
+        if by_image:
+            yield _allow("dynamodb:BatchGetItem", *by_image)
+        indexes = [
+            f"{table}/index/{index}"
+            for field, index in _INDEXES_BY_IMAGE.items()
+            for table in self._library_tables(field)
+        ]
+        if indexes:
+            yield _allow("dynamodb:Query", *indexes)
+        yield _allow("s3:PutObject", self._files(CLAIMS))
+
+    def _originals(self) -> Iterator[iam.PolicyStatement]:
+        originals = self._bucket(self.library.originals_bucket)
+        # Without it a missing object answers 403, which says nothing.
+        yield _allow("s3:ListBucket", originals)
+        yield _allow("s3:GetObject", f"{originals}/*")
+
+    def _indexer(self) -> Iterator[iam.PolicyStatement]:
+        # To consume the queue is granted with the event source.
+        yield _allow("sqs:SendMessage", self.queue.dead_letters.queue_arn)
+        yield _allow(
+            ("dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"), self.tables.progress.table_arn
+        )
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        yield _allow("s3:GetObject", self._files(CLAIMS))
+
+    def _preflight(self) -> Iterator[iam.PolicyStatement]:
+        progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
+        tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
+        if tables:
+            yield _allow("dynamodb:DescribeTable", *tables)
+        yield _allow("dynamodb:Query", f"{progress}/index/{WORK_INDEX}")
+        yield _allow(("dynamodb:GetItem", "dynamodb:PutItem"), runs)
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn, *self._library_buckets())
+        yield _allow(
+            "sqs:GetQueueAttributes",
+            self.queue.queue.queue_arn,
+            self.queue.dead_letters.queue_arn,
+            *self._live_queue(),
+        )
+        yield _allow("lambda:GetFunctionConfiguration", self._function("image_projection"))
+        yield _allow("events:DescribeRule", *(self._rule(phase) for phase in PHASE_FUNCTIONS))
+        yield self._see_executions()
+
+    def _tally(self) -> Iterator[iam.PolicyStatement]:
+        yield _allow("dynamodb:Scan", self.tables.progress.table_arn)
+        yield _allow(
+            ("dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"),
+            self.tables.runs.table_arn,
+        )
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        yield _allow(("s3:GetObject", "s3:PutObject"), self._files(TALLIES), self._files(REPORTS))
+        yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
+
+    def _secret(self) -> Iterator[iam.PolicyStatement]:
+        if self.settings.elasticsearch_secret:
+            yield _allow("secretsmanager:GetSecretValue", self.settings.elasticsearch_secret)
+
+    def _keys(self) -> Iterator[iam.PolicyStatement]:
+        if self.settings.library_keys:
+            yield _allow("kms:Decrypt", *self.settings.library_keys)
+
+    def _see_executions(self) -> iam.PolicyStatement:
+        executions = self._arn("states", "execution", f"{self._names.state_machine}:*")
+        return _allow("states:DescribeExecution", executions)
+
+    @property
+    def _names(self) -> Names:
+        return Names(self.settings.stage)
+
+    def _arn(self, service: str, resource: str, name: str) -> str:
+        return self.stack.format_arn(
+            service=service,
+            resource=resource,
+            resource_name=name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+
+    def _function(self, name: str) -> str:
+        return self._arn("lambda", "function", self._names.function(name))
+
+    def _rule(self, phase: str) -> str:
+        return self.stack.format_arn(
+            service="events", resource="rule", resource_name=self._names.rule(phase)
+        )
+
+    def _files(self, prefix: str) -> str:
+        return self.bucket.bucket.arn_for_objects(f"{prefix}*")
+
+    def _bucket(self, name: str) -> str:
+        return self.stack.format_arn(service="s3", region="", account="", resource=name)
+
+    def _library_buckets(self) -> list[str]:
+        names = (
+            self.library.originals_bucket,
+            self.library.thumbnails_bucket,
+            self.library.crops_bucket,
+        )
+        return [self._bucket(name) for name in names if name]
+
+    def _library_tables(self, *fields: str) -> list[str]:
+        names = [getattr(self.library, field) for field in fields]
+        return [
+            self.stack.format_arn(service="dynamodb", resource="table", resource_name=name)
+            for name in names
+            if name
+        ]
+
+    def _live_queue(self) -> list[str]:
+        url = tuned(self.settings)["live_queue_url"]
+        if not url:
+            return []
+        account, name = urlsplit(url).path.strip("/").split("/")
+        return [self.stack.format_arn(service="sqs", account=account, resource=name)]
+
+
+def _asks_index(function: str) -> bool:
+    """Whether a function speaks to Elasticsearch."""
+    return function != "image_projection"

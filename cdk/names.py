@@ -1,0 +1,55 @@
+"""Names that are computed from the stage.
+
+Rule, function and state machine each need the others' names. Were they references,
+CloudFormation would see a cycle; as names they are known before anything exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import Aws
+
+#: The phases, as the run record and the secondary index spell them.
+PHASES = ("index", "check")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The physical names of one stage's resources."""
+
+    stage: str
+
+    def _of(self, part: str) -> str:
+        return f"image-reindex-{self.stage.lower()}-{part.replace('_', '-')}"
+
+    @property
+    def stack(self) -> str:
+        """The product's stack; the ``reindex`` command finds its outputs by this name."""
+        return f"image-reindex-{self.stage}"
+
+    @property
+    def sample_stack(self) -> str:
+        """The sample library's stack."""
+        return f"image-reindex-sample-library-{self.stage}"
+
+    def function(self, name: str) -> str:
+        """A function, by its handler's module."""
+        return self._of(name)
+
+    def rule(self, phase: str) -> str:
+        """The rule that ticks a phase."""
+        return self._of(f"{phase}-phase")
+
+    @property
+    def state_machine(self) -> str:
+        """The state machine of a run."""
+        return self._of("run")
+
+    def sample_table(self, name: str) -> str:
+        """A table of the sample library."""
+        return self._of(name)
+
+    def sample_bucket(self, name: str) -> str:
+        """A bucket of the sample library: unique in the world, as S3 demands."""
+        return self._of(f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}")

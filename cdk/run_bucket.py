@@ -1,0 +1,48 @@
+"""The product's private bucket: claim checks, tallies and reports."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+#: Documents too large to travel in a message or an answer. A message lives for 14 days.
+CLAIMS = "claims/"
+
+#: What the Tally's segments found.
+TALLIES = "tallies/"
+
+#: What runs ended with; kept.
+REPORTS = "reports/"
+
+_EXPIRY_DAYS = {CLAIMS: 14, TALLIES: 90}
+
+
+class RunBucket(Construct):
+    """The bucket, with a life span for all but the reports."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, disposable: bool, key: kms.IKey | None
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            bucket_key_enabled=True if key else None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    prefix=prefix,
+                    expiration=Duration.days(days),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+                for prefix, days in _EXPIRY_DAYS.items()
+            ],
+            removal_policy=RemovalPolicy.DESTROY if disposable else RemovalPolicy.RETAIN,
+        )

@@ -1,0 +1,108 @@
+"""The product's stack: composes and grants, defines nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda_event_sources as event_sources
+from constructs import Construct
+
+from cdk.bundling import Asset
+from cdk.environment import environment
+from cdk.functions import Functions, timeout
+from cdk.grants import Grants
+from cdk.monitoring import Monitoring
+from cdk.names import Names
+from cdk.phases import Phases
+from cdk.progress_table import ProgressTable
+from cdk.reingest_queue import ReingestQueue
+from cdk.run_bucket import RunBucket
+from cdk.sample_library import sample_library
+from cdk.stage_settings import StageSettings, phase_rules
+from cdk.workflow import Workflow
+from reindex.settings import COMMAND, variables
+
+
+class ReindexStack(Stack):
+    """One stage of image-reindex."""
+
+    def __init__(self, scope: Construct, settings: StageSettings, asset: Asset) -> None:
+        names = Names(settings.stage)
+        super().__init__(
+            scope,
+            names.stack,
+            env=Environment(account=settings.account, region=settings.region),
+            description="Rebuilds an image library's search index while the library is live",
+        )
+        library = settings.library or sample_library(names)
+        key = (
+            kms.Key.from_key_arn(self, "Key", settings.encryption_key)
+            if settings.encryption_key
+            else None
+        )
+        tables = ProgressTable(self, "Tables", disposable=settings.disposable, key=key)
+        bucket = RunBucket(self, "Files", disposable=settings.disposable, key=key)
+        queue = ReingestQueue(
+            self, "Reingest", consumer_timeout=timeout("indexer", settings), key=key
+        )
+        values = environment(
+            self, settings=settings, library=library, tables=tables, queue=queue, bucket=bucket
+        )
+        functions = Functions(self, "Functions", settings=settings, asset=asset, environment=values)
+        grants = Grants(
+            stack=self,
+            settings=settings,
+            library=library,
+            tables=tables,
+            queue=queue,
+            bucket=bucket,
+        )
+        for name, statements in grants.by_function().items():
+            functions.allow(name, *statements)
+        functions["indexer"].add_event_source(
+            event_sources.SqsEventSource(
+                queue.queue,
+                batch_size=settings.indexer_batch_size,
+                max_batching_window=Duration.seconds(settings.indexer_window_seconds),
+                max_concurrency=settings.indexer_concurrency,
+                report_batch_item_failures=True,
+            )
+        )
+        phases = Phases(
+            self,
+            "Phases",
+            names=names,
+            functions=functions,
+            workers=phase_rules(settings).workers,
+        )
+        workflow = Workflow(
+            self,
+            "Workflow",
+            settings=settings,
+            runs=tables.runs,
+            rules=phases.rules,
+            preflight=functions["preflight"],
+            tally=functions["tally"],
+        )
+        Monitoring(
+            self,
+            "Monitoring",
+            state_machine=workflow.state_machine,
+            dead_letters=queue.dead_letters,
+        )
+        if key:
+            for user in (*functions, workflow.state_machine):
+                key.grant_encrypt_decrypt(user)
+        self._outputs(values)
+
+    def _outputs(self, values: Mapping[str, str]) -> None:
+        """Every setting of the ``reindex`` command: PROGRESS_TABLE is output ProgressTable."""
+        for name in variables(COMMAND):
+            if name in values:
+                output = "".join(part.capitalize() for part in name.split("_"))
+                # Under a scope of their own they may have a construct's name.
+                CfnOutput(
+                    Construct(self, f"Output{output}"), "Value", value=values[name]
+                ).override_logical_id(output)

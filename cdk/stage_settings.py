@@ -1,0 +1,242 @@
+"""What a stage's entry in ``cdk.json`` may say, read with one clear line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from aws_cdk import aws_logs as logs
+
+from cdk.strict_json import Read, merged, read
+from reindex.settings import (
+    COMMAND,
+    FUNCTIONS,
+    LibrarySettings,
+    PhaseRules,
+    Settings,
+    SettingsError,
+    variable,
+)
+
+#: Stands for the library that the sample-library stack makes.
+SAMPLE = "sample"
+
+#: An EventBridge rule has at most five targets, and each must own as many of the twenty
+#: shards as the others.
+WORKERS = (1, 2, 4, 5)
+
+#: It becomes part of the names of resources; S3's allow the fewest characters.
+_STAGE_NAME = re.compile("[A-Za-z][A-Za-z0-9-]{0,9}")
+
+_QUEUE_URL = re.compile(r"https?://[^/]+/\d{12}/[\w-]+(\.fifo)?")
+
+#: What Lambda accepts of an event source mapping, and of a function.
+_RANGES = {
+    "indexer_batch_size": (1, 10_000),
+    "indexer_window_seconds": (0, 300),
+    "indexer_concurrency": (2, 1_000),
+}
+_BATCH_WITHOUT_WINDOW = 10
+_LONGEST_FUNCTION = 900
+
+#: What CloudWatch Logs accepts and an operator may want, in days.
+RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Where the functions run, if the index can be reached from within a VPC only.
+
+    Attributes:
+        subnets: Ids, all of one VPC; they need a way to the AWS services (NAT or endpoints).
+        security_groups: Ids.
+    """
+
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSettings:
+    """One deployment.
+
+    Attributes:
+        stage: Its name: the key of its entry.
+        elasticsearch_url: Of the cluster.
+        index_alias: The alias that people search through.
+        elasticsearch_secret: ARN of the secret with the cluster's credentials.
+        library: The library's buckets and tables by name; None for the sample library.
+        library_keys: ARNs of the KMS keys that the library's data, or the secret, is
+            encrypted with.
+        encryption_key: ARN of a KMS key for the product's own tables, queues and bucket;
+            without it, keys that AWS manages.
+        account: AWS account to deploy to; without it, the one of the credentials at hand.
+        region: Likewise.
+        network: VPC, subnets and security groups of the functions.
+        disposable: Whether destroying the stack deletes its data.
+        log_retention_days: Of all log groups.
+        tracing: Whether X-Ray traces functions and runs.
+        reserved_concurrency: Of functions, by name.
+        indexer_batch_size: Messages the indexer is given at once.
+        indexer_window_seconds: How long a batch may wait to fill.
+        indexer_concurrency: Indexers that run side by side at most.
+        tuning: Overrides of the defaults in :mod:`reindex.settings`, by setting.
+    """
+
+    stage: str
+    elasticsearch_url: str
+    index_alias: str
+    elasticsearch_secret: str | None = None
+    library: LibrarySettings | None
+    library_keys: tuple[str, ...] = ()
+    encryption_key: str | None = None
+    account: str | None = None
+    region: str | None = None
+    network: Network | None = None
+    disposable: bool = False
+    log_retention_days: int = 30
+    tracing: bool = False
+    reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
+    indexer_batch_size: int = 100
+    indexer_window_seconds: int = 5
+    indexer_concurrency: int = 4
+    tuning: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: Settings of the functions with a default, which ``tuning`` may therefore override; those of
+#: the cluster and the library have keys of their own.
+TUNABLE = {
+    f.name: f
+    for group in COMMAND
+    for f in fields(group)
+    if f.default is not MISSING
+    and group is not LibrarySettings
+    and f.name not in {g.name for g in fields(StageSettings)}
+}
+
+
+def load(
+    stages: Mapping[str, Any] | None, stage: str | None, overrides: str | None = None
+) -> StageSettings:
+    """Read one stage's settings.
+
+    Args:
+        stages: The entry ``stages`` of the context.
+        stage: The stage to deploy.
+        overrides: JSON text, laid over the stage's entry (``-c overrides=…``).
+
+    Raises:
+        SettingsError: The stage is unknown, or its entry wrong; the message says where.
+    """
+    known = stages or {}
+    names = ", ".join(sorted(known)) or "none"
+    if not stage:
+        raise SettingsError(f"say which stage: -c stage=NAME; cdk.json knows {names}")
+    if not isinstance(known.get(stage), dict):
+        raise SettingsError(f"unknown stage {stage!r}: cdk.json knows {names}")
+    raw = merged(known[stage], _object(overrides))
+    if raw.get("library") == SAMPLE:
+        raw["library"] = None
+    elif raw.get("library") is None:
+        raw.pop("library", None)
+    where = f"stage {stage}"
+    settings = read(StageSettings, {**raw, "stage": stage}, where)
+    if problems := list(_problems(settings)):
+        raise SettingsError(f"{where}: {'; '.join(problems)}")
+    return settings
+
+
+def tuned(settings: StageSettings) -> dict[str, Any]:
+    """Every tunable setting's value in this stage."""
+    return {name: settings.tuning.get(name, f.default) for name, f in TUNABLE.items()}
+
+
+def texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Settings as environment variables; those that are None are left out."""
+    return {name.upper(): _text(value) for name, value in values.items() if value is not None}
+
+
+def phase_rules(settings: StageSettings) -> PhaseRules:
+    """The schedules' settings, with this stage's tuning."""
+    return _group(PhaseRules, settings)
+
+
+def _group(group: type[Read], settings: StageSettings) -> Read:
+    """A group of settings as a function will read it, to judge it before it is deployed."""
+    # What the stack is yet to name may be any text here.
+    required = {variable(f): "-" for f in fields(group) if f.default is MISSING}
+    return Settings((group,), required | texts(tuned(settings)))[group]
+
+
+def _text(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError as error:
+        raise SettingsError(f"overrides are not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise SettingsError("overrides are not a JSON object")
+    return found
+
+
+def _problems(settings: StageSettings) -> Iterator[str]:
+    """What is wrong with settings that are each of the right type."""
+    if not _STAGE_NAME.fullmatch(settings.stage):
+        yield f"its name must match {_STAGE_NAME.pattern}"
+    for name in sorted(settings.reserved_concurrency.keys() - FUNCTIONS.keys()):
+        yield f"unknown function reserved_concurrency.{name}"
+    if settings.log_retention_days not in RETENTION:
+        yield f"log_retention_days must be one of {', '.join(map(str, RETENTION))}"
+    for name, (least, most) in _RANGES.items():
+        if not least <= getattr(settings, name) <= most:
+            yield f"{name} must be from {least} to {most}"
+    if settings.indexer_batch_size > _BATCH_WITHOUT_WINDOW and not settings.indexer_window_seconds:
+        yield f"indexer_batch_size over {_BATCH_WITHOUT_WINDOW} needs indexer_window_seconds"
+    yield from _tuning_problems(settings)
+
+
+def _tuning_problems(settings: StageSettings) -> Iterator[str]:
+    unknown = sorted(settings.tuning.keys() - TUNABLE.keys())
+    unreadable = []
+    for group in COMMAND:
+        try:
+            _group(group, settings)
+        except SettingsError as error:
+            unreadable.append(f"tuning: {error}")
+    yield from (f"unknown setting tuning.{name}" for name in unknown)
+    yield from unreadable
+    if unknown or unreadable:
+        return
+    rules = phase_rules(settings)
+    if rules.workers not in WORKERS:
+        yield f"tuning.workers must be one of {', '.join(map(str, WORKERS))}"
+    if not rules.tick_seconds < rules.function_seconds <= _LONGEST_FUNCTION:
+        yield (
+            "tuning.tick_seconds must be below tuning.function_seconds, "
+            f"and that at most {_LONGEST_FUNCTION}"
+        )
+    live_queue = tuned(settings)["live_queue_url"]
+    if live_queue and not _QUEUE_URL.fullmatch(live_queue):
+        yield "tuning.live_queue_url is no URL of an SQS queue"

@@ -1,0 +1,375 @@
+"""The state machine: one execution is one run, in about ten transitions.
+
+It holds which step a run is at, and nothing else: what the ticks need to know is in the run
+record, what became of the images in the progress table. The execution's name is the run's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from cdk.monitoring import log_group
+from cdk.names import PHASES, Names
+from cdk.stage_settings import StageSettings
+
+#: A phase whose ticks are not heard for so long has stopped.
+HEARTBEAT = Duration.seconds(300)
+
+#: How often a phase that fell silent is opened again.
+REOPENINGS = 3
+
+_RUN_ID = "{% $states.context.Execution.Name %}"
+
+_ANY = ["States.ALL"]
+_SILENCE = "States.HeartbeatTimeout"
+_CONDITION_FAILED = "DynamoDb.ConditionalCheckFailedException"
+
+#: The services' own faults. What our code or a condition says is never retried.
+_LAMBDA_FAULTS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+]
+_DYNAMODB_FAULTS = [
+    "DynamoDb.InternalServerErrorException",
+    "DynamoDb.ProvisionedThroughputExceededException",
+    "DynamoDb.RequestLimitExceededException",
+    "DynamoDb.ThrottlingException",
+    "DynamoDb.SdkClientException",
+]
+_EVENTBRIDGE_FAULTS = [
+    "EventBridge.ConcurrentModificationException",
+    "EventBridge.InternalException",
+    "EventBridge.ThrottlingException",
+    "EventBridge.SdkClientException",
+]
+
+# Variables have names of their own: $round and $error are functions of JSONata.
+
+#: What was caught, kept until the run's record and the execution can say it.
+_REMEMBER_ERROR = {
+    "error_name": "{% $states.errorOutput.Error %}",
+    "error_cause": "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}",
+}
+
+#: DynamoDB holds 400 KB an item; a cause may bring a stack trace.
+_REASON = "{% $substring($error_name & ': ' & $error_cause, 0, 4000) %}"
+
+_NOW = {"N": "{% $string($floor($millis() / 1000)) %}"}
+
+
+class Workflow(Construct):
+    """Preflight, the phases, the Tally, and the report."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: StageSettings,
+        runs: dynamodb.ITable,
+        rules: Mapping[str, events.IRule],
+        preflight: lambda_.IFunction,
+        tally: lambda_.IFunction,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._runs = runs
+        self._rules = rules
+        self._preflight = preflight
+        self._tally = tally
+        name = Names(settings.stage).state_machine
+        self.state_machine = sfn.StateMachine(
+            self,
+            "Run",
+            state_machine_name=name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            comment="One execution is one reindex, from start to report",
+            query_language=sfn.QueryLanguage.JSONATA,
+            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+            logs=sfn.LogOptions(
+                destination=log_group(self, "Logs", f"/aws/vendedlogs/states/{name}", settings),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+            ),
+            tracing_enabled=settings.tracing,
+        )
+
+    def _definition(self) -> sfn.IChainable:
+        self._failure = self._failing()
+        preflight = self._invoke(
+            "Preflight",
+            self._preflight,
+            {
+                "execution": "{% $states.context.Execution.Id %}",
+                "run_id": _RUN_ID,
+                "input": "{% $states.input %}",
+            },
+            assign={
+                "segments": "{% $states.result.Payload.segments %}",
+                "round_number": 0,
+                "reopened": 0,
+            },
+            outputs={},
+        )
+        first, last = self._phase("index"), self._phase("check")
+        preflight.next(first[0])
+        first[1].next(last[0])
+        last[1].next(self._tallying(again=first[0]))
+        return preflight
+
+    def _phase(self, phase: str) -> tuple[sfn.TaskStateBase, sfn.TaskStateBase]:
+        """The states of one phase: the one that opens it, and the one that waits for its end."""
+        opening = self._update_run(
+            f"Open {phase} phase",
+            settings={"phase": {"S": phase}, "opening": {"BOOL": True}, "progressed_at": _NOW},
+            removals=("task_token", "held_by", "quiet_since"),
+        )
+        turn_on = self._switch(f"Turn {phase} rule on", "enableRule", phase)
+        wait = self._update_run(
+            # From here on ticks find the token and work; the last of them answers on it.
+            f"{phase.capitalize()} phase",
+            settings={
+                "task_token": {"S": "{% $states.context.Task.Token %}"},
+                "opening": {"BOOL": False},
+            },
+            waiting=True,
+            assign={"reopened": 0},
+        )
+        turn_off = self._switch(f"{phase.capitalize()} phase fell silent", "disableRule", phase)
+        wait.add_catch(
+            turn_off,
+            errors=[_SILENCE],
+            assign={
+                "reopened": "{% $reopened + 1 %}",
+                "error_name": _SILENCE,
+                "error_cause": f"no tick of the {phase} phase was heard for "
+                f"{HEARTBEAT.to_seconds():.0f} s, and opening it again did not help",
+            },
+            outputs={},
+        )
+        for state in (opening, turn_on, wait, turn_off):
+            self._or_fail(state)
+        opening.next(turn_on).next(wait)
+        turn_off.next(
+            sfn.Choice.jsonata(self, f"Open {phase} phase again?")
+            .when(sfn.Condition.jsonata(f"{{% $reopened <= {REOPENINGS} %}}"), opening)
+            .otherwise(self._failure)
+        )
+        return opening, wait
+
+    def _tallying(self, *, again: sfn.IChainable) -> sfn.IChainable:
+        """The consistent scan, what it decides, and the report."""
+        segment = self._invoke(
+            "Tally segment",
+            self._tally,
+            {
+                "step": "segment",
+                "run_id": _RUN_ID,
+                "round": "{% $round_number %}",
+                "segment": "{% $states.input.segment %}",
+                "segments": "{% $count($segments) %}",
+                "cursor": "{% $states.input.cursor %}",
+            },
+            outputs={
+                "segment": "{% $states.input.segment %}",
+                "cursor": "{% $states.result.Payload.next %}",
+            },
+            catch=False,
+        )
+        segment.next(
+            sfn.Choice.jsonata(self, "Segment done?")
+            .when(sfn.Condition.jsonata("{% $states.input.cursor != null %}"), segment)
+            .otherwise(sfn.Succeed.jsonata(self, "Segment tallied", outputs={}))
+        )
+        tally = sfn.Map.jsonata(
+            self,
+            "Tally",
+            items=sfn.ProvideItems.jsonata("{% $segments %}"),
+            item_selector={
+                "segment": "{% $states.context.Map.Item.Value %}",
+                "cursor": "{% null %}",
+            },
+            outputs={},
+        ).item_processor(segment)
+        tally.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
+        decide = self._invoke(
+            "Decide",
+            self._tally,
+            {
+                "step": "decide",
+                "run_id": _RUN_ID,
+                "round": "{% $round_number %}",
+                "segments": "{% $count($segments) %}",
+            },
+            assign={"round_number": "{% $states.result.Payload.round %}"},
+            outputs={"again": "{% $states.result.Payload.again %}"},
+        )
+        choice = (
+            sfn.Choice.jsonata(self, "Another round?")
+            .when(sfn.Condition.jsonata("{% $states.input.again %}"), again)
+            .otherwise(self._reporting())
+        )
+        return tally.next(decide).next(choice)
+
+    def _reporting(self) -> sfn.IChainable:
+        report = self._invoke(
+            "Report",
+            self._tally,
+            {"step": "report", "run_id": _RUN_ID, "round": "{% $round_number %}"},
+            outputs="{% $states.result.Payload %}",
+        )
+        failed = sfn.Fail.jsonata(
+            self,
+            "Run did not succeed",
+            error="RunFailed",
+            cause="{% $join($states.input.problems, '; ') %}",
+        )
+        return report.next(
+            sfn.Choice.jsonata(self, "Succeeded?")
+            .when(
+                sfn.Condition.jsonata("{% $states.input.status = 'succeeded' %}"),
+                sfn.Succeed.jsonata(self, "Run succeeded"),
+            )
+            .otherwise(failed)
+        )
+
+    def _failing(self) -> sfn.IChainable:
+        """What every error leads to: rules off, the record closed, and a loud end.
+
+        It begins by taking the phase off the record. If the record is another run's, or closed
+        by an abort, that fails, and neither rules nor record are ours to touch.
+        """
+        fail = sfn.Fail.jsonata(
+            self, "Run failed", error="{% $error_name %}", cause="{% $error_cause %}"
+        )
+        let_go = self._update_run(
+            "Let go of phase",
+            settings={"opening": {"BOOL": False}},
+            removals=("phase", "task_token"),
+        )
+        let_go.add_catch(fail, errors=[_CONDITION_FAILED], outputs={})
+        close = self._update_run(
+            "Close run record",
+            settings={"status": {"S": "failed"}, "reason": {"S": _REASON}, "ended_at": _NOW},
+        )
+        steps = [
+            let_go,
+            *(
+                self._switch(f"Make sure {phase} rule is off", "disableRule", phase)
+                for phase in PHASES
+            ),
+            close,
+        ]
+        for step, following in zip(steps, [*steps[1:], fail], strict=True):
+            # No step of the tidying may keep the next from being tried.
+            step.add_catch(following, errors=_ANY, outputs={})
+            step.next(following)
+        return let_go
+
+    def _invoke(
+        self,
+        name: str,
+        function: lambda_.IFunction,
+        payload: Mapping[str, Any],
+        *,
+        outputs: Any,
+        assign: Mapping[str, Any] | None = None,
+        catch: bool = True,
+    ) -> tasks.LambdaInvoke:
+        state = tasks.LambdaInvoke.jsonata(
+            self,
+            name,
+            lambda_function=function,
+            payload=sfn.TaskInput.from_object(payload),
+            assign=assign,
+            outputs=outputs,
+            retry_on_service_exceptions=False,
+        )
+        _retry(state, _LAMBDA_FAULTS)
+        if catch:
+            self._or_fail(state)
+        return state
+
+    def _update_run(
+        self,
+        name: str,
+        *,
+        settings: Mapping[str, Any],
+        removals: Sequence[str] = (),
+        waiting: bool = False,
+        assign: Mapping[str, Any] | None = None,
+    ) -> tasks.CallAwsService:
+        """Change the run record, if it is still this run's and open."""
+        sets = ", ".join(f"#{field} = :{field}" for field in settings)
+        removes = f" REMOVE {', '.join(f'#{field}' for field in removals)}" if removals else ""
+        state = tasks.CallAwsService.jsonata(
+            self,
+            name,
+            service="dynamodb",
+            action="updateItem",
+            iam_action="dynamodb:UpdateItem",
+            iam_resources=[self._runs.table_arn],
+            parameters={
+                "TableName": self._runs.table_name,
+                "Key": {"id": {"S": "current"}},
+                "UpdateExpression": f"SET {sets}{removes}",
+                "ConditionExpression": "#run_id = :run AND #status = :open",
+                "ExpressionAttributeNames": {
+                    f"#{field}": field
+                    for field in dict.fromkeys((*settings, *removals, "run_id", "status"))
+                },
+                "ExpressionAttributeValues": {
+                    **{f":{field}": value for field, value in settings.items()},
+                    ":run": {"S": _RUN_ID},
+                    ":open": {"S": "open"},
+                },
+            },
+            integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN
+            if waiting
+            else sfn.IntegrationPattern.REQUEST_RESPONSE,
+            heartbeat_timeout=sfn.Timeout.duration(HEARTBEAT) if waiting else None,
+            assign=assign,
+            outputs={},
+        )
+        _retry(state, _DYNAMODB_FAULTS)
+        return state
+
+    def _switch(self, name: str, action: str, phase: str) -> tasks.CallAwsService:
+        """Turn a phase's rule on or off."""
+        state = tasks.CallAwsService.jsonata(
+            self,
+            name,
+            service="eventbridge",
+            action=action,
+            # EventBridge's actions go by the name of its older self.
+            iam_action=f"events:{action[0].upper()}{action[1:]}",
+            iam_resources=[self._rules[phase].rule_arn],
+            parameters={"Name": self._rules[phase].rule_name},
+            outputs={},
+        )
+        _retry(state, _EVENTBRIDGE_FAULTS)
+        return state
+
+    def _or_fail(self, state: sfn.TaskStateBase) -> None:
+        state.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
+
+
+def _retry(state: sfn.TaskStateBase, faults: Sequence[str]) -> None:
+    state.add_retry(
+        errors=[*faults],
+        interval=Duration.seconds(1),
+        backoff_rate=2,
+        max_attempts=6,
+        jitter_strategy=sfn.JitterType.FULL,
+    )

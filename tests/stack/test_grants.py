@@ -1,0 +1,250 @@
+"""Least privilege, written down: what a function may do beyond this is a decision, made here."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cdk.bundling import Asset
+from cdk.progress_table import WORK_INDEX
+from cdk.run_bucket import CLAIMS, REPORTS, TALLIES
+from cdk.stage_settings import load
+from reindex.settings import FUNCTIONS
+from reindex.stores import progress_table
+from tests.stack import templates
+from tests.stack.templates import Stage, readable
+
+Grants = Mapping[str, set[str]]
+
+PROD = "eu-west-1:111122223333"
+
+PROGRESS = "<TablesProgress.Arn>"
+WORK = "<TablesProgress.Arn>/index/work"
+RUNS = "<TablesRuns.Arn>"
+QUEUE = "<ReingestQueue.Arn>"
+DEAD_LETTERS = "<ReingestDeadLetters.Arn>"
+LIVE_QUEUE = f"arn:aws:sqs:{PROD}:library-ingestion"
+FILES = "<FilesBucket.Arn>"
+MACHINE = f"arn:aws:states:{PROD}:stateMachine:image-reindex-prod-run"
+EXECUTIONS = f"arn:aws:states:{PROD}:execution:image-reindex-prod-run:*"
+PROJECTION = f"arn:aws:lambda:{PROD}:function:image-reindex-prod-image-projection"
+INDEX_RULE = f"arn:aws:events:{PROD}:rule/image-reindex-prod-index-phase"
+CHECK_RULE = f"arn:aws:events:{PROD}:rule/image-reindex-prod-check-phase"
+ORIGINALS = "arn:aws:s3:::library-originals"
+THUMBNAILS = "arn:aws:s3:::library-thumbnails"
+CROPS = "arn:aws:s3:::library-crops"
+SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:elasticsearch-AbCdEf"
+LIBRARY_KEY = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+OWN_KEY = "arn:aws:kms:eu-west-1:111122223333:key/66666666-7777-8888-9999-000000000000"
+
+USE_KEY = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"}
+ANSWER_TOKEN = {"states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"}
+KEYS = {LIBRARY_KEY: {"kms:Decrypt"}, OWN_KEY: USE_KEY}
+INDEX = {SECRET: {"secretsmanager:GetSecretValue"}}
+NETWORK_INTERFACES = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
+
+def table(name: str) -> str:
+    return f"arn:aws:dynamodb:{PROD}:table/library-{name}"
+
+
+TICK: Grants = {
+    PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"},
+    WORK: {"dynamodb:Query"},
+    RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+    LIVE_QUEUE: {"sqs:GetQueueAttributes"},
+    MACHINE: ANSWER_TOKEN,
+    EXECUTIONS: {"states:DescribeExecution"},
+    **INDEX,
+}
+
+EXPECTED: Mapping[str, Grants] = {
+    "batch_index": {
+        **TICK,
+        QUEUE: {"sqs:GetQueueAttributes", "sqs:SendMessage"},
+        INDEX_RULE: {"events:DisableRule"},
+        PROJECTION: {"lambda:InvokeFunction"},
+        f"{FILES}/claims/*": {"s3:PutObject"},
+    },
+    "batch_check": {
+        **TICK,
+        QUEUE: {"sqs:GetQueueAttributes"},
+        CHECK_RULE: {"events:DisableRule"},
+        ORIGINALS: {"s3:ListBucket"},
+        f"{ORIGINALS}/*": {"s3:GetObject"},
+    },
+    "image_projection": {
+        **{bucket: {"s3:ListBucket"} for bucket in (ORIGINALS, THUMBNAILS, CROPS)},
+        **{f"{bucket}/*": {"s3:GetObject"} for bucket in (ORIGINALS, THUMBNAILS, CROPS)},
+        **{
+            table(name): {"dynamodb:BatchGetItem"}
+            for name in ("image-collections", "edits", "syndication", "image-status")
+        },
+        f"{table('usages')}/index/media_id": {"dynamodb:Query"},
+        f"{table('leases')}/index/mediaId": {"dynamodb:Query"},
+        f"{FILES}/claims/*": {"s3:PutObject"},
+    },
+    "indexer": {
+        QUEUE: {
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+            "sqs:ReceiveMessage",
+        },
+        DEAD_LETTERS: {"sqs:SendMessage"},
+        PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"},
+        FILES: {"s3:ListBucket"},
+        f"{FILES}/claims/*": {"s3:GetObject"},
+        **INDEX,
+    },
+    "preflight": {
+        **{
+            table(name): {"dynamodb:DescribeTable"}
+            for name in (
+                "usages",
+                "leases",
+                "image-collections",
+                "edits",
+                "syndication",
+                "image-status",
+            )
+        },
+        WORK: {"dynamodb:Query"},
+        RUNS: {"dynamodb:GetItem", "dynamodb:PutItem"},
+        **{bucket: {"s3:ListBucket"} for bucket in (FILES, ORIGINALS, THUMBNAILS, CROPS)},
+        **{queue: {"sqs:GetQueueAttributes"} for queue in (QUEUE, DEAD_LETTERS, LIVE_QUEUE)},
+        PROJECTION: {"lambda:GetFunctionConfiguration"},
+        INDEX_RULE: {"events:DescribeRule"},
+        CHECK_RULE: {"events:DescribeRule"},
+        EXECUTIONS: {"states:DescribeExecution"},
+        **INDEX,
+    },
+    "tally": {
+        PROGRESS: {"dynamodb:Scan"},
+        RUNS: {"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
+        FILES: {"s3:ListBucket"},
+        f"{FILES}/tallies/*": {"s3:GetObject", "s3:PutObject"},
+        f"{FILES}/reports/*": {"s3:GetObject", "s3:PutObject"},
+        DEAD_LETTERS: {"sqs:GetQueueAttributes"},
+        **INDEX,
+    },
+}
+
+STATE_MACHINE: Grants = {
+    **{
+        f"<Functions{function}.Arn>{version}": {"lambda:InvokeFunction"}
+        for function in ("Preflight", "Tally")
+        for version in ("", ":*")
+    },
+    RUNS: {"dynamodb:UpdateItem"},
+    "<PhasesIndex.Arn>": {"events:DisableRule", "events:EnableRule"},
+    "<PhasesCheck.Arn>": {"events:DisableRule", "events:EnableRule"},
+    OWN_KEY: USE_KEY,
+    # Log delivery has no resources to name.
+    "*": {
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+    },
+}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def grants_of(stage: Stage, role: str) -> Grants:
+    """What a role may do, by resource."""
+    found: dict[str, set[str]] = {}
+    for properties in stage.properties("AWS::IAM::Policy").values():
+        if role not in map(readable, properties["Roles"]):
+            continue
+        for statement in properties["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            for resource in listed(statement["Resource"]):
+                found.setdefault(readable(resource), set()).update(listed(statement["Action"]))
+    return found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_this_and_no_more(prod: Stage, name: str) -> None:
+    construct = "".join(part.capitalize() for part in name.split("_"))
+    assert grants_of(prod, f"<Functions{construct}Role>") == {
+        **EXPECTED[name],
+        **KEYS,
+        f"<Functions{construct}Logs.Arn>": {"logs:CreateLogStream", "logs:PutLogEvents"},
+        # Lambda makes network interfaces before their ARNs can be known.
+        "*": NETWORK_INTERFACES,
+    }
+
+
+def test_the_state_machine_may_do_this_and_no_more(prod: Stage) -> None:
+    assert grants_of(prod, "<WorkflowRunRole>") == STATE_MACHINE
+
+
+def test_no_function_may_do_something_everywhere_outside_a_network(stage: Stage) -> None:
+    for role in stage.of_type("AWS::IAM::Role"):
+        if role != "<WorkflowRunRole>":
+            assert "*" not in grants_of(stage, role)
+
+
+def test_no_role_has_policies_beside_these(prod: Stage) -> None:
+    for properties in prod.properties("AWS::IAM::Role").values():
+        assert not properties.keys() & {"ManagedPolicyArns", "Policies"}
+    assert len(prod.of_type("AWS::IAM::Role")) == len(FUNCTIONS) + 1
+    assert len(prod.of_type("AWS::IAM::Policy")) == len(FUNCTIONS) + 1
+
+
+def test_no_action_is_granted_by_half_a_name(prod: Stage) -> None:
+    allowed = {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+    for role in prod.of_type("AWS::IAM::Role"):
+        for actions in grants_of(prod, role).values():
+            assert not {action for action in actions if "*" in action} - allowed
+
+
+def test_who_may_invoke_a_tick(stage: Stage) -> None:
+    permissions = stage.properties("AWS::Lambda::Permission").values()
+    assert {
+        (readable(p["FunctionName"]), readable(p["SourceArn"]), p["Principal"]) for p in permissions
+    } == {
+        ("<FunctionsBatchIndex.Arn>", "<PhasesIndex.Arn>", "events.amazonaws.com"),
+        ("<FunctionsBatchCheck.Arn>", "<PhasesCheck.Arn>", "events.amazonaws.com"),
+    }
+
+
+def test_a_library_of_one_bucket(asset: Asset) -> None:
+    entry = {
+        "elasticsearch_url": "http://es",
+        "index_alias": "images",
+        "library": {"originals_bucket": "only"},
+    }
+    stage = templates.synthesize(load({"X": entry}, "X"), asset)
+    assert grants_of(stage, "<FunctionsImageProjectionRole>") == {
+        "arn:<Partition>:s3:::only": {"s3:ListBucket"},
+        "arn:<Partition>:s3:::only/*": {"s3:GetObject"},
+        f"{FILES}/claims/*": {"s3:PutObject"},
+        "<FunctionsImageProjectionLogs.Arn>": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    }
+
+
+def test_names_that_the_code_and_the_stack_share() -> None:
+    assert WORK_INDEX == progress_table.INDEX_NAME
+    sources = "".join(
+        path.read_text() for path in (templates.ROOT / "lambdas" / "reindex" / "steps").glob("*.py")
+    )
+    for prefix in (CLAIMS, TALLIES, REPORTS):
+        assert json.dumps(prefix)[:-1] in sources

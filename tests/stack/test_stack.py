@@ -1,0 +1,283 @@
+import importlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from cdk.bundling import Asset
+from cdk.stage_settings import load
+from reindex.settings import COMMAND, FUNCTIONS, Settings, variables
+from reindex.states import Phase
+from tests.stack import templates
+from tests.stack.templates import CDK_JSON, Stage, readable
+
+FUNCTION = "AWS::Lambda::Function"
+TICKS = {"batch_index", "batch_check"}
+
+
+def functions(stage: Stage) -> dict[str, Mapping[str, Any]]:
+    """Each function's properties, by its handler's module."""
+    return {
+        properties["Handler"].removesuffix(".handler"): properties
+        for properties in stage.properties(FUNCTION).values()
+    }
+
+
+def environ(properties: Mapping[str, Any]) -> dict[str, str]:
+    return {name: readable(v) for name, v in properties["Environment"]["Variables"].items()}
+
+
+def test_every_function_there_is() -> None:
+    # The names of FUNCTIONS are those of the handlers' modules.
+    for name in FUNCTIONS:
+        assert callable(importlib.import_module(name).handler), name
+
+
+@pytest.mark.parametrize("which", ["stage", "prod"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_functions_environment_is_what_its_settings_require(
+    which: str, name: str, request: pytest.FixtureRequest
+) -> None:
+    stage: Stage = request.getfixturevalue(which)
+    given = environ(functions(stage)[name])
+    ours = {v: given[v] for v in given if not v.startswith("POWERTOOLS_")}
+    known = variables(FUNCTIONS[name])
+    assert ours.keys() <= known.keys()
+    assert {v for v, required in known.items() if required} <= ours.keys()
+    Settings(FUNCTIONS[name], ours)
+    assert given["POWERTOOLS_METRICS_NAMESPACE"] == "ImageReindex"
+
+
+def test_a_stage_with_every_setting_gives_every_variable(prod: Stage) -> None:
+    for name, properties in functions(prod).items():
+        assert variables(FUNCTIONS[name]).keys() <= environ(properties).keys()
+
+
+def test_functions_run_alike(prod: Stage) -> None:
+    found = functions(prod)
+    assert found.keys() == FUNCTIONS.keys()
+    for name, properties in found.items():
+        assert properties["FunctionName"] == f"image-reindex-prod-{name.replace('_', '-')}"
+        assert properties["Architectures"] == ["arm64"]
+        assert properties["Runtime"] == "python3.14"
+        assert properties["MemorySize"] == 512
+        assert properties["LoggingConfig"]["LogFormat"] == "JSON"
+        assert "TracingConfig" not in properties
+        assert properties["VpcConfig"] == {
+            "SubnetIds": ["subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"],
+            "SecurityGroupIds": ["sg-0cccccccccccccccc"],
+        }
+    assert {name: found[name]["Timeout"] for name in found} == {
+        "batch_index": 90,
+        "batch_check": 90,
+        "image_projection": 30,
+        "indexer": 60,
+        "preflight": 120,
+        "tally": 900,
+    }
+    assert found["image_projection"]["ReservedConcurrentExecutions"] == 200
+    assert "ReservedConcurrentExecutions" not in found["indexer"]
+    assert len({json.dumps(properties["Code"]) for properties in found.values()}) == 1
+
+
+def test_no_network_unless_asked_for(stage: Stage) -> None:
+    assert not any("VpcConfig" in properties for properties in functions(stage).values())
+
+
+def test_tracing_when_asked_for(asset: Asset) -> None:
+    settings = load(CDK_JSON["context"]["stages"], "TEST", '{"tracing": true}')
+    traced = templates.synthesize(settings, asset)
+    for properties in functions(traced).values():
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert traced.one("AWS::StepFunctions::StateMachine")["TracingConfiguration"]["Enabled"]
+
+
+def test_a_late_tick_is_dropped_and_a_failed_one_not_repeated(stage: Stage) -> None:
+    configured = {
+        readable(properties["FunctionName"]): properties
+        for properties in stage.properties("AWS::Lambda::EventInvokeConfig").values()
+    }
+    assert configured.keys() == {"<FunctionsBatchIndex>", "<FunctionsBatchCheck>"}
+    for properties in configured.values():
+        assert properties["MaximumRetryAttempts"] == 0
+        assert properties["MaximumEventAgeInSeconds"] == 60
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 5])
+def test_each_rule_ticks_every_worker(asset: Asset, workers: int) -> None:
+    overrides = json.dumps({"tuning": {"workers": workers}})
+    stage = templates.synthesize(load(CDK_JSON["context"]["stages"], "TEST", overrides), asset)
+    rules = {r["Name"]: r for r in stage.properties("AWS::Events::Rule").values()}
+    assert rules.keys() == {f"image-reindex-test-{phase}-phase" for phase in Phase}
+    for phase in Phase:
+        rule = rules[f"image-reindex-test-{phase}-phase"]
+        assert rule["State"] == "DISABLED"
+        assert rule["ScheduleExpression"] == "rate(1 minute)"
+        assert [json.loads(t["Input"]) for t in rule["Targets"]] == [
+            {"worker": k} for k in range(workers)
+        ]
+        for target in rule["Targets"]:
+            assert readable(target["Arn"]) == f"<FunctionsBatch{phase.capitalize()}.Arn>"
+            assert target["RetryPolicy"] == {
+                "MaximumRetryAttempts": 0,
+                "MaximumEventAgeInSeconds": 60,
+            }
+    for properties in functions(stage).values():
+        if "INDEX_RULE" in properties["Environment"]["Variables"]:
+            assert environ(properties)["INDEX_RULE"] in rules
+            assert environ(properties)["CHECK_RULE"] in rules
+
+
+@pytest.mark.parametrize("which", ["stage", "prod"])
+def test_the_tables(which: str, request: pytest.FixtureRequest) -> None:
+    stage: Stage = request.getfixturevalue(which)
+    tables = stage.of_type("AWS::DynamoDB::Table")
+    assert tables.keys() == {"<TablesProgress>", "<TablesRuns>"}
+    for table in tables.values():
+        properties = table["Properties"]
+        assert properties["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        assert properties["SSESpecification"]["SSEEnabled"]
+        assert properties["DeletionProtectionEnabled"] == (which == "prod")
+        assert table["DeletionPolicy"] == ("Retain" if which == "prod" else "Delete")
+    progress = tables["<TablesProgress>"]["Properties"]
+    (index,) = progress["GlobalSecondaryIndexes"]
+    assert index["KeySchema"] == [
+        {"AttributeName": "work", "KeyType": "HASH"},
+        {"AttributeName": "due_at", "KeyType": "RANGE"},
+    ]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    kinds = {a["AttributeName"]: a["AttributeType"] for a in progress["AttributeDefinitions"]}
+    assert kinds == {"id": "S", "work": "S", "due_at": "N"}
+
+
+def test_the_queue_outlasts_its_consumer(stage: Stage) -> None:
+    queues = stage.properties("AWS::SQS::Queue")
+    queue, dead_letters = queues["<ReingestQueue>"], queues["<ReingestDeadLetters>"]
+    assert queue["VisibilityTimeout"] >= 6 * functions(stage)["indexer"]["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 100
+    assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "<ReingestDeadLetters.Arn>"
+    for properties in (queue, dead_letters):
+        assert properties["MessageRetentionPeriod"] == 14 * 24 * 3600
+        assert properties["SqsManagedSseEnabled"]
+
+
+def test_the_indexers_batches(stage: Stage) -> None:
+    mapping = stage.one("AWS::Lambda::EventSourceMapping")
+    assert readable(mapping["EventSourceArn"]) == "<ReingestQueue.Arn>"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 4}
+    assert mapping["BatchSize"] == 100
+    assert mapping["MaximumBatchingWindowInSeconds"] == 1
+
+
+def test_the_bucket_is_private_and_keeps_reports(stage: Stage) -> None:
+    bucket = stage.one("AWS::S3::Bucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]
+    assert {
+        rule["Prefix"]: rule["ExpirationInDays"]
+        for rule in bucket["LifecycleConfiguration"]["Rules"]
+    } == {"claims/": 14, "tallies/": 90}
+
+
+@pytest.mark.parametrize(
+    "kind", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"], ids=["bucket", "queues"]
+)
+def test_nothing_is_read_or_written_without_tls(stage: Stage, kind: str) -> None:
+    for properties in stage.properties(kind).values():
+        statements = properties["PolicyDocument"]["Statement"]
+        assert any(
+            s["Effect"] == "Deny"
+            and s["Principal"] == {"AWS": "*"}
+            and s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for s in statements
+        )
+
+
+def test_a_key_of_the_customers_encrypts_everything(prod: Stage) -> None:
+    key = prod.settings.encryption_key
+    for table in prod.properties("AWS::DynamoDB::Table").values():
+        assert table["SSESpecification"]["KMSMasterKeyId"] == key
+    for queue in prod.properties("AWS::SQS::Queue").values():
+        assert queue["KmsMasterKeyId"] == key
+    (rule,) = prod.one("AWS::S3::Bucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+
+
+def test_log_groups_forget(prod: Stage) -> None:
+    groups = prod.properties("AWS::Logs::LogGroup")
+    assert {group["LogGroupName"] for group in groups.values()} == {
+        *(f"/aws/lambda/image-reindex-prod-{name.replace('_', '-')}" for name in FUNCTIONS),
+        "/aws/vendedlogs/states/image-reindex-prod-run",
+    }
+    assert {group["RetentionInDays"] for group in groups.values()} == {90}
+
+
+def test_somebody_is_told(stage: Stage) -> None:
+    alarms = stage.properties("AWS::CloudWatch::Alarm")
+    assert {alarm["MetricName"] for alarm in alarms.values()} == {
+        "ExecutionsFailed",
+        "ApproximateNumberOfMessagesVisible",
+    }
+
+
+@pytest.mark.parametrize("which", ["stage", "prod"])
+def test_the_command_reads_its_settings_from_the_outputs(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    stage: Stage = request.getfixturevalue(which)
+    outputs = {name: readable(o["Value"]) for name, o in stage.template["Outputs"].items()}
+    by_output = {
+        "".join(part.capitalize() for part in variable.split("_")): variable
+        for variable in variables(COMMAND)
+    }
+    assert outputs.keys() <= by_output.keys()
+    Settings(COMMAND, {by_output[name]: value for name, value in outputs.items()})
+    if which == "prod":
+        assert outputs.keys() == by_output.keys()
+    assert outputs["ProgressTable"] == "<TablesProgress>"
+    machine = stage.one("AWS::StepFunctions::StateMachine")["StateMachineName"]
+    assert outputs["StateMachineArn"].endswith(f":stateMachine:{machine}")
+
+
+def test_the_library_is_given_by_name_and_not_made(prod: Stage) -> None:
+    given = environ(functions(prod)["image_projection"])
+    assert given["ORIGINALS_BUCKET"] == "library-originals"
+    assert given["USAGES_TABLE"] == "library-usages"
+    assert len(prod.of_type("AWS::S3::Bucket")) == 1
+
+
+def test_the_sample_library_is_what_the_product_is_told(stage: Stage) -> None:
+    sample = templates.synthesize_sample_library(stage.settings)
+    made = {
+        readable(properties.get("TableName") or properties.get("BucketName"))
+        for kind in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")
+        for properties in sample.properties(kind).values()
+    }
+    given = environ(functions(stage)["image_projection"])
+    told = {v for name, v in given.items() if name.endswith(("_TABLE", "_BUCKET"))}
+    assert made == told - {given["RUN_BUCKET"]}
+
+
+def test_the_sample_library_has_the_grids_keys() -> None:
+    sample = templates.synthesize_sample_library(templates.sample_stage())
+    tables = {
+        table["TableName"].removeprefix("image-reindex-test-"): table
+        for table in sample.properties("AWS::DynamoDB::Table").values()
+    }
+    keys = {
+        name: [key["AttributeName"] for key in table["KeySchema"]] for name, table in tables.items()
+    }
+    assert keys == {
+        "usages": ["grouping", "usage_id"],
+        **{name: ["id"] for name in ("leases", "collections", "edits", "syndication", "status")},
+    }
+    indexes = {
+        name: {i["IndexName"]: i["KeySchema"][0]["AttributeName"] for i in found}
+        for name, table in tables.items()
+        if (found := table.get("GlobalSecondaryIndexes"))
+    }
+    assert indexes == {"usages": {"media_id": "media_id"}, "leases": {"mediaId": "mediaId"}}

@@ -1,0 +1,149 @@
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from cdk.stage_settings import TUNABLE, StageSettings, load, phase_rules, texts, tuned
+from reindex.settings import COMMAND, LibrarySettings, Settings, SettingsError, variables
+from tests.stack.templates import EXAMPLE, example_stage, sample_stage
+
+LEAST = {
+    "elasticsearch_url": "http://es",
+    "index_alias": "images",
+    "library": {"originals_bucket": "originals"},
+}
+
+
+def refusal(entry: Any, overrides: str | None = None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load({"X": entry}, "X", overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_example_has_every_setting_there_is() -> None:
+    assert EXAMPLE.keys() == {f.name for f in fields(StageSettings)} - {"stage"}
+    assert EXAMPLE["library"].keys() == {f.name for f in fields(LibrarySettings)}
+    assert EXAMPLE["tuning"].keys() == TUNABLE.keys()
+    assert example_stage().stage == "PROD"
+
+
+def test_what_may_be_tuned_and_what_may_not() -> None:
+    assert {"workers", "settle_seconds", "preserve", "tally_segments"} <= TUNABLE.keys()
+    assert not TUNABLE.keys() & {"stage", "progress_table", "elasticsearch_secret", "usages_table"}
+
+
+def test_the_least_an_entry_may_say() -> None:
+    settings = load({"X": LEAST}, "X")
+    assert settings.library == LibrarySettings(originals_bucket="originals")
+    assert not settings.disposable
+    assert phase_rules(settings).workers == 1
+
+
+def test_the_sample_library() -> None:
+    assert sample_stage().library is None
+
+
+def test_overrides_are_laid_over_the_entry() -> None:
+    settings = load(
+        {"X": {**LEAST, "tuning": {"workers": 4}}},
+        "X",
+        json.dumps({"index_alias": "other", "tuning": {"settle_seconds": 0}}),
+    )
+    assert settings.index_alias == "other"
+    assert tuned(settings)["workers"] == 4
+    assert tuned(settings)["settle_seconds"] == 0
+
+
+def test_values_reach_the_functions_as_they_were_written() -> None:
+    settings = load({"X": {**LEAST, "tuning": {"preserve": ["a", "b.c"], "workers": 5}}}, "X")
+    environ = {name: "-" for name, required in variables(COMMAND).items() if required}
+    read = Settings(COMMAND, environ | texts(tuned(settings)))
+    values = {f.name: getattr(read[group], f.name) for group in COMMAND for f in fields(group)}
+    assert values["preserve"] == ("a", "b.c")
+    assert values["workers"] == 5
+    assert texts({"optimised_pngs": True, "none": None}) == {"OPTIMISED_PNGS": "true"}
+
+
+@pytest.mark.parametrize(
+    ("stages", "stage", "message"),
+    [
+        (None, "X", "unknown stage 'X': cdk.json knows none"),
+        ({"A": LEAST, "B": LEAST}, "X", "unknown stage 'X': cdk.json knows A, B"),
+        ({"A": LEAST}, None, "say which stage: -c stage=NAME; cdk.json knows A"),
+        ({"A": "text"}, "A", "unknown stage 'A': cdk.json knows A"),
+    ],
+)
+def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(stages, stage)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": "red"}, "stage X: unknown setting colour"),
+        ({"index_alias": 7}, "stage X: index_alias must be a text, not 7"),
+        ({"disposable": "yes"}, 'stage X: disposable must be true or false, not "yes"'),
+        (
+            {"indexer_batch_size": True},
+            "stage X: indexer_batch_size must be a whole number, not true",
+        ),
+        ({"library_keys": "arn"}, "stage X: library_keys must be a list of texts"),
+        ({"tuning": []}, "stage X: tuning must be an object, not []"),
+        ({"library": "mine"}, 'stage X: library must be an object, not "mine"'),
+        ({"library": None}, "stage X: library is missing"),
+        ({"library": {}}, "stage X: library: originals_bucket is missing"),
+        ({"library": {"originals_bucket": "o", "x": 1}}, "stage X: library: unknown setting x"),
+        ({"network": {"subnets": []}}, "stage X: network: security_groups is missing"),
+        ({"tuning": {"speed": 1}}, "stage X: unknown setting tuning.speed"),
+        ({"tuning": {"workers": "many"}}, "stage X: tuning: WORKERS cannot be read: 'many'"),
+        ({"tuning": {"workers": 3}}, "stage X: tuning.workers must be one of 1, 2, 4, 5"),
+        (
+            {"tuning": {"tick_seconds": 90}},
+            (
+                "stage X: tuning.tick_seconds must be below tuning.function_seconds, "
+                "and that at most 900"
+            ),
+        ),
+        (
+            {"tuning": {"live_queue_url": "ingestion"}},
+            "stage X: tuning.live_queue_url is no URL of an SQS queue",
+        ),
+        (
+            {"reserved_concurrency": {"nobody": 1}},
+            "stage X: unknown function reserved_concurrency.nobody",
+        ),
+        (
+            {"log_retention_days": 8},
+            "stage X: log_retention_days must be one of 1, 3, 7, 14, 30, 60, 90, 180, 365",
+        ),
+        (
+            {"indexer_window_seconds": 0},
+            "stage X: indexer_batch_size over 10 needs indexer_window_seconds",
+        ),
+        ({"indexer_concurrency": 1}, "stage X: indexer_concurrency must be from 2 to 1000"),
+    ],
+)
+def test_a_wrong_entry_is_one_clear_line(change: Any, message: str) -> None:
+    assert refusal({**LEAST, **change}) == message
+
+
+def test_everything_missing_or_unknown_is_named_at_once() -> None:
+    assert refusal({"library": "sample", "a": 1, "b": 2}) == (
+        "stage X: unknown setting a; unknown setting b; "
+        "elasticsearch_url is missing; index_alias is missing"
+    )
+
+
+def test_a_stage_whose_name_no_bucket_could_bear() -> None:
+    with pytest.raises(SettingsError, match="its name must match"):
+        load({"a_b": LEAST}, "a_b")
+
+
+@pytest.mark.parametrize("overrides", ["{", "[]"])
+def test_overrides_that_are_no_object(overrides: str) -> None:
+    assert refusal(LEAST, overrides).startswith("overrides are not")
