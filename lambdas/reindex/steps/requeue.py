@@ -1,0 +1,144 @@
+"""Sends finished images round again, by an operator's choice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from reindex.batches import in_batches
+from reindex.progress import ProgressRow
+from reindex.states import State
+from reindex.steps.ambient import Clock
+from reindex.steps.scanning import scan_all
+from reindex.stores.interfaces import Change, ProgressTable
+
+#: Rows per round of table calls.
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which finished images; a criterion that is empty excludes none.
+
+    Attributes:
+        states: The states they rest in.
+        codes: Of their failures.
+        fingerprints: Of their failures.
+        ids: Themselves; None for whoever fits the rest.
+    """
+
+    states: Collection[State] = ()
+    codes: Collection[str] = ()
+    fingerprints: Collection[str] = ()
+    ids: Sequence[str] | None = None
+
+    def takes(self, row: ProgressRow) -> bool:
+        """Whether a row fits, its work aside."""
+        failure = row.failure
+        return (
+            (not self.states or row.state in self.states)
+            and (not self.codes or (failure is not None and failure.code in self.codes))
+            and (
+                not self.fingerprints
+                or (failure is not None and failure.fingerprint in self.fingerprints)
+            )
+        )
+
+
+@dataclass(slots=True)
+class Requeued:
+    """What is to be queued again, or was.
+
+    Attributes:
+        kinds: Images chosen, by state and failure code ("" without a failure).
+        in_work: Fitting images that are in work: left alone.
+        absent: Ids without a row.
+        moved: Images that somebody else moved meanwhile: left alone.
+    """
+
+    kinds: Counter[tuple[State, str]] = field(default_factory=Counter)
+    in_work: int = 0
+    absent: int = 0
+    moved: int = 0
+
+    @property
+    def total(self) -> int:
+        """Images chosen."""
+        return self.kinds.total()
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Queues finished images again.
+
+    Attributes:
+        segments: Parts of the table that are scanned at once.
+    """
+
+    table: ProgressTable
+    clock: Clock
+    segments: int
+
+    def plan(self, selection: Selection, limit: int | None = None) -> Requeued:
+        """Say what would be queued again; nothing is changed.
+
+        Args:
+            selection: Which images.
+            limit: How many at most.
+
+        Raises:
+            StoreUnavailable: The table does not answer.
+        """
+        plan = Requeued()
+        for _ in self._chosen(selection, limit, plan):
+            pass
+        return plan
+
+    def apply(self, selection: Selection, limit: int | None = None) -> Requeued:
+        """Queue images again, each with a clean sheet; it may be repeated after a failure.
+
+        Args:
+            selection: Which images.
+            limit: How many at most.
+
+        Raises:
+            StoreUnavailable: The table does not answer; what was queued so far stays so.
+        """
+        done = Requeued()
+        for rows in self._chosen(selection, limit, done):
+            now = self.clock.now()
+            written = self.table.write([Change(row, row.requeued(now)) for row in rows])
+            done.moved += len(rows) - len(written)
+        return done
+
+    def _chosen(
+        self, selection: Selection, limit: int | None, note: Requeued
+    ) -> Iterator[Sequence[ProgressRow]]:
+        """The rows to queue again, in chunks; noted as they come."""
+        room = limit
+        for rows in self._candidates(selection.ids, note):
+            fitting = [row for row in rows if selection.takes(row)]
+            chosen = [row for row in fitting if row.state.phase is None]
+            note.in_work += len(fitting) - len(chosen)
+            if room is not None:
+                chosen = chosen[:room]
+                room -= len(chosen)
+            note.kinds.update(
+                (row.state, row.failure.code if row.failure else "") for row in chosen
+            )
+            if chosen:
+                yield chosen
+            if room == 0:
+                return
+
+    def _candidates(
+        self, ids: Iterable[str] | None, note: Requeued
+    ) -> Iterator[Sequence[ProgressRow]]:
+        if ids is None:
+            yield from scan_all(self.table, self.segments)
+            return
+        for chunk in in_batches(list(dict.fromkeys(ids)), CHUNK):
+            found = self.table.read(chunk)
+            note.absent += len(chunk) - len(found)
+            yield list(found.values())

@@ -1,0 +1,57 @@
+"""``reindex project``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from reindex.settings import Elasticsearch
+from reindex.steps.index_messages import merged
+from scripts.differences import differences
+from scripts.session import Session, example, fresh_name, on_stack
+
+
+@click.command(
+    epilog=example(
+        "reindex project 4e1243bd22c66e76c2ba9eddc1f91394e57f9f83",
+        "reindex project 4e1243bd22c66e76c2ba9eddc1f91394e57f9f83 --diff",
+    )
+)
+@click.argument("image_id", metavar="ID")
+@click.option("--diff", is_flag=True, help="Show what would change in the index instead.")
+@on_stack
+def project(session: Session, *, image_id: str, diff: bool) -> None:
+    """Print the document that a reindex would write for an image.
+
+    Built now, from the truth, with what only the index holds put back; nothing is written.
+    With --diff, one line for each value that would go (-) or come (+). Provenance, which
+    differs with every projection, is left out of the differences.
+    """
+    wiring = session.wiring
+    document = wiring.projection.document(image_id, fresh_name(wiring.clock))
+    place = wiring.settings[Elasticsearch]
+    index = wiring.index.resolve(place.index_alias)
+    preserved = wiring.index.read(index, [image_id], place.preserve).get(image_id)
+    if preserved:
+        document = merged(document, preserved.source)
+    if not diff:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    found = wiring.index.read(index, [image_id], ["*"]).get(image_id)
+    for line in _lines(found.source if found else {}, document):
+        click.echo(line)
+
+
+def _lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for found in differences(_comparable(before), _comparable(after)):
+        for sign, values in (("-", found.before), ("+", found.after)):
+            for value in values:
+                yield f"{sign} {found.path}: {json.dumps(value, ensure_ascii=False)}"
+
+
+def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
+    info = {name: v for name, v in document.get("esInfo", {}).items() if name != "reindex"}
+    return {**document, "esInfo": info}

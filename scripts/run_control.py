@@ -1,0 +1,164 @@
+"""Starting, pausing and ending runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reindex.failures import InternalFailure
+from reindex.records import RunRecord
+from reindex.settings import StateMachine
+from reindex.states import Phase
+from reindex.steps.ambient import Clock
+from reindex.steps.preflight import PreflightFailed
+from reindex.stores.interfaces import Phases, Runs
+from scripts.executions import Executions
+
+if TYPE_CHECKING:
+    from reindex.wiring import Wiring
+
+#: Seconds between looks for Preflight's verdict.
+_LOOK_SECONDS = 1.0
+
+_ABORTED = "aborted by an operator"
+
+
+class NotNow(InternalFailure):
+    """What was asked for does not fit how the run stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """What an abort did.
+
+    Attributes:
+        run: The latest run's record as it was found; None before the first run.
+        closed: Whether that run was open, and this abort closed it.
+        stopped: Executions that were running.
+    """
+
+    run: RunRecord | None
+    closed: bool
+    stopped: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunControl:
+    """An operator's hold on runs."""
+
+    runs: Runs
+    phases: Phases
+    executions: Executions
+    clock: Clock
+
+    @classmethod
+    def of(cls, wiring: Wiring) -> RunControl:
+        """The control of a stage's runs."""
+        arn = wiring.settings[StateMachine].state_machine_arn
+        executions = Executions(wiring.stepfunctions, arn)
+        return cls(wiring.runs, wiring.phases, executions, wiring.clock)
+
+    def start(self, run_id: str) -> str:
+        """Start a run, and return its execution.
+
+        Raises:
+            NotNow: Another run stands in its way.
+            StoreUnavailable: A service does not answer.
+        """
+        current = self.runs.current()
+        if current and current.is_open and self.phases.is_running(current.execution):
+            raise NotNow(f"run {current.run_id} is open: let it end, or abort it")
+        # One that Preflight has not judged yet is in no record.
+        running = self.executions.running()
+        if running:
+            raise NotNow(f"run {_name(running[0])} is being opened: let it end, or abort it")
+        return self.executions.start(run_id)
+
+    def await_opening(self, run_id: str, execution: str) -> None:
+        """Wait until Preflight has opened the run.
+
+        Raises:
+            PreflightFailed: It did not; names every finding.
+            StoreUnavailable: A service does not answer.
+        """
+        while True:
+            # In this order: an execution that ended after the look may have opened the run.
+            state = self.executions.look(execution)
+            record = self.runs.current()
+            if record and record.run_id == run_id:
+                return
+            if not state.is_running:
+                raise PreflightFailed(state.message.split("; "))
+            self.clock.sleep(_LOOK_SECONDS)
+
+    def pause(self) -> RunRecord:
+        """Hold the open run; return its record as it was before.
+
+        Raises:
+            NotNow: No run is open.
+            StoreUnavailable: The runs table does not answer.
+        """
+        return self._change({"paused": True})
+
+    def resume(self) -> RunRecord:
+        """Let the paused run go on; return its record as it was before.
+
+        Its time without progress starts anew, so that a long pause is no stall.
+
+        Raises:
+            NotNow: No run is open.
+            StoreUnavailable: The runs table does not answer.
+        """
+        return self._change({"paused": False, "progressed_at": self.clock.now()})
+
+    def abort(self) -> Aborted:
+        """End whatever runs; safe at any point of a run, and to repeat.
+
+        A Preflight that is on its way may still open a record for the execution stopped here.
+        Nothing ticks for it, and the next start takes it over.
+
+        Raises:
+            StoreUnavailable: A service does not answer: repeat it.
+        """
+        run = self.runs.current()
+        self._turn_off()
+        stopped = set(self.executions.running())
+        if run and run.is_open and self.phases.is_running(run.execution):
+            stopped.add(run.execution)
+        for execution in stopped:
+            self.executions.stop(execution, _ABORTED)
+        closed = bool(run and run.is_open and self._close(run.run_id))
+        if stopped:
+            # The state machine may have been about to turn one on.
+            self._turn_off()
+        return Aborted(run, closed, sorted(map(_name, stopped)))
+
+    def _change(self, changes: dict[str, object]) -> RunRecord:
+        run = self.runs.current()
+        if run is None or not run.is_open or not self.runs.update(run.run_id, changes):
+            raise NotNow("no run is open")
+        return run
+
+    def _turn_off(self) -> None:
+        for phase in Phase:
+            self.phases.turn_off(phase)
+
+    def _close(self, run_id: str) -> bool:
+        return self.runs.update(
+            run_id,
+            {
+                "status": "aborted",
+                "reason": _ABORTED,
+                "ended_at": self.clock.now(),
+                "opening": False,
+                "phase": None,
+                "task_token": None,
+                "held_by": None,
+            },
+        )
+
+
+def _name(execution: str) -> str:
+    """The name of an execution, which is its run's id."""
+    return execution.rpartition(":")[2]

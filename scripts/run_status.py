@@ -1,0 +1,190 @@
+"""How a run stands, from its record and the queues' depths: no scan."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from reindex.failures import StoreUnavailable
+from reindex.progress import iso
+from reindex.records import RunRecord
+from reindex.states import Phase, State
+from reindex.steps.ambient import Clock
+from reindex.stores.interfaces import Depth, Phases, Queue, Runs
+
+if TYPE_CHECKING:
+    from reindex.wiring import Wiring
+
+#: Seconds of the recent past that the rate of a watched run is taken from.
+RATE_SECONDS = 60.0
+
+#: Looks in a row that may fail.
+_MISSES = 5
+
+#: Where images rest that no document could be projected of.
+_FAILED = (State.NOT_FOUND, State.KNOWN_ERROR, State.UNKNOWN_ERROR)
+
+_SETTLED = (State.VERIFIED, State.INCONSISTENT, *_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run stands.
+
+    Attributes:
+        run: Its record.
+        running: Whether its execution runs.
+        backlog: Of the low-priority queue.
+        dead_letters: Messages set aside.
+        at: When it was looked at, epoch seconds.
+        rate: Images per second that the phase is done with; None when that cannot be said.
+    """
+
+    run: RunRecord
+    running: bool
+    backlog: Depth
+    dead_letters: int
+    at: float
+    rate: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended, and said so."""
+        return not self.run.is_open
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its execution has ended without closing the record."""
+        return self.run.is_open and not self.running
+
+    @property
+    def settled(self) -> int:
+        """Images that are where they will rest, as far as this run counted them."""
+        return self._sum(*_SETTLED)
+
+    @property
+    def placed(self) -> int:
+        """Images that the index phase is done with: on the queue, or failed."""
+        return max(0, self._sum(State.ENQUEUED, *_FAILED) - self._sum(State.QUEUED))
+
+    @property
+    def done(self) -> int:
+        """Images that the present phase is done with, at most all of them."""
+        done = self.placed if self.run.phase is Phase.INDEX else self.settled
+        return min(self.run.total, done)
+
+    @property
+    def eta_seconds(self) -> float | None:
+        """Seconds until the present phase is done, if it goes on like this."""
+        left = self.run.total - self.done
+        if self.is_over or self.run.paused or not self.rate:
+            return None
+        return left / self.rate
+
+    def since(self, earlier: RunStatus | None) -> RunStatus:
+        """The same with its rate, since an earlier look at the same phase or since the start."""
+        comparable = (
+            earlier is not None
+            and earlier.at < self.at
+            and (earlier.run.run_id, earlier.run.phase) == (self.run.run_id, self.run.phase)
+        )
+        if comparable:
+            assert earlier is not None
+            return replace(self, rate=max(0.0, (self.done - earlier.done) / (self.at - earlier.at)))
+        seconds = (self.run.ended_at or self.at) - self.run.started_at
+        return replace(self, rate=self.done / seconds if seconds > 0 and self.done else None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The status for scripts."""
+        run = self.run
+        return {
+            "run_id": run.run_id,
+            "status": run.status,
+            "running": self.running,
+            "phase": run.phase,
+            "round": run.round,
+            "paused": run.paused,
+            "held_by": run.held_by,
+            "index": run.index,
+            "total": run.total,
+            "placed": self.placed,
+            "settled": self.settled,
+            "counts": dict(run.counts),
+            "rate": self.rate,
+            "eta_seconds": self.eta_seconds,
+            "backlog": asdict(self.backlog),
+            "dead_letters": self.dead_letters,
+            "started_at": iso(run.started_at),
+            "progressed_at": iso(run.progressed_at),
+            "ended_at": iso(run.ended_at) if run.ended_at else None,
+            "reason": run.reason,
+            "report": run.report,
+        }
+
+    def _sum(self, *kinds: State) -> int:
+        return sum(self.run.counts.get(kind, 0) for kind in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReader:
+    """Looks at runs."""
+
+    runs: Runs
+    phases: Phases
+    backlog: Queue
+    dead_letters: Queue
+    clock: Clock
+
+    @classmethod
+    def of(cls, wiring: Wiring) -> StatusReader:
+        """The reader of a stage's runs."""
+        return cls(wiring.runs, wiring.phases, wiring.backlog, wiring.dead_letters, wiring.clock)
+
+    def look(self) -> RunStatus | None:
+        """How the latest run stands; None before the first.
+
+        Raises:
+            StoreUnavailable: A service does not answer.
+        """
+        run = self.runs.current()
+        if run is None:
+            return None
+        running = self.phases.is_running(run.execution)
+        if run.is_open and not running:
+            # It may have been closed between the two questions.
+            run = self.runs.current() or run
+        status = RunStatus(
+            run, running, self.backlog.depth(), self.dead_letters.depth().total, self.clock.now()
+        )
+        return status.since(None)
+
+    def watch(self, seconds: float) -> Iterator[RunStatus]:
+        """Look again and again until the run has ended, or its execution has.
+
+        Args:
+            seconds: Between looks.
+
+        Raises:
+            StoreUnavailable: A service does not answer.
+        """
+        looks: deque[RunStatus] = deque()
+        while (status := self._look_patiently(seconds)) is not None:
+            while looks and looks[0].at < status.at - RATE_SECONDS:
+                looks.popleft()
+            status = status.since(looks[0]) if looks else status
+            looks.append(status)
+            yield status
+            if status.is_over or status.is_dead:
+                return
+            self.clock.sleep(seconds)
+
+    def _look_patiently(self, seconds: float) -> RunStatus | None:
+        """Look; a watch through a night must outlive a service's bad minute."""
+        for _ in range(_MISSES):
+            try:
+                return self.look()
+            except StoreUnavailable:
+                self.clock.sleep(seconds)
+        return self.look()

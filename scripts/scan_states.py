@@ -1,0 +1,94 @@
+"""``reindex scan-states``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import IO, Any
+
+import click
+
+from reindex.progress import ProgressRow
+from reindex.states import CODES, State
+from reindex.steps.scanning import scan_all
+from scripts.session import Session, example, on_stack
+from scripts.terminal import console, error_console, progress, table
+
+#: Parts of the table that are read at once: beyond, one machine gains nothing.
+_SEGMENTS = 8
+
+
+@click.command(
+    epilog=example(
+        "reindex scan-states",
+        "reindex scan-states --state known_error --state unknown_error --out failed.jsonl",
+        "reindex scan-states --state not_found --out - | jq -r .id",
+    )
+)
+@click.option("--out", metavar="FILE|-", help="Write each row as a line of JSON; - is stdout.")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice([state.value for state in State]),
+    multiple=True,
+    help="Only rows in this state; may be given again.",
+)
+@click.option(
+    "--segments",
+    type=click.IntRange(1, 64),
+    default=_SEGMENTS,
+    show_default=True,
+    help="Parts of the table that are read at once.",
+)
+@on_stack
+def scan_states(
+    session: Session, *, out: str | None, states: tuple[str, ...], segments: int
+) -> None:
+    """Count the images by state.
+
+    By a consistent scan of the whole progress table, its parts read at once.
+
+    The table of counts goes to stdout, or to stderr when the rows go there.
+    """
+    if out and out != "-":
+        session.stands(f"{out} holds only a part of the rows")
+    wanted = frozenset(map(State, states)) or frozenset(State)
+    counts: Counter[State] = Counter()
+    with (
+        click.open_file(out, "w", encoding="utf-8") if out else nullcontext() as file,
+        progress("Scanning") as advance,
+    ):
+        scanned = 0
+        for rows in scan_all(session.wiring.table, segments):
+            scanned += len(rows)
+            found = [row for row in rows if row.state in wanted]
+            counts.update(row.state for row in found)
+            if file:
+                _write(file, found)
+            advance(scanned, f"{scanned:,} rows")
+    where = error_console() if out == "-" else console()
+    where.print(_table(counts, wanted))
+
+
+def as_json(row: ProgressRow) -> dict[str, Any]:
+    """A row for scripts: its attributes and the state's numeric code; no empty ones."""
+    values = asdict(row) | {"code": CODES[row.state], "work": row.work}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _write(file: IO[Any], rows: Iterable[ProgressRow]) -> None:
+    for row in rows:
+        file.write(json.dumps(as_json(row), ensure_ascii=False) + "\n")
+
+
+def _table(counts: Counter[State], wanted: Collection[State]) -> Any:
+    made = table("state", "code", "images", right=("code", "images"))
+    for state, code in CODES.items():
+        if state in wanted:
+            made.add_row(state, str(code), f"{counts[state]:,}")
+    made.add_section()
+    made.add_row("all", "", f"{counts.total():,}")
+    return made

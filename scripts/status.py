@@ -1,0 +1,49 @@
+"""``reindex status``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from scripts.run_status import StatusReader
+from scripts.session import Session, example, on_stack
+from scripts.status_view import follow, view
+from scripts.terminal import show
+
+
+@click.command(
+    epilog=example(
+        "reindex status", "reindex status --watch", "reindex status --json | jq .settled"
+    )
+)
+@click.option("--watch", is_flag=True, help="Go on until the run has ended.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0.1),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between looks, with --watch.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per look.")
+@on_stack
+def status(session: Session, *, watch: bool, interval: float, as_json: bool) -> None:
+    """Show how the run stands.
+
+    That is: phase, counts, rate, time left, backlog, and the gate that holds it.
+
+    Without --watch the rate is the average since the run began; with it, that of the last
+    minute. With --watch the exit status is 0 if the run succeeds, else 1.
+    """
+    session.stands("the run goes on")
+    if watch:
+        follow(session, seconds=interval, as_json=as_json)
+        return
+    found = StatusReader.of(session.wiring).look()
+    if found is None:
+        click.echo("null" if as_json else "No run has been started yet.")
+    elif as_json:
+        click.echo(json.dumps(found.as_json()))
+    else:
+        show(view(found))

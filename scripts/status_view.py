@@ -1,0 +1,126 @@
+"""A run's status, as people see it."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from reindex.states import CODES
+from scripts.run_status import RunStatus, StatusReader
+from scripts.session import Session
+from scripts.terminal import console, duration
+
+#: What the index phase does again or later, beside the states.
+_DETOURS = ("retried", "waiting")
+
+
+def line(status: RunStatus) -> str:
+    """A status in one line."""
+    run = status.run
+    parts = [f"run {run.run_id}", phase(status), f"{status.done:,} of {run.total:,} images"]
+    if status.rate is not None and not status.is_over:
+        parts.append(f"{status.rate:,.1f} images/s")
+    if status.eta_seconds is not None:
+        parts.append(f"{duration(status.eta_seconds)} left")
+    parts.append(f"backlog {status.backlog.total:,}")
+    if status.dead_letters:
+        parts.append(f"dead letters {status.dead_letters:,}")
+    if run.held_by and not status.is_over:
+        parts.append(f"held by: {run.held_by}")
+    return " · ".join(parts)
+
+
+def phase(status: RunStatus) -> str:
+    """Where a run is, or how it ended."""
+    run = status.run
+    if status.is_over:
+        return run.status
+    if status.is_dead:
+        return "its execution has ended, its record is open"
+    name = f"{run.phase} phase" if run.phase else "between phases"
+    if run.round:
+        name += f", round {run.round + 1}"
+    if run.opening:
+        name += ", opening"
+    return f"{name}, paused" if run.paused else name
+
+
+def view(status: RunStatus) -> RenderableType:
+    """A status in full."""
+    run = status.run
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    grid.add_column(overflow="fold")
+    grid.add_row("run", run.run_id)
+    grid.add_row("phase", phase(status))
+    grid.add_row("index", run.index)
+    grid.add_row("images", f"{status.done:,} of {run.total:,}")
+    counts = [*CODES, *_DETOURS]
+    moved = ", ".join(f"{run.counts[kind]:,} {kind}" for kind in counts if run.counts.get(kind))
+    grid.add_row("moved", moved or "nothing yet")
+    depth = status.backlog
+    grid.add_row(
+        "backlog",
+        f"{depth.visible:,} waiting, {depth.in_flight:,} in flight, {depth.delayed:,} delayed",
+    )
+    grid.add_row("dead letters", f"{status.dead_letters:,}")
+    if status.rate is not None:
+        grid.add_row("rate", f"{status.rate:,.1f} images/s")
+    if status.eta_seconds is not None:
+        grid.add_row("time left", f"{duration(status.eta_seconds)} in this phase")
+    if run.held_by and not status.is_over:
+        grid.add_row("held by", run.held_by)
+    elapsed = (run.ended_at or status.at) - run.started_at
+    grid.add_row("elapsed", duration(elapsed))
+    if not status.is_over:
+        grid.add_row("last moved", f"{duration(max(0.0, status.at - run.progressed_at))} ago")
+    if run.reason:
+        grid.add_row("reason", run.reason)
+    if run.report:
+        grid.add_row("report", run.report)
+    bar = ProgressBar(total=max(1, run.total), completed=status.done, width=60)
+    return Group(grid, bar) if run.total else grid
+
+
+def follow(session: Session, *, seconds: float, as_json: bool) -> None:
+    """Show how the run goes on until it has ended.
+
+    Raises:
+        ClickException: There is no run, or it did not succeed.
+    """
+    last: RunStatus | None = None
+    out = console()
+    looks = StatusReader.of(session.wiring).watch(seconds)
+    if as_json:
+        for last in looks:
+            click.echo(json.dumps(last.as_json()))
+    elif out.is_terminal:
+        with Live(console=out, auto_refresh=False) as live:
+            for last in looks:
+                live.update(view(last), refresh=True)
+    else:
+        said = ""
+        for last in looks:
+            if (text := line(last)) != said:
+                click.echo(text)
+                said = text
+    _judge(last)
+
+
+def _judge(last: RunStatus | None) -> None:
+    if last is None:
+        raise click.ClickException("no run has been started yet")
+    run = last.run
+    if last.is_dead:
+        raise click.ClickException(
+            f"the execution of run {run.run_id} has ended and left its record open: "
+            "start again to take it over, or abort it"
+        )
+    if run.status != "succeeded":
+        why = f": {run.reason}" if run.reason else ""
+        raise click.ClickException(f"run {run.run_id} {run.status}{why}")

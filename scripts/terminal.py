@@ -1,0 +1,85 @@
+"""How the verbs write: results to stdout, progress to stderr and only on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+#: Columns where nobody looks: wide enough that nothing is cut in a file or a pipe.
+_WIDTH_OF_A_PIPE = 160
+
+Advance = Callable[[float, str], None]
+"""Shows how much is done in all, and a few words about it."""
+
+
+def console() -> Console:
+    """Where results go. Texts are data here: nothing in them is taken for markup."""
+    return _plain(Console(markup=False, highlight=False, emoji=False))
+
+
+def error_console() -> Console:
+    """Where progress and notes go."""
+    return _plain(Console(markup=False, highlight=False, emoji=False, stderr=True))
+
+
+def _plain(made: Console) -> Console:
+    if not made.is_terminal:
+        made.width = _WIDTH_OF_A_PIPE
+    return made
+
+
+def show(what: RenderableType) -> None:
+    """Print a result."""
+    console().print(what)
+
+
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """A table without lines, so that it can be cut and grepped.
+
+    Args:
+        columns: Their headings.
+        right: Headings of those whose values are numbers.
+    """
+    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+@contextmanager
+def progress(doing: str, total: float | None = None) -> Iterator[Advance]:
+    """Show a progress bar while something long goes on, if anybody looks.
+
+    Args:
+        doing: What goes on.
+        total: How much there is to do; None when nobody knows.
+    """
+    err = error_console()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        *((TimeRemainingColumn(),) if total else ()),
+        TextColumn("{task.fields[words]}", markup=False),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
+        task = bar.add_task(doing, total=total, words="")
+        yield lambda done, words: bar.update(task, completed=done, words=words)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and its noun: ``1 image``, ``2,000 images``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: ``42 s``, ``7 min``, ``3 h 20 min``."""
+    minutes = round(seconds / 60)
+    if seconds < 100:  # noqa: PLR2004 - below, seconds say more than minutes
+        return f"{seconds:.0f} s"
+    if minutes < 100:  # noqa: PLR2004 - likewise
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,91 @@
+"""``reindex upload-ids``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, Any
+
+import click
+
+from reindex.steps.upload import Uploaded
+from scripts.id_files import open_ids
+from scripts.session import Session, example, fresh_name, on_stack
+from scripts.terminal import progress
+
+
+@click.command(
+    epilog=example(
+        "reindex upload-ids ids.txt",
+        "aws s3 ls --recursive s3://originals | sed 's:.*/::' | reindex upload-ids -",
+    )
+)
+@click.argument("file", metavar="FILE|-")
+@click.option(
+    "--only-new", is_flag=True, help="Leave images that were finished before as they are."
+)
+@on_stack
+def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
+    """Ask for images to be reindexed: an id per line of FILE (- is stdin).
+
+    An id that is new is inserted; one that was finished before is queued again; one that is
+    in work is left alone. Blank lines and duplicates are dropped, and counted. It may be
+    repeated: what was uploaded before is then found in work.
+    """
+    done = Uploaded()
+
+    def note(so_far: Uploaded) -> None:
+        nonlocal done
+        done = so_far
+        advance(_position(lines), f"{so_far.seen:,} lines")
+
+    session.standing = lambda: (
+        f"{counts(done)} so far; upload the same ids again to go on"
+        if done.seen
+        else "no id was uploaded"
+    )
+    with (
+        open_ids(file) as lines,
+        progress("Uploading", _size(lines)) as advance,
+    ):
+        # Before the stack is even looked for: an empty file must leave no trace.
+        first = [*_up_to_an_id(lines)]
+        if not first or first[-1].isspace():
+            raise click.ClickException(f"no ids in {file}")
+        upload = session.wiring.upload(fresh_name(session.wiring.clock), only_new=only_new)
+        done = upload.upload(chain(first, lines), note)
+    click.echo(counts(done))
+
+
+def counts(done: Uploaded) -> str:
+    """What became of the ids, each kind with its number."""
+    return (
+        f"{done.new:,} new, {done.queued_again:,} queued again, "
+        f"{done.left_finished:,} left finished, {done.in_work:,} in work already, "
+        f"{done.duplicates:,} duplicates, {done.blank:,} blank, {done.invalid:,} invalid"
+    )
+
+
+def _up_to_an_id(lines: IO[str]) -> Iterator[str]:
+    """The lines up to the first that is not blank."""
+    for line in lines:
+        yield line
+        if not line.isspace():
+            return
+
+
+def _size(lines: IO[Any]) -> int | None:
+    """Bytes of a file; None for what has no size, as a pipe."""
+    try:
+        return os.fstat(lines.fileno()).st_size or None
+    except OSError:
+        return None
+
+
+def _position(lines: IO[Any]) -> int:
+    """Bytes read so far; a text file that is iterated over does not say itself."""
+    try:
+        return lines.buffer.tell()  # type: ignore[attr-defined, no-any-return]
+    except OSError:
+        return 0

@@ -1,0 +1,138 @@
+"""A stage in memory, and the command that works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import click
+from click.testing import CliRunner, Result
+
+from reindex.failures import InternalFailure
+from reindex.settings import COMMAND, Settings, variables
+from reindex.steps.project import Projection
+from reindex.steps.upload import Upload
+from reindex.stores.elasticsearch_index import Prepared
+from reindex.wiring import Wiring
+from scripts.main import reindex
+from scripts.session import Session
+from tests.unit.steps.world import ALIAS, INDEX, World
+
+ARN = "arn:aws:states:eu-west-1:000000000000:stateMachine:image-reindex-test-run"
+
+
+class MemoryStateMachine:
+    """Step Functions, as far as the command speaks to it.
+
+    Attributes:
+        opening: What an execution does as soon as it is started: Preflight.
+        status: Of every execution, by ARN.
+        causes: What failed an execution, by ARN.
+    """
+
+    def __init__(self, running: set[str], opening: Callable[[str], object]) -> None:
+        self.running = running
+        self.opening = opening
+        self.status: dict[str, str] = {}
+        self.causes: dict[str, str] = {}
+
+    def start_execution(self, **request: str) -> dict[str, Any]:
+        assert request["stateMachineArn"] == ARN
+        execution = request["name"]
+        self.status[execution] = "RUNNING"
+        self.running.add(execution)
+        try:
+            self.opening(execution)
+        except InternalFailure as error:
+            self.fail(execution, f'{{"errorMessage": "{error}", "errorType": "PreflightFailed"}}')
+        return {"executionArn": execution}
+
+    def fail(self, execution: str, cause: str) -> None:
+        """End an execution as the state machine's Fail state does."""
+        self.status[execution] = "FAILED"
+        self.causes[execution] = cause
+        self.running.discard(execution)
+
+    def describe_execution(self, **request: str) -> dict[str, Any]:
+        execution = request["executionArn"]
+        return {"status": self.status[execution], "cause": self.causes.get(execution, "")}
+
+    def stop_execution(self, **request: str) -> None:
+        self.running.discard(request["executionArn"])
+        self.status[request["executionArn"]] = "ABORTED"
+
+    def get_paginator(self, operation: str) -> MemoryStateMachine:
+        assert operation == "list_executions"
+        return self
+
+    def paginate(self, **request: str) -> Iterator[dict[str, Any]]:
+        assert request["statusFilter"] == "RUNNING"
+        yield {"executions": [{"executionArn": arn} for arn in sorted(self.running)]}
+
+
+class Stage(World):
+    """A world with everything of it that the command asks its wiring for.
+
+    Attributes:
+        prepared: What preparing the index comes to.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.stepfunctions = MemoryStateMachine(self.phases.running, self.preflight)
+        self.settings = Settings(COMMAND, environment())
+        self.prepared = Prepared(INDEX, created=True, provenance_added=True, lacking=[])
+        self.index.prepare = self._prepare  # type: ignore[attr-defined]
+
+    @property
+    def projection(self) -> Projection:
+        return Projection(self.library, self.files, "image-reindex 1", self.clock, self.meter)
+
+    def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
+        return Upload(self.table, self.runs, self.clock, name, only_new=only_new)
+
+    def _prepare(self, alias: str) -> Prepared:
+        assert alias == ALIAS
+        return self.prepared
+
+    def connect(self, stage: str) -> Wiring:
+        assert stage == "TEST"
+        return cast("Wiring", self)
+
+    def reindex(  # type: ignore[override]
+        self, *args: str, stdin: str | bytes | None = None, stage: str | None = "TEST"
+    ) -> Result:
+        """Call the command on this stage."""
+        session = Session(connect=self.connect)
+        return call(*args, stdin=stdin, stage=stage, session=session)
+
+    def whole_run(self) -> dict[str, Any]:
+        """Run from preflight to report."""
+        return super().reindex()
+
+
+def call(
+    *args: str,
+    stdin: str | bytes | None = None,
+    stage: str | None = None,
+    session: Session | None = None,
+) -> Result:
+    """Call the command, and hold it to what it promises for every call."""
+    runner = CliRunner(env={"REINDEX_STAGE": stage, "COLUMNS": "100"})
+    result = runner.invoke(reindex, args, input=stdin, obj=session)
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    if result.exit_code == 1:
+        assert result.stderr.startswith("Error: ")
+    return result
+
+
+def environment() -> Mapping[str, str]:
+    """Every variable that must be set, and no other."""
+    values = {name: name.lower() for name, required in variables(COMMAND).items() if required}
+    return values | {"INDEX_ALIAS": ALIAS, "STATE_MACHINE_ARN": ARN, "STAGE": "TEST"}
+
+
+def verb(name: str) -> click.Command:
+    """One verb of the command."""
+    return reindex.commands[name]

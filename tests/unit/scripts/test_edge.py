@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import logging
+from typing import Never
+
+import click
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from reindex.failures import OriginalNotFound, StoreUnavailable
+from reindex.settings import SettingsError
+from scripts.edge import INTERRUPTED
+from scripts.main import reindex
+from scripts.session import Session
+from scripts.stack import NoSuchStack
+from tests.unit.scripts.stage import Stage, call
+
+
+def failing(error: BaseException) -> Session:
+    def connect(stage: str) -> Never:
+        raise error
+
+    return Session(connect=connect)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (NoSuchStack("no stack image-reindex-X"), "no stack image-reindex-X"),
+        (StoreUnavailable("DynamoDB: Scan: no table"), "DynamoDB: Scan: no table"),
+        (SettingsError("RUN_BUCKET is not set"), "RUN_BUCKET is not set"),
+        (NoCredentialsError(), "Unable to locate credentials"),
+        (OriginalNotFound("There is none.", "s3://b/k"), "not_found: There is none. (s3://b/k)"),
+        (OSError("two\nlines"), "two lines"),
+        (ZeroDivisionError("by 0"), "unexpected ZeroDivisionError: by 0 (--debug shows where)"),
+    ],
+)
+def test_a_failure_is_one_line_on_stderr_and_exit_status_1(error: Exception, line: str) -> None:
+    result = call("scan-states", stage="TEST", session=failing(error))
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {line}\n")
+
+
+def test_debug_shows_where_it_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "basicConfig", lambda **_: None)
+    with pytest.raises(ZeroDivisionError):
+        reindex(["--debug", "--stage", "T", "status"], obj=failing(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("no-such-verb",),
+        ("status", "--no-such-option"),
+        ("upload-ids",),
+        ("scan-states", "--state", "lost"),
+        ("scan-states", "--segments", "0"),
+        ("status",),
+    ],
+)
+def test_wrong_usage_exits_2(args: tuple[str, ...]) -> None:
+    result = call(*args, session=failing(AssertionError("it connected")))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_a_missing_stage_is_named() -> None:
+    result = call("status")
+    assert result.stderr.endswith("Error: which stage? Give --stage, or set REINDEX_STAGE.\n")
+
+
+@pytest.mark.parametrize("args", [("--stage", "TEST", "status"), ("status", "--stage", "TEST")])
+def test_the_stage_may_stand_before_or_after_the_verb(args: tuple[str, ...], stage: Stage) -> None:
+    assert stage.reindex(*args, stage="OTHER").exit_code == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
+def test_an_interrupted_verb_exits_130_and_says_what_stands(error: BaseException) -> None:
+    result = call("scan-states", stage="TEST", session=failing(error))
+    assert (result.exit_code, result.stdout) == (INTERRUPTED, "")
+    assert result.stderr == "Interrupted: nothing was changed.\n"

@@ -1,0 +1,366 @@
+"""start, abort, pause, resume and status."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from moto import mock_aws
+
+from reindex.failures import StoreUnavailable
+from reindex.states import Phase
+from scripts.executions import Execution, Executions
+from tests.unit.aws import SESSION
+from tests.unit.scripts.stage import Stage
+
+RUN_ID = re.compile(r"20260301-180000-[0-9a-f]{4}")
+
+
+def queue(stage: Stage, *ids: str) -> None:
+    stage.add(*ids)
+    stage.upload("first").upload(ids)
+
+
+# start
+
+
+def test_start_prints_the_runs_id(stage: Stage) -> None:
+    queue(stage, "a")
+    result = stage.reindex("start")
+    assert result.exit_code == 0
+    assert RUN_ID.fullmatch(result.stdout.strip())
+    assert stage.run.run_id == result.stdout.strip()
+
+
+def test_start_waits_for_preflight(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.stepfunctions.opening = lambda _: None
+
+    ready_at = stage.clock.time + 5
+
+    def opens() -> None:
+        if stage.clock.time > ready_at and stage.runs.current() is None:
+            [execution] = stage.phases.running
+            stage.preflight(execution)
+
+    stage.clock.meanwhile = opens
+    result = stage.reindex("start")
+    assert (result.exit_code, result.stdout.strip()) == (0, stage.run.run_id)
+
+
+def test_each_finding_of_preflight_is_a_line(stage: Stage) -> None:
+    stage.index.lacking = ["esInfo.reindex is missing", "usages is text"]
+    result = stage.reindex("start")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: Preflight did not open the run:\n"
+        "  index images-000001: esInfo.reindex is missing\n"
+        "  index images-000001: usages is text\n"
+    )
+    assert stage.runs.current() is None
+
+
+def test_an_execution_that_ends_otherwise_says_how(stage: Stage) -> None:
+    stage.stepfunctions.opening = lambda arn: stage.stepfunctions.fail(arn, "no such function")
+    result = stage.reindex("start")
+    assert result.stderr == "Error: Preflight did not open the run:\n  no such function\n"
+
+
+def test_start_refuses_while_a_run_is_open(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    result = stage.reindex("start")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: run run-1 is open: let it end, or abort it\n"
+
+
+def test_start_refuses_while_preflight_judges_another(stage: Stage) -> None:
+    stage.phases.running.add("arn:run-0")
+    result = stage.reindex("start")
+    assert (
+        result.stderr
+        == "Error: run arn:run-0 is being opened: let it end, or abort it\n".replace(
+            "arn:run-0", "run-0"
+        )
+    )
+
+
+def test_start_takes_over_a_run_whose_execution_died(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.phases.running.clear()
+    result = stage.reindex("start")
+    assert (result.exit_code, stage.run.run_id) == (0, result.stdout.strip())
+
+
+def test_an_interrupted_start_says_that_the_run_goes_on(stage: Stage) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    stage.stepfunctions.opening = lambda _: None
+    stage.clock.meanwhile = interrupted
+    result = stage.reindex("start")
+    assert result.exit_code == 130
+    assert re.fullmatch(
+        rf"Interrupted: run {RUN_ID.pattern} goes on; reindex abort ends it\.\n", result.stderr
+    )
+
+
+# abort
+
+
+def test_abort_turns_the_schedules_off_stops_the_execution_and_closes_the_record(
+    stage: Stage,
+) -> None:
+    queue(stage, "a", "b", "c")
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    stage.runs.moved("run-1", {"not_found": 1, "enqueued": 1}, stage.clock.now())
+    result = stage.reindex("abort")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        "Run run-1 is aborted; both schedules are off.\n"
+        "1 image of 3 settled by it; the others keep their places for the next start. "
+        "0 messages on the queue will still be written.\n"
+    )
+    assert (stage.phases.on, stage.phases.running) == (set(), set())
+    run = stage.run
+    assert (run.status, run.phase, run.task_token) == ("aborted", None, None)
+    assert run.ended_at == stage.clock.now()
+
+
+def test_a_second_abort_finds_nothing_to_do(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.reindex("abort")
+    result = stage.reindex("abort")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Nothing to abort: run run-1 has been aborted.\n")
+
+
+def test_abort_before_any_run(stage: Stage) -> None:
+    result = stage.reindex("abort")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "Nothing to abort: no run has been started yet.\n",
+    )
+
+
+def test_abort_stops_what_preflight_has_not_opened_yet(stage: Stage) -> None:
+    stage.phases.running.add("arn:run-0")
+    result = stage.reindex("abort")
+    assert result.stdout == "Execution run-0 is stopped; both schedules are off.\n"
+    assert not stage.phases.running
+
+
+def test_abort_closes_the_record_of_an_execution_that_died(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.open_phase(Phase.CHECK)
+    stage.phases.running.clear()
+    stage.reindex("abort")
+    assert (stage.run.status, stage.phases.on) == ("aborted", set())
+
+
+def test_an_abort_that_fails_halfway_is_completed_by_the_next(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    stage.phases.fail_next(1)
+    assert stage.reindex("abort").exit_code == 1
+    assert stage.reindex("abort").exit_code == 0
+    assert (stage.run.status, stage.phases.on) == ("aborted", set())
+
+
+# pause and resume
+
+
+def test_pause_and_resume(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    assert stage.reindex("pause").stdout == "Run run-1 is paused.\n"
+    assert stage.run.paused
+    assert stage.reindex("pause").stdout == "Run run-1 is already paused.\n"
+    stage.clock.time += 1000
+    assert stage.reindex("resume").stdout == "Run run-1 goes on.\n"
+    assert (stage.run.paused, stage.run.progressed_at) == (False, stage.clock.time)
+    assert stage.reindex("resume").stdout == "Run run-1 was not paused.\n"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_without_an_open_run_there_is_nothing_to_hold(stage: Stage, verb: str) -> None:
+    result = stage.reindex(verb)
+    assert (result.exit_code, result.stderr) == (1, "Error: no run is open\n")
+
+
+# status
+
+
+def test_status_shows_how_the_run_stands(stage: Stage) -> None:
+    queue(stage, *map(str, range(100)))
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    stage.clock.time += 10
+    stage.runs.moved("run-1", {"enqueued": 18, "not_found": 2, "retried": 4}, stage.clock.now())
+    stage.runs.update("run-1", {"held_by": "the backlog is full"})
+    stage.dead_letters.put("{}", "unreadable")
+    stage.clock.time += 10
+    result = stage.reindex("status")
+    text = re.sub(r"[ ]+", " ", result.stdout)
+    assert " run-1" in text
+    for said in (
+        "phase index phase",
+        "images 20 of 100",
+        "moved 2 not_found, 18 enqueued, 4 retried",
+        "backlog 0 waiting, 0 in flight, 0 delayed",
+        "dead letters 1",
+        "rate 1.0 images/s",
+        "time left 80 s in this phase",
+        "held by the backlog is full",
+        "last moved 10 s ago",
+    ):
+        assert said in text
+
+
+def test_status_as_json(stage: Stage) -> None:
+    queue(stage, "a", "b")
+    stage.whole_run()
+    result = stage.reindex("status", "--json")
+    status = json.loads(result.stdout)
+    assert status["run_id"] == "run-1"
+    assert (status["status"], status["running"]) == ("succeeded", True)
+    assert (status["total"], status["settled"], status["eta_seconds"]) == (2, 2, None)
+    assert status["backlog"] == {"visible": 0, "in_flight": 0, "delayed": 0}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"), [((), "No run has been started yet.\n"), (("--json",), "null\n")]
+)
+def test_status_before_any_run(stage: Stage, args: tuple[str, ...], said: str) -> None:
+    assert stage.reindex("status", *args).stdout == said
+
+
+def moves(stage: Stage, *moments: dict[str, int]) -> None:
+    """Let a run move by so much at each look, and then succeed."""
+    left = iter(moments)
+
+    def meanwhile() -> None:
+        moved = next(left, None)
+        if moved:
+            stage.runs.moved("run-1", moved, stage.clock.now())
+        else:
+            stage.runs.update("run-1", {"status": "succeeded", "ended_at": stage.clock.now()})
+
+    stage.clock.meanwhile = meanwhile
+
+
+def test_watch_follows_the_run_to_its_end(stage: Stage) -> None:
+    queue(stage, *map(str, range(10)))
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    moves(stage, {"enqueued": 4}, {"enqueued": 4})
+    result = stage.reindex("status", "--watch")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "run run-1 · index phase · 0 of 10 images · backlog 0",
+        "run run-1 · index phase · 4 of 10 images · 2.0 images/s · 3 s left · backlog 0",
+        "run run-1 · index phase · 8 of 10 images · 2.0 images/s · 1 s left · backlog 0",
+        "run run-1 · succeeded · 8 of 10 images · backlog 0",
+    ]
+
+
+def test_watch_as_json_is_a_line_per_look(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    moves(stage)
+    result = stage.reindex("status", "--watch", "--json")
+    assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == [
+        "open",
+        "succeeded",
+    ]
+
+
+def test_watch_exits_1_when_the_run_fails(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.runs.update("run-1", {"status": "failed", "reason": "the alias moved"})
+    result = stage.reindex("status", "--watch")
+    assert (result.exit_code, result.stderr) == (1, "Error: run run-1 failed: the alias moved\n")
+
+
+def test_watch_notices_an_execution_that_died(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.phases.running.clear()
+    result = stage.reindex("status", "--watch")
+    assert result.exit_code == 1
+    assert "has ended and left its record open" in result.stderr
+
+
+def test_watch_outlives_a_services_bad_minute(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.backlog.fail_next(3)
+    moves(stage, {"verified": 1}, {"verified": 0}, {"verified": 0})
+    assert stage.reindex("status", "--watch").exit_code == 0
+
+
+def test_watch_before_any_run(stage: Stage) -> None:
+    result = stage.reindex("status", "--watch")
+    assert (result.exit_code, result.stderr) == (1, "Error: no run has been started yet\n")
+
+
+def test_start_and_watch(stage: Stage) -> None:
+    queue(stage, "a")
+
+    def ends() -> None:
+        stage.runs.update(stage.run.run_id, {"status": "succeeded"})
+
+    stage.clock.meanwhile = ends
+    result = stage.reindex("start", "--watch")
+    assert result.exit_code == 0
+    assert "succeeded" in result.stdout
+
+
+# Step Functions itself
+
+
+@mock_aws
+def test_executions_are_started_looked_at_listed_and_stopped() -> None:
+    client = SESSION.client("stepfunctions")
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    arn = client.create_state_machine(
+        name="run",
+        definition=json.dumps(definition),
+        roleArn="arn:aws:iam::123456789012:role/run",
+    )["stateMachineArn"]
+    executions = Executions(client, arn)
+    execution = executions.start("run-1")
+    assert executions.look(execution).is_running
+    assert executions.running() == [execution]
+    executions.stop(execution, "enough")
+    assert executions.look(execution) == Execution("ABORTED", "ReindexAborted", "enough")
+    executions.stop(execution + "-absent", "harmless")
+    assert executions.running() == []
+
+
+@mock_aws
+def test_a_state_machine_that_is_not_there() -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:absent"
+    with pytest.raises(StoreUnavailable, match="Step Functions: StartExecution"):
+        Executions(SESSION.client("stepfunctions"), arn).start("run-1")
+
+
+@pytest.mark.parametrize(
+    ("execution", "message"),
+    [
+        (Execution("FAILED", "E", '{"errorMessage": "why", "stackTrace": []}'), "why"),
+        (Execution("FAILED", "E", "plain"), "plain"),
+        (Execution("FAILED", "E", "[1]"), "[1]"),
+        (Execution("FAILED", "E"), "E"),
+        (Execution("TIMED_OUT"), "the execution ended: TIMED_OUT"),
+    ],
+)
+def test_why_an_execution_failed(execution: Execution, message: str) -> None:
+    assert execution.message == message

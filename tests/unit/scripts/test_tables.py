@@ -1,0 +1,141 @@
+"""scan-states, report and prepare-index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reindex.failures import NotAnImage
+from reindex.stores.elasticsearch_index import Prepared
+from tests.unit.scripts.stage import Stage
+from tests.unit.steps.world import INDEX
+
+
+@pytest.fixture
+def finished() -> Stage:
+    """Two verified, one not found, one that is no image, and one uploaded since."""
+    stage = Stage()
+    stage.add("a", "b", "d")
+    stage.projector.failing["d"] = NotAnImage("The file is of no image format.").as_failure()
+    stage.upload("first").upload(["a", "b", "c", "d"])
+    stage.whole_run()
+    stage.upload("second").upload(["e"])
+    return stage
+
+
+def words(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_counts_of_all_states(finished: Stage) -> None:
+    result = finished.reindex("scan-states")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert words(result.stdout) == [
+        ["state", "code", "images"],
+        ["queued", "0", "1"],
+        ["not_found", "2", "1"],
+        ["enqueued", "3", "0"],
+        ["known_error", "4", "1"],
+        ["verified", "6", "2"],
+        ["inconsistent", "7", "0"],
+        ["unknown_error", "8", "0"],
+        ["all", "5"],
+    ]
+
+
+def test_rows_of_some_states_go_to_a_file(finished: Stage, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    result = finished.reindex(
+        "scan-states", "--state", "known_error", "--state", "queued", "--out", str(out)
+    )
+    assert words(result.stdout)[1:] == [
+        ["queued", "0", "1"],
+        ["known_error", "4", "1"],
+        ["all", "2"],
+    ]
+    rows = {row["id"]: row for row in map(json.loads, out.read_text().splitlines())}
+    assert rows["e"] == {
+        "id": "e",
+        "state": "queued",
+        "code": 0,
+        "rev": 1,
+        "attempts": 0,
+        "waits": 0,
+        "updated_at": rows["e"]["updated_at"],
+        "created": False,
+        "due_at": 0,
+        "work": rows["e"]["work"],
+    }
+    assert rows["d"]["failure"]["code"] == "not_an_image"
+
+
+def test_rows_on_stdout_leave_it_to_them(finished: Stage) -> None:
+    result = finished.reindex("scan-states", "--out", "-", "--segments", "3")
+    assert {json.loads(line)["id"] for line in result.stdout.splitlines()} == set("abcde")
+    assert words(result.stderr)[-1] == ["all", "5"]
+
+
+def test_a_table_that_does_not_answer(finished: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished.files.fail_next(9)
+    monkeypatch.setattr(finished.table, "scan", lambda *_: finished.files.get("any"))
+    result = finished.reindex("scan-states")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: this twin was told not to answer\n"
+
+
+def test_a_file_that_cannot_be_written(finished: Stage, tmp_path: Path) -> None:
+    result = finished.reindex("scan-states", "--out", str(tmp_path / "absent" / "rows"))
+    assert result.exit_code == 1
+    assert "No such file" in result.stderr
+
+
+def test_the_latest_report(finished: Stage) -> None:
+    result = finished.reindex("report")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = words(result.stdout)
+    assert ["run", "id", "run-1"] in lines
+    assert ["status", "succeeded"] in lines
+    assert ["verified", "6", "2", "2"] in lines
+    assert any(line[0] == "not_an_image" and line[-1] == "d" for line in lines if line)
+
+
+def test_a_report_by_its_run_as_it_is_stored(finished: Stage) -> None:
+    result = finished.reindex("report", "--run-id", "run-1", "--json")
+    assert json.loads(result.stdout) == json.loads(finished.files.files["reports/run-1.json"])
+
+
+def test_reports_that_are_not_there(stage: Stage) -> None:
+    assert stage.reindex("report").stderr == "Error: no run has been started yet\n"
+    assert (
+        stage.reindex("report", "--run-id", "x").stderr
+        == "Error: there is no report reports/x.json\n"
+    )
+    stage.add("a")
+    stage.upload("first").upload(["a"])
+    stage.preflight("run-1")
+    assert stage.reindex("report").stderr == "Error: run run-1 has no report, it is open\n"
+
+
+@pytest.mark.parametrize(
+    ("prepared", "said"),
+    [
+        (Prepared(INDEX, True, True, []), f"Created index {INDEX} behind alias images.\n"),
+        (Prepared(INDEX, False, True, []), f"Added the field for provenance to index {INDEX}.\n"),
+        (Prepared(INDEX, False, False, []), f"Index {INDEX} needs no change.\n"),
+    ],
+)
+def test_prepare_index_says_what_it_did(stage: Stage, prepared: Prepared, said: str) -> None:
+    stage.prepared = prepared
+    result = stage.reindex("prepare-index")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, said, "")
+
+
+def test_an_index_that_will_not_do_is_a_failure(stage: Stage) -> None:
+    stage.prepared = Prepared(INDEX, False, True, ["leases is missing", "usages is text"])
+    result = stage.reindex("prepare-index")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: its mapping will not take our documents:\n  leases is missing\n  usages is text\n"
+    )

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reindex.digest import sum_of_ids
+from reindex.records import Ledger
+from reindex.steps.upload import CHUNK
+from tests.unit.scripts.stage import Stage
+
+
+def test_each_kind_is_counted_and_progress_is_not_on_stdout(stage: Stage, tmp_path: Path) -> None:
+    stage.add("a")
+    stage.upload("before").upload(["a"])
+    stage.whole_run()
+    stage.upload("since").upload(["b"])
+    ids = tmp_path / "ids.txt"
+    ids.write_bytes(b"\xef\xbb\xbfa\r\n\nb\nc\nc\n  \n" + b"x" * 513 + b"\n\xff\n")
+    result = stage.reindex("upload-ids", str(ids))
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert result.stdout == (
+        "1 new, 1 queued again, 0 left finished, 1 in work already, 1 duplicates, 2 blank, "
+        "2 invalid\n"
+    )
+    assert stage.states() == {"queued": 3}
+    brought = [upload.brought for upload in stage.runs.uploads().values()]
+    assert sum(brought, Ledger()) == Ledger(3, sum_of_ids(["a", "b", "c"]))
+
+
+def test_only_new_leaves_finished_images(stage: Stage) -> None:
+    stage.add("a")
+    stage.upload("before").upload(["a"])
+    stage.whole_run()
+    result = stage.reindex("upload-ids", "--only-new", "-", stdin="a\nb\n")
+    assert result.stdout.startswith("1 new, 0 queued again, 1 left finished, ")
+    assert stage.states() == {"verified": 1, "queued": 1}
+
+
+@pytest.mark.parametrize("content", ["", "\n  \n\n"])
+def test_an_empty_file_fails_and_does_nothing(stage: Stage, content: str, tmp_path: Path) -> None:
+    ids = tmp_path / "empty.txt"
+    ids.write_text(content)
+    result = stage.reindex("upload-ids", str(ids))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: no ids in {ids}\n"
+    assert not stage.runs.uploads()
+
+
+def test_an_unreadable_file_fails(stage: Stage, tmp_path: Path) -> None:
+    result = stage.reindex("upload-ids", str(tmp_path / "absent"))
+    assert result.exit_code == 1
+    assert "No such file" in result.stderr
+
+
+def test_an_interrupted_upload_says_what_stands(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = stage.table.insert
+
+    def interrupted(rows: list[object]) -> set[str]:
+        if stage.table.rows:
+            raise KeyboardInterrupt
+        return insert(rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stage.table, "insert", interrupted)
+    ids = "\n".join(map(str, range(CHUNK + 1)))
+    result = stage.reindex("upload-ids", "-", stdin=ids)
+    assert result.exit_code == 130
+    assert result.stderr.startswith("Interrupted: 1,000 new, 0 queued again, ")
+    assert result.stderr.endswith(" so far; upload the same ids again to go on.\n")
