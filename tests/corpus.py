@@ -13,7 +13,7 @@ VARIABLE = "IMAGE_REINDEX_CORPUS"
 
 
 def find_corpus() -> Path | None:
-    """Return the corpus' directory (`photos`, `damaged`, `reference.json`), or None if there is none."""
+    """Return the corpus' directory (`photos`, `damaged`, `reference.json`), or None."""
     value = os.environ.get(VARIABLE)
     return Path(value) if value and (Path(value) / "photos").is_dir() else None
 

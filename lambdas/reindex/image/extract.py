@@ -70,8 +70,9 @@ def extract(file: Source) -> FileMetadata:
     mime_type, blocks = _find(file)
     dimensions = _dimensions(blocks)
     exif = _exif(blocks)
-    xmp = flatten(read_xmp(blocks.xmp))
-    trimmed = set(blocks.trimmed)
+    properties, cut_short = read_xmp(blocks.xmp)
+    xmp = flatten(properties)
+    trimmed = blocks.trimmed | ({"xmp"} if cut_short else set())
 
     def within(name: str, values: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
         kept, cut = bounded(values)

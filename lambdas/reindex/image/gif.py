@@ -92,6 +92,7 @@ def _xmp(data: bytes, offset: int, blocks: Blocks) -> int:
     end = data.find(_TRAILER, offset)
     if end < 0:
         blocks.add_xmp(Memory(data[offset:]))
+        blocks.trimmed.add("xmp")
         return len(data)
     blocks.add_xmp(Memory(data[offset : end - 1]))
     return end + len(_TRAILER) + 1

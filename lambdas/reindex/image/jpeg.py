@@ -26,10 +26,13 @@ MAX_SEGMENTS: Final = 512
 MAX_GAP: Final = 64 * 1024
 """Bytes of one file searched for markers where a segment's length led astray."""
 
-_SOI, _EOI, _SOS, _APP1, _APP2, _APP13, _APP14 = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xED, 0xEE
+_ESCAPE: Final = 0xFF
+"""What every marker begins with; before one it may be repeated (T.81, B.1.1.2)."""
+
+_EOI, _SOS, _APP1, _APP2, _APP13, _APP14 = 0xD9, 0xDA, 0xE1, 0xE2, 0xED, 0xEE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
-_MEANINGLESS: Final = frozenset({0x00, *range(0x02, 0xC0)})
+_MEANINGLESS: Final = frozenset({0x00, *range(0x02, 0xC0), _ESCAPE})
 
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 """Frames, tables, scans, the end, and segments that software defines."""
@@ -65,7 +68,7 @@ def read_jpeg(file: Source) -> Blocks:
         head = file.pread(offset, 4)
         if len(head) < 4:  # noqa: PLR2004 - marker and length
             break
-        if head[0] != 0xFF or head[1] in _MEANINGLESS:  # noqa: PLR2004 - T.81, B.1.1.2
+        if head[0] != _ESCAPE or head[1] in _MEANINGLESS:
             skipped = _to_next_marker(file.pread(offset, gap))
             if skipped < 0:
                 break
@@ -73,8 +76,8 @@ def read_jpeg(file: Source) -> Blocks:
             gap -= skipped
             continue
         marker = head[1]
-        if marker == 0xFF or marker in _BARE:  # noqa: PLR2004 - a fill byte (T.81, B.1.1.2)
-            offset += 1 if marker == 0xFF else 2  # noqa: PLR2004
+        if marker in _BARE:
+            offset += 2
             continue
         if marker in (_SOS, _EOI):
             break

@@ -184,6 +184,7 @@ class _Tree:
     def __init__(self) -> None:
         self.root = _Node("", {})
         self.prefixes: dict[str, str] = {}
+        self.cut = False
         self._open = [self.root]
         self._nodes = 0
 
@@ -278,11 +279,16 @@ class _Interpreter:
         return [self.value(child) for child in node.children]
 
 
-def read_xmp(packets: Iterable[bytes]) -> dict[str, Value]:
-    """Return the properties of XMP packets as a tree; of a property met twice, the first."""
+def read_xmp(packets: Iterable[bytes]) -> tuple[dict[str, Value], bool]:
+    """Return the properties of XMP packets as a tree, and whether a packet was too large.
+
+    Of a property met twice the first counts.
+    """
     found: dict[str, Value] = {}
+    cut = False
     for packet in packets:
         tree = _parse(packet)
+        cut |= tree.cut
         interpreter = _Interpreter(tree.prefixes)
         for node in _nodes(tree.root):
             if toolkit := _first(node, _TOOLKITS):
@@ -294,7 +300,7 @@ def read_xmp(packets: Iterable[bytes]) -> dict[str, Value]:
                     found.setdefault("rdf:about", about)
                 for name, value in interpreter.properties(description):
                     found.setdefault(name, value)
-    return found
+    return found, cut
 
 
 def _first(node: _Node, names: tuple[str, ...]) -> str:
@@ -325,12 +331,15 @@ def _parse(packet: bytes) -> _Tree:
 
 
 def _attempt(data: bytes) -> tuple[_Tree, bool]:
+    """Return what was parsed, and whether that is all that can be."""
     tree = _Tree()
     parser = DefusedXMLParser(target=tree, forbid_dtd=True)
     try:
         parser.feed(data)
         parser.close()
-    except (ParseError, DefusedXmlException, _TooLarge, ValueError):
+    except _TooLarge:
+        tree.cut = True
+    except (ParseError, DefusedXmlException, ValueError):
         return tree, False
     return tree, True
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from reindex.failures import StoreUnavailable
 
@@ -141,7 +141,7 @@ def persist(attempt: Callable[[int], str | None], *, seconds: float, service: st
             problem = error_code(error)
             if problem.removesuffix("Exception") not in TRANSIENT:
                 raise
-        except HTTPClientError as error:
+        except (HTTPClientError, ConnectionError) as error:
             problem = str(error)
         if problem is None:
             return

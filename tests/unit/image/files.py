@@ -41,38 +41,29 @@ def tiff(
 ) -> bytes:
     """Return a TIFF structure with the directories given."""
     data = bytearray((b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8))
-    ifd0, sub = dict(ifd0), dict(sub or {})
-    placed: list[tuple[dict[int, Tag], int]] = []
-
-    def add(entries: dict[int, Tag]) -> int:
-        at = len(data)
-        placed.append((entries, at))
+    directories = {0: dict(ifd0), 0x8769: dict(sub or {}), 0x8825: dict(gps or {})}
+    directories[0xA005] = dict(interop or {})
+    if interop:
+        directories[0x8769][0xA005] = 4, 1, b""
+    for pointer in (0x8769, 0x8825):
+        if directories[pointer]:
+            directories[0][pointer] = 4, 1, b""
+    offsets = {}
+    for pointer, entries in directories.items():
+        offsets[pointer] = len(data)
         data.extend(bytes(2 + 12 * len(entries) + 4))
-        return at
-
-    if sub or interop:
-        ifd0[0x8769] = 4, 1, b""
-    if gps:
-        ifd0[0x8825] = 4, 1, b""
-    if interop:
-        sub[0xA005] = 4, 1, b""
-    add(ifd0)
-    offsets = {0x8769: add(sub)} if sub else {}
-    if gps:
-        offsets[0x8825] = add(dict(gps))
-    if interop:
-        offsets[0xA005] = add(dict(interop))
-    for entries, at in placed:
-        struct.pack_into(order + "H", data, at, len(entries))
+    for pointer, entries in directories.items():
+        struct.pack_into(order + "H", data, offsets[pointer], len(entries))
         for index, (tag, (kind, count, value)) in enumerate(sorted(entries.items())):
-            if tag in offsets:
+            if tag and tag in offsets:
                 field = struct.pack(order + "I", offsets[tag])
             elif len(value) <= 4:
                 field = value.ljust(4, b"\0")
             else:
                 field = struct.pack(order + "I", len(data))
                 data.extend(value + b"\0" * (len(value) % 2))
-            struct.pack_into(order + "HHI4s", data, at + 2 + 12 * index, tag, kind, count, field)
+            at = offsets[pointer] + 2 + 12 * index
+            struct.pack_into(order + "HHI4s", data, at, tag, kind, count, field)
     return bytes(data)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 import time
@@ -229,7 +230,7 @@ def test_extended_xmp_belongs_to_the_packet_that_names_it() -> None:
 
 
 def test_fill_bytes_and_gaps_between_segments_are_passed_over() -> None:
-    whole = jpeg(b"\xff\xff\xff", b"garbage", exif_segment(EXIF))
+    whole = jpeg(b"\xff" * 2000, b"garbage", exif_segment(EXIF))
     assert read(whole).exif["Make"] == "Canon"
 
 
@@ -440,10 +441,8 @@ def test_changed_bytes_give_metadata_or_a_failure(
     data = bytearray(FILES[mime])
     for at, byte in changes:
         data[at % len(data)] = byte
-    try:
+    with contextlib.suppress(ReindexFailure):
         check_form(read(bytes(data)))
-    except ReindexFailure:
-        pass
 
 
 def check_form(found: FileMetadata) -> None:
