@@ -75,46 +75,137 @@ class ReindexFailure(Exception):
 
 
 class OriginalNotFound(ReindexFailure):
-    """The original does not exist in the originals bucket."""
+    """The original does not exist in the originals bucket.
+
+    If it should, restore it and queue the image again; if not, its document can be deleted.
+    """
 
     code = "not_found"
 
 
 class NotAnImage(ReindexFailure):
-    """The original's bytes are of no image format."""
+    """The original's bytes are of no image format.
+
+    Look at the original: it was uploaded so, or damaged since.
+    """
 
     code = "not_an_image"
 
 
 class UnsupportedFormat(ReindexFailure):
-    """The original is an image of a format we do not read."""
+    """The original is an image of a format we do not read.
+
+    Nothing helps but a release that reads it.
+    """
 
     code = "unsupported_format"
 
 
 class TruncatedImage(ReindexFailure):
-    """The original ends or breaks before its dimensions can be read."""
+    """The original ends or breaks before its dimensions can be read.
+
+    Restore the original from its source, and queue the image again.
+    """
 
     code = "truncated"
 
 
 class TooManyPixels(ReindexFailure):
-    """The header declares dimensions beyond the bound: refused before anything is decoded."""
+    """The header declares dimensions beyond the bound: refused before anything is decoded.
+
+    Look at the original: an image of that size is a mistake, or an attack.
+    """
 
     code = "too_many_pixels"
 
 
+class InvalidUserData(ReindexFailure):
+    """A row of user data, or a crop's object metadata, is not of the form its table promises.
+
+    The message names the table and the attribute: mend the row, and queue the image again.
+    """
+
+    code = "invalid_user_data"
+
+
 class SourceForbidden(ReindexFailure):
-    """A source of truth refused us: an error of permissions, never a missing image."""
+    """A source of truth refused us: an error of permissions, never a missing image.
+
+    Grant what the detail names (its KMS key, too), and queue the images again.
+    """
 
     code = "source_forbidden"
 
 
 class SourceUnavailable(ReindexFailure):
-    """A source of truth did not answer, or changed while it was read."""
+    """A source of truth did not answer, or changed while it was read.
+
+    It did so every time it was tried: queue the images again once the source is well.
+    """
 
     code = "source_unavailable"
     retryable = True
+
+
+class IndexRefused(ReindexFailure):
+    """Elasticsearch refused the document: its mapping or a limit does not allow it.
+
+    The detail is the index's reason: mend the mapping, and queue the images again.
+    """
+
+    code = "index_refused"
+
+
+class DocumentMissing(ReindexFailure):
+    """Enqueued, the queue is empty, and the index holds no document of this image.
+
+    Look into the dead-letter queue, and whether something deletes documents; queue it again.
+    """
+
+    code = "document_missing"
+    retryable = True
+
+
+class DocumentSuperseded(ReindexFailure):
+    """Enqueued, the queue is empty, and the index holds somebody else's document.
+
+    A live writer was quicker each time: the document is newer than ours. Queue it again.
+    """
+
+    code = "document_superseded"
+    retryable = True
+
+
+class ProjectionDied(ReindexFailure):
+    """The projection lambda died on this image, alone: out of memory, or out of time.
+
+    The detail says of what. Look at the original, and report it.
+    """
+
+    code = "projection_died"
+
+
+class WorkerDied(ReindexFailure):
+    """A batch-index worker died with this image in hand, more often than is bounded.
+
+    Look at the worker's logs. Its neighbours went on; queue it again alone.
+    """
+
+    code = "worker_died"
+    retryable = True
+
+
+class UnexpectedError(ReindexFailure):
+    """Something failed in a way we did not foresee; the detail names the exception.
+
+    Look at the projection's logs for the whole of it, and report it.
+    """
+
+    code = "unexpected"
+
+
+#: Codes of the failures whose cause we do not know: they rest as ``unknown_error``.
+UNEXPLAINED = frozenset({UnexpectedError.code, ProjectionDied.code, WorkerDied.code})
 
 
 class InternalFailure(Exception):
@@ -131,52 +222,3 @@ class IndexMisconfigured(InternalFailure):
 
 class ProjectorDied(InternalFailure):
     """The projection lambda died on a batch; which image killed it is not known yet."""
-
-
-class IndexRefused(ReindexFailure):
-    """Elasticsearch refused the document: its mapping or a limit does not allow it."""
-
-    code = "index_refused"
-
-
-class UnexpectedError(ReindexFailure):
-    """Something failed in a way we did not foresee; the detail names the exception."""
-
-    code = "unexpected"
-
-
-class ProjectionDied(ReindexFailure):
-    """The projection lambda died on this image, alone: out of memory, or out of time."""
-
-    code = "projection_died"
-
-
-class WorkerDied(ReindexFailure):
-    """A batch-index worker died with this image in hand, more often than is bounded."""
-
-    code = "worker_died"
-    retryable = True
-
-
-class DocumentMissing(ReindexFailure):
-    """Enqueued, the queue is empty, and the index holds no document of this image."""
-
-    code = "document_missing"
-    retryable = True
-
-
-class DocumentSuperseded(ReindexFailure):
-    """Enqueued, the queue is empty, and the index holds somebody else's document."""
-
-    code = "document_superseded"
-    retryable = True
-
-
-#: Codes of the failures whose cause we do not know: they rest as ``unknown_error``.
-UNEXPLAINED = frozenset({UnexpectedError.code, ProjectionDied.code, WorkerDied.code})
-
-
-class InvalidUserData(ReindexFailure):
-    """A row of user data, or a crop's object metadata, is not of the form its table promises."""
-
-    code = "invalid_user_data"
