@@ -16,7 +16,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,7 +157,8 @@ def _appearing(path: Path) -> Iterator[Path]:
 
 
 def _forget_old() -> None:
-    """Delete what was built over a day ago: nobody deploys from it any more."""
-    for path in BUILD.glob("*.zip"):
-        if path.stat().st_mtime < time.time() - 24 * 3600:
-            path.unlink(missing_ok=True)
+    """Delete what was built over an hour ago: nobody deploys from it any more."""
+    for path in BUILD.glob("lambdas-*.zip"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - 3600:
+                path.unlink()

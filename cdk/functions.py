@@ -13,7 +13,7 @@ from constructs import Construct
 
 from cdk.bundling import Asset
 from cdk.monitoring import log_group
-from cdk.names import Names
+from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, phase_rules
 from reindex.settings import FUNCTIONS, variables
 
@@ -25,7 +25,7 @@ MEMORY_MB = 512
 METRICS_NAMESPACE = "ImageReindex"
 
 #: The functions that the phases' rules invoke.
-PHASE_FUNCTIONS = {"index": "batch_index", "check": "batch_check"}
+PHASE_FUNCTIONS = {phase: f"batch_{phase}" for phase in PHASES}
 
 #: A tick that cannot start within a minute is superseded by the next.
 TICK_MAX_AGE = Duration.seconds(60)

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 
-from cdk.functions import PHASE_FUNCTIONS
-from cdk.names import Names
+from cdk.names import PHASES, Names
 from cdk.progress_table import WORK_INDEX, ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import CLAIMS, REPORTS, TALLIES, RunBucket
@@ -123,7 +122,7 @@ class Grants:
             *self._live_queue(),
         )
         yield _allow("lambda:GetFunctionConfiguration", self._function("image_projection"))
-        yield _allow("events:DescribeRule", *(self._rule(phase) for phase in PHASE_FUNCTIONS))
+        yield _allow("events:DescribeRule", *(self._rule(phase) for phase in PHASES))
         yield self._see_executions()
 
     def _tally(self) -> Iterator[iam.PolicyStatement]:

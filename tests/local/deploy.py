@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def local_environment(endpoint_url: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint_url,
         # The CLI's S3 client has a variable of its own.
         "AWS_ENDPOINT_URL_S3": endpoint_url,
+        # jsii's complaint about the age of this node would bury what went wrong.
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
 
 
@@ -60,8 +63,8 @@ def deploy(
     Raises:
         DeployError: The CDK app or the deployment failed.
     """
-    with tempfile.TemporaryDirectory(prefix="image-reindex-cdk-") as work:
-        cdk = _Cdk(Path(work), endpoint_url)
+    with _cdk(endpoint_url) as cdk:
+        work = cdk.work
         assembly, outputs = f"{work}/assembly", Path(work, "outputs.json")
         # Neither needs the other, and both spend their time starting up.
         bootstrap = cdk.start("bootstrap", f"aws://{ACCOUNT}/{REGION}")
@@ -82,11 +85,9 @@ def destroy(stage: str, endpoint_url: str) -> None:
     Raises:
         DeployError: The CDK app or the destruction failed.
     """
-    with tempfile.TemporaryDirectory(prefix="image-reindex-cdk-") as work:
-        cdk = _Cdk(Path(work), endpoint_url)
-        cdk.start(
-            "destroy", "--all", "--force", *_app(stage, None), "--output", f"{work}/assembly"
-        ).finish()
+    with _cdk(endpoint_url) as cdk:
+        assembly = f"{cdk.work}/assembly"
+        cdk.start("destroy", "--all", "--force", *_app(stage, None), "--output", assembly).finish()
 
 
 def _app(stage: str, overrides: Mapping[str, Any] | None) -> list[str]:
@@ -110,28 +111,41 @@ class _Command:
             raise DeployError(f"cdk {self.name} failed:\n{said.strip()}")
 
 
+@dataclass(frozen=True, slots=True)
 class _Cdk:
-    """The CDK CLI, set on a local cloud."""
+    """The CDK CLI, set on a local cloud.
 
-    def __init__(self, work: Path, endpoint_url: str) -> None:
-        self._cli = ROOT / "node_modules" / ".bin" / "cdk"
-        if not self._cli.exists():
-            raise DeployError("the cdk CLI is not installed: npm ci")
-        self._work = work
-        # A home of its own, for the CLI caches there which account an access key belongs to.
-        self._environment = {**local_environment(endpoint_url), "CDK_HOME": f"{work}/home"}
+    Attributes:
+        work: A folder for what it writes.
+    """
+
+    cli: Path
+    work: Path
+    environment: Mapping[str, str]
+    running: ExitStack
 
     def start(self, name: str, *arguments: str) -> _Command:
-        # Where there is a cdk.json, even a bootstrap synthesizes the app first.
-        cwd = self._work if name == "bootstrap" else ROOT
-        return _Command(
-            name,
-            subprocess.Popen(
-                [str(self._cli), name, *arguments, "--no-notices", "--no-color"],
-                cwd=cwd,
-                env=self._environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            ),
+        process = subprocess.Popen(
+            [str(self.cli), name, *arguments, "--no-notices", "--no-color"],
+            # Where there is a cdk.json, even a bootstrap synthesizes the app first.
+            cwd=self.work if name == "bootstrap" else ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
+        # Last in, first out: ended before it is waited for, should another command have failed.
+        self.running.enter_context(process)
+        self.running.callback(process.terminate)
+        return _Command(name, process)
+
+
+@contextmanager
+def _cdk(endpoint_url: str) -> Iterator[_Cdk]:
+    cli = ROOT / "node_modules" / ".bin" / "cdk"
+    if not cli.exists():
+        raise DeployError("the cdk CLI is not installed: npm ci")
+    with tempfile.TemporaryDirectory(prefix="image-reindex-cdk-") as work, ExitStack() as running:
+        # A home of its own, for the CLI caches there which account an access key belongs to.
+        environment = {**local_environment(endpoint_url), "CDK_HOME": f"{work}/home"}
+        yield _Cdk(cli, Path(work), environment, running)

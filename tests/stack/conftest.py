@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-# jsii speaks up on stderr at every start about the age of the machine's node.
-os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+# jsii speaks up on stderr at every start about the age of this node.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 from cdk.bundling import Asset
 from tests.stack import templates

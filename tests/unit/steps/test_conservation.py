@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from reindex.failures import Failure
 from reindex.progress import ProgressRow
 from reindex.settings import Pace
 from reindex.states import Phase, State
@@ -145,18 +146,20 @@ class Reindexing(RuleBasedStateMachine):
             self.world.remove(image_id)
 
     @rule(image_id=st.sampled_from(IDS))
-    def read_a_row(self, image_id: str) -> None:
-        if image_id in self.rows.rows:
-            self.read.append(self.rows.rows[image_id])
+    def let_its_source_fail(self, image_id: str) -> None:
+        failing = self.world.projector.failing
+        if not failing.pop(image_id, None):
+            failing[image_id] = Failure("source_unavailable", "S3 is slow", retryable=True)
 
-    @rule(data=st.data())
-    def write_late_what_was_read_long_ago(self, data: st.DataObject) -> None:
-        if not self.read:
-            return
-        row = data.draw(st.sampled_from(self.read))
-        if row.state is State.QUEUED:
-            late = row.enqueued(digest="late", created=False, run_id="run-0", check_at=0, now=1)
-            if self.rows.rows[row.id].rev != row.rev:
+    @rule()
+    def read_every_row(self) -> None:
+        self.read += self.rows.rows.values()
+
+    @rule()
+    def write_late_what_was_read_long_ago(self) -> None:
+        for row in self.read:
+            if row.state is State.QUEUED and self.rows.rows[row.id].rev != row.rev:
+                late = row.enqueued(digest="late", created=False, run_id="old", check_at=0, now=1)
                 assert self.rows.write([Change(row, late)]) == set()
 
     @invariant()
@@ -186,6 +189,7 @@ class Reindexing(RuleBasedStateMachine):
         """Left alone, any such run comes to an end in which every image has its answer."""
         self.world.indexing = True
         self.world.phases.running.clear()
+        self.world.projector.failing.clear()
         self.upload(list(self.rows.rows))
         self.world.clock.sleep(200)
         result = self.world.reindex("last-run")
