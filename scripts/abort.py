@@ -25,7 +25,7 @@ def abort(session: Session) -> None:
     done = control.abort()
     click.echo(_what_was_done(done))
     after = StatusReader.of(session.wiring).look()
-    if after:
+    if after and done.closed:
         click.echo(
             f"{counted(after.settled, 'image')} of {after.run.total:,} settled by it; "
             "the others keep their places for the next start. "

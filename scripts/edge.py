@@ -9,10 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from reindex.failures import InternalFailure, ReindexFailure
 from reindex.settings import SettingsError
+from scripts.main import INTERRUPTED
 from scripts.session import Session
-
-#: Exit status after Ctrl-C: 128 and the signal's number, as shells have it.
-INTERRUPTED = 130
 
 #: Failures whose message is made for people; OSError is a local file's.
 _EXPLAINED = (InternalFailure, SettingsError, BotoCoreError, ClientError, OSError)

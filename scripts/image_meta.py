@@ -9,9 +9,10 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from itertools import chain, islice
+from multiprocessing import resource_tracker
 from typing import Self
 
 import click
@@ -48,7 +49,7 @@ _AHEAD = 64
     "files",
     multiple=True,
     metavar="PATH|/BUCKET/KEY",
-    help="An image: a file or, where there is none, an object in S3; may be given again.",
+    help="An image: a file, or an object in S3; may be given again.",
 )
 @click.option("--dir", "folder", metavar="DIR", help="Every file below a folder.")
 @click.option("--bucket", metavar="BUCKET", help="Every object of a bucket.")
@@ -126,7 +127,9 @@ class _Readers:
         for source in islice(rest, _FEW):
             waiting.append(self._threads.submit(self._read, source))
         for source in rest:
-            waiting.append(self._reader(source).submit(self._read, source))
+            reader = self._reader(source)
+            with _interrupts_held_back():
+                waiting.append(reader.submit(self._read, source))
             if len(waiting) > _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
@@ -136,12 +139,13 @@ class _Readers:
         if not isinstance(source, LocalFile):
             return self._threads
         if self._processes is None:
+            # What Python starts it with, beside the first process, lets interrupts through.
+            resource_tracker.ensure_running()
             self._processes = self._open(
                 ProcessPoolExecutor(
                     os.cpu_count(),
                     # A fork would inherit this process's threads in whatever state they are.
                     mp_context=multiprocessing.get_context("spawn"),
-                    initializer=_leave_interrupts_to_the_parent,
                 )
             )
         return self._processes
@@ -151,5 +155,14 @@ class _Readers:
         return pool
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let no interrupt through for a moment, nor ever to a process that is started in it.
+
+    A terminal interrupts all processes of a command; it is for this one to end the others.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
+from botocore.config import Config
 
 from reindex.failures import (
     Failure,
@@ -84,9 +84,9 @@ Source = LocalFile | StoredFile
 
 
 def source_of(text: str) -> Source:
-    """What ``--file`` names: a path, or ``/bucket/key`` if there is no such path."""
+    """What ``--file`` names: a path; or ``/bucket/key``, if no folder is called ``/bucket``."""
     bucket, _, key = text.removeprefix("/").partition("/")
-    if text.startswith("/") and key and not Path(text).exists():
+    if text.startswith("/") and key and not Path("/", bucket).is_dir():
         return StoredFile(bucket, key)
     return LocalFile(text)
 
@@ -113,7 +113,11 @@ def objects_under(bucket: str, prefix: str) -> Iterator[StoredFile]:
         StoreUnavailable: S3 does not list them.
     """
     with unavailable("S3"):
-        pages = _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        pages = (
+            _client(CLIENT_CONFIG)
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=bucket, Prefix=prefix)
+        )
         for page in pages:
             for found in page.get("Contents", []):
                 # What consoles make for a folder is no image.
@@ -169,13 +173,15 @@ def _whole(file: RangedFile) -> RangedFile:
     return open_bytes(file.pread(0, file.size))
 
 
-@cache
-def _s3() -> S3Client:
-    return boto3.client("s3", config=CLIENT_CONFIG)
+def _client(config: Config) -> S3Client:
+    # It takes a second to import, and local files need none of it.
+    import boto3  # noqa: PLC0415
+
+    return boto3.client("s3", config=config)
 
 
 @cache
 def _objects() -> S3Originals:
-    client = boto3.client("s3", config=source_config(OBJECTS_AT_ONCE))
+    client = _client(source_config(OBJECTS_AT_ONCE))
     # Objects are opened by their keys: no bucket of a library is asked.
     return S3Originals(client, LibrarySettings(originals_bucket=""))

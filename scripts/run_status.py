@@ -79,7 +79,7 @@ class RunStatus:
     def eta_seconds(self) -> float | None:
         """Seconds until the present phase is done, if it goes on like this."""
         left = self.run.total - self.done
-        if self.is_over or self.run.paused or not self.rate:
+        if self.is_over or self.run.paused or not self.rate or not left:
             return None
         return left / self.rate
 

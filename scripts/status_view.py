@@ -83,8 +83,7 @@ def view(status: RunStatus) -> RenderableType:
         grid.add_row("reason", run.reason)
     if run.report:
         grid.add_row("report", run.report)
-    bar = ProgressBar(total=max(1, run.total), completed=status.done, width=60)
-    return Group(grid, bar) if run.total else grid
+    return grid
 
 
 def follow(session: Session, *, seconds: float, as_json: bool) -> None:
@@ -102,7 +101,7 @@ def follow(session: Session, *, seconds: float, as_json: bool) -> None:
     elif out.is_terminal:
         with Live(console=out, auto_refresh=False) as live:
             for last in looks:
-                live.update(view(last), refresh=True)
+                live.update(_with_bar(last), refresh=True)
     else:
         said = ""
         for last in looks:
@@ -110,6 +109,11 @@ def follow(session: Session, *, seconds: float, as_json: bool) -> None:
                 click.echo(text)
                 said = text
     _judge(last)
+
+
+def _with_bar(status: RunStatus) -> RenderableType:
+    total = max(1, status.run.total)
+    return Group(view(status), ProgressBar(total=total, completed=status.done, width=60))
 
 
 def _judge(last: RunStatus | None) -> None:

@@ -27,11 +27,12 @@ from scripts.terminal import progress
 )
 @on_stack
 def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
-    """Ask for images to be reindexed: an id per line of FILE (- is stdin).
+    """Ask for images to be reindexed.
 
-    An id that is new is inserted; one that was finished before is queued again; one that is
-    in work is left alone. Blank lines and duplicates are dropped, and counted. It may be
-    repeated: what was uploaded before is then found in work.
+    FILE holds one image id per line; - is stdin. An id that is new is inserted; one that was
+    finished before is queued again; one that is in work is left alone. Blank lines and
+    duplicates are dropped, and counted. It may be repeated: what was uploaded before is then
+    found in work.
     """
     done = Uploaded()
 

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from reindex import settings
 from reindex.failures import IndexMisconfigured
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.records import Guard
+from reindex.stores import elasticsearch_index
 from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
 from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
 from tests.local.elasticsearch import real_elasticsearch
@@ -160,6 +161,68 @@ class TestReading:
     def test_of_an_index_that_is_gone_is_an_error_and_not_an_absence(self, index: Index) -> None:
         with pytest.raises(IndexMisconfigured):
             index.read("gone", ["a"], ["id"])
+
+    def test_can_give_all_there_is(self, index: Index, name: str) -> None:
+        metadata = {"title": "t", "credit": "c"}
+        _write(index, name, "a", metadata=metadata)
+
+        assert index.read(name, ["a"], ["*"])["a"].source == {"id": "a", "metadata": metadata}
+
+
+class TestScanning:
+    @pytest.fixture(autouse=True)
+    def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(elasticsearch_index, "_PAGE_DOCUMENTS", 3)
+
+    @pytest.mark.parametrize("count", [0, 1, 3, 7])
+    def test_gives_every_document_once(self, index: Index, name: str, count: int) -> None:
+        ids = [str(number) for number in range(count)]
+        index.write(name, [IndexWrite(i, None, {"id": i}) for i in ids])
+        _refresh(index, name)
+
+        assert sorted(image_id for image_id, _ in index.scan(name, [])) == ids
+
+    def test_gives_the_fields_asked_for(self, index: Index, name: str) -> None:
+        info = {"reindex": {"digest": "d", "runId": "r"}, "migration": {"migratedTo": "x"}}
+        _write(index, name, "a", esInfo=info)
+        _refresh(index, name)
+
+        assert dict(index.scan(name, ["esInfo.reindex"])) == {
+            "a": {"esInfo": {"reindex": {"digest": "d", "runId": "r"}}}
+        }
+        assert dict(index.scan(name, ["*"])) == {"a": {"id": "a", "esInfo": info}}
+        assert dict(index.scan(name, [])) == {"a": {}}
+
+    def test_does_not_mind_what_is_written_meanwhile(self, index: Index, name: str) -> None:
+        ids = [str(number) for number in range(7)]
+        index.write(name, [IndexWrite(i, None, {"id": i}) for i in ids])
+        _refresh(index, name)
+        scan = index.scan(name, [])
+        found = [next(scan)[0]]
+        index.delete(name, ids[-1], _guard(index, name, ids[-1]))
+        _write(index, name, "new")
+        _refresh(index, name)
+
+        assert sorted([*found, *(image_id for image_id, _ in scan)]) == ids
+
+    def test_may_be_given_up_midway(self, index: Index, name: str) -> None:
+        index.write(name, [IndexWrite(str(n), None, {"id": str(n)}) for n in range(7)])
+        _refresh(index, name)
+        scan = index.scan(name, [])
+
+        next(scan)
+
+        assert isinstance(scan, Generator)
+        scan.close()
+
+    def test_of_an_index_that_is_gone_is_an_error(self, index: Index) -> None:
+        with pytest.raises(IndexMisconfigured):
+            list(index.scan("gone", []))
+
+
+def _refresh(index: Index, name: str) -> None:
+    if isinstance(index, ElasticsearchIndex):
+        index._client.indices.refresh(index=name)
 
 
 class TestWriting:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from reindex.records import OutgoingMessage
-from reindex.stores.interfaces import Backlog, DeadLetters, Deliveries, Depth
+from reindex.stores.interfaces import (
+    Backlog,
+    DeadLetter,
+    DeadLetterReview,
+    DeadLetters,
+    Deliveries,
+    Depth,
+)
 from tests.twins.outages import Outages
 
 
@@ -100,21 +107,45 @@ class MemoryBacklog(Outages, Backlog, Deliveries):
                 delivery.hidden_for = seconds[delivery.receipt]
 
 
-class MemoryDeadLetters(Outages, DeadLetters):
-    """The twin of ``SqsDeadLetters``.
-
-    Attributes:
-        letters: (body, reason) of each message set aside.
-    """
+class MemoryDeadLetters(Outages, DeadLetters, DeadLetterReview):
+    """The twin of ``SqsDeadLetters``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.letters: list[tuple[str, str]] = []
+        self._ids = itertools.count()
+        self._letters: dict[str, DeadLetter] = {}
+        self._hidden: set[str] = set()
+
+    @property
+    def letters(self) -> list[tuple[str, str]]:
+        """(body, reason) of each message set aside."""
+        return [(letter.body, letter.reason) for letter in self._letters.values()]
 
     def put(self, body: str, reason: str) -> None:
         self.answer()
-        self.letters.append((body, reason))
+        self.put_raw(body, reason)
+
+    def put_raw(self, body: str, reason: str = "") -> None:
+        """Move any message here, as a queue does without a reason."""
+        name = str(next(self._ids))
+        self._letters[name] = DeadLetter(name, name, body, reason)
 
     def depth(self) -> Depth:
         self.answer()
-        return Depth(len(self.letters), 0, 0)
+        return Depth(len(self._letters) - len(self._hidden), len(self._hidden), 0)
+
+    def receive(self, seconds: int) -> Sequence[DeadLetter]:
+        self.answer()
+        visible = [letter for name, letter in self._letters.items() if name not in self._hidden]
+        self._hidden |= {letter.message_id for letter in visible[:10]}
+        return visible[:10]
+
+    def release(self, letters: Sequence[DeadLetter]) -> None:
+        self.answer()
+        self._hidden -= {letter.message_id for letter in letters}
+
+    def remove(self, letters: Sequence[DeadLetter]) -> None:
+        self.answer()
+        for letter in letters:
+            del self._letters[letter.message_id]
+            self._hidden.discard(letter.message_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +102,12 @@ class MemoryIndex(Outages, Index):
                 found[image_id] = Indexed(Guard(seq_no, _TERM), source)
         return found
 
+    def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        self.answer()
+        paths = [path.split(".") for path in fields]
+        for image_id, (_, text) in list(self._shard(index).documents.items()):
+            yield image_id, _pick(json.loads(text), paths)
+
     def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
         shard = self._shard(index)
         self.bulks.append([write.id for write in writes])
@@ -171,7 +177,7 @@ def _pick(source: Any, paths: Sequence[Sequence[str]]) -> Any:
         return None
     kept = {}
     for name, value in source.items():
-        rest = [path[1:] for path in paths if path[0] == name]
+        rest = [path[1:] for path in paths if path[0] in (name, "*")]
         if rest and (any(not path for path in rest) or isinstance(value, dict | list)):
             kept[name] = _pick(value, rest)
     return kept

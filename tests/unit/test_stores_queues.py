@@ -202,7 +202,7 @@ class TestDeliveries:
 
 class TestDeadLetters:
     @pytest.fixture
-    def dead_letters(self, client: "SQSClient", url: str) -> DeadLetters:
+    def dead_letters(self, client: "SQSClient", url: str) -> SqsDeadLetters:
         return SqsDeadLetters(client, url)
 
     def test_keep_the_message_and_the_reason(
@@ -215,6 +215,47 @@ class TestDeadLetters:
         reason = letter["MessageAttributes"]["reason"]["StringValue"]
         assert reason.startswith("JSONDecodeError: x")
         assert len(reason) == 500
+
+    def test_are_received_with_their_reason(
+        self, dead_letters: SqsDeadLetters, client: "SQSClient", url: str
+    ) -> None:
+        dead_letters.put("a", "unreadable")
+        client.send_message(QueueUrl=url, MessageBody="b")
+
+        found = {letter.body: letter.reason for letter in dead_letters.receive(60)}
+
+        assert found == {"a": "unreadable", "b": ""}
+
+    def test_are_hidden_until_they_are_released(self, dead_letters: SqsDeadLetters) -> None:
+        for number in range(12):
+            dead_letters.put(str(number), "reason")
+
+        letters = [*dead_letters.receive(60), *dead_letters.receive(60)]
+
+        assert len({letter.message_id for letter in letters}) == 12
+        assert not dead_letters.receive(60)
+        dead_letters.release(letters)
+        assert len(dead_letters.receive(60)) == 10
+
+    def test_are_removed(self, dead_letters: SqsDeadLetters) -> None:
+        for number in range(12):
+            dead_letters.put(str(number), "reason")
+
+        dead_letters.remove([*dead_letters.receive(60), *dead_letters.receive(60)])
+
+        assert dead_letters.depth().total == 0
+
+    def test_that_are_not_removed_at_first_are_removed_again(
+        self, dead_letters: SqsDeadLetters, client: "SQSClient"
+    ) -> None:
+        dead_letters.put("a", "reason")
+        calls = Calls(client, "DeleteMessageBatch")
+        calls.answer({"Successful": [], "Failed": [_failed(0, ours=False)]})
+
+        dead_letters.remove(dead_letters.receive(60))
+
+        assert dead_letters.depth().total == 0
+        assert len(calls.parameters) == 2
 
     def test_know_their_depth(self, dead_letters: DeadLetters) -> None:
         dead_letters.put("a", "reason")

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from reindex.stores.aws import unavailable
-from reindex.stores.sqs import SERVICE, SqsQueue
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reindex.batches import in_batches
+from reindex.stores.aws import persist, unavailable
+from reindex.stores.interfaces import DeadLetter
+from reindex.stores.sqs import BATCH_ENTRIES, SERVICE, SqsQueue
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 #: Characters of a reason: enough to understand it by, and far from the message's own limit,
 #: which counts attributes too.
 _MAX_REASON = 500
+
+_REASON = "reason"
+
+#: Seconds to wait for a message. Any wait at all makes SQS ask all of its servers, so that no
+#: message means that there is none.
+_WAIT_SECONDS = 1
+
+#: How long the rest of a half done batch is asked for again.
+_PATIENCE_SECONDS = 5.0
 
 
 class SqsDeadLetters(SqsQueue):
@@ -28,6 +45,70 @@ class SqsDeadLetters(SqsQueue):
                 QueueUrl=self._url,
                 MessageBody=body,
                 MessageAttributes={
-                    "reason": {"DataType": "String", "StringValue": reason[:_MAX_REASON]}
+                    _REASON: {"DataType": "String", "StringValue": reason[:_MAX_REASON]}
                 },
             )
+
+    def receive(self, seconds: int) -> Sequence[DeadLetter]:
+        """Take up to ten messages, hidden for so long from who else looks; none at the end.
+
+        Raises:
+            StoreUnavailable: SQS does not answer.
+        """
+        with unavailable(SERVICE):
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=BATCH_ENTRIES,
+                MessageAttributeNames=[_REASON],
+                VisibilityTimeout=seconds,
+                WaitTimeSeconds=_WAIT_SECONDS,
+            )
+        return [_letter(found) for found in answer.get("Messages", [])]
+
+    def release(self, letters: Sequence[DeadLetter]) -> None:
+        """Put messages back at once; one that is back already, or gone, is left as it is.
+
+        Raises:
+            StoreUnavailable: SQS does not answer.
+        """
+        for batch in in_batches(letters, BATCH_ENTRIES):
+            with unavailable(SERVICE):
+                self._client.change_message_visibility_batch(
+                    QueueUrl=self._url,
+                    Entries=[
+                        {"Id": str(n), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
+                        for n, letter in enumerate(batch)
+                    ],
+                )
+
+    def remove(self, letters: Sequence[DeadLetter]) -> None:
+        """Delete messages.
+
+        Raises:
+            StoreUnavailable: SQS does not delete all of them.
+        """
+        for batch in in_batches(letters, BATCH_ENTRIES):
+            self._remove({str(n): letter.receipt for n, letter in enumerate(batch)})
+
+    def _remove(self, left: dict[str, str]) -> None:
+        def attempt(_: int) -> str | None:
+            answer = self._client.delete_message_batch(
+                QueueUrl=self._url,
+                Entries=[{"Id": n, "ReceiptHandle": receipt} for n, receipt in left.items()],
+            )
+            for done in answer["Successful"]:
+                del left[done["Id"]]
+            return next((failed["Code"] for failed in answer.get("Failed", [])), None)
+
+        with unavailable(SERVICE):
+            persist(attempt, seconds=_PATIENCE_SECONDS, service=SERVICE)
+
+
+def _letter(found: MessageTypeDef) -> DeadLetter:
+    reason = found.get("MessageAttributes", {}).get(_REASON)
+    return DeadLetter(
+        found["MessageId"],
+        found["ReceiptHandle"],
+        found["Body"],
+        reason.get("StringValue", "") if reason else "",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,12 @@ MAX_BULK_BYTES = 10_000_000
 #: Seconds a request may take. Longer than the server's own patience with a bulk (1 min by
 #: default, for a shard to come back) would only hold a worker that can do nothing else.
 REQUEST_SECONDS = 30.0
+
+#: Documents of one page, where whole ones may have 100 KB each.
+_PAGE_DOCUMENTS = 500
+
+#: How long the cluster remembers the moment of a paged read after each page.
+_KEEP_ALIVE = "5m"
 
 _BAD_REQUEST = 400
 _TOO_LARGE = 413
@@ -205,7 +211,8 @@ class ElasticsearchIndex:
         Args:
             index: The concrete index.
             ids: Of the images; some hundreds, for the answer is held in memory.
-            fields: Dotted names; what lies below a named object comes with it.
+            fields: Dotted names, ``*`` for all there are; what lies below a named object comes
+                with it.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -230,6 +237,51 @@ class ElasticsearchIndex:
                 guard = Guard(document["_seq_no"], document["_primary_term"])
                 found[document["_id"]] = Indexed(guard, document.get("_source", {}))
         return found
+
+    def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Page through all documents as they were at one moment, in no order.
+
+        What was written before is among them if we may refresh the index; else, what was
+        written since it last refreshed itself is not.
+
+        Args:
+            index: The concrete index.
+            fields: Dotted names; ``*`` for all there are.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
+        """
+        with _answering(), suppress(AuthorizationException):
+            self._reader.indices.refresh(index=index)
+        with _answering():
+            moment = self._reader.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
+        try:
+            after: Sequence[Any] | None = None
+            while True:
+                with _answering():
+                    answer = self._reader.search(
+                        pit={"id": moment, "keep_alive": _KEEP_ALIVE},
+                        size=_PAGE_DOCUMENTS,
+                        sort=[{"_shard_doc": "asc"}],
+                        search_after=after,
+                        source=None if fields else False,
+                        source_includes=fields or None,
+                        track_total_hits=False,
+                    )
+                if answer["_shards"]["failed"] or answer["timed_out"]:
+                    raise StoreUnavailable("Elasticsearch: not every shard answered.")
+                moment = answer.get("pit_id", moment)
+                hits = answer["hits"]["hits"]
+                for hit in hits:
+                    yield hit["_id"], hit.get("_source", {})
+                if len(hits) < _PAGE_DOCUMENTS:
+                    return
+                after = hits[-1]["sort"]
+        finally:
+            # Left to itself, it would be kept for a while longer, to no harm.
+            with suppress(ApiError, TransportError):
+                self._client.close_point_in_time(id=moment)
 
     def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
         """Write documents in bulk; one result per write, in order.

@@ -7,7 +7,7 @@ behind them does not answer in the end; what they return is then unknown, never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -227,6 +227,39 @@ class DeadLetters(Queue, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was set aside.
+
+    Attributes:
+        message_id: The same each time it is received.
+        receipt: Handle of this time.
+        body: As it was sent.
+        reason: Why; empty when it was merely delivered too often.
+    """
+
+    message_id: str
+    receipt: str
+    body: str
+    reason: str
+
+
+class DeadLetterReview(Queue, Protocol):
+    """The dead-letter queue, as an operator goes through it."""
+
+    def receive(self, seconds: int) -> Sequence[DeadLetter]:
+        """Take up to ten messages, hidden for so long from who else looks; none at the end."""
+        ...
+
+    def release(self, letters: Sequence[DeadLetter]) -> None:
+        """Put messages back at once."""
+        ...
+
+    def remove(self, letters: Sequence[DeadLetter]) -> None:
+        """Delete messages."""
+        ...
+
+
 class Verdict(Enum):
     """What became of one write."""
 
@@ -273,7 +306,24 @@ class Index(Protocol):
         ...
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
-        """Read fields of documents by realtime multi-get; an absent one is not in the answer."""
+        """Read fields of documents by realtime multi-get; an absent one is not in the answer.
+
+        Args:
+            index: The concrete index.
+            ids: Of the images.
+            fields: Dotted names; ``*`` for all there are.
+        """
+        ...
+
+    def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Page through all documents as they were at one moment, in no order.
+
+        What was written in the last moments may not be among them: a hint, as any search is.
+
+        Args:
+            index: The concrete index.
+            fields: Dotted names; ``*`` for all there are.
+        """
         ...
 
     def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:

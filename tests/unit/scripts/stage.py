@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
-import click
 from click.testing import CliRunner, Result
 
 from reindex.failures import InternalFailure
@@ -14,7 +13,7 @@ from reindex.steps.project import Projection
 from reindex.steps.upload import Upload
 from reindex.stores.elasticsearch_index import Prepared
 from reindex.wiring import Wiring
-from scripts.main import reindex
+from scripts.command import reindex
 from scripts.session import Session
 from tests.unit.steps.world import ALIAS, INDEX, World
 
@@ -133,6 +132,6 @@ def environment() -> Mapping[str, str]:
     return values | {"INDEX_ALIAS": ALIAS, "STATE_MACHINE_ARN": ARN, "STAGE": "TEST"}
 
 
-def verb(name: str) -> click.Command:
-    """One verb of the command."""
-    return reindex.commands[name]
+def squeezed(text: str) -> list[str]:
+    """The lines of a table without what aligns its columns."""
+    return [" ".join(line.split()) for line in text.splitlines()]

@@ -9,8 +9,8 @@ from botocore.exceptions import NoCredentialsError
 
 from reindex.failures import OriginalNotFound, StoreUnavailable
 from reindex.settings import SettingsError
-from scripts.edge import INTERRUPTED
-from scripts.main import reindex
+from scripts.command import reindex
+from scripts.main import INTERRUPTED
 from scripts.session import Session
 from scripts.stack import NoSuchStack
 from tests.unit.scripts.stage import Stage, call

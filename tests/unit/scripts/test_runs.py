@@ -136,7 +136,7 @@ def test_a_second_abort_finds_nothing_to_do(stage: Stage) -> None:
     stage.reindex("abort")
     result = stage.reindex("abort")
     assert result.exit_code == 0
-    assert result.stdout.startswith("Nothing to abort: run run-1 has been aborted.\n")
+    assert result.stdout == "Nothing to abort: run run-1 has been aborted.\n"
 
 
 def test_abort_before_any_run(stage: Stage) -> None:
@@ -270,6 +270,20 @@ def test_watch_follows_the_run_to_its_end(stage: Stage) -> None:
     ]
 
 
+def test_on_a_terminal_the_watch_is_redrawn(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    queue(stage, *map(str, range(10)))
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    moves(stage, {"enqueued": 4})
+    result = stage.reindex("status", "--watch")
+    assert result.exit_code == 0
+    assert "4 of 10" in result.stdout
+    assert "succeeded" in result.stdout
+    # What is redrawn first moves the cursor up.
+    assert "\x1b[1A" in result.stdout
+
+
 def test_watch_as_json_is_a_line_per_look(stage: Stage) -> None:
     queue(stage, "a")
     stage.preflight("run-1")
@@ -340,7 +354,7 @@ def test_executions_are_started_looked_at_listed_and_stopped() -> None:
     assert executions.look(execution).is_running
     assert executions.running() == [execution]
     executions.stop(execution, "enough")
-    assert executions.look(execution) == Execution("ABORTED", "ReindexAborted", "enough")
+    assert executions.look(execution).status == "ABORTED"
     executions.stop(execution + "-absent", "harmless")
     assert executions.running() == []
 

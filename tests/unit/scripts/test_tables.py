@@ -9,7 +9,7 @@ import pytest
 
 from reindex.failures import NotAnImage
 from reindex.stores.elasticsearch_index import Prepared
-from tests.unit.scripts.stage import Stage
+from tests.unit.scripts.stage import Stage, squeezed
 from tests.unit.steps.world import INDEX
 
 
@@ -25,23 +25,19 @@ def finished() -> Stage:
     return stage
 
 
-def words(text: str) -> list[list[str]]:
-    return [line.split() for line in text.splitlines()]
-
-
 def test_counts_of_all_states(finished: Stage) -> None:
     result = finished.reindex("scan-states")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert words(result.stdout) == [
-        ["state", "code", "images"],
-        ["queued", "0", "1"],
-        ["not_found", "2", "1"],
-        ["enqueued", "3", "0"],
-        ["known_error", "4", "1"],
-        ["verified", "6", "2"],
-        ["inconsistent", "7", "0"],
-        ["unknown_error", "8", "0"],
-        ["all", "5"],
+    assert squeezed(result.stdout) == [
+        "state code images",
+        "queued 0 1",
+        "not_found 2 1",
+        "enqueued 3 0",
+        "known_error 4 1",
+        "verified 6 2",
+        "inconsistent 7 0",
+        "unknown_error 8 0",
+        "all 5",
     ]
 
 
@@ -50,14 +46,11 @@ def test_rows_of_some_states_go_to_a_file(finished: Stage, tmp_path: Path) -> No
     result = finished.reindex(
         "scan-states", "--state", "known_error", "--state", "queued", "--out", str(out)
     )
-    assert words(result.stdout)[1:] == [
-        ["queued", "0", "1"],
-        ["known_error", "4", "1"],
-        ["all", "2"],
-    ]
+    assert squeezed(result.stdout)[1:] == ["queued 0 1", "known_error 4 1", "all 2"]
     rows = {row["id"]: row for row in map(json.loads, out.read_text().splitlines())}
     assert rows["e"] == {
         "id": "e",
+        "upload": "second",
         "state": "queued",
         "code": 0,
         "rev": 1,
@@ -74,7 +67,7 @@ def test_rows_of_some_states_go_to_a_file(finished: Stage, tmp_path: Path) -> No
 def test_rows_on_stdout_leave_it_to_them(finished: Stage) -> None:
     result = finished.reindex("scan-states", "--out", "-", "--segments", "3")
     assert {json.loads(line)["id"] for line in result.stdout.splitlines()} == set("abcde")
-    assert words(result.stderr)[-1] == ["all", "5"]
+    assert squeezed(result.stderr)[-1] == "all 5"
 
 
 def test_a_table_that_does_not_answer(finished: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,11 +87,12 @@ def test_a_file_that_cannot_be_written(finished: Stage, tmp_path: Path) -> None:
 def test_the_latest_report(finished: Stage) -> None:
     result = finished.reindex("report")
     assert (result.exit_code, result.stderr) == (0, "")
-    lines = words(result.stdout)
-    assert ["run", "id", "run-1"] in lines
-    assert ["status", "succeeded"] in lines
-    assert ["verified", "6", "2", "2"] in lines
-    assert any(line[0] == "not_an_image" and line[-1] == "d" for line in lines if line)
+    lines = squeezed(result.stdout)
+    assert lines[:2] == ["run id run-1", "status succeeded"]
+    assert "verified 6 2 2" in lines
+    failure = finished.table.rows["d"].failure
+    assert failure
+    assert f"not_an_image {failure.fingerprint} 1 {failure.message} d" in lines
 
 
 def test_a_report_by_its_run_as_it_is_stored(finished: Stage) -> None:

@@ -48,6 +48,17 @@ def test_an_empty_file_fails_and_does_nothing(stage: Stage, content: str, tmp_pa
     assert not stage.runs.uploads()
 
 
+def test_on_a_terminal_progress_is_shown_on_stderr(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    ids = tmp_path / "ids.txt"
+    ids.write_text("a\nb\n")
+    result = stage.reindex("upload-ids", str(ids))
+    assert "Uploading" in result.stderr
+    assert result.stdout.startswith("2 new, ")
+
+
 def test_an_unreadable_file_fails(stage: Stage, tmp_path: Path) -> None:
     result = stage.reindex("upload-ids", str(tmp_path / "absent"))
     assert result.exit_code == 1

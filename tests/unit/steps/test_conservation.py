@@ -205,8 +205,8 @@ class Reindexing(RuleBasedStateMachine):
 
 
 Reindexing.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
+    max_examples=100,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
