@@ -12,4 +12,4 @@ from reindex.wiring import Wiring
 @lambda_handler("preflight")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
     """Check and open; the event is ``{"execution": arn, "run_id": name, "input": {...}}``."""
-    return wiring.preflight.open_run(event["run_id"], event["execution"])
+    return wiring.preflight.open_run(event["run_id"], event["execution"], event["input"])

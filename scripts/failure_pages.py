@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from reindex.failures import UNEXPLAINED, OriginalNotFound, ReindexFailure
+from reindex.failures import UNEXPLAINED, DeadLettered, OriginalNotFound, ReindexFailure
 from reindex.states import State
 
 PAGE = Path(__file__).parents[1] / "docs" / "failures.md"
@@ -49,6 +49,8 @@ def _rests_as(code: str) -> State:
         return State.NOT_FOUND
     if code in _CHECKS:
         return State.INCONSISTENT
+    if code == DeadLettered.code:
+        return State.QUEUED
     return State.UNKNOWN_ERROR if code in UNEXPLAINED else State.KNOWN_ERROR
 
 

@@ -12,6 +12,7 @@ from reindex.progress import iso
 from reindex.records import RunRecord
 from reindex.states import Phase, State
 from reindex.steps.ambient import Clock
+from reindex.steps.batch_index import UNCHANGED
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _MISSES = 5
 #: Where images rest that no document could be projected of.
 _FAILED = (State.NOT_FOUND, State.KNOWN_ERROR, State.UNKNOWN_ERROR)
 
-_SETTLED = (State.VERIFIED, State.INCONSISTENT, *_FAILED)
+_SETTLED = (State.VERIFIED, UNCHANGED, State.INCONSISTENT, *_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class RunStatus:
     @property
     def placed(self) -> int:
         """Images that the index phase is done with: on the queue, or failed."""
-        return max(0, self._sum(State.ENQUEUED, *_FAILED) - self._sum(State.QUEUED))
+        return max(0, self._sum(State.ENQUEUED, UNCHANGED, *_FAILED) - self._sum(State.QUEUED))
 
     @property
     def done(self) -> int:
@@ -123,7 +124,7 @@ class RunStatus:
             "report": run.report,
         }
 
-    def _sum(self, *kinds: State) -> int:
+    def _sum(self, *kinds: str) -> int:
         return sum(self.run.counts.get(kind, 0) for kind in kinds)
 
 

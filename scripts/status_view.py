@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from reindex.states import CODES
+from reindex.steps.batch_index import UNCHANGED
 from scripts.run_status import RunStatus, StatusReader
 from scripts.session import Session
 from scripts.terminal import console, duration
@@ -60,7 +61,7 @@ def view(status: RunStatus) -> RenderableType:
     grid.add_row("phase", phase(status))
     grid.add_row("index", run.index)
     grid.add_row("images", f"{status.done:,} of {run.total:,}")
-    counts = [*CODES, *_DETOURS]
+    counts = [*CODES, UNCHANGED, *_DETOURS]
     moved = ", ".join(f"{run.counts[kind]:,} {kind}" for kind in counts if run.counts.get(kind))
     grid.add_row("moved", moved or "nothing yet")
     depth = status.backlog

@@ -176,6 +176,24 @@ class DocumentSuperseded(ReindexFailure):
     retryable = True
 
 
+class DeadLettered(ReindexFailure):
+    """Its message was set aside, and an operator sent the image round again.
+
+    Nothing: it is in work. Should it come back, the detail says why its message was set aside.
+    """
+
+    code = "dead_lettered"
+
+
+class MessageDiscarded(ReindexFailure):
+    """An operator gave the image up together with its message in the dead-letter queue.
+
+    Queue it again when the cause, which the detail names, is mended.
+    """
+
+    code = "message_discarded"
+
+
 class ProjectionDied(ReindexFailure):
     """The projection lambda died on this image, alone: out of memory, or out of time.
 

@@ -164,6 +164,10 @@ class ProgressRow:
             due_at=int(check_at),
         )
 
+    def unchanged(self, *, digest: str, run_id: str, now: float) -> ProgressRow:
+        """The index held the very document just projected: verified without a write."""
+        return replace(self.verified(now), digest=digest, run_id=run_id, created=False)
+
     def verified(self, now: float) -> ProgressRow:
         """The index holds the document of this row's projection."""
         return replace(self._to(State.VERIFIED, now), failure=None, attempts=0)

@@ -235,7 +235,8 @@ class RunRecord:
         reason: Why it failed.
         report: Key of its report in the run's bucket.
         total: Images that had work left when it began.
-        counts: What moved so far, by kind: ``enqueued``, ``verified``, ``failed``, ...
+        counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
+        skip_unchanged: Whether a document that is what was just projected is left unwritten.
     """
 
     run_id: str
@@ -257,6 +258,7 @@ class RunRecord:
     report: str | None = None
     total: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    skip_unchanged: bool = False
 
     @property
     def is_open(self) -> bool:

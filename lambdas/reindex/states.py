@@ -60,6 +60,7 @@ _NEXT = {
     State.QUEUED: {
         State.QUEUED,
         State.ENQUEUED,
+        State.VERIFIED,
         State.NOT_FOUND,
         State.KNOWN_ERROR,
         State.UNKNOWN_ERROR,

@@ -67,7 +67,10 @@ EVENTS: dict[str, tuple[Event, dict[State, State]]] = {
         enqueue,
         {State.QUEUED: State.ENQUEUED, State.ENQUEUED: State.ENQUEUED},
     ),
-    "verified": (verify, {State.ENQUEUED: State.VERIFIED}),
+    "verified": (
+        verify,
+        {State.QUEUED: State.VERIFIED, State.ENQUEUED: State.VERIFIED},
+    ),
     "vanished": (
         vanish,
         {State.QUEUED: State.NOT_FOUND, State.ENQUEUED: State.NOT_FOUND},

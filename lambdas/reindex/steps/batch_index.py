@@ -12,11 +12,19 @@ from datetime import datetime
 from typing import Any
 
 from reindex.batches import in_batches
+from reindex.digest import digest
 from reindex.failures import Failure, ProjectionDied, ProjectorDied, StoreUnavailable, WorkerDied
 from reindex.progress import ProgressRow, Retry, iso
-from reindex.records import Indexed, OutgoingMessage, Projected, ProjectionAnswer, RunRecord
+from reindex.records import (
+    Indexed,
+    OutgoingMessage,
+    Projected,
+    ProjectionAnswer,
+    Provenance,
+    RunRecord,
+)
 from reindex.settings import Pace
-from reindex.states import Phase
+from reindex.states import Phase, State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
@@ -31,6 +39,9 @@ PROJECTION_SECONDS = 30
 
 #: Times an image waits for a live writer to settle before it is reindexed all the same.
 MAX_WAITS = 3
+
+#: How verified images are counted whose document the index held already.
+UNCHANGED = "unchanged"
 
 #: Failures after which an image travels alone, so that it can harm only itself.
 _SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})
@@ -113,7 +124,7 @@ class IndexPhase:
 
         The guard is read before the truth is: a write that comes between them wins.
         """
-        fields = ["lastModified", *self.preserve]
+        fields = ["*"] if run.skip_unchanged else ["lastModified", *self.preserve]
         found = self.index.read(run.index, [row.id for row in rows], fields)
         now = self.clock.now()
         changes: list[Change] = []
@@ -131,8 +142,46 @@ class IndexPhase:
             self.meter.count("ImagesProjected", len(answer.images))
             self.meter.bytes("OriginalBytesRead", answer.bytes_read)
             changes += self._failed(answer.failures, ready, run)
-            changes += self._enqueue(answer.images, ready, found, run)
+            news, same = self._told_apart(answer.images, found, run)
+            changes += self._unchanged(same, ready, run)
+            changes += self._enqueue(news, ready, found, run)
         return self._settle(changes)
+
+    def _told_apart(
+        self, images: Sequence[Projected], found: Mapping[str, Indexed], run: RunRecord
+    ) -> tuple[list[Projected], list[Projected]]:
+        """The images whose document must be written, and those that the index holds already."""
+        news: list[Projected] = []
+        same: list[Projected] = []
+        for image in images:
+            held = found.get(image.id) if run.skip_unchanged else None
+            (same if held and self._is_held(image, held) else news).append(image)
+        return news, same
+
+    def _is_held(self, image: Projected, held: Indexed) -> bool:
+        """Whether the index holds what was projected: as its provenance says, and in truth.
+
+        Provenance alone would prove nothing: a live writer's update may have left it in place.
+        """
+        provenance = Provenance.of(held.source)
+        return (
+            provenance is not None
+            and provenance.digest == image.digest
+            and digest(held.source, self.preserve) == image.digest
+        )
+
+    def _unchanged(
+        self, images: Sequence[Projected], rows: Mapping[str, ProgressRow], run: RunRecord
+    ) -> list[Change]:
+        now = self.clock.now()
+        self.meter.count("ImagesUnchanged", len(images))
+        return [
+            Change(
+                rows[image.id],
+                rows[image.id].unchanged(digest=image.digest, run_id=run.run_id, now=now),
+            )
+            for image in images
+        ]
 
     def _settled_at(self, found: Indexed | None) -> float:
         modified = found.source.get("lastModified") if found else None
@@ -228,10 +277,7 @@ class IndexPhase:
         ]
 
     def _preserved(self, found: Indexed | None, run_id: str, image: Projected) -> str:
-        source: dict[str, Any] = dict(found.source) if found else {}
-        if "lastModified" not in self.preserve:
-            source.pop("lastModified", None)
-        text = json.dumps(source)
+        text = json.dumps(only(found.source, self.preserve) if found else {})
         if len(text) > CLAIM_ABOVE:
             name = hashlib.sha256(image.id.encode()).hexdigest()
             return claim(self.files, run_id, f"{name}-preserved", text)
@@ -246,7 +292,22 @@ def _is_suspect(row: ProgressRow) -> bool:
     return row.failure is not None and row.failure.code in _SUSPECT
 
 
+def only(source: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """What some dotted paths name in a document, and nothing else of it."""
+    kept: dict[str, Any] = {}
+    for path in paths:
+        head, _, rest = path.partition(".")
+        inner = source.get(head)
+        if not rest and head in source:
+            kept[head] = inner
+        elif isinstance(inner, Mapping) and (part := only(inner, [rest])):
+            kept[head] = {**kept.get(head, {}), **part}
+    return kept
+
+
 def _name(change: Change) -> str:
+    if change.after.state is State.VERIFIED:
+        return UNCHANGED
     if change.after.state is not change.before.state:
         return str(change.after.state)
     return "retried" if change.after.attempts > change.before.attempts else "waiting"

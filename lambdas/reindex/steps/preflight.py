@@ -43,12 +43,15 @@ class Preflight:
     segments: int
     clock: Clock
 
-    def open_run(self, run_id: str, execution: str) -> dict[str, Any]:
+    def open_run(
+        self, run_id: str, execution: str, options: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Check everything, then take the run record.
 
         Args:
             run_id: Names the run: the execution's name.
             execution: The execution's ARN.
+            options: The execution's input; of it, ``skip_unchanged`` is for the ticks.
 
         Returns:
             What the state machine carries through the run.
@@ -83,6 +86,7 @@ class Preflight:
             started_at=now,
             progressed_at=now,
             total=total,
+            skip_unchanged=bool((options or {}).get("skip_unchanged")),
         )
         # A preflight that is tried again finds its own record: its answer was lost.
         if not ours and not self.runs.open(record, instead_of=current):

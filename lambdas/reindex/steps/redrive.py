@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from reindex.failures import Failure
+from reindex.failures import DeadLettered, MessageDiscarded
 from reindex.progress import ProgressRow, RecordedFailure, Retry
 from reindex.records import Message, UnreadableMessage
 from reindex.states import State
@@ -21,12 +21,6 @@ EXAMPLES = 3
 
 #: Why the queue itself sets messages aside.
 _TOO_OFTEN = "delivered too often"
-
-#: Code of an image whose message was set aside, and which an operator sent round again.
-DEAD_LETTERED = "dead_lettered"
-
-#: Code of an image that an operator gave up together with its message.
-MESSAGE_DISCARDED = "message_discarded"
 
 
 class Standing(StrEnum):
@@ -191,13 +185,13 @@ class Redrive:
     def _round_again(self, found: _Found) -> ProgressRow:
         assert found.row
         now = self.clock.now()
-        why = Failure(DEAD_LETTERED, "its message was set aside", found.cause)
+        why = DeadLettered("its message was set aside", found.cause).as_failure()
         return replace(found.row.requeued(now), failure=RecordedFailure.of(why, now))
 
     def _given_up(self, found: _Found) -> ProgressRow:
         assert found.row
         assert found.message
-        why = Failure(MESSAGE_DISCARDED, "its message was discarded", found.cause)
+        why = MessageDiscarded("its message was discarded", found.cause).as_failure()
         return found.row.failed(
             why, run_id=found.message.run_id, retry=Retry(), now=self.clock.now()
         )

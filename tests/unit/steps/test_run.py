@@ -751,3 +751,34 @@ def test_too_large_for_a_message_travels_by_claim_check() -> None:
     assert world.index.documents["a"]["embedding"] == ["y" * 300_000]
     assert any(key.startswith("claims/run-1/") for key in world.files.files)
     assert world.index.name == INDEX
+
+
+def test_skip_unchanged_verifies_without_a_write_what_the_index_holds_already() -> None:
+    world = World()
+    world.add("same", "other")
+    world.upload(["same", "other"])
+    world.reindex("run-1")
+    world.add("other", title="edited")
+    world.upload(["same", "other"], name="second")
+    before = world.index.documents["same"]
+    world.index.bulks.clear()
+
+    world.reindex("run-2", skip_unchanged=True)
+
+    assert world.states() == {"verified": 2}
+    assert world.index.bulks == [["other"]]
+    assert world.index.documents["same"] == before
+    assert world.run.counts["unchanged"] == 1
+
+
+def test_skip_unchanged_is_not_fooled_by_provenance_that_a_live_update_left_in_place() -> None:
+    world = World()
+    world.add("a", title="true")
+    world.upload(["a"])
+    world.reindex("run-1")
+    world.index.live_write("a", world.index.documents["a"] | {"title": "drifted"})
+    world.upload(["a"], name="second")
+
+    world.reindex("run-2", skip_unchanged=True)
+
+    assert world.index.documents["a"]["title"] == "true"

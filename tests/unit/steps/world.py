@@ -184,12 +184,14 @@ class World:
 
     # The state machine
 
-    def preflight(self, run_id: str = "run-1", **changes: Any) -> dict[str, Any]:
+    def preflight(
+        self, run_id: str = "run-1", options: Mapping[str, Any] | None = None, **changes: Any
+    ) -> dict[str, Any]:
         self.phases.running.add(run_id)
         arguments: dict[str, Any] = {"probes": {}, "alias": ALIAS, "segments": 3} | changes
         return Preflight(
             self.table, self.runs, self.phases, self.index, clock=self.clock, **arguments
-        ).open_run(run_id, execution=run_id)
+        ).open_run(run_id, run_id, options)
 
     def begin_opening(self, phase: Phase) -> None:
         changes = {"phase": phase, "opening": True, "task_token": None, "quiet_since": None}
@@ -215,9 +217,9 @@ class World:
     def report(self, round_: int = 0) -> dict[str, Any]:
         return self.tallying.report(self.run.run_id, round_)
 
-    def reindex(self, run_id: str = "run-1", *, ticks: int = 200) -> dict[str, Any]:
+    def reindex(self, run_id: str = "run-1", *, ticks: int = 200, **options: Any) -> dict[str, Any]:
         """Run from preflight to report, as the state machine does."""
-        self.preflight(run_id)
+        self.preflight(run_id, options)
         round_ = 0
         while True:
             for phase in Phase:
