@@ -1,0 +1,56 @@
+# uv runs everything in an environment of its own, made from uv.lock; fetched if absent.
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.uv/bin/uv)
+RUN := $(UV) run --quiet
+IMAGES ?=
+COUNT ?=
+SEED ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo check test test-fast test-e2e chaos bench bench-projection docs clean
+
+help:  ## Show what there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+$(CURDIR)/.uv/bin/uv:
+	python3 -m venv .uv || { echo "uv is missing, and so is python3's venv: install either"; exit 1; }
+	.uv/bin/pip install --quiet uv
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --silent --no-fund --no-audit
+
+install: $(filter $(CURDIR)/%,$(UV)) node_modules/.package-lock.json  ## Install what everything else needs
+	$(UV) sync --quiet --frozen
+
+demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own
+	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT))
+
+check: install  ## Lint, check types and the import contracts
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+test: test-fast test-e2e  ## Run every test
+
+test-fast: install  ## Run all tests but those of the deployed stack
+	$(RUN) pytest -n 2 --dist loadfile tests/unit tests/contract tests/stack
+
+test-e2e: install  ## Run the tests of the stack that cdk deploys to local servers
+	$(RUN) pytest tests/e2e
+
+chaos: install  ## Reindex amid accidents; SEED=n repeats a run
+	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
+bench: install bench-projection  ## Measure everything that the budgets name
+	$(RUN) python -m tests.bench --json bench-results
+
+bench-projection: install  ## Measure reading and extraction, against exiftool
+	mkdir -p bench-results
+	$(RUN) python -m tests.bench.projection --json bench-results/projection.json
+
+docs: install  ## Make the pages that are made from the code
+	$(RUN) python -m scripts.help_pages
+	$(RUN) python -m scripts.failure_pages
+
+clean:  ## Remove what was built
+	rm -rf build cdk.out cdk.out.* bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis
