@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from reindex.handling import Context, lambda_handler
+from reindex.options import RunOptions
 from reindex.wiring import Wiring
 
 
 @lambda_handler("preflight")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
     """Check and open; the event is ``{"execution": arn, "run_id": name, "input": {...}}``."""
-    return wiring.preflight.open_run(event["run_id"], event["execution"], event["input"])
+    options = RunOptions.of(event["input"])
+    return wiring.preflight.open_run(event["run_id"], event["execution"], options)

@@ -240,3 +240,7 @@ class IndexMisconfigured(InternalFailure):
 
 class ProjectorDied(InternalFailure):
     """The projection lambda died on a batch; which image killed it is not known yet."""
+
+
+class SourceUnusable(InternalFailure):
+    """Where a run should take its ids from is not what it should be."""

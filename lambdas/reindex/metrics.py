@@ -1,10 +1,13 @@
 """Metrics in CloudWatch's embedded metric format: a log line each, no call of an API.
 
 The names are counts unless their unit says otherwise; each has the stage as its dimension.
-Failures have the failure's code as a second one.
+Failures are counted a second time with their code beside it: what adds codes up can be shown,
+but an alarm cannot watch it.
 """
 
 from __future__ import annotations
+
+from threading import Lock
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
@@ -16,7 +19,7 @@ FAILURES = "ImagesFailed"
 
 
 class EmfMeter:
-    """Collects an invocation's metrics; :meth:`flush` writes them.
+    """Collects an invocation's metrics, from any thread; :meth:`flush` writes them.
 
     Args:
         stage: Which deployment this is.
@@ -26,6 +29,9 @@ class EmfMeter:
         self._stage = stage
         self._metrics = Metrics(namespace=NAMESPACE, service=stage)
         self._empty = True
+        # powertools writes a line whenever a metric has a hundred values, and misses that
+        # moment, or loses values, when threads add at once.
+        self._lock = Lock()
 
     def count(self, name: str, value: float = 1) -> None:
         """Add to a count."""
@@ -40,22 +46,28 @@ class EmfMeter:
         self._add(name, MetricUnit.Bytes, value)
 
     def failures(self, code: str, value: int) -> None:
-        """Count images that failed, by failure code."""
-        with single_metric(
-            name=FAILURES,
-            unit=MetricUnit.Count,
-            value=value,
-            namespace=NAMESPACE,
-            default_dimensions={"service": self._stage},
-        ) as metric:
+        """Count images that failed, together and by failure code."""
+        self.count(FAILURES, value)
+        with (
+            self._lock,
+            single_metric(
+                name=FAILURES,
+                unit=MetricUnit.Count,
+                value=value,
+                namespace=NAMESPACE,
+                default_dimensions={"service": self._stage},
+            ) as metric,
+        ):
             metric.add_dimension("code", code)
 
     def flush(self) -> None:
         """Write what was collected, if anything was."""
-        if not self._empty:
-            self._metrics.flush_metrics()
-            self._empty = True
+        with self._lock:
+            if not self._empty:
+                self._metrics.flush_metrics()
+                self._empty = True
 
     def _add(self, name: str, unit: MetricUnit, value: float) -> None:
-        self._metrics.add_metric(name=name, unit=unit, value=value)
-        self._empty = False
+        with self._lock:
+            self._metrics.add_metric(name=name, unit=unit, value=value)
+            self._empty = False

@@ -37,7 +37,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The product's own bucket: claim checks, tallies, reports."""
+    """The product's own bucket: claim checks, uploads, tallies, reports."""
 
     run_bucket: str
 
@@ -184,6 +184,7 @@ _PHASE = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
 
 #: What each function reads. The names are those of the handlers' modules.
 FUNCTIONS: Mapping[str, tuple[type, ...]] = {
+    "gather": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
     "batch_index": (*_PHASE, Projection),
     "batch_check": (*_PHASE, LibrarySettings),
     "image_projection": (Stage, Bucket, LibrarySettings),

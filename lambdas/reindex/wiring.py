@@ -17,6 +17,7 @@ import boto3
 from reindex import __version__
 from reindex import settings as groups
 from reindex.metrics import EmfMeter
+from reindex.options import FILE, INDEX, Source
 from reindex.progress import Retry
 from reindex.settings import Settings
 from reindex.states import Phase
@@ -24,6 +25,7 @@ from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
+from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
@@ -34,7 +36,8 @@ from reindex.stores import probes
 from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
 from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.dead_letters import SqsDeadLetters
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, connect
+from reindex.stores.id_sources import BucketIds, FileIds
+from reindex.stores.interfaces import IdSource
 from reindex.stores.library import AwsLibrary
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
+
+    from reindex.stores.elasticsearch_index import ElasticsearchIndex
 
 #: Connections per client: the most threads that any step has at once on one service.
 CONNECTIONS = 32
@@ -148,6 +153,13 @@ class Wiring:
     @cached_property
     def index(self) -> ElasticsearchIndex:
         """The search index."""
+        # The client's import takes longer than all others together, and the projection, of
+        # which most are started, never needs it.
+        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415
+            ElasticsearchIndex,
+            connect,
+        )
+
         place = self.settings[groups.Elasticsearch]
         return ElasticsearchIndex(connect(place, self._secret(place.elasticsearch_secret)))
 
@@ -185,6 +197,7 @@ class Wiring:
             self.retry,
             self.clock,
             self.meter,
+            self.files,
         )
 
     @cached_property
@@ -248,6 +261,11 @@ class Wiring:
         )
 
     @cached_property
+    def gathering(self) -> Gathering:
+        """What gather does."""
+        return Gathering(self.table, self.runs, self.phases, self.id_source, self.clock, self.meter)
+
+    @cached_property
     def preflight(self) -> Preflight:
         """What preflight does."""
         return Preflight(
@@ -283,6 +301,17 @@ class Wiring:
             only_new: Leave finished images as they are.
         """
         return Upload(self.table, self.runs, self.clock, name, only_new=only_new)
+
+    def id_source(self, source: Source) -> IdSource:
+        """Open where a run's ids come from."""
+        if source.kind == INDEX:
+            from reindex.stores.elasticsearch_index import IndexIds  # noqa: PLC0415 - as in index
+
+            alias = self.settings[groups.Elasticsearch].index_alias
+            return IndexIds(self.index, alias, source.query, source.lacking)
+        if source.kind == FILE:
+            return FileIds(self.s3, self.settings[groups.Bucket].run_bucket, source.key or "")
+        return BucketIds(self.s3, self.settings[groups.LibrarySettings].originals_bucket)
 
     def _secret(self, arn: str | None) -> Mapping[str, str] | None:
         if arn is None:

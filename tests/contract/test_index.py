@@ -10,12 +10,12 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from reindex import settings
-from reindex.failures import IndexMisconfigured
+from reindex.failures import IndexMisconfigured, SourceUnusable
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.records import Guard
 from reindex.stores import elasticsearch_index
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
-from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
+from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
+from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
 from tests.local.elasticsearch import real_elasticsearch
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
@@ -223,6 +223,88 @@ class TestScanning:
 def _refresh(index: Index, name: str) -> None:
     if isinstance(index, ElasticsearchIndex):
         index._client.indices.refresh(index=name)
+
+
+class TestIds:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(elasticsearch_index, "_PAGE_IDS", 3)
+        monkeypatch.setattr(elasticsearch_index, "_SLICE_DOCUMENTS", 5)
+
+    @pytest.fixture
+    def index(self, server: Server) -> ElasticsearchIndex:
+        return ElasticsearchIndex(server.client, Schema(settings={}, mapping=MAPPING))
+
+    @pytest.fixture(autouse=True)
+    def documents(self, index: ElasticsearchIndex, name: str) -> None:
+        for number in range(24):
+            credit = {"credit": "AP" if number < 20 else "PA"}
+            metadata = {"title": f"t{number}", **credit} if number % 2 else credit
+            _write(index, name, f"{number:02}", metadata=metadata)
+
+    @pytest.mark.parametrize(
+        ("at_most", "query", "lacking", "found", "slices"),
+        [
+            (256, None, None, range(24), 5),
+            (3, None, None, range(24), 3),
+            (1, None, None, range(24), 1),
+            (256, {"term": {"metadata.credit": "PA"}}, None, range(20, 24), 1),
+            (256, None, "metadata.title", range(0, 24, 2), 3),
+            (256, {"term": {"metadata.credit": "PA"}}, "metadata.title", range(20, 24, 2), 1),
+            (256, {"term": {"metadata.credit": "nobody"}}, None, range(0), 0),
+        ],
+    )
+    def test_are_those_of_the_documents_that_match(
+        self,
+        index: ElasticsearchIndex,
+        alias: str,
+        at_most: int,
+        query: Mapping[str, Any] | None,
+        lacking: str | None,
+        found: range,
+        slices: int,
+    ) -> None:
+        source = IndexIds(index, alias, query, lacking)
+
+        parts = source.parts(at_most)
+
+        assert len(parts) == slices
+        ids = [image_id for part in parts for image_id in _ids(source, part)]
+        assert sorted(ids) == [f"{number:02}" for number in found]
+
+    def test_are_as_they_were_at_one_moment(
+        self, index: ElasticsearchIndex, alias: str, name: str
+    ) -> None:
+        source = IndexIds(index, alias)
+        parts = source.parts(256)
+        _write(index, name, "new")
+        _refresh(index, name)
+
+        assert "new" not in [image_id for part in parts for image_id in _ids(source, part)]
+
+    @pytest.mark.parametrize("field", ["metadata.titel", "esInfo.reindex.runId", "esInfo.reindex"])
+    def test_that_lack_what_cannot_be_searched_for_are_not_guessed(
+        self, index: ElasticsearchIndex, alias: str, field: str
+    ) -> None:
+        with pytest.raises(SourceUnusable, match=f"{field} is no indexed field of {alias}"):
+            IndexIds(index, alias, lacking=field).parts(256)
+
+    def test_of_a_query_that_is_none_are_refused(
+        self, index: ElasticsearchIndex, alias: str
+    ) -> None:
+        with pytest.raises(SourceUnusable, match="does not take the query"):
+            IndexIds(index, alias, {"nonsense": {}}).parts(256)
+
+
+def _ids(source: IndexIds, part: Part) -> list[str]:
+    ids: list[str] = []
+    cursor: Cursor | None = None
+    while True:
+        page = source.page(part, cursor)
+        ids += page.ids
+        cursor = page.next
+        if cursor is None:
+            return ids
 
 
 class TestWriting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import IO
+
 from reindex.stores.interfaces import RunFiles
 from tests.twins.outages import Outages
 
@@ -24,6 +26,13 @@ class MemoryRunFiles(Outages, RunFiles):
         self.files[key] = body
         self.content_types[key] = content_type
 
+    def upload(self, key: str, body: IO[bytes]) -> None:
+        self.put(key, body.read(), "binary/octet-stream")
+
     def get(self, key: str) -> bytes:
         self.answer()
         return self.files[key]
+
+    def keys(self, prefix: str) -> list[str]:
+        self.answer()
+        return sorted(key for key in self.files if key.startswith(prefix))

@@ -50,6 +50,22 @@ def test_a_file_that_does_not_exist_is_a_key_error(files: RunFiles) -> None:
         files.get("nothing")
 
 
+def test_keys_are_found_by_how_they_begin_and_come_in_order(files: RunFiles) -> None:
+    for key in ("samples/b", "samples/a", "sample", "samples-of-others/c"):
+        files.put(key, b"{}")
+
+    assert files.keys("samples/") == ["samples/a", "samples/b"]
+    assert files.keys("nothing/") == []
+
+
+def test_more_keys_than_fit_one_answer_are_all_found(s3: "S3Client") -> None:
+    files = S3RunFiles(s3, "runs")
+    for number in range(1_001):
+        files.put(f"samples/{number:04d}", b"")
+
+    assert len(files.keys("samples/")) == 1_001
+
+
 def test_a_file_has_its_content_type(s3: "S3Client") -> None:
     S3RunFiles(s3, "runs").put("report.html", b"<p>", "text/html")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reindex.failures import IndexMisconfigured, InternalFailure, ReindexFailure, StoreUnavailable
+from reindex.options import TABLE, RunOptions
 from reindex.records import RunRecord
 from reindex.states import SHARDS, Phase
 from reindex.steps.ambient import Clock
@@ -43,15 +44,13 @@ class Preflight:
     segments: int
     clock: Clock
 
-    def open_run(
-        self, run_id: str, execution: str, options: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def open_run(self, run_id: str, execution: str, options: RunOptions) -> dict[str, Any]:
         """Check everything, then take the run record.
 
         Args:
             run_id: Names the run: the execution's name.
             execution: The execution's ARN.
-            options: The execution's input; of it, ``skip_unchanged`` is for the ticks.
+            options: What the run was told; of it, ``skip_unchanged`` is for the ticks.
 
         Returns:
             What the state machine carries through the run.
@@ -67,14 +66,16 @@ class Preflight:
             lacking = _try(findings, "index", lambda: self.index.accepts(index)) or []
             findings += [f"index {index}: {what}" for what in lacking]
         total = _try(findings, "progress table", self._work) or 0
-        if total == 0 and not findings:
+        # A source that has nothing to bring is a run that has nothing to do, and succeeds.
+        if total == 0 and options.source.kind == TABLE and not findings:
             findings.append("nothing is queued: upload ids first")
         current = _try(findings, "run record", self.runs.current)
         ours = current is not None and current.execution == execution
-        if current and current.is_open and not ours:
-            running = _try(findings, "state machine", lambda: self._runs_still(current))
-            if running:
-                findings.append(f"run {current.run_id} is open: abort it, or let it end")
+        obstacle = _try(
+            findings, "state machine", lambda: in_the_way(current, execution, self.phases)
+        )
+        if obstacle:
+            findings.append(obstacle)
         if findings or index is None:
             raise PreflightFailed(findings)
         now = self.clock.now()
@@ -86,7 +87,7 @@ class Preflight:
             started_at=now,
             progressed_at=now,
             total=total,
-            skip_unchanged=bool((options or {}).get("skip_unchanged")),
+            skip_unchanged=options.skip_unchanged,
         )
         # A preflight that is tried again finds its own record: its answer was lost.
         if not ours and not self.runs.open(record, instead_of=current):
@@ -98,8 +99,23 @@ class Preflight:
             self.table.count_work(phase, shard) for phase in Phase for shard in range(SHARDS)
         )
 
-    def _runs_still(self, run: RunRecord) -> bool:
-        return self.phases.is_running(run.execution)
+
+def in_the_way(current: RunRecord | None, execution: str, phases: Phases) -> str | None:
+    """Why another run keeps one from being opened, for people; None when none does.
+
+    Args:
+        current: The latest run's record.
+        execution: Of who asks: its own run is not in its way.
+        phases: Know which executions run.
+
+    Raises:
+        StoreUnavailable: The state machine does not answer.
+    """
+    if current is None or not current.is_open or current.execution == execution:
+        return None
+    if not phases.is_running(current.execution):
+        return None
+    return f"run {current.run_id} is open: abort it, or let it end"
 
 
 def _try(findings: list[str], name: str, call: Callable[[], Any]) -> Any:

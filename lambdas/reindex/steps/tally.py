@@ -13,7 +13,10 @@ from reindex.failures import IndexMisconfigured, StoreUnavailable
 from reindex.progress import ProgressRow, iso
 from reindex.records import Ledger, RunRecord, UploadRecord
 from reindex.states import CODES, State
+from reindex.steps import cost, timeline
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.report_page import CONTENT_TYPE, page
+from reindex.steps.samples import kept
 from reindex.stores.interfaces import Index, ProgressTable, Queue, RunFiles, Runs
 
 #: Seconds of scanning after which a segment hands over to a further invocation.
@@ -214,7 +217,7 @@ class Tallying:
         return {"again": again, "round": following, "unfinished": tally.unfinished}
 
     def report(self, run_id: str, round_: int) -> dict[str, Any]:
-        """Write the run's report and close its record.
+        """Write the run's report, as JSON and as a page for people, and close its record.
 
         Returns:
             ``{"run_id", "status", "report", "problems"}``.
@@ -225,8 +228,9 @@ class Tallying:
         tally = Tally.from_json(self._get(_total(run_id, round_)))
         now = self.clock.now()
         problems = self._problems(run, tally)
-        key = f"reports/{run_id}.json"
+        key = report_key(run_id)
         status = "failed" if problems else "succeeded"
+        samples = kept(self.files, run_id)
         report = {
             "run_id": run_id,
             "status": status,
@@ -252,8 +256,12 @@ class Tallying:
                 },
             },
             "dead_letters": self.dead_letters.depth().total,
+            "rates": timeline.rates(samples, run.started_at, now),
+            "gates": timeline.gates(samples),
+            "cost": cost.estimate(run.counts, samples, tally.total, round_ + 1),
         }
         self._put(key, report)
+        self.files.put(page_key(run_id), page(report).encode(), CONTENT_TYPE)
         self.runs.update(
             run_id,
             {
@@ -292,6 +300,16 @@ class Tallying:
     def _get(self, key: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.files.get(key))
         return found
+
+
+def report_key(run_id: str) -> str:
+    """Where a run's report is, as JSON."""
+    return f"reports/{run_id}.json"
+
+
+def page_key(run_id: str) -> str:
+    """Where a run's report is, as a page for people."""
+    return f"reports/{run_id}.html"
 
 
 def unbalanced(said: Mapping[str, UploadRecord], found: Mapping[str, Ledger]) -> list[str]:

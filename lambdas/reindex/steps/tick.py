@@ -20,7 +20,8 @@ from reindex.records import Lease, RunRecord
 from reindex.settings import PhaseRules
 from reindex.states import SHARDS, Phase, shards_of_worker
 from reindex.steps.ambient import Clock, Meter
-from reindex.stores.interfaces import Change, Cursor, Phases, ProgressTable, Runs
+from reindex.steps.samples import Sample, keep
+from reindex.stores.interfaces import Change, Cursor, Phases, ProgressTable, RunFiles, Runs
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +83,16 @@ class TickReport:
         admission: Whether it was admitted, and why not.
         moved: Rows that changed, by what they became.
         held_by: The gate that held it last; None when none did.
+        held: Seconds that it waited, by the gate it waited for.
+        noted: The gate that the run record names, as far as this tick knows.
     """
 
     outcome: Outcome
     admission: Admission
     moved: Counter[str] = field(default_factory=Counter)
     held_by: str | None = None
+    held: dict[str, float] = field(default_factory=dict)
+    noted: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """The report as the lambda returns and logs it."""
@@ -163,6 +168,7 @@ class Ticker:
     retry: Retry
     clock: Clock
     meter: Meter
+    files: RunFiles
 
     def tick(self, work: PhaseWork, worker: int, holder: str) -> TickReport:
         """Work one worker's shards of a phase, for one tick.
@@ -184,6 +190,9 @@ class Ticker:
         if run is None or admission is not Admission.WORK:
             if admission.turns_rule_off:
                 self.phases.turn_off(work.phase)
+            if run and admission is Admission.PAUSED:
+                paused = Sample(self.clock.now(), 0, work.phase, worker, held={admission: 0})
+                keep(self.files, run.run_id, paused)
             return TickReport(Outcome.TURNED_AWAY, admission)
         return self._admitted(run, work, worker, holder)
 
@@ -197,14 +206,19 @@ class Ticker:
         lease = self.runs.take_lease(work.phase, worker, holder, now, until)
         if lease is None:
             return TickReport(Outcome.LEASE_TAKEN, Admission.WORK)
-        report = TickReport(Outcome.WORKED, Admission.WORK, held_by=run.held_by)
+        report = TickReport(Outcome.WORKED, Admission.WORK, noted=run.held_by)
+        self.meter.count("ImagesInRun", run.total)
         self._charge(lease, run)
+        latest: RunRecord | None = None
         try:
             latest = self._work_until(deadline, run, work, lease, report)
+            self.runs.release(lease)
         except _LeaseLost:
             report.outcome = Outcome.LEASE_LOST
-            return report
-        self.runs.release(lease)
+        # Before the phase may end: what comes after it reads the samples.
+        seconds = self.clock.now() - now
+        sample = Sample(now, seconds, work.phase, worker, dict(report.moved), report.held)
+        keep(self.files, run.run_id, sample)
         if latest:
             report.outcome = self._close(latest, work.phase, report)
         return report
@@ -246,11 +260,11 @@ class Ticker:
                 if latest and report.moved.total() == before:
                     if not self._has_work(work.phase):
                         break
-                    self._rest(deadline)
+                    self._rest(deadline, report)
             except StoreUnavailable as error:
                 log.warning("a service is unavailable", extra={"reason": str(error)})
                 self._note_gate(run, f"unavailable: {error}"[:MAX_GATE], report)
-                self._rest(deadline)
+                self._rest(deadline, report)
         return latest
 
     def _pass(
@@ -268,7 +282,7 @@ class Ticker:
                     return None
                 run = latest
                 if room.rows <= 0:
-                    self._rest(deadline)
+                    self._rest(deadline, report)
                     continue
                 ids, left = left[: room.rows], left[room.rows :]
                 self._work_page(deadline, run, work, lease, ids, report)
@@ -317,13 +331,18 @@ class Ticker:
     def _has_work(self, phase: Phase) -> bool:
         return any(self.table.has_work(phase, shard) for shard in range(SHARDS))
 
-    def _rest(self, deadline: Deadline) -> None:
-        self.clock.sleep(max(0.0, min(PAUSE_SECONDS, deadline.soft - self.clock.now())))
+    def _rest(self, deadline: Deadline, report: TickReport) -> None:
+        """Wait a little; that time is charged to the gate that holds, if one does."""
+        seconds = max(0.0, min(PAUSE_SECONDS, deadline.soft - self.clock.now()))
+        self.clock.sleep(seconds)
+        if report.held_by:
+            report.held[report.held_by] = report.held.get(report.held_by, 0.0) + seconds
 
     def _note_gate(self, run: RunRecord, gate: str | None, report: TickReport) -> None:
         """Say in the run record which gate holds, when that changed."""
-        if gate != report.held_by:
-            report.held_by = gate
+        report.held_by = gate
+        if gate != report.noted:
+            report.noted = gate
             self.runs.update(run.run_id, {"held_by": gate})
             log.info("gate", extra={"held_by": gate})
 
@@ -339,7 +358,7 @@ class Ticker:
         self.meter.seconds("SecondsWithoutProgress", 0 if report.moved else max(0.0, idle))
         if idle > self.rules.max_hold_seconds and not report.moved:
             self.phases.turn_off(phase)
-            cause = f"nothing moved for {idle:.0f} s; held by: {report.held_by or 'no gate'}"
+            cause = f"nothing moved for {idle:.0f} s; held by: {report.noted or 'no gate'}"
             self.phases.fail(token, "ReindexHeld", cause)
             return Outcome.GAVE_UP
         return Outcome.WORKED

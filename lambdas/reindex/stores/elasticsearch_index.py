@@ -23,10 +23,10 @@ from elasticsearch import (
 )
 
 from reindex import settings
-from reindex.failures import IndexMisconfigured, StoreUnavailable
+from reindex.failures import IndexMisconfigured, SourceUnusable, StoreUnavailable
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
 from reindex.records import Guard, Indexed
-from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces import Cursor, IdPage, IndexWrite, Part, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
 from reindex.text import well_formed
 
@@ -43,6 +43,17 @@ _PAGE_DOCUMENTS = 500
 
 #: How long the cluster remembers the moment of a paged read after each page.
 _KEEP_ALIVE = "5m"
+
+#: The same where ids go into a table between the pages, and a part may be tried again.
+_IDS_KEEP_ALIVE = "30m"
+
+#: Ids of one page.
+_PAGE_IDS = 5_000
+
+#: Documents that are worth a slice, and the most slices: each repeats the name of the moment,
+#: which takes some bytes for each shard, and all of them are held in the state of a run.
+_SLICE_DOCUMENTS = 100_000
+_SLICES = 16
 
 _BAD_REQUEST = 400
 _TOO_LARGE = 413
@@ -142,6 +153,21 @@ class Prepared:
     created: bool
     provenance_added: bool
     lacking: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some documents as they were at a moment.
+
+    Attributes:
+        hits: As the cluster gives them.
+        moment: To be named for the next page.
+        after: Where that begins; None at the end.
+    """
+
+    hits: Sequence[Mapping[str, Any]]
+    moment: str
+    after: Sequence[Any] | None
 
 
 class ElasticsearchIndex:
@@ -252,36 +278,104 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
         """
-        with _answering(), suppress(AuthorizationException):
-            self._reader.indices.refresh(index=index)
-        with _answering():
-            moment = self._reader.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
+        moment = self.hold(index, _KEEP_ALIVE)
+        page = Page([], moment, None)
         try:
-            after: Sequence[Any] | None = None
             while True:
-                with _answering():
-                    answer = self._reader.search(
-                        pit={"id": moment, "keep_alive": _KEEP_ALIVE},
-                        size=_PAGE_DOCUMENTS,
-                        sort=[{"_shard_doc": "asc"}],
-                        search_after=after,
-                        source=None if fields else False,
-                        source_includes=fields or None,
-                        track_total_hits=False,
-                    )
-                if answer["_shards"]["failed"] or answer["timed_out"]:
-                    raise StoreUnavailable("Elasticsearch: not every shard answered.")
-                moment = answer.get("pit_id", moment)
-                hits = answer["hits"]["hits"]
-                for hit in hits:
+                page = self.page(
+                    page.moment,
+                    page.after,
+                    size=_PAGE_DOCUMENTS,
+                    keep_alive=_KEEP_ALIVE,
+                    source=None if fields else False,
+                    source_includes=fields or None,
+                )
+                for hit in page.hits:
                     yield hit["_id"], hit.get("_source", {})
-                if len(hits) < _PAGE_DOCUMENTS:
+                if page.after is None:
                     return
-                after = hits[-1]["sort"]
         finally:
             # Left to itself, it would be kept for a while longer, to no harm.
             with suppress(ApiError, TransportError):
-                self._client.close_point_in_time(id=moment)
+                self._client.close_point_in_time(id=page.moment)
+
+    def hold(self, index: str, keep_alive: str) -> str:
+        """Hold the index as it is at this moment, to page through it.
+
+        Args:
+            index: The concrete index.
+            keep_alive: How long the cluster remembers the moment after each page.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        with _answering(), suppress(AuthorizationException):
+            self._reader.indices.refresh(index=index)
+        with _answering():
+            moment: str = self._reader.open_point_in_time(index=index, keep_alive=keep_alive)["id"]
+        return moment
+
+    def page(
+        self, moment: str, after: Sequence[Any] | None, *, size: int, keep_alive: str, **search: Any
+    ) -> Page:
+        """The next documents as they were at a moment, in no order.
+
+        Args:
+            moment: As the page before gave it, or :meth:`hold`.
+            after: Likewise; None for the first page.
+            size: Documents of a page.
+            keep_alive: As for :meth:`hold`.
+            search: What else the search shall say: ``query``, ``slice``, ``source``.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
+        """
+        with _answering():
+            answer = self._reader.search(
+                pit={"id": moment, "keep_alive": keep_alive},
+                size=size,
+                sort=[{"_shard_doc": "asc"}],
+                search_after=after,
+                track_total_hits=False,
+                **search,
+            )
+        if answer["_shards"]["failed"] or answer["timed_out"]:
+            raise StoreUnavailable("Elasticsearch: not every shard answered.")
+        hits = answer["hits"]["hits"]
+        more = len(hits) == size
+        return Page(hits, answer.get("pit_id", moment), hits[-1]["sort"] if more else None)
+
+    def count(self, index: str, query: Mapping[str, Any]) -> int:
+        """How many documents match a query.
+
+        Raises:
+            SourceUnusable: The cluster does not take the query.
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        try:
+            with _answering():
+                return int(self._reader.count(index=index, query=query)["count"])
+        except BadRequestError as error:
+            raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error
+
+    def searches(self, index: str, path: str) -> bool:
+        """Whether documents can be told by having a field: it is mapped, and indexed.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        found: Any = self._mapping(index)
+        for name in path.split("."):
+            inner = {**found.get("properties", {}), **found.get("fields", {})}
+            if name not in inner:
+                return False
+            found = inner[name]
+            if found.get("enabled") in (False, "false"):
+                return False
+        return found.get("index") not in (False, "false")
 
     def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
         """Write documents in bulk; one result per write, in order.
@@ -431,6 +525,71 @@ class ElasticsearchIndex:
             half = len(batch) // 2
             return self._bulk(index, batch[:half]) + self._bulk(index, batch[half:])
         return [_verdict(*item.values()) for item in answer["items"]]
+
+
+class IndexIds:
+    """The ids of the documents that match a query, as they were at one moment.
+
+    Args:
+        index: Where they are.
+        alias: That people search through.
+        query: In Elasticsearch's own language; None for all documents.
+        lacking: A field that they do not have; None for whatever they have.
+    """
+
+    def __init__(
+        self,
+        index: ElasticsearchIndex,
+        alias: str,
+        query: Mapping[str, Any] | None = None,
+        lacking: str | None = None,
+    ) -> None:
+        self._index = index
+        self._alias = alias
+        self._lacking = lacking
+        without = [{"exists": {"field": lacking}}] if lacking else []
+        self._query = {
+            "bool": {"filter": [query or {"match_all": {}}], "must_not": without},
+        }
+
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """Cut what matches into slices of one moment; none when nothing does.
+
+        Raises:
+            SourceUnusable: The cluster does not take the query, or cannot know what lacks
+                the field.
+            IndexMisconfigured: There is not one index behind the alias.
+            StoreUnavailable: The cluster does not answer.
+        """
+        name = self._index.resolve(self._alias)
+        if self._lacking and not self._index.searches(name, self._lacking):
+            # It would seem to be lacking everywhere.
+            raise SourceUnusable(f"{self._lacking} is no indexed field of {name}")
+        # First, for it makes what was written just now searchable.
+        moment = self._index.hold(name, _IDS_KEEP_ALIVE)
+        count = self._index.count(name, self._query)
+        slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most)
+        return [{"moment": moment, "slice": k, "slices": slices} for k in range(slices)]
+
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """The next ids of a slice.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
+        """
+        # A slice of one is refused.
+        whole = part["slices"] == 1
+        page = self._index.page(
+            after["moment"] if after else part["moment"],
+            after["after"] if after else None,
+            size=_PAGE_IDS,
+            keep_alive=_IDS_KEEP_ALIVE,
+            query=self._query,
+            source=False,
+            **({} if whole else {"slice": {"id": part["slice"], "max": part["slices"]}}),
+        )
+        following = {"moment": page.moment, "after": page.after} if page.after else None
+        return IdPage([hit["_id"] for hit in page.hits], following)
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

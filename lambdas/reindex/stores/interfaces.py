@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from reindex.failures import Failure
 from reindex.image.ranged import RangedFile
@@ -30,6 +30,9 @@ from reindex.states import Phase
 
 Cursor = Mapping[str, Any]
 """Where a paged read goes on; opaque, but JSON."""
+
+Part = Mapping[str, Any]
+"""A part of a source of ids; opaque, but small and JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,10 +351,14 @@ class Projector(Protocol):
 
 
 class RunFiles(Protocol):
-    """The run's private bucket: claim checks, tallies, reports."""
+    """The run's private bucket: claim checks, tallies, samples, reports."""
 
     def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
         """Store a file."""
+        ...
+
+    def upload(self, key: str, body: IO[bytes]) -> None:
+        """Store a file of any size, as it is read."""
         ...
 
     def get(self, key: str) -> bytes:
@@ -359,6 +366,33 @@ class RunFiles(Protocol):
 
         Raises:
             KeyError: There is none.
+        """
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin so, in order."""
+        ...
+
+
+class IdSource(Protocol):
+    """Where the ids of images to reindex can be found."""
+
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """Cut it into disjoint parts that hold every id together.
+
+        Args:
+            at_most: Parts; of 1, the only one is the whole.
+
+        Raises:
+            SourceUnusable: It is not what it should be.
+        """
+        ...
+
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """Page through the ids of a part; asked again, it may show what has changed since.
+
+        Raises:
+            SourceUnusable: It is not what it should be.
         """
         ...
 

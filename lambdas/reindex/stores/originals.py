@@ -36,14 +36,22 @@ _SERVICE = "S3"
 _CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 
 #: Where optimised PNGs are, in the bucket of the originals.
-_OPTIMISED = "optimised/"
+OPTIMISED = "optimised/"
 
-_FOLDERS = 6
+#: Folders in the key of an original whose id is not shorter.
+FOLDERS = 6
 
 
 def original_key(image_id: str) -> str:
     """The key of an original: its id's first six characters, each a folder, then the id."""
-    return "/".join([*image_id[:_FOLDERS], image_id])
+    return "/".join([*image_id[:FOLDERS], image_id])
+
+
+def image_id_of(key: str) -> str | None:
+    """The id of the original that has a key; None when no original can have it."""
+    # A folder is a character and a slash: three characters of key for each of a short id.
+    image_id = key[2 * min(FOLDERS, len(key) // 3) :]
+    return image_id if image_id and original_key(image_id) == key else None
 
 
 class _Pinned(TypedDict):
@@ -109,7 +117,7 @@ class S3Originals:
         """
         if not self._buckets.optimised_pngs:
             return None
-        return self.open_key(self._buckets.originals_bucket, _OPTIMISED + original_key(image_id))
+        return self.open_key(self._buckets.originals_bucket, OPTIMISED + original_key(image_id))
 
     def exists(self, image_id: str) -> bool:
         """Whether the original exists now.

@@ -1,8 +1,8 @@
-"""The product's own bucket: claim checks, tallies, reports."""
+"""The product's own bucket: claim checks, tallies, samples, reports."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -37,6 +37,15 @@ class S3RunFiles:
                 Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
             )
 
+    def upload(self, key: str, body: IO[bytes]) -> None:
+        """Store a file of any size, as it is read; one of that key is replaced.
+
+        Raises:
+            StoreUnavailable: S3 does not take it.
+        """
+        with unavailable(_SERVICE):
+            self._client.upload_fileobj(body, self._bucket, key)
+
     def get(self, key: str) -> bytes:
         """Read a file.
 
@@ -51,3 +60,17 @@ class S3RunFiles:
                 if error_code(error) == "NoSuchKey":
                     raise KeyError(key) from error
                 raise
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin so, in order.
+
+        Raises:
+            StoreUnavailable: S3 does not list them.
+        """
+        pages = self._client.get_paginator("list_objects_v2")
+        with unavailable(_SERVICE):
+            return [
+                found["Key"]
+                for page in pages.paginate(Bucket=self._bucket, Prefix=prefix)
+                for found in page.get("Contents", [])
+            ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -24,7 +25,8 @@ class MemoryStateMachine:
     """Step Functions, as far as the command speaks to it.
 
     Attributes:
-        opening: What an execution does as soon as it is started: Preflight.
+        opening: What an execution does as soon as it is started: it gathers, then Preflight.
+        told: The input of the latest.
         status: Of every execution, by ARN.
         causes: What failed an execution, by ARN.
     """
@@ -32,12 +34,14 @@ class MemoryStateMachine:
     def __init__(self, running: set[str], opening: Callable[[str], object]) -> None:
         self.running = running
         self.opening = opening
+        self.told: dict[str, Any] = {}
         self.status: dict[str, str] = {}
         self.causes: dict[str, str] = {}
 
     def start_execution(self, **request: str) -> dict[str, Any]:
         assert request["stateMachineArn"] == ARN
         execution = request["name"]
+        self.told = json.loads(request["input"])
         self.status[execution] = "RUNNING"
         self.running.add(execution)
         try:
@@ -78,7 +82,7 @@ class Stage(World):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.stepfunctions = MemoryStateMachine(self.phases.running, self.preflight)
+        self.stepfunctions = MemoryStateMachine(self.phases.running, self._open)
         self.settings = Settings(COMMAND, environment())
         self.prepared = Prepared(INDEX, created=True, provenance_added=True, lacking=[])
         self.index.prepare = self._prepare  # type: ignore[attr-defined]
@@ -89,6 +93,10 @@ class Stage(World):
 
     def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
         return Upload(self.table, self.runs, self.clock, name, only_new=only_new)
+
+    def _open(self, execution: str) -> None:
+        self.gather(self.stepfunctions.told, execution)
+        self.preflight(execution, self.stepfunctions.told)
 
     def _prepare(self, alias: str) -> Prepared:
         assert alias == ALIAS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from moto import mock_aws
@@ -54,7 +55,7 @@ def test_each_finding_of_preflight_is_a_line(stage: Stage) -> None:
     result = stage.reindex("start")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "Error: Preflight did not open the run:\n"
+        "Error: The run was not opened:\n"
         "  index images-000001: esInfo.reindex is missing\n"
         "  index images-000001: usages is text\n"
     )
@@ -64,7 +65,7 @@ def test_each_finding_of_preflight_is_a_line(stage: Stage) -> None:
 def test_an_execution_that_ends_otherwise_says_how(stage: Stage) -> None:
     stage.stepfunctions.opening = lambda arn: stage.stepfunctions.fail(arn, "no such function")
     result = stage.reindex("start")
-    assert result.stderr == "Error: Preflight did not open the run:\n  no such function\n"
+    assert result.stderr == "Error: The run was not opened:\n  no such function\n"
 
 
 def test_start_refuses_while_a_run_is_open(stage: Stage) -> None:
@@ -105,6 +106,78 @@ def test_an_interrupted_start_says_that_the_run_goes_on(stage: Stage) -> None:
     assert re.fullmatch(
         rf"Interrupted: run {RUN_ID.pattern} goes on; reindex abort ends it\.\n", result.stderr
     )
+
+
+def test_start_gathers_from_the_bucket(stage: Stage) -> None:
+    stage.add("a", "b", "c")
+    result = stage.reindex("start", "--source", "bucket", "--limit", "2", "--skip-unchanged")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert stage.stepfunctions.told == {
+        "source": {"kind": "bucket"},
+        "limit": 2,
+        "skip_unchanged": True,
+    }
+    assert (stage.run.total, stage.run.skip_unchanged) == (2, True)
+
+
+def test_start_gathers_what_the_index_lacks(stage: Stage) -> None:
+    stage.index.live_write("a", {"id": "a"})
+    query = {"match": {"metadata.credit": "AP"}}
+    result = stage.reindex(
+        *("start", "--source", "index", "--query", json.dumps(query), "--lacking", "metadata.title")
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    source = {"kind": "index", "query": query, "lacking": "metadata.title"}
+    assert stage.stepfunctions.told == {"source": source}
+    assert stage.table.rows.keys() == {"a"}
+
+
+@pytest.mark.parametrize("stdin", [True, False])
+def test_start_uploads_a_file_and_gathers_it(stage: Stage, stdin: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    stage.add("a")
+    stage.upload("before").upload(["a"])
+    stage.whole_run()
+    stage.phases.running.clear()
+    ids = tmp_path / "ids.txt"
+    ids.write_text("a\nb\n")
+    result = stage.reindex(
+        *("start", "--source", "file", "--file", "-" if stdin else str(ids), "--only-new"),
+        stdin=ids.read_text(),
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
+    key = f"uploads/{result.stdout.strip()}.txt"
+    assert stage.files.files[key] == b"a\nb\n"
+    assert stage.stepfunctions.told == {"source": {"kind": "file", "key": key}, "only_new": True}
+    assert stage.states() == {"verified": 1, "queued": 1}
+
+
+def test_start_uploads_nothing_while_a_run_is_open(stage: Stage, tmp_path: Path) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    ids = tmp_path / "ids.txt"
+    ids.write_text("a\n")
+    assert stage.reindex("start", "--source", "file", "--file", str(ids)).exit_code == 1
+    assert not stage.files.files
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--limit", "5"), "limit and only_new need another source than table"),
+        (("--source", "bucket", "--lacking", "title"), "source.lacking is for the source index"),
+        (("--source", "file"), "--source file and --file go together"),
+        (("--file", "ids.txt"), "--source file and --file go together"),
+        (("--source", "index", "--query", "title:x"), "this is no JSON: "),
+        (("--source", "index", "--query", "[1]"), "this is no JSON object"),
+    ],
+)
+def test_what_a_run_cannot_be_told_is_wrong_usage(
+    stage: Stage, args: tuple[str, ...], said: str
+) -> None:
+    result = stage.reindex("start", *args)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not stage.stepfunctions.status
 
 
 # abort
@@ -350,7 +423,7 @@ def test_executions_are_started_looked_at_listed_and_stopped() -> None:
         roleArn="arn:aws:iam::123456789012:role/run",
     )["stateMachineArn"]
     executions = Executions(client, arn)
-    execution = executions.start("run-1")
+    execution = executions.start("run-1", {"limit": 1})
     assert executions.look(execution).is_running
     assert executions.running() == [execution]
     executions.stop(execution, "enough")
@@ -363,7 +436,7 @@ def test_executions_are_started_looked_at_listed_and_stopped() -> None:
 def test_a_state_machine_that_is_not_there() -> None:
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:absent"
     with pytest.raises(StoreUnavailable, match="Step Functions: StartExecution"):
-        Executions(SESSION.client("stepfunctions"), arn).start("run-1")
+        Executions(SESSION.client("stepfunctions"), arn).start("run-1", {})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -98,6 +99,66 @@ def test_the_latest_report(finished: Stage) -> None:
 def test_a_report_by_its_run_as_it_is_stored(finished: Stage) -> None:
     result = finished.reindex("report", "--run-id", "run-1", "--json")
     assert json.loads(result.stdout) == json.loads(finished.files.files["reports/run-1.json"])
+
+
+def test_a_report_as_a_page_in_a_file(finished: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    result = finished.reindex("report", "--html", str(file))
+    assert (result.exit_code, result.stdout) == (0, f"Wrote {file}.\n")
+    assert file.read_bytes() == finished.files.files["reports/run-1.html"]
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a browser was asked to open."""
+    pages: list[str] = []
+
+    def opens(url: str) -> bool:
+        pages.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", opens)
+    return pages
+
+
+def test_a_report_is_opened_in_a_browser(finished: Stage, opened: list[str]) -> None:
+    result = finished.reindex("report", "--run-id", "run-1", "--open")
+    assert (result.exit_code, result.stdout) == (0, "")
+    [url] = opened
+    page = Path(unquote(urlsplit(url).path))
+    assert page.name == "run-1.html"
+    assert page.read_bytes() == finished.files.files["reports/run-1.html"]
+
+
+def test_a_report_is_opened_where_it_was_written(
+    finished: Stage, opened: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    finished.reindex("report", "--html", str(file), "--open")
+    assert opened == [file.as_uri()]
+
+
+def test_without_a_browser_the_page_can_still_be_found(
+    finished: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    file = tmp_path / "report.html"
+    result = finished.reindex("report", "--html", str(file), "--open")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: no browser could be opened; the page is {file}\n"
+    assert file.exists()
+
+
+def test_a_page_is_no_json(finished: Stage) -> None:
+    result = finished.reindex("report", "--json", "--open")
+    assert result.exit_code == 2
+    assert "Give --json, or --html and --open." in result.stderr
+
+
+def test_a_page_that_cannot_be_written(finished: Stage, tmp_path: Path) -> None:
+    result = finished.reindex("report", "--html", str(tmp_path / "absent" / "report.html"))
+    assert result.exit_code == 1
+    assert "No such file" in result.stderr
 
 
 def test_reports_that_are_not_there(stage: Stage) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from reindex.digest import digest
 from reindex.failures import Failure, OriginalNotFound, ProjectorDied
 from reindex.image.document import with_provenance
+from reindex.options import RunOptions, Source
 from reindex.progress import Retry
 from reindex.records import Projected, ProjectionAnswer, RunRecord
 from reindex.settings import Pace, PhaseRules
@@ -20,12 +21,15 @@ from reindex.states import Phase, State
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
+from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.preflight import Preflight
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Outcome, Ticker, TickReport
 from reindex.steps.upload import Upload
+from reindex.stores.interfaces import IdSource
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
+from tests.twins.id_sources import MemoryIds
 from tests.twins.index import MemoryIndex
 from tests.twins.library import MemoryLibrary
 from tests.twins.phases import MemoryPhases
@@ -184,6 +188,16 @@ class World:
 
     # The state machine
 
+    def gather(self, told: Mapping[str, Any], run_id: str = "run-1") -> None:
+        self.phases.running.add(run_id)
+        for part in self.gathering.plan(run_id, told)["parts"]:
+            cursor = None
+            while True:
+                upload = f"{run_id}-invocation-{next(self._holders)}"
+                cursor = self.gathering.part(upload, told, part, cursor)["next"]
+                if cursor is None:
+                    break
+
     def preflight(
         self, run_id: str = "run-1", options: Mapping[str, Any] | None = None, **changes: Any
     ) -> dict[str, Any]:
@@ -191,7 +205,7 @@ class World:
         arguments: dict[str, Any] = {"probes": {}, "alias": ALIAS, "segments": 3} | changes
         return Preflight(
             self.table, self.runs, self.phases, self.index, clock=self.clock, **arguments
-        ).open_run(run_id, run_id, options)
+        ).open_run(run_id, run_id, RunOptions.of(options or {}))
 
     def begin_opening(self, phase: Phase) -> None:
         changes = {"phase": phase, "opening": True, "task_token": None, "quiet_since": None}
@@ -218,7 +232,8 @@ class World:
         return self.tallying.report(self.run.run_id, round_)
 
     def reindex(self, run_id: str = "run-1", *, ticks: int = 200, **options: Any) -> dict[str, Any]:
-        """Run from preflight to report, as the state machine does."""
+        """Run from start to report, as the state machine does."""
+        self.gather(options, run_id)
         self.preflight(run_id, options)
         round_ = 0
         while True:
@@ -278,10 +293,30 @@ class World:
 
     # The parts
 
+    def id_source(self, source: Source) -> IdSource:
+        match source.kind:
+            case "bucket":
+                return MemoryIds(list(self.library.originals))
+            case "index":
+                return MemoryIds(list(self.index.documents))
+            case _:
+                return MemoryIds(self.files.get(source.key or "").decode().split())
+
+    @property
+    def gathering(self) -> Gathering:
+        return Gathering(self.table, self.runs, self.phases, self.id_source, self.clock, self.meter)
+
     @property
     def ticker(self) -> Ticker:
         return Ticker(
-            self.table, self.runs, self.phases, self.rules, self.retry, self.clock, self.meter
+            table=self.table,
+            runs=self.runs,
+            phases=self.phases,
+            rules=self.rules,
+            retry=self.retry,
+            clock=self.clock,
+            meter=self.meter,
+            files=self.files,
         )
 
     @property

@@ -1,0 +1,92 @@
+"""What a run may be told: where its ids come from, and how it treats them.
+
+It is the input of the execution, whoever starts it: the ``start`` verb, the stage's schedule, or
+a person in the console.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+from reindex.settings import SettingsError
+from reindex.strict_json import read
+
+#: What is queued already; all originals; documents of the index; a file in the run's bucket.
+TABLE, BUCKET, INDEX, FILE = SOURCES = ("table", "bucket", "index", "file")
+
+#: Where in the run's bucket files of ids lie: no other can be a source.
+UPLOADS: Final = "uploads/"
+
+#: The settings of a source that belong to one kind alone.
+_OWN = {"query": INDEX, "lacking": INDEX, "key": FILE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the ids of a run come from.
+
+    Attributes:
+        kind: One of :data:`SOURCES`.
+        query: Of ``index``: the documents that match it, in Elasticsearch's query language.
+        lacking: Of ``index``: the documents without this field.
+        key: Of ``file``: its key, below :data:`UPLOADS`.
+    """
+
+    kind: str = TABLE
+    query: Mapping[str, Any] | None = None
+    lacking: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a run may be told.
+
+    Attributes:
+        source: Where its ids come from.
+        limit: How many ids it takes from there at most.
+        only_new: Whether images that were finished before are left as they are.
+        skip_unchanged: Whether a document that is what was just projected is left unwritten.
+    """
+
+    source: Source = field(default_factory=Source)
+    limit: int | None = None
+    only_new: bool = False
+    skip_unchanged: bool = False
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with options that are each of the right type."""
+        source = self.source
+        if source.kind not in SOURCES:
+            yield f"source.kind must be one of {', '.join(SOURCES)}"
+            return
+        for name, kind in _OWN.items():
+            if getattr(source, name) is not None and source.kind != kind:
+                yield f"source.{name} is for the source {kind}"
+        if source.kind == FILE and not (source.key or "").startswith(UPLOADS):
+            yield f"source.key must begin with {UPLOADS}"
+        if source.kind == TABLE and (self.limit is not None or self.only_new):
+            yield "limit and only_new need another source than table"
+        if self.limit is not None and self.limit < 1:
+            yield "limit must be at least 1"
+
+    def as_input(self) -> dict[str, Any]:
+        """The options as :meth:`of` reads them, without what goes without saying."""
+        said: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(RunOptions)}
+        said["source"] = {n: value for n, value in asdict(self.source).items() if value is not None}
+        return {name: value for name, value in said.items() if value}
+
+    @classmethod
+    def of(cls, raw: Any) -> RunOptions:
+        """Read the input of an execution.
+
+        Raises:
+            SettingsError: Names what is unknown, mistyped or contradictory.
+        """
+        where = "the run's input"
+        options = read(cls, raw, where)
+        if problems := list(options.problems()):
+            raise SettingsError(f"{where}: {'; '.join(problems)}")
+        return options

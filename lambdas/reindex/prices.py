@@ -1,0 +1,33 @@
+"""What AWS asks for the parts of a run: list prices in US dollars, as of November 2025.
+
+On demand, in one region, without free tiers and discounts. Whatever is reckoned from them is an
+estimate.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: The region of the prices.
+REGION: Final = "us-east-1"
+
+#: aws.amazon.com/dynamodb/pricing/on-demand: per write and read request unit.
+WRITE_UNIT: Final = 0.625e-6
+READ_UNIT: Final = 0.125e-6
+
+#: aws.amazon.com/sqs/pricing: per request to a standard queue, of at most 64 KB.
+QUEUE_REQUEST: Final = 0.40e-6
+
+#: aws.amazon.com/lambda/pricing, Arm: per GB and second, and per invocation.
+GB_SECOND: Final = 0.0000133334
+INVOCATION: Final = 0.20e-6
+
+#: aws.amazon.com/s3/pricing, Standard: per GET or HEAD, and per PUT or LIST.
+S3_READ: Final = 0.4e-6
+S3_WRITE: Final = 5e-6
+
+#: aws.amazon.com/step-functions/pricing, Standard: per state transition.
+TRANSITION: Final = 25e-6
+
+#: aws.amazon.com/cloudwatch/pricing: per GB of logs taken in; metrics travel in the same lines.
+LOG_GB: Final = 0.50

@@ -1,0 +1,82 @@
+"""What each tick leaves behind of its work, so that the report can tell a run over time.
+
+A file per tick in the run's bucket. The runs table would be the other place, but an item there
+holds 400 KB and a long run has tens of thousands of ticks; files need no condition, cannot
+overwrite one another, and a rule of the bucket deletes them. It costs one small write a minute
+and worker; nothing but the report reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from reindex.failures import StoreUnavailable
+from reindex.states import Phase
+from reindex.stores.interfaces import RunFiles
+
+log = logging.getLogger(__name__)
+
+#: Files read at once: a run of days has tens of thousands.
+READERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one tick did.
+
+    Attributes:
+        at: When it began, epoch seconds.
+        seconds: How long it took.
+        phase: Of the run.
+        worker: Number of the worker.
+        moved: Rows that changed, by what they became.
+        held: Seconds that it waited, by the gate it waited for. A tick of a paused run names
+            that gate with no seconds: the pause lasts until the worker's next tick.
+    """
+
+    at: float
+    seconds: float
+    phase: Phase
+    worker: int
+    moved: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ended_at(self) -> float:
+        """When it ended, epoch seconds."""
+        return self.at + self.seconds
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Self:
+        """Read a stored sample."""
+        return cls(**{**raw, "phase": Phase(raw["phase"])})
+
+
+def keep(files: RunFiles, run_id: str, sample: Sample) -> None:
+    """Store a sample; if that fails, the report lacks it, and no more harm is done."""
+    key = f"{_prefix(run_id)}{sample.phase}-{sample.worker}-{sample.at * 1000:.0f}.json"
+    try:
+        files.put(key, json.dumps(asdict(sample)).encode())
+    except StoreUnavailable as error:
+        log.warning("a sample was not kept", extra={"key": key, "reason": str(error)})
+
+
+def kept(files: RunFiles, run_id: str) -> list[Sample]:
+    """A run's samples, in order of time; none at all, rather than no report, if S3 fails."""
+    try:
+        keys = files.keys(_prefix(run_id))
+        with ThreadPoolExecutor(READERS, thread_name_prefix="samples") as pool:
+            found = [Sample.from_json(json.loads(body)) for body in pool.map(files.get, keys)]
+    except StoreUnavailable as error:
+        log.warning("the samples cannot be read", extra={"reason": str(error)})
+        return []
+    return sorted(found, key=lambda sample: (sample.at, sample.phase, sample.worker))
+
+
+def _prefix(run_id: str) -> str:
+    return f"samples/{run_id}/"

@@ -1,0 +1,171 @@
+"""Ids to reindex, in S3: of all originals, or in a file. Those in the index are with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, pairwise, zip_longest
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from reindex.failures import SourceUnusable
+from reindex.stores.aws import error_code, unavailable
+from reindex.stores.interfaces import Cursor, IdPage, Part
+from reindex.stores.originals import FOLDERS, OPTIMISED, image_id_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: Bytes of a file's part: some hundred thousand ids.
+PART_BYTES = 8 * 1024 * 1024
+
+#: Bytes of a file that are read at once: many times the longest line that can be an id.
+BLOCK_BYTES = 256 * 1024
+
+_SERVICE = "S3"
+
+#: Comes after every key of an optimised PNG, and before any other that follows them.
+_PAST_OPTIMISED = OPTIMISED[:-1] + chr(ord(OPTIMISED[-1]) + 1)
+
+
+class BucketIds:
+    """The ids of all originals, by listing their bucket.
+
+    Its parts are ranges of keys between folders, so that no key can be in none of them.
+
+    Args:
+        client: Of S3.
+        bucket: Of the originals.
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    @unavailable(_SERVICE)
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """Cut the bucket along its folders: two levels deep when ids are in hexadecimal.
+
+        Args:
+            at_most: Parts; there may be a quarter of that, or none but the whole.
+
+        Raises:
+            StoreUnavailable: S3 does not list the bucket.
+        """
+        folders: list[str] = []
+        for _ in range(FOLDERS if at_most > 1 else 0):
+            deeper = sorted(islice(self._below(folders or [""]), at_most + 1))
+            if not 0 < len(deeper) <= at_most:
+                break
+            folders = deeper
+            if len(folders) >= at_most // 4:
+                break
+        # What stands before the second folder is in the first part, what after the last in that.
+        bounds = ["", *folders[1:]]
+        return [{"after": a, "until": b} for a, b in zip_longest(bounds, bounds[1:])]
+
+    @unavailable(_SERVICE)
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """The ids of the next thousand keys; a page may have none.
+
+        Raises:
+            StoreUnavailable: S3 does not list the bucket.
+        """
+        answer = self._client.list_objects_v2(
+            Bucket=self._bucket, StartAfter=(after or part)["after"]
+        )
+        keys = [found["Key"] for found in answer.get("Contents", [])]
+        until = part["until"]
+        inside = [key for key in keys if until is None or key < until]
+        ids = [image_id for key in inside if (image_id := image_id_of(key)) is not None]
+        if not answer["IsTruncated"] or len(inside) < len(keys):
+            return IdPage(ids, None)
+        last = keys[-1]
+        return IdPage(ids, {"after": _PAST_OPTIMISED if last.startswith(OPTIMISED) else last})
+
+    def _below(self, folders: Iterable[str]) -> Iterator[str]:
+        """The folders in some folders, but for that of the optimised PNGs."""
+        pages = self._client.get_paginator("list_objects_v2")
+        for folder in folders:
+            for page in pages.paginate(Bucket=self._bucket, Prefix=folder, Delimiter="/"):
+                for found in page.get("CommonPrefixes", []):
+                    if found["Prefix"] != OPTIMISED:
+                        yield found["Prefix"]
+
+
+class FileIds:
+    """The ids in a file of the run's bucket, one per line.
+
+    Its parts are ranges of bytes that begin and end with a line.
+
+    Args:
+        client: Of S3.
+        bucket: The run's.
+        key: Of the file.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, key: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._key = key
+
+    @unavailable(_SERVICE)
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """Cut the file into parts of some megabytes.
+
+        Raises:
+            SourceUnusable: There is no such file, it is empty, or its lines are no ids.
+            StoreUnavailable: S3 does not answer.
+        """
+        size = self._size()
+        if size == 0:
+            raise SourceUnusable(f"{self._key} is empty")
+        step = max(PART_BYTES, -(-size // at_most))
+        starts = [0, *(self._next_line(at, size) for at in range(step, size, step))]
+        return [{"start": a, "end": b} for a, b in pairwise([*starts, size]) if a < b]
+
+    @unavailable(_SERVICE)
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """The ids of the next whole lines.
+
+        Raises:
+            SourceUnusable: Its lines are no ids.
+            StoreUnavailable: S3 does not answer.
+        """
+        at, end = (after or part)["start"], part["end"]
+        block = self._read(at, min(BLOCK_BYTES, end - at))
+        if at + len(block) < end:
+            block = block[: block.rfind(b"\n") + 1]
+            self._require(block)
+        # A byte that is no UTF-8 spoils its own line, which is then no id, and no other.
+        text = block.decode("utf-8-sig" if at == 0 else "utf-8", "surrogateescape")
+        ids = [line for line in map(str.strip, text.split("\n")) if line]
+        following = at + len(block)
+        return IdPage(ids, {"start": following} if following < end else None)
+
+    def _size(self) -> int:
+        try:
+            return self._client.head_object(Bucket=self._bucket, Key=self._key)["ContentLength"]
+        except ClientError as error:
+            if error_code(error) != "404":
+                raise
+            raise SourceUnusable(f"there is no {self._key} in the run's bucket") from error
+
+    def _next_line(self, at: int, size: int) -> int:
+        """Where the first line begins that does not begin before a place."""
+        block = self._read(at - 1, BLOCK_BYTES)
+        newline = block.find(b"\n")
+        if newline < 0 and at - 1 + len(block) == size:
+            return size
+        self._require(newline >= 0)
+        return at + newline
+
+    def _read(self, at: int, length: int) -> bytes:
+        answer = self._client.get_object(
+            Bucket=self._bucket, Key=self._key, Range=f"bytes={at}-{at + length - 1}"
+        )
+        return answer["Body"].read()
+
+    def _require(self, line_end: object) -> None:
+        if not line_end:
+            raise SourceUnusable(f"{self._key} is no list of ids: {BLOCK_BYTES} bytes are one line")

@@ -1,0 +1,52 @@
+from typing import Any
+
+import pytest
+
+from reindex.options import RunOptions, Source
+from reindex.settings import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (RunOptions(), {"source": {"kind": "table"}}),
+        (
+            RunOptions(source=Source(kind="bucket"), limit=5, only_new=True),
+            {"source": {"kind": "bucket"}, "limit": 5, "only_new": True},
+        ),
+        (
+            RunOptions(source=Source(kind="index", query={"match_all": {}}), skip_unchanged=True),
+            {"source": {"kind": "index", "query": {"match_all": {}}}, "skip_unchanged": True},
+        ),
+        (
+            RunOptions(source=Source(kind="file", key="uploads/x.txt")),
+            {"source": {"kind": "file", "key": "uploads/x.txt"}},
+        ),
+    ],
+)
+def test_what_is_told_is_read_again(options: RunOptions, told: dict[str, Any]) -> None:
+    assert options.as_input() == told
+    assert RunOptions.of(told) == options
+
+
+@pytest.mark.parametrize("told", [{}, {"source": {}}, {"source": {"query": None}, "limit": None}])
+def test_what_goes_without_saying(told: dict[str, Any]) -> None:
+    assert RunOptions.of(told) == RunOptions()
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ([], r"the run's input must be an object, not \[\]"),
+        ({"limit": "5"}, 'limit must be a whole number, not "5"'),
+        ({"source": {"kind": "bucket"}, "limit": 0}, "limit must be at least 1"),
+        ({"source": {"kind": "bucket", "query": {}}}, "source.query is for the source index"),
+        ({"source": {"kind": "index", "key": "x"}}, "source.key is for the source file"),
+        ({"source": {"kind": "file"}}, "source.key must begin with uploads/"),
+        ({"source": {"kind": "file", "key": "reports/x"}}, "source.key must begin with uploads/"),
+        ({"only_new": True}, "limit and only_new need another source than table"),
+    ],
+)
+def test_what_a_run_cannot_be_told(told: Any, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        RunOptions.of(told)
