@@ -7,15 +7,17 @@ so an unchanged project is neither built nor deployed again.
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +26,15 @@ ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 
 #: Raise it when this module packs the same inputs differently.
-_RECIPE = 1
+_RECIPE = 2
 
 #: Neither wanted at run time nor the same on every build.
-_LEFT_OUT = {"__pycache__", "bin", ".lock"}
+_LEFT_OUT_OF_SOURCES = {"__pycache__"}
+_LEFT_OUT_OF_DEPENDENCIES = {"bin", ".lock"}
+
+#: The services that the functions call. botocore describes four hundred, in half of all files:
+#: every cold start would have them unpacked.
+SERVICES = {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions", "sts"}
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -72,7 +79,7 @@ def build(target: Target) -> Asset:
     Raises:
         BundlingError: uv is missing, or a dependency has no wheel for the target.
     """
-    sources = [(name, path.read_bytes()) for name, path in _files(ROOT / "lambdas")]
+    sources = [(name, path.read_bytes()) for name, path in _sources()]
     requirements = _uv("export", "--frozen", "--no-default-groups", "--no-dev", "--no-emit-project")
     dependencies = _dependencies(requirements, target)
     asset = _built("lambdas", _hash(dependencies.hash, *map(repr, sources)))
@@ -91,7 +98,11 @@ def _dependencies(requirements: str, target: Target) -> Asset:
         with _appearing(asset.path) as path:
             contents = path.with_name("contents")
             _install(requirements, target, contents)
-            _pack(path, ((name, file.read_bytes()) for name, file in _files(contents)))
+            _forget_other_services(contents)
+            if target == LOCAL:
+                _compile(contents)
+            found = _files(contents, _LEFT_OUT_OF_DEPENDENCIES)
+            _pack(path, ((name, file.read_bytes()) for name, file in found))
     return asset
 
 
@@ -108,6 +119,20 @@ def _install(requirements: str, target: Target, contents: Path) -> None:
     )
 
 
+def _forget_other_services(contents: Path) -> None:
+    for described in (contents / "botocore" / "data").iterdir():
+        if described.is_dir() and described.name not in SERVICES:
+            shutil.rmtree(described)
+
+
+def _compile(contents: Path) -> None:
+    """Spare every worker of a local cloud, which unpacks the asset anew, seconds of compiling."""
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(
+        contents, quiet=2, stripdir=str(contents), invalidation_mode=unchecked, workers=0
+    )
+
+
 def _uv(*arguments: str) -> str:
     # `uv run` names itself, so a uv that is not on the path is still found.
     uv = os.environ.get("UV") or shutil.which("uv")
@@ -121,10 +146,14 @@ def _uv(*arguments: str) -> str:
     return done.stdout
 
 
-def _files(root: Path) -> Iterator[tuple[str, Path]]:
+def _sources() -> Iterator[tuple[str, Path]]:
+    return _files(ROOT / "lambdas", _LEFT_OUT_OF_SOURCES)
+
+
+def _files(root: Path, left_out: Collection[str]) -> Iterator[tuple[str, Path]]:
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        if path.is_file() and not _LEFT_OUT.intersection(name.parts):
+        if path.is_file() and not any(part in left_out for part in name.parts):
             yield name.as_posix(), path
 
 

@@ -12,7 +12,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk.bundling import Asset
+from cdk.measures import NAMESPACE
 from cdk.monitoring import log_group
+from cdk.nag import accept
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, phase_rules
 from reindex.settings import FUNCTIONS, variables
@@ -21,8 +23,6 @@ RUNTIME = lambda_.Runtime.PYTHON_3_14
 
 #: Every function's: it buys a third of a core, and no input may need more.
 MEMORY_MB = 512
-
-METRICS_NAMESPACE = "ImageReindex"
 
 #: The functions that the phases' rules invoke.
 PHASE_FUNCTIONS = {phase: f"batch_{phase}" for phase in PHASES}
@@ -39,6 +39,13 @@ _NETWORK_INTERFACE_ACTIONS = (
     "ec2:UnassignPrivateIpAddresses",
 )
 
+#: Wildcards in what the functions may do, and why nothing narrower would do.
+_WILDCARDS = {
+    "Resource::.+/\\*": "Objects of one bucket, or one prefix of it: ids and digests name them",
+    "Resource::.+:execution:.+:\\*": "Each run's execution has a name of its own",
+    "Action::kms:(GenerateDataKey|ReEncrypt)\\*": "Two variants of one action, on one key",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
@@ -49,6 +56,7 @@ class _Shape:
 
 
 _SHAPES = {
+    "gather": _Shape("Brings the ids of a run's source into the progress table", 900),
     "batch_index": _Shape("Tick of the index phase: projects and enqueues"),
     "batch_check": _Shape("Tick of the check phase: verifies in the index"),
     "image_projection": _Shape("Builds images' documents from the truth", 30),
@@ -115,7 +123,7 @@ class Functions(Construct):
             environment={
                 **self._variables(name),
                 "POWERTOOLS_SERVICE_NAME": name.replace("_", "-"),
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
             },
             role=self._role(f"{construct_id}Role", group),
             log_group=group,
@@ -152,4 +160,9 @@ class Functions(Construct):
             role.add_to_policy(
                 iam.PolicyStatement(actions=[*_NETWORK_INTERFACE_ACTIONS], resources=["*"])
             )
+        if self._network or self._settings.tracing:
+            reason = "Network interfaces and traces have no ARN before Lambda makes them"
+            accept(role, "AwsSolutions-IAM5", reason, only=["Resource::\\*"])
+        for pattern, reason in _WILDCARDS.items():
+            accept(role, "AwsSolutions-IAM5", reason, only=[pattern])
         return role

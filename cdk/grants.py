@@ -16,8 +16,9 @@ from aws_cdk import aws_iam as iam
 from cdk.names import PHASES, Names
 from cdk.progress_table import WORK_INDEX, ProgressTable
 from cdk.reingest_queue import ReingestQueue
-from cdk.run_bucket import CLAIMS, REPORTS, TALLIES, RunBucket
+from cdk.run_bucket import CLAIMS, REPORTS, SAMPLES, TALLIES, RunBucket
 from cdk.stage_settings import StageSettings, tuned
+from reindex.options import UPLOADS
 from reindex.settings import LibrarySettings
 
 #: How the rows of one image are found in the tables not keyed by it.
@@ -45,6 +46,7 @@ class Grants:
     def by_function(self) -> Mapping[str, list[iam.PolicyStatement]]:
         """Each function's statements."""
         own = {
+            "gather": [*self._gather()],
             "batch_index": [*self._phase("index"), *self._batch_index()],
             "batch_check": [*self._phase("check"), *self._originals()],
             "image_projection": [*self._projection()],
@@ -64,11 +66,26 @@ class Grants:
         yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), runs)
         yield _allow("sqs:GetQueueAttributes", self.queue.queue.queue_arn, *self._live_queue())
         yield _allow("events:DisableRule", self._rule(phase))
+        yield _allow("s3:PutObject", self._files(SAMPLES))
         # AWS checks an answer on a token against the state machine that waits for it.
         yield _allow(
             ("states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"),
             self._arn("states", "stateMachine", self._names.state_machine),
         )
+        yield self._see_executions()
+
+    def _gather(self) -> Iterator[iam.PolicyStatement]:
+        yield _allow(
+            ("dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
+            self.tables.progress.table_arn,
+        )
+        yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), self.tables.runs.table_arn)
+        yield _allow(
+            "s3:ListBucket",
+            self.bucket.bucket.bucket_arn,
+            self._bucket(self.library.originals_bucket),
+        )
+        yield _allow("s3:GetObject", self._files(UPLOADS))
         yield self._see_executions()
 
     def _batch_index(self) -> Iterator[iam.PolicyStatement]:
@@ -133,6 +150,7 @@ class Grants:
         )
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         yield _allow(("s3:GetObject", "s3:PutObject"), self._files(TALLIES), self._files(REPORTS))
+        yield _allow("s3:GetObject", self._files(SAMPLES))
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
 
     def _secret(self) -> Iterator[iam.PolicyStatement]:

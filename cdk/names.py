@@ -42,9 +42,23 @@ class Names:
         return self._of(f"{phase}-phase")
 
     @property
+    def schedule(self) -> str:
+        """The rule that starts runs."""
+        return self._of("schedule")
+
+    @property
     def state_machine(self) -> str:
         """The state machine of a run."""
         return self._of("run")
+
+    def alarm(self, name: str) -> str:
+        """An alarm."""
+        return self._of(name)
+
+    @property
+    def alarm_topic(self) -> str:
+        """The topic that alarms go to."""
+        return self._of("alarms")
 
     def sample_table(self, name: str) -> str:
         """A table of the sample library."""

@@ -1,4 +1,4 @@
-"""The product's private bucket: claim checks, tallies and reports."""
+"""The product's private bucket: claim checks, uploads, tallies, samples and reports."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.nag import accept
+from reindex.options import UPLOADS
+
 #: Documents too large to travel in a message or an answer. A message lives for 14 days.
 CLAIMS = "claims/"
 
 #: What the Tally's segments found.
 TALLIES = "tallies/"
 
+#: What each tick did: of these, a run's report makes its plot.
+SAMPLES = "samples/"
+
 #: What runs ended with; kept.
 REPORTS = "reports/"
 
-_EXPIRY_DAYS = {CLAIMS: 14, TALLIES: 90}
+_EXPIRY_DAYS = {CLAIMS: 14, UPLOADS: 90, TALLIES: 90, SAMPLES: 90}
 
 
 class RunBucket(Construct):
@@ -45,4 +51,10 @@ class RunBucket(Construct):
                 for prefix, days in _EXPIRY_DAYS.items()
             ],
             removal_policy=RemovalPolicy.DESTROY if disposable else RemovalPolicy.RETAIN,
+        )
+        accept(
+            self.bucket,
+            "AwsSolutions-S1",
+            "Only the functions and the operators read it; who wants to know who did turns on "
+            "CloudTrail's data events, which need no second bucket",
         )

@@ -11,18 +11,20 @@ from constructs import Construct
 
 from cdk.bundling import Asset
 from cdk.environment import environment
-from cdk.functions import Functions, timeout
+from cdk.functions import MEMORY_MB, Functions, timeout
 from cdk.grants import Grants
+from cdk.measures import Watched
 from cdk.monitoring import Monitoring
 from cdk.names import Names
 from cdk.phases import Phases
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
+from cdk.run_schedule import RunSchedule
 from cdk.sample_library import sample_library
 from cdk.stage_settings import StageSettings, phase_rules
 from cdk.workflow import Workflow
-from reindex.settings import COMMAND, variables
+from reindex.settings import COMMAND, FUNCTIONS, variables
 
 
 class ReindexStack(Stack):
@@ -83,15 +85,24 @@ class ReindexStack(Stack):
             settings=settings,
             runs=tables.runs,
             rules=phases.rules,
-            preflight=functions["preflight"],
-            tally=functions["tally"],
+            functions=functions,
         )
-        Monitoring(
-            self,
-            "Monitoring",
+        if settings.schedule:
+            RunSchedule(
+                self,
+                "Schedule",
+                names=names,
+                schedule=settings.schedule,
+                state_machine=workflow.state_machine,
+            )
+        watched = Watched(
+            settings=settings,
+            functions={name: functions[name] for name in FUNCTIONS},
+            tables=tables,
+            queue=queue,
             state_machine=workflow.state_machine,
-            dead_letters=queue.dead_letters,
         )
+        Monitoring(self, "Monitoring", watched=watched, memory_mb=MEMORY_MB, key=key)
         if key:
             for user in (*functions, workflow.state_machine):
                 key.grant_encrypt_decrypt(user)

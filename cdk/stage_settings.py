@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_cdk import aws_logs as logs
 
-from cdk.strict_json import Read, merged, read
+from reindex.options import RunOptions
 from reindex.settings import (
     COMMAND,
     FUNCTIONS,
@@ -20,6 +20,7 @@ from reindex.settings import (
     SettingsError,
     variable,
 )
+from reindex.strict_json import Read, merged, read
 
 #: Stands for the library that the sample-library stack makes.
 SAMPLE = "sample"
@@ -33,8 +34,14 @@ _STAGE_NAME = re.compile("[A-Za-z][A-Za-z0-9-]{0,9}")
 
 _QUEUE_URL = re.compile(r"https?://[^/]+/\d{12}/[\w-]+(\.fifo)?")
 
-#: What Lambda accepts of an event source mapping, and of a function.
+_SCHEDULE = re.compile(r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)")
+
+#: Enough to tell an address from a name or a URL.
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+#: What Lambda accepts of an event source mapping, and of a function; and what is a share.
 _RANGES = {
+    "alarm_failure_percent": (1, 100),
     "indexer_batch_size": (1, 10_000),
     "indexer_window_seconds": (0, 300),
     "indexer_concurrency": (2, 1_000),
@@ -70,6 +77,17 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule(RunOptions):
+    """When runs start by themselves, and what they are told.
+
+    Attributes:
+        expression: As EventBridge takes it, in UTC: ``rate(30 days)``, ``cron(0 18 1 * ? *)``.
+    """
+
+    expression: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSettings:
     """One deployment.
 
@@ -89,6 +107,11 @@ class StageSettings:
         disposable: Whether destroying the stack deletes its data.
         log_retention_days: Of all log groups.
         tracing: Whether X-Ray traces functions and runs.
+        alarms: Whether there are any; a local cloud knows none that reckon, and rings none.
+        alarm_subscribers: E-mail addresses that the alarms go to; each must confirm.
+        alarm_failure_percent: Share of an hour's images whose failing alarms.
+        runbook: Where the people who are woken find the runbook: a path or a URL.
+        schedule: When runs start by themselves; never, without.
         reserved_concurrency: Of functions, by name.
         indexer_batch_size: Messages the indexer is given at once.
         indexer_window_seconds: How long a batch may wait to fill.
@@ -109,6 +132,11 @@ class StageSettings:
     disposable: bool = False
     log_retention_days: int = 30
     tracing: bool = False
+    alarms: bool = True
+    alarm_subscribers: tuple[str, ...] = ()
+    alarm_failure_percent: int = 5
+    runbook: str = "docs/runbook.md"
+    schedule: Schedule | None = None
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     indexer_batch_size: int = 100
     indexer_window_seconds: int = 5
@@ -209,12 +237,23 @@ def _problems(settings: StageSettings) -> Iterator[str]:
         yield f"unknown function reserved_concurrency.{name}"
     if settings.log_retention_days not in RETENTION:
         yield f"log_retention_days must be one of {', '.join(map(str, RETENTION))}"
+    for address in settings.alarm_subscribers:
+        if not _ADDRESS.fullmatch(address):
+            yield f"alarm_subscribers: {address!r} is no e-mail address"
     for name, (least, most) in _RANGES.items():
         if not least <= getattr(settings, name) <= most:
             yield f"{name} must be from {least} to {most}"
     if settings.indexer_batch_size > _BATCH_WITHOUT_WINDOW and not settings.indexer_window_seconds:
         yield f"indexer_batch_size over {_BATCH_WITHOUT_WINDOW} needs indexer_window_seconds"
+    if settings.schedule:
+        yield from _schedule_problems(settings.schedule)
     yield from _tuning_problems(settings)
+
+
+def _schedule_problems(schedule: Schedule) -> Iterator[str]:
+    if not _SCHEDULE.fullmatch(schedule.expression):
+        yield "schedule.expression is neither rate(…) nor cron(…) as EventBridge takes it"
+    yield from (f"schedule: {problem}" for problem in schedule.problems())
 
 
 def _tuning_problems(settings: StageSettings) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The state machine: one execution is one run, in about ten transitions.
+"""The state machine: one execution is one run, in a dozen transitions and a few for each part.
 
 It holds which step a run is at, and nothing else: what the ticks need to know is in the run
 record, what became of the images in the progress table. The execution's name is the run's id.
@@ -17,17 +17,26 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from cdk.functions import Functions
 from cdk.monitoring import log_group
+from cdk.nag import accept
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings
 
 #: A phase whose ticks are not heard for so long has stopped.
 HEARTBEAT = Duration.seconds(300)
 
+#: Parts of a run's source that are gathered at once. The table sets the pace: a new one takes
+#: 4,000 writes a second, of which each of so many gets enough for its thousand ids in a call's
+#: patience; a warm one is kept busy by them. A distributed Map would only add executions.
+GATHERERS = 16
+
 #: How often a phase that fell silent is opened again.
 REOPENINGS = 3
 
 _RUN_ID = "{% $states.context.Execution.Name %}"
+_EXECUTION = "{% $states.context.Execution.Id %}"
+_INPUT = "{% $states.context.Execution.Input %}"
 
 _ANY = ["States.ALL"]
 _SILENCE = "States.HeartbeatTimeout"
@@ -55,6 +64,10 @@ _EVENTBRIDGE_FAULTS = [
     "EventBridge.SdkClientException",
 ]
 
+
+#: But gathering again what was gathered does no harm, and a table that is throttled recovers.
+_PASSING = ["StoreUnavailable"]
+
 # Variables have names of their own: $round and $error are functions of JSONata.
 
 #: What was caught, kept until the run's record and the execution can say it.
@@ -68,9 +81,16 @@ _REASON = "{% $substring($error_name & ': ' & $error_cause, 0, 4000) %}"
 
 _NOW = {"N": "{% $string($floor($millis() / 1000)) %}"}
 
+#: Wildcards in what a run may do, and why nothing narrower would do.
+_WILDCARDS = {
+    "Resource::<Functions.+\\.Arn>:\\*": "CDK grants a function with its versions",
+    "Resource::\\*": "The delivery of logs, and tracing, know no resources",
+    "Action::kms:(GenerateDataKey|ReEncrypt)\\*": "Two variants of one action, on one key",
+}
+
 
 class Workflow(Construct):
-    """Preflight, the phases, the Tally, and the report."""
+    """The gathering of ids, Preflight, the phases, the Tally, and the report."""
 
     def __init__(
         self,
@@ -80,14 +100,14 @@ class Workflow(Construct):
         settings: StageSettings,
         runs: dynamodb.ITable,
         rules: Mapping[str, events.IRule],
-        preflight: lambda_.IFunction,
-        tally: lambda_.IFunction,
+        functions: Functions,
     ) -> None:
         super().__init__(scope, construct_id)
         self._runs = runs
         self._rules = rules
-        self._preflight = preflight
-        self._tally = tally
+        self._gather = functions["gather"]
+        self._preflight = functions["preflight"]
+        self._tally = functions["tally"]
         name = Names(settings.stage).state_machine
         self.state_machine = sfn.StateMachine(
             self,
@@ -104,17 +124,18 @@ class Workflow(Construct):
             ),
             tracing_enabled=settings.tracing,
         )
+        for pattern, reason in _WILDCARDS.items():
+            accept(self.state_machine.role, "AwsSolutions-IAM5", reason, only=[pattern])
+        if not settings.tracing:
+            reason = "Traces are for those who look for delays: a run's log has every transition"
+            accept(self.state_machine, "AwsSolutions-SF2", reason)
 
     def _definition(self) -> sfn.IChainable:
         self._failure = self._failing()
         preflight = self._invoke(
             "Preflight",
             self._preflight,
-            {
-                "execution": "{% $states.context.Execution.Id %}",
-                "run_id": _RUN_ID,
-                "input": "{% $states.input %}",
-            },
+            {"execution": _EXECUTION, "run_id": _RUN_ID, "input": _INPUT},
             assign={
                 "segments": "{% $states.result.Payload.segments %}",
                 "round_number": 0,
@@ -126,7 +147,27 @@ class Workflow(Construct):
         preflight.next(first[0])
         first[1].next(last[0])
         last[1].next(self._tallying(again=first[0]))
-        return preflight
+        return self._gathering().next(preflight)
+
+    def _gathering(self) -> sfn.Chain:
+        """The ids of the run's source, brought into the table; none when they are there."""
+        plan = self._invoke(
+            "Plan",
+            self._gather,
+            {"step": "plan", "execution": _EXECUTION, "input": _INPUT},
+            assign={"parts": "{% $states.result.Payload.parts %}"},
+            outputs={},
+        )
+        gather = self._in_parts(
+            "Gather",
+            self._gather,
+            item="part",
+            items="{% $parts %}",
+            payload={"run_id": _RUN_ID, "input": _INPUT},
+            at_once=GATHERERS,
+            retried=_PASSING,
+        )
+        return plan.next(gather)
 
     def _phase(self, phase: str) -> tuple[sfn.TaskStateBase, sfn.TaskStateBase]:
         """The states of one phase: the one that opens it, and the one that waits for its end."""
@@ -170,39 +211,17 @@ class Workflow(Construct):
 
     def _tallying(self, *, again: sfn.IChainable) -> sfn.IChainable:
         """The consistent scan, what it decides, and the report."""
-        segment = self._invoke(
-            "Tally segment",
+        tally = self._in_parts(
+            "Tally",
             self._tally,
-            {
-                "step": "segment",
+            item="segment",
+            items="{% $segments %}",
+            payload={
                 "run_id": _RUN_ID,
                 "round": "{% $round_number %}",
-                "segment": "{% $states.input.segment %}",
                 "segments": "{% $count($segments) %}",
-                "cursor": "{% $states.input.cursor %}",
             },
-            outputs={
-                "segment": "{% $states.input.segment %}",
-                "cursor": "{% $states.result.Payload.next %}",
-            },
-            catch=False,
         )
-        segment.next(
-            sfn.Choice.jsonata(self, "Segment done?")
-            .when(sfn.Condition.jsonata("{% $states.input.cursor != null %}"), segment)
-            .otherwise(sfn.Succeed.jsonata(self, "Segment tallied", outputs={}))
-        )
-        tally = sfn.Map.jsonata(
-            self,
-            "Tally",
-            items=sfn.ProvideItems.jsonata("{% $segments %}"),
-            item_selector={
-                "segment": "{% $states.context.Map.Item.Value %}",
-                "cursor": "{% null %}",
-            },
-            outputs={},
-        ).item_processor(segment)
-        tally.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
         decide = self._invoke(
             "Decide",
             self._tally,
@@ -277,6 +296,63 @@ class Workflow(Construct):
             step.next(following)
         return let_go
 
+    def _in_parts(
+        self,
+        name: str,
+        function: lambda_.IFunction,
+        *,
+        item: str,
+        items: str,
+        payload: Mapping[str, Any],
+        at_once: int | None = None,
+        retried: Sequence[str] = (),
+    ) -> sfn.Map:
+        """Parts that are worked side by side, each by as many invocations as it takes.
+
+        Args:
+            name: Of the state.
+            function: Answers with ``next``: the cursor to go on from, null at the part's end.
+            item: What a part is called, in the payload too; and the step that works it.
+            items: The parts.
+            payload: What every invocation is told besides.
+            at_once: Most parts that are worked side by side; as many as there are, if None.
+            retried: Errors of the function after which it is invoked again.
+        """
+        work = self._invoke(
+            f"{name} {item}",
+            function,
+            {
+                **payload,
+                "step": item,
+                item: f"{{% $states.input.{item} %}}",
+                "cursor": "{% $states.input.cursor %}",
+            },
+            outputs={
+                item: f"{{% $states.input.{item} %}}",
+                "cursor": "{% $states.result.Payload.next %}",
+            },
+            catch=False,
+            retried=retried,
+        )
+        work.next(
+            sfn.Choice.jsonata(self, f"{item.capitalize()} done?")
+            .when(sfn.Condition.jsonata("{% $states.input.cursor != null %}"), work)
+            .otherwise(sfn.Succeed.jsonata(self, f"{item.capitalize()} is done", outputs={}))
+        )
+        parts = sfn.Map.jsonata(
+            self,
+            name,
+            items=sfn.ProvideItems.jsonata(items),
+            item_selector={
+                item: "{% $states.context.Map.Item.Value %}",
+                "cursor": "{% null %}",
+            },
+            max_concurrency=at_once,
+            outputs={},
+        ).item_processor(work)
+        parts.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
+        return parts
+
     def _invoke(
         self,
         name: str,
@@ -286,6 +362,7 @@ class Workflow(Construct):
         outputs: Any,
         assign: Mapping[str, Any] | None = None,
         catch: bool = True,
+        retried: Sequence[str] = (),
     ) -> tasks.LambdaInvoke:
         state = tasks.LambdaInvoke.jsonata(
             self,
@@ -296,7 +373,7 @@ class Workflow(Construct):
             outputs=outputs,
             retry_on_service_exceptions=False,
         )
-        _retry(state, _LAMBDA_FAULTS)
+        _retry(state, [*_LAMBDA_FAULTS, *retried])
         if catch:
             self._or_fail(state)
         return state

@@ -1,5 +1,6 @@
 """The functions' asset, as Lambda will get it."""
 
+import re
 import struct
 import subprocess
 import sys
@@ -73,6 +74,14 @@ def test_it_holds_our_code_and_no_leavings(archive: zipfile.ZipFile) -> None:
     assert len(names) == len(set(names))
     assert {"reindex/settings.py", "reindex/states.py"} <= set(names)
     assert not any(name.endswith(".pyc") or name.startswith("bin/") for name in names)
+
+
+def test_it_describes_every_service_that_a_function_calls(archive: zipfile.ZipFile) -> None:
+    sources = [path.read_text() for path in (ROOT / "lambdas").rglob("*.py")]
+    called = {name for text in sources for name in re.findall(r'\bclient\(\s*"([a-z]+)"', text)}
+    assert called
+    names = archive.namelist()
+    assert all(any(n.startswith(f"botocore/data/{service}/") for n in names) for service in called)
 
 
 def test_lambda_will_take_it(archive: zipfile.ZipFile) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from cdk.bundling import Asset
+from cdk.functions import MEMORY_MB
 from cdk.progress_table import WORK_INDEX
-from cdk.run_bucket import CLAIMS, REPORTS, TALLIES
+from cdk.run_bucket import CLAIMS, REPORTS, SAMPLES, TALLIES
 from cdk.stage_settings import load
 from reindex.settings import FUNCTIONS
+from reindex.steps import cost
 from reindex.stores import progress_table
 from tests.stack import templates
 from tests.stack.templates import Stage, readable
@@ -63,10 +65,20 @@ TICK: Grants = {
     LIVE_QUEUE: {"sqs:GetQueueAttributes"},
     MACHINE: ANSWER_TOKEN,
     EXECUTIONS: {"states:DescribeExecution"},
+    f"{FILES}/samples/*": {"s3:PutObject"},
     **INDEX,
 }
 
 EXPECTED: Mapping[str, Grants] = {
+    "gather": {
+        PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"},
+        RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        FILES: {"s3:ListBucket"},
+        ORIGINALS: {"s3:ListBucket"},
+        f"{FILES}/uploads/*": {"s3:GetObject"},
+        EXECUTIONS: {"states:DescribeExecution"},
+        **INDEX,
+    },
     "batch_index": {
         **TICK,
         QUEUE: {"sqs:GetQueueAttributes", "sqs:SendMessage"},
@@ -134,6 +146,7 @@ EXPECTED: Mapping[str, Grants] = {
         FILES: {"s3:ListBucket"},
         f"{FILES}/tallies/*": {"s3:GetObject", "s3:PutObject"},
         f"{FILES}/reports/*": {"s3:GetObject", "s3:PutObject"},
+        f"{FILES}/samples/*": {"s3:GetObject"},
         DEAD_LETTERS: {"sqs:GetQueueAttributes"},
         **INDEX,
     },
@@ -142,7 +155,7 @@ EXPECTED: Mapping[str, Grants] = {
 STATE_MACHINE: Grants = {
     **{
         f"<Functions{function}.Arn>{version}": {"lambda:InvokeFunction"}
-        for function in ("Preflight", "Tally")
+        for function in ("Gather", "Preflight", "Tally")
         for version in ("", ":*")
     },
     RUNS: {"dynamodb:UpdateItem"},
@@ -196,6 +209,10 @@ def test_the_state_machine_may_do_this_and_no_more(prod: Stage) -> None:
     assert grants_of(prod, "<WorkflowRunRole>") == STATE_MACHINE
 
 
+def test_the_schedule_may_start_runs_and_no_more(prod: Stage) -> None:
+    assert grants_of(prod, "<ScheduleRole>") == {"<WorkflowRun>": {"states:StartExecution"}}
+
+
 def test_no_function_may_do_something_everywhere_outside_a_network(stage: Stage) -> None:
     for role in stage.of_type("AWS::IAM::Role"):
         if role != "<WorkflowRunRole>":
@@ -205,8 +222,9 @@ def test_no_function_may_do_something_everywhere_outside_a_network(stage: Stage)
 def test_no_role_has_policies_beside_these(prod: Stage) -> None:
     for properties in prod.properties("AWS::IAM::Role").values():
         assert not properties.keys() & {"ManagedPolicyArns", "Policies"}
-    assert len(prod.of_type("AWS::IAM::Role")) == len(FUNCTIONS) + 1
-    assert len(prod.of_type("AWS::IAM::Policy")) == len(FUNCTIONS) + 1
+    # The functions', the state machine's, and the schedule's.
+    assert len(prod.of_type("AWS::IAM::Role")) == len(FUNCTIONS) + 2
+    assert len(prod.of_type("AWS::IAM::Policy")) == len(FUNCTIONS) + 2
 
 
 def test_no_action_is_granted_by_half_a_name(prod: Stage) -> None:
@@ -243,8 +261,9 @@ def test_a_library_of_one_bucket(asset: Asset) -> None:
 
 def test_names_that_the_code_and_the_stack_share() -> None:
     assert WORK_INDEX == progress_table.INDEX_NAME
+    assert cost.FUNCTION_GB == MEMORY_MB / 1024
     sources = "".join(
         path.read_text() for path in (templates.ROOT / "lambdas" / "reindex" / "steps").glob("*.py")
     )
-    for prefix in (CLAIMS, TALLIES, REPORTS):
+    for prefix in (CLAIMS, TALLIES, SAMPLES, REPORTS):
         assert json.dumps(prefix)[:-1] in sources

@@ -7,6 +7,7 @@ import pytest
 
 from cdk.bundling import Asset
 from cdk.stage_settings import load
+from reindex.options import RunOptions, Source
 from reindex.settings import COMMAND, FUNCTIONS, Settings, variables
 from reindex.states import Phase
 from tests.stack import templates
@@ -69,6 +70,7 @@ def test_functions_run_alike(prod: Stage) -> None:
             "SecurityGroupIds": ["sg-0cccccccccccccccc"],
         }
     assert {name: found[name]["Timeout"] for name in found} == {
+        "gather": 900,
         "batch_index": 90,
         "batch_check": 90,
         "image_projection": 30,
@@ -129,6 +131,25 @@ def test_each_rule_ticks_every_worker(asset: Asset, workers: int) -> None:
             assert environ(properties)["CHECK_RULE"] in rules
 
 
+def test_the_schedule_starts_runs(prod: Stage) -> None:
+    [rule] = [r for r in prod.properties("AWS::Events::Rule").values() if "schedule" in r["Name"]]
+    assert rule["Name"] == "image-reindex-prod-schedule"
+    assert rule["ScheduleExpression"] == "cron(0 18 1 * ? *)"
+    assert rule["State"] == "ENABLED"
+    [target] = rule["Targets"]
+    assert readable(target["Arn"]) == "<WorkflowRun>"
+    assert readable(target["RoleArn"]) == "<ScheduleRole.Arn>"
+    assert RunOptions.of(json.loads(target["Input"])) == RunOptions(
+        source=Source(kind="index", query={"match": {"metadata.credit": "Example"}}),
+        limit=100_000,
+        skip_unchanged=True,
+    )
+
+
+def test_no_schedule_unless_asked_for(stage: Stage) -> None:
+    assert stage.properties("AWS::Events::Rule").keys() == {"<PhasesIndex>", "<PhasesCheck>"}
+
+
 @pytest.mark.parametrize("which", ["stage", "prod"])
 def test_the_tables(which: str, request: pytest.FixtureRequest) -> None:
     stage: Stage = request.getfixturevalue(which)
@@ -180,31 +201,7 @@ def test_the_bucket_is_private_and_keeps_reports(stage: Stage) -> None:
     assert {
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in bucket["LifecycleConfiguration"]["Rules"]
-    } == {"claims/": 14, "tallies/": 90}
-
-
-@pytest.mark.parametrize(
-    "kind", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"], ids=["bucket", "queues"]
-)
-def test_nothing_is_read_or_written_without_tls(stage: Stage, kind: str) -> None:
-    for properties in stage.properties(kind).values():
-        statements = properties["PolicyDocument"]["Statement"]
-        assert any(
-            s["Effect"] == "Deny"
-            and s["Principal"] == {"AWS": "*"}
-            and s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-            for s in statements
-        )
-
-
-def test_a_key_of_the_customers_encrypts_everything(prod: Stage) -> None:
-    key = prod.settings.encryption_key
-    for table in prod.properties("AWS::DynamoDB::Table").values():
-        assert table["SSESpecification"]["KMSMasterKeyId"] == key
-    for queue in prod.properties("AWS::SQS::Queue").values():
-        assert queue["KmsMasterKeyId"] == key
-    (rule,) = prod.one("AWS::S3::Bucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"] == key
+    } == {"claims/": 14, "uploads/": 90, "tallies/": 90, "samples/": 90}
 
 
 def test_log_groups_forget(prod: Stage) -> None:
@@ -214,14 +211,6 @@ def test_log_groups_forget(prod: Stage) -> None:
         "/aws/vendedlogs/states/image-reindex-prod-run",
     }
     assert {group["RetentionInDays"] for group in groups.values()} == {90}
-
-
-def test_somebody_is_told(stage: Stage) -> None:
-    alarms = stage.properties("AWS::CloudWatch::Alarm")
-    assert {alarm["MetricName"] for alarm in alarms.values()} == {
-        "ExecutionsFailed",
-        "ApproximateNumberOfMessagesVisible",
-    }
 
 
 @pytest.mark.parametrize("which", ["stage", "prod"])

@@ -125,7 +125,27 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
             {"indexer_window_seconds": 0},
             "stage X: indexer_batch_size over 10 needs indexer_window_seconds",
         ),
+        (
+            {"schedule": {"expression": "monthly", "source": {"kind": "moon"}}},
+            (
+                "stage X: schedule.expression is neither rate(…) nor cron(…) as EventBridge takes "
+                "it; schedule: source.kind must be one of table, bucket, index, file"
+            ),
+        ),
+        (
+            {"schedule": {"source": {"kind": "bucket"}}},
+            "stage X: schedule: expression is missing",
+        ),
+        (
+            {"schedule": {"expression": "rate(30 days)", "source": {"type": "bucket"}}},
+            "stage X: schedule: source: unknown setting type",
+        ),
         ({"indexer_concurrency": 1}, "stage X: indexer_concurrency must be from 2 to 1000"),
+        (
+            {"alarm_subscribers": ["on-call"]},
+            "stage X: alarm_subscribers: 'on-call' is no e-mail address",
+        ),
+        ({"alarm_failure_percent": 0}, "stage X: alarm_failure_percent must be from 1 to 100"),
     ],
 )
 def test_a_wrong_entry_is_one_clear_line(change: Any, message: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from reindex.records import RunRecord
 from reindex.states import Phase
+from reindex.steps.gather import MAX_PARTS, PART_IDS
 from tests.stack.templates import Stage, readable
 
 State = Mapping[str, Any]
@@ -77,6 +78,8 @@ def test_what_a_run_goes_through(definition: Mapping[str, Any]) -> None:
         if not name or name == "Run did not succeed":
             break
     assert path == [
+        "Plan",
+        "Gather",
         "Preflight",
         "Open index phase",
         "Turn index rule on",
@@ -200,11 +203,26 @@ def test_every_variable_is_assigned_and_hides_no_function(definition: Mapping[st
 
 
 def test_only_faults_of_the_services_are_tried_again(definition: Mapping[str, Any]) -> None:
-    for state in states(definition).values():
+    for name, state in states(definition).items():
         for retrier in state.get("Retry", ()):
             for error in retrier["ErrorEquals"]:
+                if error == "StoreUnavailable":
+                    # As our own lambda says it: only what can be repeated in part.
+                    assert name == "Gather part"
+                    continue
                 assert re.fullmatch(r"(Lambda|DynamoDb|EventBridge)\.\w+Exception", error)
                 assert "ConditionalCheckFailed" not in error
+
+
+def test_parts_are_gathered_side_by_side_but_not_all_at_once(
+    definition: Mapping[str, Any],
+) -> None:
+    gather = definition["States"]["Gather"]
+    assert gather["MaxConcurrency"] == 16
+    # Within the execution: its history must hold every part's events, and its state the parts.
+    assert gather["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
+    events = 11 * MAX_PARTS + 7 * 40_000_000 // PART_IDS
+    assert events < 25_000 / 2
 
 
 def test_state_stays_small(definition: Mapping[str, Any]) -> None:

@@ -24,6 +24,21 @@ def note(event):
     with open(os.environ["NOTES"], "a") as notes:
         print(json.dumps(event), file=notes)
 
+def gather(event, context):
+    note(event)
+    match event["step"]:
+        case "plan":
+            run_id = event["execution"].rpartition(":")[2]
+            if run_id.startswith("busy"):
+                raise RuntimeError("run other is open: abort it, or let it end")
+            bounds = [("", "b"), ("b", None)] if run_id.startswith("gathers") else []
+            return {"parts": [{"after": a, "until": b} for a, b in bounds]}
+        case "part":
+            if event["run_id"].startswith("gathers-in-vain"):
+                raise RuntimeError("S3 does not answer")
+            more = event["part"]["until"] is None and event["cursor"] is None
+            return {"next": {"after": {"after": "c"}, "taken": 3} if more else None}
+
 def preflight(event, context):
     note(event)
     if event["run_id"].startswith("refused"):
@@ -108,6 +123,7 @@ class Machine:
             "<TablesRuns>": "runs",
             "<PhasesIndex>": "index",
             "<PhasesCheck>": "check",
+            "<FunctionsGather.Arn>": self._stub("gather"),
             "<FunctionsPreflight.Arn>": self._stub("preflight"),
             "<FunctionsTally.Arn>": self._stub("tally"),
         }.items():
@@ -238,14 +254,17 @@ def test_a_run_from_start_to_report(machine: Machine) -> None:
     }
     assert ended.rules == [("index", ["index"]), ("check", ["check"])]
     assert machine.rules_on() == []
-    assert len(ended.states) == 12 + 1
+    assert len(ended.states) == 14 + 1
     assert float(ended.record["progressed_at"]) == pytest.approx(time.time(), abs=60)
     assert "held_by" not in ended.record
 
 
 def test_what_the_lambdas_are_told(machine: Machine) -> None:
-    preflight, *tally = machine.run("told", ONE_ROUND).told
-    assert preflight.pop("execution").endswith(":run:told")
+    plan, preflight, *tally = machine.run("told", ONE_ROUND).told
+    execution = plan["execution"]
+    assert execution.endswith(":run:told")
+    assert plan == {"step": "plan", "execution": execution, "input": {"any": "input"}}
+    assert preflight.pop("execution") == execution
     assert preflight == {"run_id": "told", "input": {"any": "input"}}
     common = {"run_id": "told", "round": 0}
     segments = [told for told in tally if told["step"] == "segment"]
@@ -258,6 +277,36 @@ def test_what_the_lambdas_are_told(machine: Machine) -> None:
         {**common, "step": "decide", "segments": 2},
         {**common, "step": "report"},
     ]
+
+
+def test_every_part_of_the_source_is_gathered_to_its_end(machine: Machine) -> None:
+    ended = machine.run("gathers", ONE_ROUND)
+    assert ended.status == "SUCCEEDED"
+    _, *parts = [told for told in ended.told if told.get("step") in {"plan", "part"}]
+    first, last = {"after": "", "until": "b"}, {"after": "b", "until": None}
+    common = {"step": "part", "run_id": "gathers", "input": {"any": "input"}}
+    assert sorted(parts, key=lambda told: (told["part"]["after"], str(told["cursor"]))) == [
+        {**common, "part": first, "cursor": None},
+        {**common, "part": last, "cursor": None},
+        {**common, "part": last, "cursor": {"after": {"after": "c"}, "taken": 3}},
+    ]
+    preflight = next(n for n, told in enumerate(ended.told) if "step" not in told)
+    assert preflight == 4, "what is to be done must be there before it is counted"
+
+
+@pytest.mark.parametrize(
+    ("run_id", "why"),
+    [("busy", "run other is open"), ("gathers-in-vain", "S3 does not answer")],
+)
+def test_a_run_that_cannot_gather_fails_and_touches_nothing(
+    machine: Machine, run_id: str, why: str
+) -> None:
+    ended = machine.run(run_id, of="another")
+    assert ended.status == "FAILED"
+    assert ended.cause is not None
+    assert why in ended.cause
+    assert ended.record["run_id"] == "another"
+    assert ended.record["status"] == "open"
 
 
 def test_the_tally_sends_a_run_round_again(machine: Machine) -> None:

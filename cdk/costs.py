@@ -1,0 +1,116 @@
+"""What a run costs so far, estimated from what is measured.
+
+For judging whether something is badly wrong, not for accounting: the bill knows better. Left out
+is what a run makes little of (state transitions), and what cannot be told from the library's own
+(reads of the user data, KMS).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from cdk.measures import MINUTE, Watched, identified, total
+from reindex import prices
+
+#: The functions send, receive and delete in batches of ten.
+_MESSAGES_PER_REQUEST: Final = 10
+
+#: Of one image: its original (one in ten needs a second) and its thumbnail; its crops' listing.
+_S3_READS: Final = 2.1
+_S3_LISTINGS: Final = 1
+
+
+def costs(
+    watched: Watched, *, memory_mb: int, period: Duration = MINUTE
+) -> dict[str, cloudwatch.MathExpression]:
+    """Estimated dollars per period, by service, as identifiers of expressions.
+
+    Args:
+        watched: What is measured.
+        memory_mb: Of every function.
+        period: Of one data point.
+    """
+    queue = watched.queue.queue
+    sent, received, deleted, empty = (
+        queue.metric(name, statistic="Sum", period=period)
+        for name in (
+            "NumberOfMessagesSent",
+            "NumberOfMessagesReceived",
+            "NumberOfMessagesDeleted",
+            "NumberOfEmptyReceives",
+        )
+    )
+    log_bytes = {
+        name: cloudwatch.Metric(
+            namespace="AWS/Logs",
+            metric_name="IncomingBytes",
+            dimensions_map={"LogGroupName": f"/aws/lambda/{watched.names.function(name)}"},
+            statistic="Sum",
+            period=period,
+        )
+        for name in watched.functions
+    }
+    parts = {
+        "Lambda": {
+            "lambda_seconds": total(
+                identified("ms", watched.of_each_function("Duration", "Sum", period)),
+                label="Lambda, time",
+                scale=memory_mb / 1024 / 1000 * prices.GB_SECOND,
+                period=period,
+            ),
+            "lambda_requests": total(
+                identified("calls", watched.of_each_function("Invocations", "Sum", period)),
+                label="Lambda, requests",
+                scale=prices.INVOCATION,
+                period=period,
+            ),
+        },
+        "DynamoDB": {
+            "units_written": total(
+                identified("written", watched.units_written(period)),
+                label="DynamoDB, writes",
+                scale=prices.WRITE_UNIT,
+                period=period,
+            ),
+            "units_read": total(
+                identified("read", watched.units_read(period)),
+                label="DynamoDB, reads",
+                scale=prices.READ_UNIT,
+                period=period,
+            ),
+        },
+        "SQS": {
+            "messages": total(
+                {"sent": sent, "received": received, "deleted": deleted},
+                label="SQS, messages",
+                scale=prices.QUEUE_REQUEST / _MESSAGES_PER_REQUEST,
+                period=period,
+            ),
+            "polls": total(
+                {"empty": empty}, label="SQS, polls", scale=prices.QUEUE_REQUEST, period=period
+            ),
+        },
+        "S3": {
+            "originals": total(
+                {"projected": watched.own("ImagesProjected", "Sum", period=period)},
+                label="S3",
+                scale=_S3_READS * prices.S3_READ + _S3_LISTINGS * prices.S3_WRITE,
+                period=period,
+            )
+        },
+        "CloudWatch Logs": {
+            "logs": total(
+                identified("log", log_bytes),
+                label="CloudWatch Logs",
+                scale=prices.LOG_GB / 1024**3,
+                period=period,
+            )
+        },
+    }
+    return {
+        service.lower().replace(" ", "_"): total(part, label=service, period=period)
+        for service, part in parts.items()
+    }
