@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
+from reindex.text import counted
 from scripts.run_control import Aborted, RunControl
 from scripts.run_status import StatusReader
 from scripts.session import Session, example, on_stack
-from scripts.terminal import counted
 
 
 @click.command(epilog=example("reindex abort"))

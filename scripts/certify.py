@@ -6,8 +6,8 @@ import click
 
 from reindex.settings import Elasticsearch
 from reindex.steps.certify import Certified, Certifying
+from reindex.text import counted
 from scripts.session import Session, example, on_stack
-from scripts.terminal import counted
 
 #: Parts of the table that are read at once.
 _SEGMENTS = 8

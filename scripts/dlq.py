@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from reindex.steps.redrive import Redrive
+from reindex.text import counted
 from scripts.session import Session, example, on_stack
-from scripts.terminal import counted, show, table
+from scripts.terminal import show, table
 
 
 @click.command(epilog=example("reindex dlq", "reindex dlq --requeue"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -58,16 +59,20 @@ class Executions:
         self._state_machine = state_machine
 
     @unavailable(_SERVICE)
-    def start(self, name: str) -> str:
+    def start(self, name: str, told: Mapping[str, Any]) -> str:
         """Start an execution, and return its ARN.
 
         Asked twice for one name, as after a lost answer, it starts one.
+
+        Args:
+            name: Which names the run too.
+            told: Its input.
 
         Raises:
             StoreUnavailable: Step Functions does not take it.
         """
         return self._client.start_execution(
-            stateMachineArn=self._state_machine, name=name, input="{}"
+            stateMachineArn=self._state_machine, name=name, input=json.dumps(told)
         )["executionArn"]
 
     @unavailable(_SERVICE)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
+import webbrowser
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +14,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from reindex.states import CODES
+from reindex.steps.tally import page_key, report_key
+from reindex.text import duration
 from scripts.run_control import NotNow
 from scripts.session import Session, example, on_stack
-from scripts.terminal import duration, show, table
+from scripts.terminal import show, table
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -21,36 +26,74 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=example(
-        "reindex report", "reindex report --run-id 20261122-031500-ab12 --json | jq .failure_codes"
+        "reindex report",
+        "reindex report --open",
+        "reindex report --run-id 20261122-031500-ab12 --json | jq .failure_codes",
     )
 )
 @click.option("--run-id", metavar="ID", help="Of the run; the latest without it.")
 @click.option("--json", "as_json", is_flag=True, help="The report as it is stored.")
+@click.option(
+    "--html",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it to a file, as a page.",
+)
+@click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
 @on_stack
-def report(session: Session, *, run_id: str | None, as_json: bool) -> None:
+def report(
+    session: Session, *, run_id: str | None, as_json: bool, file: Path | None, in_browser: bool
+) -> None:
     """Show a run's report.
 
-    That is: how it ended, the tally of states, and the failures, the most frequent first.
+    That is: how it ended, the tally of states, and the failures, the most frequent first. The
+    page has, beside these, the rates over time, what held the run, its cost, and the
+    certificate; it is one file that needs nothing else.
     """
-    key = f"reports/{run_id}.json" if run_id else _latest(session.wiring)
+    as_page = in_browser or file is not None
+    if as_json and as_page:
+        raise click.UsageError("Give --json, or --html and --open.")
+    files = session.wiring.files
+    run_id = run_id or _latest(session.wiring)
+    key = page_key(run_id) if as_page else report_key(run_id)
     try:
-        stored = json.loads(session.wiring.files.get(key))
+        body = files.get(key)
     except KeyError:
         raise NotNow(f"there is no report {key}") from None
-    if as_json:
-        click.echo(json.dumps(stored, indent=2))
+    if as_page:
+        written = _write(body, file, run_id)
+        if in_browser:
+            _open(written)
+        else:
+            click.echo(f"Wrote {written}.")
+    elif as_json:
+        click.echo(json.dumps(json.loads(body), indent=2))
     else:
-        show(_view(stored))
+        show(_view(json.loads(body)))
+
+
+def _write(page: bytes, file: Path | None, run_id: str) -> Path:
+    """Write the page where it was asked for, or where it can be opened from."""
+    file = file or Path(tempfile.mkdtemp(prefix="reindex-")) / f"{run_id}.html"
+    file.write_bytes(page)
+    return file
+
+
+def _open(page: Path) -> None:
+    if not webbrowser.open(page.resolve().as_uri()):
+        raise click.ClickException(f"no browser could be opened; the page is {page}")
 
 
 def _latest(wiring: Wiring) -> str:
+    """The latest run, if it has a report."""
     run = wiring.runs.current()
     if run is None:
         raise NotNow("no run has been started yet")
     if run.report is None:
         reason = f": {run.reason}" if run.reason else ""
         raise NotNow(f"run {run.run_id} has no report, it is {run.status}{reason}")
-    return run.report
+    return run.run_id
 
 
 def _view(stored: Mapping[str, Any]) -> RenderableType:

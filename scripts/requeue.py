@@ -6,9 +6,10 @@ import click
 
 from reindex.states import CODES, State
 from reindex.steps.requeue import Requeue, Requeued, Selection
+from reindex.text import counted
 from scripts.id_files import read_ids
 from scripts.session import Session, example, on_stack
-from scripts.terminal import counted, show, table
+from scripts.terminal import show, table
 
 #: Parts of the table that are read at once.
 _SEGMENTS = 8

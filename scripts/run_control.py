@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reindex.failures import InternalFailure
+from reindex.options import RunOptions
 from reindex.records import RunRecord
 from reindex.settings import StateMachine
 from reindex.states import Phase
@@ -59,8 +60,8 @@ class RunControl:
         executions = Executions(wiring.stepfunctions, arn)
         return cls(wiring.runs, wiring.phases, executions, wiring.clock)
 
-    def start(self, run_id: str) -> str:
-        """Start a run, and return its execution.
+    def require_none_open(self) -> None:
+        """Make sure that no other run stands in the way of one.
 
         Raises:
             NotNow: Another run stands in its way.
@@ -73,7 +74,14 @@ class RunControl:
         running = self.executions.running()
         if running:
             raise NotNow(f"run {_name(running[0])} is being opened: let it end, or abort it")
-        return self.executions.start(run_id)
+
+    def start(self, run_id: str, options: RunOptions) -> str:
+        """Start a run, and return its execution.
+
+        Raises:
+            StoreUnavailable: Step Functions does not answer.
+        """
+        return self.executions.start(run_id, options.as_input())
 
     def await_opening(self, run_id: str, execution: str) -> None:
         """Wait until Preflight has opened the run.

@@ -4,35 +4,54 @@ from __future__ import annotations
 
 import click
 
+from reindex.options import TABLE
 from reindex.steps.preflight import PreflightFailed
 from scripts.run_control import RunControl
+from scripts.run_options import Asked, run_options
 from scripts.session import Session, example, fresh_name, on_stack
 from scripts.status_view import follow
+from scripts.terminal import progress
 
 #: Seconds between looks with --watch.
 _LOOK_SECONDS = 2.0
 
 
-@click.command(epilog=example("reindex start --watch"))
+@click.command(
+    epilog=example(
+        "reindex start --watch",
+        "reindex start --source bucket --skip-unchanged",
+        "reindex start --source index --lacking metadata.title --limit 1000",
+        """reindex start --source index --query '{"match": {"metadata.credit": "AP"}}'""",
+        "reindex start --source file --file ids.txt --only-new",
+    )
+)
+@run_options
 @click.option("--watch", is_flag=True, help="Show how the run goes on until it has ended.")
 @on_stack
-def start(session: Session, *, watch: bool) -> None:
+def start(session: Session, *, asked: Asked, watch: bool) -> None:
     """Start a run, and print its id once Preflight has opened it.
 
-    Preflight looks for all that would make the run fail: each finding is a line on stderr,
-    the exit status is 1, and nothing was touched. Only one run can be open. With --watch the
-    exit status is 0 if the run succeeds, else 1.
+    With a source, the run first gathers ids from there, in the cloud, and queues them as
+    upload-ids does. Preflight then looks for all that would make the run fail: each finding is
+    a line on stderr, and the exit status is 1; what was gathered stays queued. Only one run can
+    be open. With --watch the exit status is 0 if the run succeeds, else 1.
     """
-    control = RunControl.of(session.wiring)
     run_id = fresh_name(session.wiring.clock)
-    session.stands(f"run {run_id} may have been started; reindex status tells")
-    execution = control.start(run_id)
-    session.stands(f"run {run_id} goes on; reindex abort ends it")
-    try:
-        control.await_opening(run_id, execution)
-    except PreflightFailed as failure:
-        findings = "\n".join(f"  {finding}" for finding in failure.findings)
-        raise click.ClickException(f"Preflight did not open the run:\n{findings}") from failure
+    options = asked.told(run_id)
+    control = RunControl.of(session.wiring)
+    control.require_none_open()
+    with progress("Opening the run" if options.source.kind == TABLE else "Gathering ids"):
+        if asked.file and options.source.key:
+            with click.open_file(asked.file, "rb") as ids:
+                session.wiring.files.upload(options.source.key, ids)
+        session.stands(f"run {run_id} may have been started; reindex status tells")
+        execution = control.start(run_id, options)
+        session.stands(f"run {run_id} goes on; reindex abort ends it")
+        try:
+            control.await_opening(run_id, execution)
+        except PreflightFailed as failure:
+            findings = "\n".join(f"  {finding}" for finding in failure.findings)
+            raise click.ClickException(f"The run was not opened:\n{findings}") from failure
     click.echo(run_id)
     if watch:
         follow(session, seconds=_LOOK_SECONDS, as_json=False)

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from reindex.states import CODES
 from reindex.steps.batch_index import UNCHANGED
+from reindex.text import duration
 from scripts.run_status import RunStatus, StatusReader
 from scripts.session import Session
-from scripts.terminal import console, duration
+from scripts.terminal import console
 
 #: What the index phase does again or later, beside the states.
 _DETOURS = ("retried", "waiting")

@@ -68,18 +68,3 @@ def progress(doing: str, total: float | None = None) -> Iterator[Advance]:
     with Progress(*columns, console=err, disable=not err.is_terminal, transient=True) as bar:
         task = bar.add_task(doing, total=total, words="")
         yield lambda done, words: bar.update(task, completed=done, words=words)
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and its noun: ``1 image``, ``2,000 images``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """A duration as people say it: ``42 s``, ``7 min``, ``3 h 20 min``."""
-    minutes = round(seconds / 60)
-    if seconds < 100:  # noqa: PLR2004 - below, seconds say more than minutes
-        return f"{seconds:.0f} s"
-    if minutes < 100:  # noqa: PLR2004 - likewise
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,115 @@
+"""What a person may tell a run, as options of a verb."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+
+from reindex.options import FILE, SOURCES, TABLE, UPLOADS, RunOptions, Source
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"this is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise click.BadParameter("this is no JSON object")
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options as they were given.
+
+    Attributes:
+        source: Kind of the source.
+        query: Of the index's documents.
+        lacking: A field that the index's documents lack.
+        file: Path of a file of ids, or ``-``.
+        limit: Most ids.
+        only_new: Whether finished images are left as they are.
+        skip_unchanged: Whether documents that would not change are left unwritten.
+    """
+
+    source: str
+    query: Mapping[str, Any] | None
+    lacking: str | None
+    file: str | None
+    limit: int | None
+    only_new: bool
+    skip_unchanged: bool
+
+    def told(self, run_id: str) -> RunOptions:
+        """What the run is told; its file, if it has one, has the run's name.
+
+        Raises:
+            UsageError: They contradict each other.
+        """
+        if (self.source == FILE) != (self.file is not None):
+            raise click.UsageError("--source file and --file go together")
+        key = f"{UPLOADS}{run_id}.txt" if self.file else None
+        options = RunOptions(
+            source=Source(kind=self.source, query=self.query, lacking=self.lacking, key=key),
+            limit=self.limit,
+            only_new=self.only_new,
+            skip_unchanged=self.skip_unchanged,
+        )
+        if problems := list(options.problems()):
+            raise click.UsageError("; ".join(problems))
+        return options
+
+
+_OPTIONS = (
+    click.option(
+        "--source",
+        type=click.Choice(SOURCES),
+        default=TABLE,
+        show_default=True,
+        help="Where the ids come from: what is queued already, all originals, documents of the "
+        "index, or a file.",
+    ),
+    click.option(
+        "--query",
+        type=_json_object,
+        metavar="JSON",
+        help="Of the index, the documents that match, in Elasticsearch's query language.",
+    ),
+    click.option(
+        "--lacking", metavar="FIELD", help="Of the index, the documents without this field."
+    ),
+    click.option("--file", metavar="PATH|-", help="The file, one id per line; - is stdin."),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Take at most so many ids from the source.",
+    ),
+    click.option(
+        "--only-new", is_flag=True, help="Leave images that were finished before as they are."
+    ),
+    click.option(
+        "--skip-unchanged",
+        is_flag=True,
+        help="Leave a document unwritten that is what was just projected.",
+    ),
+)
+
+
+def run_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the options that say what a run is told, as its argument ``asked``."""
+
+    @wraps(verb)
+    def call(*args: Any, **given: Any) -> Any:
+        asked = Asked(**{name: given.pop(name) for name in Asked.__dataclass_fields__})
+        return verb(*args, asked=asked, **given)
+
+    wrapped: Callable[..., Any] = call
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
