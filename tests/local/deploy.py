@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,6 +27,10 @@ CREDENTIALS = {
 }
 
 _FOREIGN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "CDK_DEFAULT_ACCOUNT")
+
+#: Of a stage that is deployed here. The cloud refuses alarms that reckon with several metrics,
+#: and has none of the metrics either.
+_LOCAL: Final[Mapping[str, Any]] = {"alarms": False}
 
 
 class DeployError(Exception):
@@ -94,7 +98,7 @@ def _app(stage: str, overrides: Mapping[str, Any] | None) -> list[str]:
     return [
         *("--app", f"{sys.executable} -m cdk.app"),
         *("--context", f"stage={stage}", "--context", "asset=local"),
-        *("--context", f"overrides={json.dumps(overrides or {})}"),
+        *("--context", f"overrides={json.dumps({**_LOCAL, **(overrides or {})})}"),
     ]
 
 

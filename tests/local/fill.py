@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import quote
 
@@ -31,20 +32,22 @@ def fill(
         session: With the credentials and the region of the local cloud.
         endpoint_url: Of the local cloud.
     """
-    s3 = session.client(
-        "s3", endpoint_url=endpoint_url, config=Config(max_pool_connections=_AT_ONCE)
-    )
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    config = Config(max_pool_connections=_AT_ONCE)
+    with (
+        closing(session.client("s3", endpoint_url=endpoint_url, config=config)) as s3,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+    ):
         objects = (put for image in library.images for put in _objects(image, settings))
         for _ in pool.map(lambda put: s3.put_object(**put), objects):
             pass
     dynamodb: DynamoDBServiceResource = session.resource("dynamodb", endpoint_url=endpoint_url)
     tables: tuple[Table, ...] = get_args(Table)
-    for table in tables:
-        with dynamodb.Table(getattr(settings, f"{table}_table")).batch_writer() as batch:
-            for image in library.images:
-                for row in image.rows.get(table, ()):
-                    batch.put_item(Item={**row})
+    with closing(dynamodb.meta.client):
+        for table in tables:
+            with dynamodb.Table(getattr(settings, f"{table}_table")).batch_writer() as batch:
+                for image in library.images:
+                    for row in image.rows.get(table, ()):
+                        batch.put_item(Item={**row})
 
 
 def original_key(image_id: str) -> str:

@@ -30,6 +30,8 @@ from tests.local.picture_files import Camera, Format, PictureFile, Size
 
 Table = Literal["usages", "leases", "collections", "edits", "syndication", "status"]
 Rows = Mapping[Table, Sequence[Row]]
+Outcome = tuple[State, str | None]
+"""Where an image's row came to rest, and the code of its failure, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,17 @@ class Ending:
     code: str | None = None
     or_explained: bool = False
 
-    def allows(self, state: State, code: str | None) -> bool:
-        """Whether a row that came to rest so is as it should be."""
+    def allows(self, outcome: Outcome) -> bool:
+        """Whether an image that ended so is as it should be."""
+        state, code = outcome
         if self.or_explained and state is State.KNOWN_ERROR:
             return code is not None
-        return (state, code) == (self.state, self.code)
+        return outcome == (self.state, self.code)
 
     def __str__(self) -> str:
-        code = f" ({self.code})" if self.code and self.code != self.state else ""
-        return f"{self.state}{code}{' or explained' if self.or_explained else ''}"
+        return (
+            f"{self.state}{_in_brackets(self.code)}{' or explained' if self.or_explained else ''}"
+        )
 
 
 VERIFIED: Final = Ending(State.VERIFIED)
@@ -118,6 +122,23 @@ class SampleLibrary:
     def ids(self) -> list[str]:
         """Of all images, those without an original included."""
         return [image.id for image in self.images]
+
+    def deviations(self, outcomes: Mapping[str, Outcome]) -> list[str]:
+        """One line for each image that did not end as it should.
+
+        Args:
+            outcomes: By image id; of an image that is not there nobody ever heard.
+        """
+        found = []
+        for image in self.images:
+            outcome = outcomes.get(image.id)
+            if outcome is None:
+                found.append(f"{image.id}: should end {image.ending}, and has no row")
+            elif not image.ending.allows(outcome):
+                state, code = outcome
+                ended = f"{state}{_in_brackets(code)}"
+                found.append(f"{image.id}: should end {image.ending}, and ended {ended}")
+        return found
 
     @classmethod
     def generate(cls, count: int = 220) -> Self:
@@ -619,6 +640,10 @@ def _merged(*parts: Rows) -> Rows:
     for part in parts:
         merged.update(part)
     return merged
+
+
+def _in_brackets(code: str | None) -> str:
+    return f" ({code})" if code else ""
 
 
 def _sha1(data: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,16 +13,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from elasticsearch import Elasticsearch
 
+from reindex import settings as groups
 from reindex.progress import ProgressRow
-from reindex.settings import COMMAND, FUNCTIONS, PhaseRules, Settings, Tables
+from reindex.settings import COMMAND, FUNCTIONS, Settings
 from reindex.steps.scanning import scan_all
 from reindex.stores.progress_table import DynamoProgressTable
+from reindex.stores.runs import DynamoRuns
 from scripts.stack import variable_of
-from tests.local.deploy import CREDENTIALS, REGION, ROOT, deploy, local_environment
+from tests.local.deploy import CREDENTIALS, REGION, deploy, local_environment
+from tests.local.fill import fill
 from tests.local.index_server import IndexServer
 from tests.local.ministack import cloud
 from tests.local.noida import index_server
+from tests.local.sample_library import Outcome, SampleLibrary
 from tests.local.ticker import Ticker, ticking
 
 if TYPE_CHECKING:
@@ -38,12 +43,18 @@ _TUNING: Final[Mapping[str, Any]] = {
     "backoff_seconds": 1,
     # A tick that has nothing to do looks again in seconds; the next one comes at once.
     "tick_seconds": 4,
-    # Each projection in flight is a process of its own.
-    "projection_concurrency": 4,
+    # Each call in flight is served by a process of its own, which takes a second to start.
+    "projection_concurrency": 2,
     "tally_segments": 2,
 }
+_INDEXERS: Final = 2
+
+#: Documents that a search may find: more than any sample library holds.
+_ALL: Final = 5_000
 
 _LOG_LINES: Final = 15
+#: Lines that say nothing about what went wrong: metrics, and what surrounds an invocation.
+_LOG_NOISE: Final = ('{"_aws"', "START ", "END ", "REPORT ")
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class LocalStack:
         outputs: Of the product's stack.
         session: With the cloud's credentials and region.
         ticker: Ticks while a phase's rule is on.
+        closing: Ends with the deployment.
     """
 
     stage: str
@@ -65,6 +77,7 @@ class LocalStack:
     outputs: Mapping[str, str]
     session: boto3.Session
     ticker: Ticker
+    closing: ExitStack
 
     @cached_property
     def settings(self) -> Settings:
@@ -76,28 +89,71 @@ class LocalStack:
         """The environment in which the ``reindex`` command works on this deployment."""
         return {**local_environment(self.endpoint_url), "REINDEX_STAGE": self.stage}
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of one of the cloud's services."""
-        return self.session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+    @property
+    def alias(self) -> str:
+        """The alias that people search through."""
+        return self.settings[groups.Elasticsearch].index_alias
 
-    def reindex(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run the ``reindex`` command as an operator would; its exit status is the caller's affair."""
-        command = Path(sys.executable).with_name("reindex")
+    @cached_property
+    def elasticsearch(self) -> Elasticsearch:
+        """A client of the search server."""
+        return self.closing.enter_context(Elasticsearch(self.index.url))
+
+    @cached_property
+    def table(self) -> DynamoProgressTable:
+        """The progress table."""
+        name = self.settings[groups.Tables].progress_table
+        return DynamoProgressTable(self.client("dynamodb"), name)
+
+    @cached_property
+    def runs(self) -> DynamoRuns:
+        """The run record."""
+        return DynamoRuns(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
+
+    def client(self, service: str) -> Any:
+        """A new boto3 client of one of the cloud's services."""
+        made = self.session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+        return self.closing.enter_context(closing(made))
+
+    def fill(self, library: SampleLibrary) -> None:
+        """Store a library's objects and rows."""
+        fill(library, self.settings[groups.LibrarySettings], self.session, self.endpoint_url)
+
+    def reindex(
+        self, *arguments: str | Path, stdin: str | None = None, capture: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the ``reindex`` command as an operator would; its exit status is the caller's affair.
+
+        Args:
+            arguments: The verb and what belongs to it.
+            stdin: What the command reads.
+            capture: Whether its output is kept; without, it goes where ours goes.
+        """
         return subprocess.run(
-            [command, *arguments],
-            cwd=ROOT,
+            [Path(sys.executable).with_name("reindex"), *arguments],
             env=self.environ,
             input=stdin,
-            capture_output=True,
+            capture_output=capture,
             text=True,
             check=False,
         )
 
     def rows(self) -> dict[str, ProgressRow]:
         """The whole progress table, by image id."""
-        name = self.settings[Tables].progress_table
-        table = DynamoProgressTable(self.client("dynamodb"), name)
-        return {row.id: row for rows in scan_all(table, 1) for row in rows}
+        return {row.id: row for rows in scan_all(self.table, 1) for row in rows}
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """Where each image's row stands, and the code of its failure."""
+        return {
+            id_: (row.state, row.failure.code if row.failure else None)
+            for id_, row in self.rows().items()
+        }
+
+    def search(self, query: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The documents that a query finds through the alias, by image id, the best first."""
+        self.elasticsearch.indices.refresh(index=self.alias)
+        found = self.elasticsearch.search(index=self.alias, query=query, size=_ALL)
+        return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
     def log_tails(self) -> str:
         """What each lambda logged last, for whoever must find out why something failed."""
@@ -108,10 +164,11 @@ class LocalStack:
             try:
                 events = logs.filter_log_events(logGroupName=group)["events"]
             except (BotoCoreError, ClientError) as error:
-                tails.append(f"{group}: {error}")
+                tails.append(f"--- {group}: {error}")
                 continue
-            lines = [event["message"].rstrip() for event in events][-_LOG_LINES:]
-            tails += [f"--- {group}", *lines]
+            lines = (event["message"].rstrip() for event in events)
+            said = [line for line in lines if not line.startswith(_LOG_NOISE)]
+            tails += [f"--- {group}", *said[-_LOG_LINES:]]
         return "\n".join([*tails, "--- ticks that failed", *self.ticker.failures[-_LOG_LINES:]])
 
 
@@ -130,22 +187,33 @@ def local_stack(
     Raises:
         LocalServerError: A server could not be started.
         DeployError: The deployment failed.
+        Exception: What the block raised, with the tails of the lambdas' logs as a note.
     """
     with ExitStack() as stack:
         index = index or stack.enter_context(index_server())
         endpoint_url = stack.enter_context(cloud())
-        overrides = {"elasticsearch_url": index.url, "tuning": {**_TUNING, **(tuning or {})}}
+        overrides = {
+            "elasticsearch_url": index.url,
+            "indexer_concurrency": _INDEXERS,
+            "tuning": {**_TUNING, **(tuning or {})},
+        }
         outputs = deploy(STAGE, endpoint_url, overrides)
         session = boto3.Session(
             CREDENTIALS["AWS_ACCESS_KEY_ID"],
             CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
         )
-        rules = _settings(outputs)[PhaseRules]
+        rules = _settings(outputs)[groups.PhaseRules]
         ticker = stack.enter_context(
             ticking(session, endpoint_url, [rules.index_rule, rules.check_rule])
         )
-        yield LocalStack(STAGE, endpoint_url, index, outputs, session, ticker)
+        running = LocalStack(STAGE, endpoint_url, index, outputs, session, ticker, stack)
+        try:
+            yield running
+        except Exception as error:
+            # Once the block is left, nobody can look any more.
+            error.add_note(running.log_tails())
+            raise
 
 
 def _settings(outputs: Mapping[str, str]) -> Settings:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 #: Longer than any tick may take: every answer is waited for.
 _ANSWER_SECONDS: Final = 900
+
+#: How long ticks that are on their way are waited for in the end.
+_LAST_SECONDS: Final = 5
 
 
 @dataclass
@@ -57,6 +61,12 @@ class Ticker:
                 last = self._in_flight.get((rule, target["Id"]))
                 if last is None or not last.is_alive():
                     self._start(rule, target)
+
+    def rest(self, seconds: float) -> None:
+        """Wait until no invocation runs any more, but no longer than this."""
+        deadline = time.monotonic() + seconds
+        for tick in self._in_flight.values():
+            tick.join(max(0, deadline - time.monotonic()))
 
     def _start(self, rule: str, target: TargetOutputTypeDef) -> None:
         # Daemons, for whoever is interrupted must not wait for a tick to end.
@@ -90,24 +100,25 @@ def ticking(
         seconds: From one look at them to the next.
     """
     once = Config(read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 1})
-    ticker = Ticker(
-        session.client("events", endpoint_url=endpoint_url),
-        session.client("lambda", endpoint_url=endpoint_url, config=once),
-        rules,
-    )
-    over = threading.Event()
+    with (
+        closing(session.client("events", endpoint_url=endpoint_url)) as events,
+        closing(session.client("lambda", endpoint_url=endpoint_url, config=once)) as functions,
+    ):
+        ticker = Ticker(events, functions, rules)
+        over = threading.Event()
 
-    def look_again_and_again() -> None:
-        while not over.wait(seconds):
-            try:
-                ticker.look()
-            except (BotoCoreError, ClientError) as error:
-                ticker.failures.append(str(error))
+        def look_again_and_again() -> None:
+            while not over.wait(seconds):
+                try:
+                    ticker.look()
+                except (BotoCoreError, ClientError) as error:
+                    ticker.failures.append(str(error))
 
-    looking = threading.Thread(target=look_again_and_again, daemon=True)
-    looking.start()
-    try:
-        yield ticker
-    finally:
-        over.set()
-        looking.join()
+        looking = threading.Thread(target=look_again_and_again, daemon=True)
+        looking.start()
+        try:
+            yield ticker
+        finally:
+            over.set()
+            looking.join()
+            ticker.rest(_LAST_SECONDS)

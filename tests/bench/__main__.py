@@ -1,0 +1,53 @@
+"""Run the benchmarks: ``python -m tests.bench [name ...] [--json DIR]``.
+
+Each runs in a process of its own, so that none finds what another left behind, prints one
+table, and writes the same as JSON. The model, which reads those, comes last.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.results import FIGURES
+
+BENCHES = (
+    "projection",
+    "projecting",
+    "write_units",
+    "next_batch",
+    "indexer",
+    "own_work",
+    "model",
+)
+
+
+def main() -> int:
+    """Run what is asked for, and return 1 when any target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}")
+    parser.add_argument("--json", type=Path, default=FIGURES, help="folder of the figures")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - {*BENCHES}:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}")
+    arguments.json.mkdir(parents=True, exist_ok=True)
+    missed = []
+    for name in BENCHES:
+        if arguments.names and name not in arguments.names:
+            continue
+        print(f"\n{name}", flush=True)
+        options = ["--json", str(arguments.json / f"{name}.json")]
+        if name == "model":
+            options += ["--figures", str(arguments.json)]
+        command = [sys.executable, "-m", f"tests.bench.{name}", *options]
+        if subprocess.run(command, check=False).returncode:
+            missed.append(name)
+    if missed:
+        print(f"\nmissed, or not run: {', '.join(missed)}")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""The indexer's throughput against elasticsearch-py's own bulk helper.
+
+    python -m tests.bench.indexer [--documents N] [--rounds N] [--json FILE]
+
+Both write the same documents, each an image that has everything, into new indices with our
+mapping on one real Elasticsearch, and take turns. The indexer is given messages as Lambda gives
+them, a hundred at a time, by as many threads as its event source mapping has at once; it reads
+and checks each message, merges what is preserved and gives a verdict for each.
+``parallel_bulk``, with as many threads and its default chunks, is given the documents as
+dicts that need no reading.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import parallel_bulk
+
+from reindex import settings
+from reindex.batches import in_batches
+from reindex.image.mapping import index_settings
+from reindex.progress import Retry, iso
+from reindex.records import OutgoingMessage
+from reindex.steps.ambient import SystemClock
+from reindex.steps.index_messages import Delivery, Indexer
+from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
+from tests.bench.projection import Row
+from tests.bench.results import (
+    Result,
+    Spent,
+    alternating,
+    median_processor,
+    median_ratio,
+    median_seconds,
+    parser_of,
+    report,
+    spent,
+)
+from tests.bench.workload import NOW, RUN_ID, image_ids, projected
+from tests.contract.analysis import without_analysis_common
+from tests.local.elasticsearch import real_elasticsearch
+from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
+from tests.twins.progress_table import MemoryProgressTable
+from tests.twins.run_files import MemoryRunFiles
+from tests.unit.steps.world import CountingMeter
+
+BATCH = 100
+"""Messages of one invocation: the stack's default."""
+
+AT_ONCE = 4
+"""Invocations at once: the stack's default."""
+
+ALIAS = "bench"
+PATIENCE = 300
+"""Seconds for a request: on a busy machine, no answer shall be given up and asked for again."""
+
+BUDGET = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Two ways of writing the same documents to the same server.
+
+    Attributes:
+        client: As the lambdas make theirs.
+        images: The ids of the documents.
+        texts: The documents, as the projection gives them.
+        served: Processor seconds of the server's process, a figure for each round of a side.
+    """
+
+    client: Elasticsearch
+    images: Sequence[str]
+    texts: Sequence[str]
+    served: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "theirs": []})
+
+    def ours(self) -> Spent:
+        """Write them as the indexer does."""
+        with self._new_index() as name:
+            batches = list(in_batches([*self._deliveries(name)], BATCH))
+            indexer = self._indexer()
+
+            def work() -> None:
+                with ThreadPoolExecutor(AT_ONCE) as pool:
+                    again = [id_ for ids in pool.map(indexer.handle, batches) for id_ in ids]
+                assert not again
+
+            return self._spent("ours", work)
+
+    def theirs(self) -> Spent:
+        """Write them as elasticsearch-py does."""
+        with self._new_index() as name:
+            actions = [
+                {"_op_type": "create", "_index": name, "_id": image_id, "_source": json.loads(text)}
+                for image_id, text in zip(self.images, self.texts, strict=True)
+            ]
+
+            def work() -> None:
+                results = parallel_bulk(self.client, actions, thread_count=AT_ONCE)
+                assert all(done for done, _ in results)
+
+            return self._spent("theirs", work)
+
+    def _spent(self, side: str, work: Callable[[], None]) -> Spent:
+        before = self._server_processor()
+        taken = spent(work)
+        self.served[side].append(self._server_processor() - before)
+        return taken
+
+    def _server_processor(self) -> float:
+        [node] = self.client.nodes.stats(metric="process")["nodes"].values()
+        return float(node["process"]["cpu"]["total_in_millis"]) / 1000
+
+    @contextmanager
+    def _new_index(self) -> Iterator[str]:
+        """An index with our mapping, which must hold all documents in the end."""
+        standard = without_analysis_common(index_settings())
+        name = ElasticsearchIndex(self.client, Schema(settings=standard)).prepare(ALIAS).index
+        yield name
+        self.client.indices.refresh(index=name)
+        assert self.client.count(index=name)["count"] == len(self.images)
+        self.client.indices.delete(index=name)
+
+    def _deliveries(self, index: str) -> Iterator[Delivery]:
+        for number, (image_id, text) in enumerate(zip(self.images, self.texts, strict=True)):
+            message = OutgoingMessage(
+                id=image_id,
+                rev=1,
+                run_id=RUN_ID,
+                digest="0" * 32,
+                index=index,
+                guard=None,
+                preserved="{}",
+                projected_at=iso(NOW),
+                image=text,
+            )
+            yield Delivery(str(number), str(number), message.body(), 1)
+
+    def _indexer(self) -> Indexer:
+        return Indexer(
+            table=MemoryProgressTable(),
+            index=ElasticsearchIndex(self.client),
+            files=MemoryRunFiles(),
+            queue=MemoryBacklog(),
+            dead_letters=MemoryDeadLetters(),
+            retry=Retry(),
+            clock=SystemClock(),
+            meter=CountingMeter(),
+        )
+
+
+def measure(documents: int, rounds: int) -> Result:
+    """Let both sides write so many documents, so many times."""
+    images = list(image_ids(0, documents))
+    texts = [projected(image_id).image for image_id in images]
+    with real_elasticsearch() as server:
+        place = settings.Elasticsearch(server.url, ALIAS)
+        with connect(place, None, request_seconds=PATIENCE) as client:
+            race = Race(client, images, texts)
+            taken = alternating({"ours": race.ours, "theirs": race.theirs}, rounds)
+    served = {side: statistics.median(rounds[1:]) for side, rounds in race.served.items()}
+    return _result(taken, served, texts)
+
+
+def _result(
+    taken: Mapping[str, Sequence[Spent]], served: Mapping[str, float], texts: Sequence[str]
+) -> Result:
+    count = len(texts)
+    ours, theirs = taken["ours"], taken["theirs"]
+    ratio = median_ratio(theirs, ours)
+    size = sum(len(text.encode()) for text in texts) / count
+    figures: dict[str, Any] = {
+        "ratio": ratio,
+        "documents per second": count / median_seconds(ours),
+        "processor seconds per document": median_processor(ours) / count,
+        "bytes per document": size,
+    }
+    rows = [
+        Row(f"documents of {size:,.0f} bytes, per round", f"{count:,}"),
+        Row("indexer, documents/s", f"{count / median_seconds(ours):,.0f}"),
+        Row("parallel_bulk, documents/s", f"{count / median_seconds(theirs):,.0f}"),
+        Row("indexer / parallel_bulk", f"{ratio:.2f} x", f">= {BUDGET} x", ratio >= BUDGET),
+        Row("indexer, processor per document", _micros(median_processor(ours) / count)),
+        Row("parallel_bulk, processor per document", _micros(median_processor(theirs) / count)),
+        Row("the server's processor per document, ours", _micros(served["ours"] / count)),
+        Row("the server's processor per document, theirs", _micros(served["theirs"] / count)),
+    ]
+    return Result(rows, figures)
+
+
+def _micros(seconds: float) -> str:
+    return f"{seconds * 1e6:,.0f} us"
+
+
+def main() -> int:
+    """Measure, print, and return 1 when the budget is missed."""
+    parser = parser_of("indexer", __doc__)
+    parser.add_argument("--documents", type=int, default=5_000, help="in one round")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    return report(measure(arguments.documents, arguments.rounds), arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,442 @@
+"""How long forty million images take, and what a million costs: a model, with its assumptions.
+
+    python -m tests.bench.model [--figures DIR] [--write FILE] [--json FILE]
+
+What the benchmarks measured is read from their JSON in DIR; everything else is an assumption
+with a name, a value and a reason below. Change one and run it again. ``--write`` makes
+docs/cost.md of it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reindex import prices
+from reindex.settings import PhaseRules, Rounds
+from reindex.steps.batch_index import BATCH_SIZE
+from reindex.steps.cost import FUNCTION_GB, Line
+from reindex.steps.project import IMAGES_AT_ONCE
+from reindex.steps.tick import PAGE_SIZE
+from reindex.stores.sqs import BATCH_ENTRIES
+from tests.bench.indexer import AT_ONCE, BATCH
+from tests.bench.projection import Row
+from tests.bench.results import FIGURES, Result, parser_of, report
+
+IMAGES = 40_000_000
+WORKERS = (1, 5)
+MILLION = 1_000_000
+
+#: Seconds from one tick to the next: the rules fire once a minute.
+TICK_INTERVAL = 60
+
+#: A billed request of SQS carries up to 64 KB.
+SQS_CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure that a benchmark gives.
+
+    Attributes:
+        what: For people.
+        bench: Its module.
+        figure: Its name there.
+        unit: ``us`` for what is measured in seconds and shown in microseconds.
+    """
+
+    what: str
+    bench: str
+    figure: str
+    unit: str
+
+    def shown(self, value: float) -> str:
+        """The figure for people."""
+        return (
+            f"{value * 1e6:,.0f} µs" if self.unit == "us" else f"{value:,.3g} {self.unit}".strip()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A figure that nobody measured."""
+
+    what: str
+    value: float
+    unit: str
+    why: str
+
+
+MEASURED: Mapping[str, Measured] = {
+    "rows_written": Measured(
+        "DynamoDB write units per image, rows", "write_units", "write units, rows", ""
+    ),
+    "overhead_written": Measured(
+        "DynamoDB write units per image, leases, ledger and run record",
+        "write_units",
+        "write units, overhead",
+        "",
+    ),
+    "units_read": Measured(
+        "DynamoDB read units per image, progress table", "write_units", "read units", ""
+    ),
+    "index_cpu": Measured(
+        "processor of batch-index per image",
+        "own_work",
+        "batch-index, DynamoDB Local: processor seconds per image",
+        "us",
+    ),
+    "check_cpu": Measured(
+        "processor of batch-check per image",
+        "own_work",
+        "batch-check, DynamoDB Local: processor seconds per image",
+        "us",
+    ),
+    "tally_cpu": Measured(
+        "processor of the Tally per row", "own_work", "tally: processor seconds per row", "us"
+    ),
+    "projection_cpu": Measured(
+        "processor of image-projection per image",
+        "projecting",
+        "processor seconds per image",
+        "us",
+    ),
+    "document": Measured("bytes of a document", "projecting", "bytes per document", "bytes"),
+    "gets": Measured("S3 GETs per image", "projecting", "GetObject per image", ""),
+    "heads": Measured("S3 HEADs per image (crops)", "projecting", "HeadObject per image", ""),
+    "lists": Measured("S3 LISTs per image (crops)", "projecting", "ListObjectsV2 per image", ""),
+    "queries": Measured(
+        "user data by secondary index, queries per image", "projecting", "Query per image", ""
+    ),
+    "keys": Measured("user data by key, rows per image", "projecting", "keys per image", ""),
+    "indexer_cpu": Measured(
+        "processor of the indexer per document", "indexer", "processor seconds per document", "us"
+    ),
+}
+
+ASSUMED: Mapping[str, Assumed] = {
+    "share": Assumed(
+        "processor that a function of 512 MB has",
+        512 / 1769,
+        "cores",
+        "Lambda gives it in proportion to memory, a whole one at 1,769 MB",
+    ),
+    "core": Assumed(
+        "speed of that core against the one measured on",
+        1.0,
+        "x",
+        "nobody measured on Lambda; put in what you find",
+    ),
+    "s3": Assumed(
+        "an S3 request for a small part of an object, to the last byte",
+        0.04,
+        "s",
+        "AWS names 100-200 ms as the upper end for small objects; mostly it is less",
+    ),
+    "dynamodb": Assumed(
+        "a DynamoDB call", 0.01, "s", "single milliseconds by AWS's word; batches take longer"
+    ),
+    "sqs": Assumed("an SQS call", 0.015, "s", "ten messages of several KB"),
+    "invoke": Assumed("a warm invocation, beside the function's own time", 0.02, "s", "usual"),
+    "guard": Assumed(
+        "a multi-get of 25 documents' versions", 0.02, "s", "a cluster that is not overloaded"
+    ),
+    "check": Assumed("a multi-get of 500 documents' provenance", 0.1, "s", "likewise"),
+    "bulk": Assumed("a bulk of 100 documents", 0.25, "s", "likewise; yours decides"),
+    "page_calls": Assumed(
+        "DynamoDB and SQS calls in series for a page, beside its batches",
+        8,
+        "",
+        "ids, rows, room, run record, hold, note; counted in the code",
+    ),
+    "log": Assumed(
+        "log lines of one invocation", 2_000, "bytes", "Lambda's own three, and one of metrics"
+    ),
+    "transitions": Assumed(
+        "state transitions of a run", 60, "", "one round, a Tally of 16 segments"
+    ),
+}
+
+#: What EventBridge asks for an event of one's own; for a schedule's it may ask nothing.
+RULE_EVENT = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The model.
+
+    Attributes:
+        m: Measured figures, by their names in :data:`MEASURED`.
+        a: Assumed values, by their names in :data:`ASSUMED`.
+    """
+
+    m: Mapping[str, float]
+    a: Mapping[str, float]
+
+    def on_lambda(self, processor: float) -> float:
+        """Seconds that a function takes for what took so much processor time here."""
+        return processor / self.a["share"] / self.a["core"]
+
+    @property
+    def projection_seconds(self) -> float:
+        """One projection call: reading user data, then images side by side.
+
+        Waiting and computing are added up, as if they never overlapped.
+        """
+        calls = self.m["gets"] + self.m["lists"] + min(1, self.m["heads"])
+        waves = math.ceil(BATCH_SIZE / IMAGES_AT_ONCE)
+        # Two queries an image, sixteen at once.
+        user_data = math.ceil(self.m["queries"] * BATCH_SIZE / 16) * self.a["dynamodb"]
+        computing = self.on_lambda(self.m["projection_cpu"]) * BATCH_SIZE
+        return user_data + waves * calls * self.a["s3"] + computing
+
+    @property
+    def index_page_seconds(self) -> float:
+        """One page of the index phase: all its projections are in flight at once."""
+        sends = math.ceil(BATCH_SIZE / BATCH_ENTRIES) * self.a["sqs"]
+        batch = self.a["guard"] + self.a["invoke"] + self.projection_seconds + sends
+        settling = self.a["dynamodb"]
+        return (
+            self.a["page_calls"] * self.a["dynamodb"]
+            + batch
+            + settling
+            + self.on_lambda(self.m["index_cpu"]) * PAGE_SIZE
+        )
+
+    @property
+    def check_page_seconds(self) -> float:
+        """One page of the check phase; its writes go out four batches at once."""
+        writes = PAGE_SIZE / BATCH_SIZE / 4 * self.a["dynamodb"]
+        return (
+            self.a["page_calls"] * self.a["dynamodb"]
+            + self.a["check"]
+            + writes
+            + self.on_lambda(self.m["check_cpu"]) * PAGE_SIZE
+        )
+
+    @property
+    def indexer_seconds(self) -> float:
+        """One batch of messages."""
+        return self.a["bulk"] + self.on_lambda(self.m["indexer_cpu"]) * BATCH
+
+    @property
+    def duty(self) -> float:
+        """How much of the time a worker works."""
+        return PhaseRules("index", "check").tick_seconds / TICK_INTERVAL
+
+    def index_rate(self, workers: int) -> float:
+        """Images per second from queued to enqueued."""
+        return workers * PAGE_SIZE / self.index_page_seconds * self.duty
+
+    @property
+    def indexer_rate(self) -> float:
+        """Documents per second that the indexer takes from the queue."""
+        return AT_ONCE * BATCH / self.indexer_seconds
+
+    def check_rate(self, workers: int) -> float:
+        """Images per second from enqueued to verified."""
+        return workers * PAGE_SIZE / self.check_page_seconds * self.duty
+
+    @property
+    def tally_rate(self) -> float:
+        """Rows per second, in all segments together."""
+        segments: int = Rounds().tally_segments
+        return segments / self.on_lambda(self.m["tally_cpu"])
+
+    def hours(self, workers: int) -> Mapping[str, float]:
+        """Hours of each part of a run of :data:`IMAGES`."""
+        parts = {
+            "index phase": min(self.index_rate(workers), self.indexer_rate),
+            "check phase": self.check_rate(workers),
+            "Tally": self.tally_rate,
+        }
+        return {name: IMAGES / rate / 3_600 for name, rate in parts.items()}
+
+    def bill(self) -> Sequence[Line]:
+        """What a million images cost."""
+        gb = MILLION * FUNCTION_GB
+        calls, indexings = MILLION / BATCH_SIZE, MILLION / BATCH
+        ticking = self.index_page_seconds + self.check_page_seconds
+        ticks = ticking * MILLION / PAGE_SIZE / (self.duty * TICK_INTERVAL)
+        invocations = calls + indexings + ticks
+        writes = self.m["rows_written"] + self.m["overhead_written"]
+        user_data = self.m["keys"] + self.m["queries"] / 2
+        chunks = math.ceil(self.m["document"] * BATCH_ENTRIES / SQS_CHUNK)
+        requests = (2 * chunks + 1) / BATCH_ENTRIES
+        reads = self.m["gets"] + self.m["heads"]
+        logs = invocations * self.a["log"] / 1e9
+        projecting = self.projection_seconds / BATCH_SIZE
+        return [
+            Line("Lambda", "GB-seconds, image-projection", gb * projecting, prices.GB_SECOND),
+            Line("Lambda", "GB-seconds, ticks", gb * ticking / PAGE_SIZE, prices.GB_SECOND),
+            Line(
+                "Lambda", "GB-seconds, indexer", gb * self.indexer_seconds / BATCH, prices.GB_SECOND
+            ),
+            Line(
+                "Lambda",
+                "GB-seconds, Tally",
+                gb * self.on_lambda(self.m["tally_cpu"]),
+                prices.GB_SECOND,
+            ),
+            Line("Lambda", "invocations", invocations, prices.INVOCATION),
+            Line("DynamoDB", "write units", MILLION * writes, prices.WRITE_UNIT),
+            Line(
+                "DynamoDB", "read units, progress", MILLION * self.m["units_read"], prices.READ_UNIT
+            ),
+            Line("DynamoDB", "read units, user data", MILLION * user_data, prices.READ_UNIT),
+            Line("SQS", "requests", MILLION * requests, prices.QUEUE_REQUEST),
+            Line("S3", "GETs and HEADs", MILLION * reads, prices.S3_READ),
+            Line("S3", "LISTs", MILLION * self.m["lists"], prices.S3_WRITE),
+            Line(
+                "Step Functions", "transitions, per run", self.a["transitions"], prices.TRANSITION
+            ),
+            Line("EventBridge", "ticks", ticks, RULE_EVENT),
+            Line("CloudWatch", "GB of logs", logs, prices.LOG_GB),
+        ]
+
+
+def read_figures(folder: Path) -> dict[str, float]:
+    """What the benchmarks measured.
+
+    Raises:
+        SystemExit: Names the benchmark that has not been run.
+    """
+    found: dict[str, float] = {}
+    for name, measured in MEASURED.items():
+        path = folder / f"{measured.bench}.json"
+        if not path.exists():
+            raise SystemExit(
+                f"{path} is missing: python -m tests.bench.{measured.bench} --json {path}"
+            )
+        found[name] = json.loads(path.read_text())["figures"][measured.figure]
+    return found
+
+
+def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
+    """Work the model out."""
+    model = Model(figures, {name: assumed.value for name, assumed in ASSUMED.items()})
+    rows: list[Row] = []
+    named: dict[str, float] = {}
+    for workers in WORKERS:
+        hours = model.hours(workers)
+        total = sum(hours.values())
+        parts = ", ".join(f"{name} {value:.1f}" for name, value in hours.items())
+        rows.append(Row(f"hours for {IMAGES:,}, {_workers(workers)}", f"{total:.1f} ({parts})"))
+        named[f"hours, {workers} workers"] = total
+    bill = model.bill()
+    rows += [Row(f"$ per million: {i.service}, {i.what}", f"{i.dollars:.3f}") for i in bill]
+    named["dollars per million"] = sum(line.dollars for line in bill)
+    rows.append(Row("$ per million: all", f"{named['dollars per million']:.2f}"))
+    rows += [Row(f"measured: {m.what}", m.shown(figures[n]), m.bench) for n, m in MEASURED.items()]
+    rows += [Row(f"assumed: {a.what}", f"{a.value:g} {a.unit}".strip()) for a in ASSUMED.values()]
+    return model, Result(rows, named)
+
+
+def page(model: Model) -> str:
+    """docs/cost.md."""
+    processor = model.on_lambda(model.m["projection_cpu"]) * BATCH_SIZE
+    return f"""\
+# What a reindex costs
+
+Written by `python -m tests.bench.model --write docs/cost.md` from what the benchmarks measured
+on one machine, and from assumptions; change it there. Nothing here was measured on AWS. **Check
+the prices before you rely on them.**
+
+## How long
+
+Hours for {IMAGES:,} images, each verified in the first round, on a cluster that keeps up:
+
+{_hours(model)}
+
+One worker moves {model.index_rate(1):,.0f} images a second through the index phase and
+{model.check_rate(1):,.0f} through the check phase. A projection call of {BATCH_SIZE} images takes
+{model.projection_seconds:.2f} s, of which {processor:.2f} s
+are processor; a page of {PAGE_SIZE}, all of its projections in flight, takes
+{model.index_page_seconds:.2f} s. The indexer, {AT_ONCE} at once, takes at most
+{model.indexer_rate:,.0f} documents a second from the queue: beyond that, and beyond what your
+cluster takes, more workers gain nothing.
+
+## What a million images cost
+
+us-east-1, list prices in US dollars, on demand, noted in November 2025, without free tiers:
+
+{_bill(model.bill())}
+
+Not in it: the cluster; storage of tables, logs and point-in-time recovery; metrics, alarms and
+the dashboard; a customer's own KMS key; data transfer; the one-off scan or listing that found the
+ids; images that fail and come round again.
+
+## Measured
+
+Each by the benchmark named, on the machine it was run on: run it on yours.
+
+{_table(("what", "value", "`python -m tests.bench.…`"), _measured(model))}
+
+## Assumed
+
+{_table(("what", "value", "why"), _assumed())}
+"""
+
+
+def _hours(model: Model) -> str:
+    hours = {workers: model.hours(workers) for workers in WORKERS}
+    lines = [
+        (name, *(f"{hours[workers][name]:.1f}" for workers in WORKERS))
+        for name in hours[WORKERS[0]]
+    ]
+    lines.append(("**all**", *(f"**{sum(hours[w].values()):.1f}**" for w in WORKERS)))
+    return _table(("", *map(_workers, WORKERS)), lines)
+
+
+def _bill(bill: Sequence[Line]) -> str:
+    lines = [
+        (line.service, line.what, _quantity(line.quantity), f"{line.dollars:.2f}") for line in bill
+    ]
+    total = sum(line.dollars for line in bill)
+    return _table(
+        ("service", "what", "quantity", "$"), [*lines, ("**all**", "", "", f"**{total:.2f}**")]
+    )
+
+
+def _measured(model: Model) -> Iterable[Sequence[str]]:
+    for name, measured in MEASURED.items():
+        yield measured.what, measured.shown(model.m[name]), f"`{measured.bench}`"
+
+
+def _assumed() -> Iterable[Sequence[str]]:
+    for assumed in ASSUMED.values():
+        yield assumed.what, f"{assumed.value:.3g} {assumed.unit}".strip(), assumed.why
+
+
+def _quantity(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' if count > 1 else ''}"
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> int:
+    """Work it out, print it, and write the page if asked to."""
+    parser = parser_of("model", __doc__)
+    parser.add_argument("--figures", type=Path, default=FIGURES, help="of the benchmarks")
+    parser.add_argument("--write", type=Path, help="write docs/cost.md here")
+    arguments = parser.parse_args()
+    model, result = measure(read_figures(arguments.figures))
+    if arguments.write:
+        arguments.write.write_text(page(model))
+    return report(result, arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

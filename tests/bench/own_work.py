@@ -1,0 +1,249 @@
+"""What our own work costs, with neighbours that answer at once.
+
+    python -m tests.bench.own_work [--images N] [--rounds N] [--json FILE]
+
+- Both phases over tables in memory: the steps alone.
+- Both phases over DynamoDB Local, with Lambda and SQS answering at once on the wire: the steps,
+  the stores and the SDK. Processor time is that of our process, so the table's is not in it.
+- upload-ids against boto3's batch_writer, and scan-states against a plain scan loop, each on
+  the same DynamoDB Local. They do more: an upload overwrites nothing and keeps its ledger, a
+  scan reads every row as what it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import boto3
+
+from reindex.settings import Pace
+from reindex.states import Phase, shard_of, work_key
+from reindex.steps.scanning import scan_all
+from reindex.steps.tally import Tally
+from reindex.stores.interfaces import ProgressTable
+from reindex.stores.progress_table import DynamoProgressTable
+from reindex.stores.runs import DynamoRuns
+from tests.bench.projection import Row
+from tests.bench.results import (
+    Result,
+    Spent,
+    alternating,
+    median_processor,
+    median_ratio,
+    median_seconds,
+    parser_of,
+    report,
+    spent,
+)
+from tests.bench.servers import KEY, REGION, dynamodb
+from tests.bench.wire import instant_backlog, instant_projector
+from tests.bench.workload import InstantProjector, Reindex, image_ids
+from tests.contract.conftest import create_progress_table, create_runs_table
+from tests.twins.progress_table import MemoryProgressTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource
+
+SEGMENTS = 8
+"""Parts of the table that scan-states reads at once, unless told otherwise."""
+
+
+@dataclass(slots=True)
+class Phases:
+    """Takes new images through both phases; the index phase must come first."""
+
+    images: Sequence[str]
+    new: Callable[[], Reindex]
+    checking: Reindex | None = None
+
+    def index(self) -> Spent:
+        """Upload images, then run the index phase, which alone counts."""
+        reindex = self.new()
+        reindex.upload(self.images)
+        reindex.open(self.images)
+        taken = spent(partial(reindex.index, self.images))
+        reindex.written(self.images)
+        self.checking = reindex
+        return taken
+
+    def check(self) -> Spent:
+        """Run the check phase of what was indexed last."""
+        assert self.checking
+        return spent(partial(self.checking.check, self.images))
+
+
+def phases(name: str, found: Phases, rounds: int, figures: dict[str, float]) -> list[Row]:
+    """Measure both phases."""
+    taken: dict[str, list[Spent]] = {"index": [], "check": []}
+    for turn in range(rounds + 1):
+        one = {"index": found.index(), "check": found.check()}
+        for phase, side in one.items() if turn else ():
+            taken[phase].append(side)
+    rows = []
+    for phase, sides in taken.items():
+        rate = len(found.images) / median_seconds(sides)
+        processor = median_processor(sides) / len(found.images)
+        figures[f"batch-{phase}, {name}: images per second"] = rate
+        figures[f"batch-{phase}, {name}: processor seconds per image"] = processor
+        text = f"{rate:,.0f} ({processor * 1e6:,.0f} us of processor each)"
+        rows.append(Row(f"batch-{phase}, {name}: images/s", text))
+    return rows
+
+
+def in_memory(images: Sequence[str]) -> Phases:
+    """A reindex in which nothing leaves the process."""
+    return Phases(images, lambda: Reindex(MemoryProgressTable(), InstantProjector(images)))
+
+
+def over_dynamodb(images: Sequence[str], client: DynamoDBClient) -> Phases:
+    """A reindex whose tables are real, and whose calls are those it makes on AWS."""
+    projector = instant_projector(images, Pace().projection_concurrency)
+    backlog = instant_backlog()
+
+    def new() -> Reindex:
+        table = DynamoProgressTable(client, create_progress_table(client))
+        return Reindex(table, projector, DynamoRuns(client, create_runs_table(client)), backlog)
+
+    return Phases(images, new)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploading:
+    """Two ways to put the same new ids into the same kind of table."""
+
+    images: Sequence[str]
+    client: DynamoDBClient
+
+    def ours(self) -> Spent:
+        """As upload-ids does."""
+        table = DynamoProgressTable(self.client, create_progress_table(self.client))
+        runs = DynamoRuns(self.client, create_runs_table(self.client))
+        reindex = Reindex(table, InstantProjector(()), runs)
+        return spent(partial(reindex.upload, self.images))
+
+    def theirs(self) -> Spent:
+        """As a script does: rows of the same attributes, by boto3's batch_writer."""
+        resource: DynamoDBServiceResource = boto3.resource(
+            "dynamodb",
+            endpoint_url=self.client.meta.endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=KEY,
+        )
+        table = resource.Table(create_progress_table(self.client))
+
+        def work() -> None:
+            with table.batch_writer() as batch:
+                for image_id in self.images:
+                    row = {
+                        "id": image_id,
+                        "upload": "upload-1",
+                        "state": "queued",
+                        "rev": 1,
+                        "attempts": 0,
+                        "updated_at": "2026-01-01T00:00:00.000Z",
+                        "work": work_key(Phase.INDEX, shard_of(image_id)),
+                        "due_at": 0,
+                    }
+                    batch.put_item(Item=row)
+
+        return spent(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanning:
+    """Two ways to count the same table's rows by state."""
+
+    client: DynamoDBClient
+    name: str
+    expected: Counter[str]
+
+    def ours(self) -> Spent:
+        """As scan-states does."""
+        table = DynamoProgressTable(self.client, self.name)
+
+        def work() -> None:
+            counts = Counter(str(row.state) for rows in scan_all(table, SEGMENTS) for row in rows)
+            assert counts == self.expected
+
+        return spent(work)
+
+    def theirs(self) -> Spent:
+        """As a script does: page after page, looking at nothing but the state."""
+        pages = self.client.get_paginator("scan")
+
+        def work() -> None:
+            found = pages.paginate(TableName=self.name, ConsistentRead=True)
+            counts = Counter(item["state"]["S"] for page in found for item in page["Items"])
+            assert counts == self.expected
+
+        return spent(work)
+
+    def tally(self) -> Spent:
+        """As one segment of the Tally does, which counts more and hashes every id."""
+        table: ProgressTable = DynamoProgressTable(self.client, self.name)
+
+        def work() -> None:
+            found = Tally()
+            for rows in scan_all(table, segments=1):
+                found.count(rows)
+            assert found.states == self.expected
+
+        return spent(work)
+
+
+def comparison(
+    name: str, taken: dict[str, Sequence[Spent]], rows: int, figures: dict[str, float]
+) -> list[Row]:
+    """Say how two sides compare."""
+    ratio = median_ratio(taken["theirs"], taken["ours"])
+    figures[f"{name}: ratio"] = ratio
+    figures[f"{name}: rows per second"] = rows / median_seconds(taken["ours"])
+    figures[f"{name}: processor seconds per row"] = median_processor(taken["ours"]) / rows
+    return [
+        Row(f"{name}: rows/s", f"{rows / median_seconds(taken['ours']):,.0f}"),
+        Row(f"{name}, the plain way: rows/s", f"{rows / median_seconds(taken['theirs']):,.0f}"),
+        Row(f"{name} / the plain way", f"{ratio:.2f} x"),
+    ]
+
+
+def measure(count: int, rounds: int) -> Result:
+    """Measure everything, with so many images."""
+    images = list(image_ids(0, count))
+    figures: dict[str, float] = {}
+    rows = phases("tables in memory", in_memory(images), rounds, figures)
+    with dynamodb() as client:
+        real = over_dynamodb(images, client)
+        rows += phases("DynamoDB Local", real, rounds, figures)
+        uploading = Uploading(images, client)
+        taken = alternating({"ours": uploading.ours, "theirs": uploading.theirs}, rounds)
+        rows += comparison("upload-ids", dict(taken), count, figures)
+        name = create_progress_table(client)
+        Reindex(DynamoProgressTable(client, name), InstantProjector(())).upload(images)
+        scanning = Scanning(client, name, Counter({"queued": count}))
+        sides = {"ours": scanning.ours, "theirs": scanning.theirs, "tally": scanning.tally}
+        taken = alternating(sides, rounds)
+        rows += comparison("scan-states", dict(taken), count, figures)
+        tallying = median_processor(taken["tally"]) / count
+        figures["tally: processor seconds per row"] = tallying
+        rows.append(Row("tally: processor per row", f"{tallying * 1e6:,.0f} us"))
+    return Result(rows, figures)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = parser_of("own_work", __doc__)
+    parser.add_argument("--images", type=int, default=5_000, help="in one round")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    return report(measure(arguments.images, arguments.rounds), arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

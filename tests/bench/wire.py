@@ -1,0 +1,121 @@
+"""AWS services that answer at once, on the wire: what is left is what the SDK and we do.
+
+A client's requests are made, signed and serialised as ever, and the answers parsed; only that
+nothing is sent.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+
+from reindex.records import ProjectionAnswer
+from reindex.stores.backlog import SqsBacklog
+from reindex.stores.projector import LambdaProjector, projector_config
+from tests.bench.servers import KEY, REGION
+from tests.bench.workload import projected
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+_QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/low-priority"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a service answers to one request."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Body(io.BytesIO):
+    """An answer's body, as urllib3 would give it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def access(config: Config) -> dict[str, Any]:
+    """How a client is made that nobody else answers."""
+    return {
+        "region_name": REGION,
+        "aws_access_key_id": KEY,
+        "aws_secret_access_key": KEY,
+        "config": config,
+    }
+
+
+def answer_at_once(
+    client: BaseClient, operation: str, answer: Callable[[AWSPreparedRequest], Answer]
+) -> None:
+    """Let an operation's requests be answered in their sending."""
+
+    def respond(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        given = answer(request)
+        headers = HTTPHeaders()
+        for name, value in {"Content-Length": str(len(given.body)), **given.headers}.items():
+            headers[name] = value
+        return AWSResponse(request.url, given.status, headers, _Body(given.body))
+
+    handler: Callable[..., Any] = respond
+    service = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register_first(f"before-send.{service}.{operation}", handler)
+
+
+def body_of(request: AWSPreparedRequest) -> bytes:
+    """The bytes of a request that is no stream."""
+    body = request.body
+    assert isinstance(body, str | bytes | bytearray)
+    return body.encode() if isinstance(body, str) else bytes(body)
+
+
+def instant_backlog() -> SqsBacklog:
+    """The low-priority queue: it accepts all, and is empty."""
+    client = boto3.client("sqs", **access(Config()))
+    empty = {f"ApproximateNumberOfMessages{kind}": "0" for kind in ("", "NotVisible", "Delayed")}
+    depth = Answer(json.dumps({"Attributes": empty}).encode())
+    answer_at_once(client, "GetQueueAttributes", lambda _: depth)
+    answer_at_once(client, "SendMessageBatch", _accepted)
+    return SqsBacklog(client, _QUEUE)
+
+
+def _accepted(request: AWSPreparedRequest) -> Answer:
+    # The entries are numbered; to read ten documents here would be counted as work of ours.
+    sent = [
+        {"Id": str(number), "MessageId": str(number), "MD5OfMessageBody": "0" * 32}
+        for number in range(body_of(request).count(b'"MessageBody"'))
+    ]
+    return Answer(json.dumps({"Successful": sent, "Failed": []}).encode())
+
+
+def instant_projector(images: Sequence[str], concurrency: int) -> LambdaProjector:
+    """The projection, with every document ready.
+
+    Args:
+        images: The ids it may be asked for.
+        concurrency: Calls in flight at once.
+    """
+
+    def event(*ids: str) -> dict[str, Any]:
+        return ProjectionAnswer([projected(image_id) for image_id in ids]).to_event()
+
+    head, tail = json.dumps(event()).encode().split(b"[]", 1)
+    ready = {image_id: json.dumps(event(image_id)["images"][0]).encode() for image_id in images}
+
+    def answer(request: AWSPreparedRequest) -> Answer:
+        found = b", ".join(ready[image_id] for image_id in json.loads(body_of(request))["ids"])
+        return Answer(b"%b[%b]%b" % (head, found, tail))
+
+    client = boto3.client("lambda", **access(projector_config(concurrency)))
+    answer_at_once(client, "Invoke", answer)
+    return LambdaProjector(client, "image-projection")

@@ -1,0 +1,203 @@
+"""Images like a library's own, and a reindex of them whose neighbours answer at once.
+
+What is left when the neighbours take no time is our own work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reindex.digest import canonical_json, digest
+from reindex.image.document import build, with_provenance
+from reindex.progress import Retry, iso
+from reindex.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
+from reindex.settings import Pace, PhaseRules
+from reindex.steps.ambient import SystemClock
+from reindex.steps.batch_check import CheckPhase
+from reindex.steps.batch_index import IndexPhase
+from reindex.steps.gates import Gates
+from reindex.steps.tick import Outcome, PhaseWork, Ticker
+from reindex.steps.upload import Upload
+from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs
+from tests.twins.index import MemoryIndex
+from tests.twins.library import MemoryLibrary
+from tests.twins.phases import MemoryPhases
+from tests.twins.run_files import MemoryRunFiles
+from tests.twins.runs import MemoryRuns
+from tests.unit.image.truths import FULL, ID
+from tests.unit.image.truths import NOW as BUILT_AT
+from tests.unit.steps.world import ALIAS, INDEX, CountingMeter
+
+RUN_ID = "run-1"
+
+#: Epoch seconds, long past: what is due then is due.
+NOW = BUILT_AT.timestamp()
+
+#: A tick never ends for lack of time, and nothing waits.
+_RULES = PhaseRules("index-rule", "check-rule", tick_seconds=3_600, function_seconds=4_000)
+_PACE = Pace(settle_seconds=0, check_delay_seconds=0)
+_PRESERVE = ("embedding", "usagesLastModified", "suggestMetadataCredit", "esInfo.migration")
+
+#: As long as those that Step Functions gives out.
+_TASK_TOKEN = "t" * 700
+
+
+def image_ids(start: int, end: int) -> Iterator[str]:
+    """The ids number ``start`` to ``end``: SHA-1 of something, as a library's are."""
+    for number in range(start, end):
+        yield hashlib.sha1(str(number).encode()).hexdigest()
+
+
+def _whole_document() -> tuple[str, str]:
+    """The digest of an image that has everything, and its document as the projection gives it."""
+    document = build(FULL, BUILT_AT)
+    known_by = digest(document)
+    whole = with_provenance(
+        document, digest=known_by, run_id=RUN_ID, projected_at=BUILT_AT, projector="bench"
+    )
+    return known_by, canonical_json(whole).decode()
+
+
+_DIGEST, _TEXT = _whole_document()
+
+
+def projected(image_id: str) -> Projected:
+    """The projection of an image that has everything: exif, usages, leases, crops, edits.
+
+    All share one digest: nobody here recomputes it.
+    """
+    return Projected(image_id, _DIGEST, _TEXT.replace(ID, image_id))
+
+
+class InstantProjector(Projector):
+    """Has every document ready.
+
+    Args:
+        images: The ids it may be asked for.
+    """
+
+    def __init__(self, images: Sequence[str]) -> None:
+        self._ready = {image_id: projected(image_id) for image_id in images}
+
+    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+        return ProjectionAnswer([self._ready[image_id] for image_id in ids])
+
+
+class BottomlessBacklog(Backlog):
+    """A queue that takes everything, and is empty the moment after."""
+
+    def depth(self) -> Depth:
+        return Depth(0, 0, 0)
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
+        return {message.id for message in messages if message.body()}
+
+
+def ticker(
+    table: ProgressTable, runs: Runs | None = None, phases: MemoryPhases | None = None
+) -> Ticker:
+    """Runs ticks that end only when a phase is drained."""
+    return Ticker(
+        table,
+        runs or MemoryRuns(),
+        phases or MemoryPhases(),
+        _RULES,
+        Retry(),
+        SystemClock(),
+        CountingMeter(),
+        MemoryRunFiles(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reindex:
+    """A reindex by one worker, of images that the index holds already.
+
+    Attributes:
+        table: Where the rows are.
+        projector: Who builds the documents.
+        runs: Where the run record, the leases and the ledger are.
+        backlog: Where the documents go.
+    """
+
+    table: ProgressTable
+    projector: Projector
+    runs: Runs = field(default_factory=MemoryRuns)
+    backlog: Backlog = field(default_factory=BottomlessBacklog)
+    _index: MemoryIndex = field(default_factory=lambda: MemoryIndex(INDEX, ALIAS))
+    _phases: MemoryPhases = field(default_factory=MemoryPhases)
+
+    def upload(self, images: Sequence[str]) -> None:
+        """Ask for images to be reindexed."""
+        done = Upload(self.table, self.runs, SystemClock(), "upload-1").upload(images)
+        assert done.new == len(images)
+
+    def open(self, images: Sequence[str]) -> None:
+        """Open a run over images whose documents some live writer wrote."""
+        self._live({"lastModified": iso(NOW)}, images)
+        self._phases.running.add(RUN_ID)
+        self._phases.waiting.add(_TASK_TOKEN)
+        record = RunRecord(
+            run_id=RUN_ID,
+            execution=RUN_ID,
+            index=INDEX,
+            alias=ALIAS,
+            task_token=_TASK_TOKEN,
+            started_at=NOW,
+            progressed_at=NOW,
+        )
+        assert self.runs.open(record, None)
+
+    def index(self, images: Sequence[str]) -> None:
+        """Run the index phase to its end."""
+        self._run(self._index_phase(), len(images))
+
+    def check(self, images: Sequence[str]) -> None:
+        """Run the check phase to its end: the index holds what was projected."""
+        self._run(self._check_phase(), len(images))
+
+    def written(self, images: Sequence[str]) -> None:
+        """Let the index hold what was projected."""
+        self._live({"esInfo": {"reindex": {"digest": _DIGEST, "runId": RUN_ID}}}, images)
+
+    def _live(self, document: Mapping[str, Any], images: Sequence[str]) -> None:
+        for image_id in images:
+            self._index.live_write(image_id, document)
+
+    def _run(self, work: PhaseWork, images: int) -> None:
+        assert self.runs.update(RUN_ID, {"phase": work.phase})
+        self._phases.waiting.add(_TASK_TOKEN)
+        done = ticker(self.table, self.runs, self._phases).tick(work, 0, "invocation")
+        assert (done.outcome, done.moved.total()) == (Outcome.DRAINED, images), done
+
+    def _index_phase(self) -> IndexPhase:
+        return IndexPhase(
+            table=self.table,
+            projector=self.projector,
+            backlog=self.backlog,
+            index=self._index,
+            files=MemoryRunFiles(),
+            gates=Gates(self._index, None, 0),
+            pace=_PACE,
+            retry=Retry(),
+            preserve=_PRESERVE,
+            workers=1,
+            clock=SystemClock(),
+            meter=CountingMeter(),
+        )
+
+    def _check_phase(self) -> CheckPhase:
+        return CheckPhase(
+            table=self.table,
+            runs=self.runs,
+            backlog=self.backlog,
+            index=self._index,
+            library=MemoryLibrary(),
+            pace=_PACE,
+            retry=Retry(),
+            clock=SystemClock(),
+            meter=CountingMeter(),
+        )

@@ -1,0 +1,113 @@
+"""What one image costs in DynamoDB's units, from upload to verified.
+
+    python -m tests.bench.write_units [--images N] [--json FILE]
+
+A reindex of images that nothing stands in the way of, in DynamoDB Local, by one worker in
+pages of 500: the units are those that its ConsumedCapacity names, secondary index included.
+Statements of PartiQL are counted as the calls they stand for (see tests.bench.capacity).
+The rows' own units are apart from the overhead: run record, leases, ledger.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+
+from reindex.steps.scanning import scan_all
+from reindex.steps.tally import Tally
+from reindex.steps.tick import PAGE_SIZE
+from reindex.stores.progress_table import DynamoProgressTable
+from reindex.stores.runs import DynamoRuns
+from tests.bench.capacity import MeteredClient, Use
+from tests.bench.projection import Row
+from tests.bench.results import Result, parser_of, report
+from tests.bench.servers import dynamodb
+from tests.bench.workload import InstantProjector, Reindex, image_ids
+from tests.contract.conftest import create_progress_table, create_runs_table
+
+BUDGET = 7
+
+
+def measure(count: int) -> Result:
+    """Reindex images, and count what each step consumes."""
+    images = list(image_ids(0, count))
+    with dynamodb() as client:
+        progress, runs = create_progress_table(client), create_runs_table(client)
+        metered = MeteredClient(client)
+        table = DynamoProgressTable(metered.as_client(), progress)
+        reindex = Reindex(table, InstantProjector(images), DynamoRuns(metered.as_client(), runs))
+
+        def tally() -> None:
+            found = Tally()
+            for rows in scan_all(table, segments=4):
+                found.count(rows)
+            assert found.states == {"verified": count}
+
+        steps: dict[str, Callable[[], None]] = {
+            "upload": lambda: reindex.upload(images),
+            "index phase": lambda: reindex.index(images),
+            "check phase": lambda: reindex.check(images),
+            "tally": tally,
+        }
+        before: dict[str, Callable[[], None]] = {
+            "index phase": lambda: reindex.open(images),
+            "check phase": lambda: reindex.written(images),
+        }
+        used: dict[str, Counter[Use]] = {}
+        for name, step in steps.items():
+            before.get(name, lambda: None)()
+            metered.used.clear()
+            step()
+            used[name] = Counter(metered.used)
+    return _result(used, progress, count)
+
+
+def _result(used: dict[str, Counter[Use]], progress: str, count: int) -> Result:
+    def units(name: str, *, writes: bool, of_rows: bool) -> float:
+        return (
+            sum(
+                number
+                for use, number in used[name].items()
+                if use.writes is writes and (use.table == progress) is of_rows
+            )
+            / count
+        )
+
+    rows: list[Row] = []
+    figures: dict[str, float] = {}
+    expected = {"upload": 2, "index phase": 3, "check phase": 2}
+    for name, budget in expected.items():
+        of_row = units(name, writes=True, of_rows=True)
+        rows.append(
+            Row(f"write units per image, {name}", f"{of_row:g}", f"<= {budget}", of_row <= budget)
+        )
+    total = sum(units(name, writes=True, of_rows=True) for name in used)
+    rows.append(
+        Row("write units per image, all steps", f"{total:g}", f"<= {BUDGET}", total <= BUDGET)
+    )
+    figures["write units, rows"] = total
+    for name in expected:
+        overhead = units(name, writes=True, of_rows=False)
+        what = "ledger" if name == "upload" else f"lease and run record, pages of {PAGE_SIZE}"
+        rows.append(Row(f"beside them, {name}: {what}", f"{overhead:.4f}"))
+    figures["write units, overhead"] = sum(units(name, writes=True, of_rows=False) for name in used)
+    for name in used:
+        read = sum(units(name, writes=False, of_rows=of_rows) for of_rows in (True, False))
+        rows.append(Row(f"read units per image, {name}", f"{read:.3f}"))
+    figures["read units"] = sum(
+        units(name, writes=False, of_rows=of_rows) for name in used for of_rows in (True, False)
+    )
+    return Result(rows, figures)
+
+
+def main() -> int:
+    """Measure, print, and return 1 when the budget is exceeded."""
+    parser = parser_of("write_units", __doc__)
+    parser.add_argument("--images", type=int, default=2_000)
+    arguments = parser.parse_args()
+    return report(measure(arguments.images), arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

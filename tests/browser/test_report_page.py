@@ -1,0 +1,93 @@
+"""The report's page in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reindex.steps import report_page
+from tests.browser import chromium
+from tests.browser.chromium import Look
+from tests.unit.steps import reports
+
+#: Wide enough for a desk; high enough for all but the folded tables.
+SIZE = (1100, 2300)
+
+See = Callable[..., Look]
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    found = chromium.find()
+    if found is None:
+        missing = "no Chromium is installed: the page is not looked at"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture
+def see(browser: str, tmp_path: Path) -> See:
+    def see(html: str, scheme: str = "light", size: tuple[int, int] = SIZE) -> Look:
+        page = tmp_path / "report.html"
+        page.write_text(html, encoding="utf-8")
+        return chromium.look(browser, page, scheme=scheme, size=size)
+
+    return see
+
+
+def palette(scheme: str) -> dict[str, str]:
+    """The page's colours by name, for a reader who prefers a scheme."""
+    blocks = re.findall(r":root \{(.*?)\}", report_page.STYLE, re.DOTALL)
+    block = blocks[("light", "dark").index(scheme)]
+    return dict(re.findall(r"--(\w[\w-]*): (#\w+)", block))
+
+
+@pytest.mark.parametrize(
+    ("report", "mood", "scheme"),
+    [
+        (reports.report, "attention", "light"),
+        (reports.report, "attention", "dark"),
+        (reports.flawless, "ok", "light"),
+        (reports.broken, "bad", "dark"),
+    ],
+    ids=["full, light", "full, dark", "flawless, light", "broken, dark"],
+)
+def test_the_page_is_seen_and_complains_of_nothing(
+    see: See, report: Callable[[], dict[str, Any]], mood: str, scheme: str
+) -> None:
+    made = report()
+    found = see(report_page.page(made), scheme)
+
+    assert found.complaints == []
+    assert found.image.size == SIZE
+    colours, named = found.colours, palette(scheme)
+    assert colours[named["page"]] > 100_000, "the page in its scheme's colour"
+    # The verdict's edge, 10 points wide, and its ground.
+    assert colours[named[mood]] > 500
+    assert colours[named[f"{mood}-back"]] > 50_000
+    # The plot's lines: more than the key of its legend and that of the state.
+    drawn = colours.get(named["enqueued"], 0) > 500
+    assert drawn == bool(made["rates"]["images_per_second"])
+
+
+def test_the_page_fits_a_narrow_window(see: See) -> None:
+    found = see(report_page.page(reports.report()), size=(500, 3000))
+
+    margin = found.image.crop((494, 0, 500, 3000)).getcolors()
+    assert margin is not None
+    assert len(margin) == 1, "nothing reaches over the edge"
+
+
+def test_what_would_run_is_refused_and_heard(see: See) -> None:
+    html = report_page.page(reports.flawless())
+    found = see(html.replace("</body>", "<script>document.body.remove()</script></body>"))
+
+    assert any("Content Security Policy" in complaint for complaint in found.complaints)
+    assert found.colours[palette("light")["ok"]] > 500, "the page still stands"

@@ -1,0 +1,52 @@
+"""One deployment for the end-to-end tests, and what its lambdas said when one of them fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from reindex.image.mapping import index_settings
+from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
+from tests.contract.analysis import without_analysis_common
+from tests.local.elasticsearch import real_elasticsearch
+from tests.local.processes import LocalServerError
+from tests.local.stack import LocalStack, local_stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """A deployment with an empty library and a prepared index."""
+    with local_stack() as running:
+        prepared = running.reindex("prepare-index")
+        assert prepared.returncode == 0, prepared.stderr
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stack_on_elasticsearch() -> Iterator[LocalStack]:
+    """The same on a real Elasticsearch, with the analysers that it has."""
+    try:
+        with real_elasticsearch() as server, local_stack(server) as running:
+            schema = Schema(settings=without_analysis_common(index_settings()))
+            ElasticsearchIndex(running.elasticsearch, schema).prepare(running.alias)
+            yield running
+    except LocalServerError as error:
+        # Wanted everywhere, but demanded only where all that it needs is installed for sure.
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no real Elasticsearch here: {error}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what the lambdas logged."""
+    report = yield
+    if report.failed:
+        for value in item.funcargs.values():
+            if isinstance(value, LocalStack):
+                report.sections.append(("logs of the lambdas", value.log_tails()))
+    return report

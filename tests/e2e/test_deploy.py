@@ -1,0 +1,66 @@
+"""A deployment over a reindex that is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from reindex.settings import Pace, PhaseRules, Rounds
+from reindex.states import Phase
+from tests.e2e.runs import eventually, record, rules_that_are_on, upload
+from tests.local.deploy import deploy
+from tests.local.sample_library import SampleLibrary
+from tests.local.stack import LocalStack, local_stack
+
+pytestmark = pytest.mark.e2e
+
+#: What the phases' schedules are called is the stack's own to say.
+RULES = {"index_rule", "check_rule"}
+
+
+@pytest.fixture
+def held() -> Iterator[LocalStack]:
+    """A deployment whose runs find no room on the queue, however long it takes to deploy again."""
+    with local_stack(tuning={"max_backlog": 0}) as running:
+        prepared = running.reindex("prepare-index")
+        assert prepared.returncode == 0, prepared.stderr
+        yield running
+
+
+def tuning(stack: LocalStack, **changes: Any) -> Mapping[str, Any]:
+    """The tuning as it was deployed, with changes."""
+    deployed = {
+        field.name: getattr(stack.settings[group], field.name)
+        for group in (Pace, PhaseRules, Rounds)
+        for field in fields(group)
+        if field.name not in RULES
+    }
+    return {name: v for name, v in {**deployed, **changes}.items() if v is not None}
+
+
+def test_a_deployment_leaves_a_running_phase_alone(held: LocalStack) -> None:
+    library = SampleLibrary.generate(12)
+    held.fill(library)
+    upload(held, library.ids)
+    assert held.reindex("start").returncode == 0
+    eventually(lambda: record(held).task_token is not None, "the phase waits for its ticks")
+    before, on = record(held), rules_that_are_on(held)
+    assert before.phase is Phase.INDEX
+    assert len(on) == 1
+
+    overrides = {"elasticsearch_url": held.index.url, "tuning": tuning(held, max_backlog=500)}
+    deploy(held.stage, held.endpoint_url, overrides)
+
+    # The rule that was on still ticks, for now there is room, and nothing was lost on the way.
+    # (The local cloud knows no heartbeats: had the rule been turned off, it would stay off.)
+    eventually(lambda: not record(held).is_open, "the run is over")
+    after = record(held)
+    assert (after.run_id, after.status) == (before.run_id, "succeeded")
+    assert not library.deviations(held.outcomes())
+    assert rules_that_are_on(held) == []
+    function = f"image-reindex-{held.stage.lower()}-batch-index"
+    found = held.client("lambda").get_function_configuration(FunctionName=function)
+    assert found["Environment"]["Variables"]["MAX_BACKLOG"] == "500"

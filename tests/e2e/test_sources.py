@@ -1,0 +1,74 @@
+"""Runs that gather their ids in the cloud: from the bucket, from the index, from a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reindex.settings import LibrarySettings
+from reindex.states import State
+from reindex.stores.id_sources import BucketIds
+from tests.e2e.runs import record, report
+from tests.local.sample_library import SampleLibrary
+from tests.local.stack import LocalStack
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library(stack: LocalStack) -> SampleLibrary:
+    made = SampleLibrary.generate(20)
+    stack.fill(made)
+    return made
+
+
+def run(stack: LocalStack, *arguments: str) -> str:
+    """Run a reindex of what a source brings, and return its id."""
+    done = stack.reindex("start", "--watch", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.split()[0]
+
+
+def originals(stack: LocalStack) -> set[str]:
+    bucket = stack.settings[LibrarySettings].originals_bucket
+    source = BucketIds(stack.client("s3"), bucket)
+    [whole] = source.parts(1)
+    return set(source.page(whole, None).ids)
+
+
+def test_so_many_originals_of_the_bucket_and_then_all(stack: LocalStack) -> None:
+    run(stack, "--source", "bucket", "--limit", "7")
+    assert record(stack).total == 7
+
+    run_id = run(stack, "--source", "bucket", "--only-new")
+
+    assert stack.rows().keys() >= originals(stack)
+    assert report(stack, run_id)["status"] == "succeeded", "the ledger balances"
+
+
+def test_the_documents_that_match_and_are_as_they_were(stack: LocalStack) -> None:
+    rows = stack.rows().values()
+    held = sorted(row.id for row in rows if row.state is State.VERIFIED)[:3]
+    query = json.dumps({"terms": {"id": held}})
+
+    run(stack, "--source", "index", "--query", query, "--skip-unchanged")
+
+    assert record(stack).counts == {"unchanged": 3}
+
+
+def test_the_ids_of_a_file(stack: LocalStack, library: SampleLibrary, tmp_path: Path) -> None:
+    ids = tmp_path / "ids.txt"
+    ids.write_text("\n".join([*library.ids[:4], library.ids[0], ""]))
+
+    run(stack, "--source", "file", "--file", str(ids))
+
+    assert record(stack).total == 4
+
+
+def test_a_source_that_cannot_be_used_is_named(stack: LocalStack) -> None:
+    done = stack.reindex("start", "--source", "index", "--lacking", "no.such.field")
+
+    assert done.returncode == 1
+    assert "no.such.field is no indexed field of" in done.stderr

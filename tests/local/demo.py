@@ -1,0 +1,225 @@
+"""The whole job on one machine: deploy, fill a library, reindex it, look at what came of it.
+
+``make demo``, or ``python -m tests.local.demo``. What an operator would do is done by the
+``reindex`` command itself. The exit status is 0 only if every image ended as the sample library
+says it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from reindex.states import State
+from reindex.stores.elasticsearch_index import ElasticsearchIndex
+from tests.local.deploy import DeployError
+from tests.local.processes import LocalServerError
+from tests.local.sample_library import Outcome, SampleLibrary
+from tests.local.stack import LocalStack, local_stack
+
+#: Deviations shown one by one.
+_SHOWN: Final = 20
+
+#: Where nobody looks, lines may be longer than a terminal's.
+_WIDTH_OF_A_PIPE: Final = 140
+
+#: Exit statuses after a signal: 128 and its number, as shells have it.
+_INTERRUPTED: Final = 128 + signal.SIGINT
+_TERMINATED: Final = 128 + signal.SIGTERM
+
+
+class DemoError(Exception):
+    """A step of the demonstration failed; the message says which, and what it said."""
+
+
+def demonstrate(console: Console, make: Callable[[], SampleLibrary], *, keep: bool) -> bool:
+    """Deploy, fill, reindex, and say what came of it.
+
+    Args:
+        console: Where to say it.
+        make: Makes the library.
+        keep: Whether all goes on running until it is interrupted.
+
+    Returns:
+        Whether every image ended as it should.
+    """
+    with ExitStack() as running:
+        with _step(console, "Deployed to a local cloud with cdk") as tell:
+            # Deploying keeps little more than one core busy: the other makes the pictures.
+            making = running.enter_context(ThreadPoolExecutor(1)).submit(make)
+            stack = running.enter_context(local_stack())
+            tell(f"index server: {stack.index.name}")
+        with _step(console, "Filled the sample library") as tell:
+            library = making.result()
+            stack.fill(library)
+            tell(_size(library))
+        with _step(console, "reindex prepare-index") as tell:
+            tell(_reindex(stack, "prepare-index"))
+        with _step(console, "reindex upload-ids -") as tell:
+            tell(_reindex(stack, "upload-ids", "-", stdin="\n".join(library.ids)))
+        console.print("[bold]>[/] reindex start --watch")
+        _reindex(stack, "start", "--watch", capture=False)
+        console.print("[bold]>[/] reindex scan-states")
+        _reindex(stack, "scan-states", capture=False)
+        outcomes = stack.outcomes()
+        deviations = library.deviations(outcomes)
+        _show_verdict(console, len(library.images), deviations)
+        _show_hit(console, stack, library, outcomes)
+        if keep:
+            _wait(console, stack)
+    return not deviations
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on, and in the end one line: what, how long, what came of it."""
+    details: list[str] = []
+    started = time.monotonic()
+    with console.status(what) if console.is_terminal else nullcontext():
+        yield details.append
+    seconds = time.monotonic() - started
+    console.print(f"[green]✓[/] {what} [dim]({seconds:.1f} s)[/] {' '.join(details)}".rstrip())
+
+
+def _reindex(
+    stack: LocalStack, *arguments: str, stdin: str | None = None, capture: bool = True
+) -> str:
+    done = stack.reindex(*arguments, stdin=stdin, capture=capture)
+    if done.returncode:
+        said = f": {done.stderr.strip()}" if capture else ""
+        raise DemoError(f"reindex {' '.join(arguments)} exited {done.returncode}{said}")
+    return done.stdout.strip() if capture else ""
+
+
+def _size(library: SampleLibrary) -> str:
+    originals = [image.original for image in library.images if image.original is not None]
+    rows = sum(len(found) for image in library.images for found in image.rows.values())
+    megabytes = sum(map(len, originals)) / 1_000_000
+    return f"{len(originals)} originals of {megabytes:.0f} MB, {rows} rows of user data"
+
+
+def _show_verdict(console: Console, images: int, deviations: Sequence[str]) -> None:
+    if not deviations:
+        console.print(f"[green]✓[/] All {images} images ended as the sample library says")
+        return
+    console.print(f"[red]✗[/] {len(deviations)} of {images} images ended otherwise:")
+    for deviation in deviations[:_SHOWN]:
+        console.print(f"  {deviation}", markup=False)
+    if len(deviations) > _SHOWN:
+        console.print(f"  and {len(deviations) - _SHOWN} more")
+
+
+def _show_hit(
+    console: Console, stack: LocalStack, library: SampleLibrary, outcomes: Mapping[str, Outcome]
+) -> None:
+    """Search for an image by the title that people gave it, as they would."""
+    verified = (image for image in library.images if outcomes[image.id][0] is State.VERIFIED)
+    wanted = next((image for image in verified if image.title), None)
+    if wanted is None or wanted.title is None:
+        return
+    stack.elasticsearch.indices.refresh(index=stack.alias)
+    hits = ElasticsearchIndex(stack.elasticsearch).search(stack.alias, wanted.title)
+    found = next((hit for hit in hits if hit["id"] == wanted.id), None)
+    if found is None:
+        raise DemoError(f"a search for {wanted.title!r} did not find {wanted.id}")
+    console.print(f"[green]✓[/] A search for [bold]{wanted.title}[/] finds")
+    console.print(_card(found))
+
+
+def _card(document: Mapping[str, Any]) -> Table:
+    """A document as a search's result may show it."""
+    metadata, source = document["metadata"], document["source"]
+    usages = [f"{usage['platform']} ({usage['status']})" for usage in document.get("usages", ())]
+    leases = [lease["access"] for lease in document.get("leases", {}).get("leases", ())]
+    places = (metadata.get(name) for name in ("subLocation", "city", "country"))
+    provenance = document["esInfo"]["reindex"]
+    lines = {
+        "id": document["id"],
+        "title": metadata.get("title"),
+        "byline": metadata.get("byline"),
+        "credit": metadata.get("credit"),
+        "taken": metadata.get("dateTaken"),
+        "place": ", ".join(filter(None, places)),
+        "keywords": ", ".join(metadata.get("keywords", ())),
+        "file": "{mimeType}, {dimensions[width]} x {dimensions[height]}, {size:,} bytes".format_map(
+            source
+        ),
+        "usages": ", ".join(usages),
+        "leases": ", ".join(leases),
+        "collections": ", ".join(found["pathId"] for found in document.get("collections", ())),
+        "crops": ", ".join(crop["id"] for crop in document.get("exports", ())),
+        "reindexed by": f"run {provenance['runId']}, digest {provenance['digest']}",
+    }
+    card = Table.grid(padding=(0, 2))
+    card.add_column(style="bold", justify="right")
+    card.add_column(overflow="fold")
+    for name, text in lines.items():
+        if text:
+            card.add_row(name, text)
+    return card
+
+
+def _wait(console: Console, stack: LocalStack) -> None:
+    variables = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+    console.print("All of it goes on running until Ctrl-C. In another shell:")
+    for name in (*variables, "REINDEX_STAGE"):
+        console.print(f"  export {name}={stack.environ[name]}", markup=False)
+    console.print(f"  uv run reindex status; curl {stack.index.url}/_cat/indices", markup=False)
+    signal.pause()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m tests.local.demo", description=__doc__)
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", help="take its files for the originals"
+    )
+    parser.add_argument(
+        "--count", type=int, default=220, help="sound images to generate (default: %(default)s)"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
+    found = parser.parse_args()
+    if found.images and not found.images.is_dir():
+        parser.error(f"{found.images} is no folder")
+    return found
+
+
+def main() -> None:
+    """Demonstrate; the exit status says how it went."""
+    arguments = _arguments()
+    # Unwinds like Ctrl-C, so that nothing is left running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_PIPE
+
+    def make() -> SampleLibrary:
+        if arguments.images:
+            return SampleLibrary.from_folder(arguments.images)
+        return SampleLibrary.generate(arguments.count)
+
+    started = time.monotonic()
+    try:
+        as_it_should = demonstrate(console, make, keep=arguments.keep)
+    except (DemoError, DeployError, LocalServerError, FileNotFoundError) as error:
+        for text in (f"✗ {error}", *getattr(error, "__notes__", ())):
+            console.print(text, markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Interrupted; everything is stopped.")
+        sys.exit(_INTERRUPTED)
+    console.print(f"[dim]{time.monotonic() - started:.0f} s in all[/]")
+    sys.exit(0 if as_it_should else 1)
+
+
+if __name__ == "__main__":
+    main()
