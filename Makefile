@@ -33,7 +33,7 @@ check: install  ## Lint, check types and the import contracts
 test: test-fast test-e2e  ## Run every test
 
 test-fast: install  ## Run all tests but those of the deployed stack
-	$(RUN) pytest -n 2 --dist loadfile tests/unit tests/contract tests/stack
+	$(RUN) pytest -n 2 --dist loadfile tests/unit tests/contract tests/stack tests/browser
 
 test-e2e: install  ## Run the tests of the stack that cdk deploys to local servers
 	$(RUN) pytest tests/e2e

@@ -299,21 +299,37 @@ class Model:
         ]
 
 
-def read_figures(folder: Path) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the benchmarks measured.
+
+    Attributes:
+        values: By their names in :data:`MEASURED`.
+        loads: How busy the machine was, over its cores, when each benchmark ended.
+    """
+
+    values: Mapping[str, float]
+    loads: Mapping[str, float]
+
+
+def read_figures(folder: Path) -> Figures:
     """What the benchmarks measured.
 
     Raises:
         SystemExit: Names the benchmark that has not been run.
     """
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
+    loads: dict[str, float] = {}
     for name, measured in MEASURED.items():
         path = folder / f"{measured.bench}.json"
         if not path.exists():
             raise SystemExit(
                 f"{path} is missing: python -m tests.bench.{measured.bench} --json {path}"
             )
-        found[name] = json.loads(path.read_text())["figures"][measured.figure]
-    return found
+        found = json.loads(path.read_text())
+        values[name] = found["figures"][measured.figure]
+        loads[measured.bench] = found["machine"]["load"] / found["machine"]["cores"]
+    return Figures(values, loads)
 
 
 def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
@@ -332,11 +348,11 @@ def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
     named["dollars per million"] = sum(line.dollars for line in bill)
     rows.append(Row("$ per million: all", f"{named['dollars per million']:.2f}"))
     rows += [Row(f"measured: {m.what}", m.shown(figures[n]), m.bench) for n, m in MEASURED.items()]
-    rows += [Row(f"assumed: {a.what}", f"{a.value:g} {a.unit}".strip()) for a in ASSUMED.values()]
+    rows += [Row(f"assumed: {a.what}", _amount(a.value, a.unit)) for a in ASSUMED.values()]
     return model, Result(rows, named)
 
 
-def page(model: Model) -> str:
+def page(model: Model, loads: Mapping[str, float]) -> str:
     """docs/cost.md."""
     processor = model.on_lambda(model.m["projection_cpu"]) * BATCH_SIZE
     return f"""\
@@ -352,13 +368,13 @@ Hours for {IMAGES:,} images, each verified in the first round, on a cluster that
 
 {_hours(model)}
 
-One worker moves {model.index_rate(1):,.0f} images a second through the index phase and
-{model.check_rate(1):,.0f} through the check phase. A projection call of {BATCH_SIZE} images takes
-{model.projection_seconds:.2f} s, of which {processor:.2f} s
-are processor; a page of {PAGE_SIZE}, all of its projections in flight, takes
-{model.index_page_seconds:.2f} s. The indexer, {AT_ONCE} at once, takes at most
-{model.indexer_rate:,.0f} documents a second from the queue: beyond that, and beyond what your
-cluster takes, more workers gain nothing.
+- One worker moves {model.index_rate(1):,.0f} images a second through the index phase, and
+  {model.check_rate(1):,.0f} through the check phase.
+- A projection call of {BATCH_SIZE} images takes {model.projection_seconds:.2f} s,
+  {processor:.2f} s of them processor.
+- A page of {PAGE_SIZE}, all of its projections in flight, takes {model.index_page_seconds:.2f} s.
+- The indexer, {AT_ONCE} at once, takes at most {model.indexer_rate:,.0f} documents a second from
+  the queue: beyond that, and beyond what your cluster takes, more workers gain nothing.
 
 ## What a million images cost
 
@@ -372,9 +388,10 @@ ids; images that fail and come round again.
 
 ## Measured
 
-Each by the benchmark named, on the machine it was run on: run it on yours.
+Each by the benchmark named, on one machine: run them on yours. Processor times grow with what
+else a machine does; the load is that of each core when the benchmark ended.
 
-{_table(("what", "value", "`python -m tests.bench.…`"), _measured(model))}
+{_table(("what", "value", "`python -m tests.bench.…`", "load"), _measured(model, loads))}
 
 ## Assumed
 
@@ -402,14 +419,20 @@ def _bill(bill: Sequence[Line]) -> str:
     )
 
 
-def _measured(model: Model) -> Iterable[Sequence[str]]:
+def _measured(model: Model, loads: Mapping[str, float]) -> Iterable[Sequence[str]]:
     for name, measured in MEASURED.items():
-        yield measured.what, measured.shown(model.m[name]), f"`{measured.bench}`"
+        load = f"{loads[measured.bench]:.1f}"
+        yield measured.what, measured.shown(model.m[name]), f"`{measured.bench}`", load
 
 
 def _assumed() -> Iterable[Sequence[str]]:
     for assumed in ASSUMED.values():
-        yield assumed.what, f"{assumed.value:.3g} {assumed.unit}".strip(), assumed.why
+        yield assumed.what, _amount(assumed.value, assumed.unit), assumed.why
+
+
+def _amount(value: float, unit: str) -> str:
+    number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{number} {unit}".strip()
 
 
 def _quantity(value: float) -> str:
@@ -432,9 +455,10 @@ def main() -> int:
     parser.add_argument("--figures", type=Path, default=FIGURES, help="of the benchmarks")
     parser.add_argument("--write", type=Path, help="write docs/cost.md here")
     arguments = parser.parse_args()
-    model, result = measure(read_figures(arguments.figures))
+    figures = read_figures(arguments.figures)
+    model, result = measure(figures.values)
     if arguments.write:
-        arguments.write.write_text(page(model))
+        arguments.write.write_text(page(model, figures.loads))
     return report(result, arguments.json)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,11 +138,18 @@ class _Cdk:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A group of its own: the CLI starts the app, which would outlive it.
+            start_new_session=True,
         )
         # Last in, first out: ended before it is waited for, should another command have failed.
         self.running.enter_context(process)
-        self.running.callback(process.terminate)
+        self.running.callback(_end, process)
         return _Command(name, process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import aws_cdk.cloud_assembly_schema  # noqa: F401 - what is found is of its types
 import pytest
 from aws_cdk import App, Aspects, Stack
 from aws_cdk import aws_s3 as s3
