@@ -61,11 +61,14 @@ class CheckPhase:
         """Check rows; return how many became what.
 
         What is not there yet is merely early while the queue holds anything: no row of it is
-        written, and it is due again on the next pass.
+        written, and it is due again on the next pass. So is what this run created: until no
+        message is left, its create may be delivered once more, after a live writer's delete.
         """
         quiet = self._is_quiet(run)
         found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])
-        ours = [row for row in rows if _is_ours(row, found.get(row.id))]
+        ours = [
+            row for row in rows if _is_ours(row, found.get(row.id)) and (quiet or not row.created)
+        ]
         now = self.clock.now()
         gone = self._gone(run, [row for row in ours if row.created], found)
         changes = [Change(row, self._confirmed(row, gone, now)) for row in ours]

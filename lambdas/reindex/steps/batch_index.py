@@ -40,6 +40,9 @@ PROJECTION_SECONDS = 30
 #: Times an image waits for a live writer to settle before it is reindexed all the same.
 MAX_WAITS = 3
 
+#: Where a document says which projection it is.
+PROVENANCE = "esInfo.reindex"
+
 #: How verified images are counted whose document the index held already.
 UNCHANGED = "unchanged"
 
@@ -124,7 +127,8 @@ class IndexPhase:
 
         The guard is read before the truth is: a write that comes between them wins.
         """
-        fields = ["*"] if run.skip_unchanged else ["lastModified", *self.preserve]
+        some = ["lastModified", PROVENANCE, *self.preserve]
+        fields = ["*"] if run.skip_unchanged else some
         found = self.index.read(run.index, [row.id for row in rows], fields)
         now = self.clock.now()
         changes: list[Change] = []
@@ -266,7 +270,7 @@ class IndexPhase:
                 rows[image.id],
                 rows[image.id].enqueued(
                     digest=image.digest,
-                    created=image.id not in found,
+                    created=_is_created(found.get(image.id), run),
                     run_id=run.run_id,
                     check_at=now + self.pace.check_delay_seconds,
                     now=now,
@@ -286,6 +290,16 @@ class IndexPhase:
     def _settle(self, changes: Sequence[Change]) -> Counter[str]:
         written = self.table.write(changes)
         return Counter(_name(change) for change in changes if change.before.id in written)
+
+
+def _is_created(found: Indexed | None, run: RunRecord) -> bool:
+    """Whether a document is, or would be, there by a create of this run.
+
+    One may be there already: of a worker that died, or lost an answer, before it could settle
+    what it had sent.
+    """
+    provenance = Provenance.of(found.source) if found else None
+    return found is None or (provenance is not None and provenance.run_id == run.run_id)
 
 
 def _is_suspect(row: ProgressRow) -> bool:

@@ -184,7 +184,9 @@ class Ticker:
         if run and admission is Admission.WORK:
             token = run.task_token or ""
             if not self.phases.heartbeat(token):
-                admission = Admission.TOKEN_DEAD
+                # The state machine may have opened the phase anew: its rule is to stay on.
+                again = self._is_open_anew(work.phase, token)
+                admission = Admission.OPENING if again else Admission.TOKEN_DEAD
             elif run.paused:
                 admission = Admission.PAUSED
         if run is None or admission is not Admission.WORK:
@@ -195,6 +197,11 @@ class Ticker:
                 keep(self.files, run.run_id, paused)
             return TickReport(Outcome.TURNED_AWAY, admission)
         return self._admitted(run, work, worker, holder)
+
+    def _is_open_anew(self, phase: Phase, token: str) -> bool:
+        """Whether a phase has another token by now than one that nobody waits on, or will."""
+        run = self.runs.current()
+        return bool(run and run.is_open and run.phase is phase and run.task_token != token)
 
     def _admitted(self, run: RunRecord, work: PhaseWork, worker: int, holder: str) -> TickReport:
         now = self.clock.now()

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
+from urllib3.exceptions import HTTPError
 
 from reindex.failures import StoreUnavailable
 
@@ -55,6 +56,10 @@ def client_config(
     )
 
 
+#: No connection, none any more, or an answer that broke off: of the last, botocore lets
+#: urllib3's own exception through, and does not try again.
+NO_ANSWER = (HTTPClientError, ConnectionError, HTTPError)
+
 #: For a client whose calls are short, repeatable and made one or a few at a time.
 CLIENT_CONFIG = client_config()
 
@@ -82,7 +87,7 @@ def unavailable(service: str) -> Iterator[None]:
         message = error.response.get("Error", {}).get("Message", "")
         problem = f"{service}: {error.operation_name}: {error_code(error)}: {message}"
         raise StoreUnavailable(problem) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPError) as error:
         raise StoreUnavailable(f"{service}: {type(error).__name__}: {error}") from error
 
 
@@ -141,7 +146,7 @@ def persist(attempt: Callable[[int], str | None], *, seconds: float, service: st
             problem = error_code(error)
             if problem.removesuffix("Exception") not in TRANSIENT:
                 raise
-        except (HTTPClientError, ConnectionError) as error:
+        except NO_ANSWER as error:
             problem = str(error)
         if problem is None:
             return

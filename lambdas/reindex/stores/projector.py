@@ -7,16 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's, of connections that were never made
-    HTTPClientError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from reindex.failures import ProjectorDied, StoreUnavailable
 from reindex.records import ProjectionAnswer
-from reindex.stores.aws import backoff, client_config, error_code, unavailable
+from reindex.stores.aws import NO_ANSWER, backoff, client_config, error_code, unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -95,18 +90,18 @@ class LambdaProjector:
                     return answer.get("FunctionError"), answer["Payload"].read().decode()
                 except ReadTimeoutError as error:
                     raise ProjectorDied(f"no answer within {READ_SECONDS:.0f} s") from error
-                except (ClientError, ConnectionError, HTTPClientError) as error:
+                except NO_ANSWER as error:
+                    # No connection, or one that was lost. Projecting twice changes nothing.
+                    problem = error
+                except ClientError as error:
                     if not _may_pass(error):
                         raise
                     problem = error
         raise StoreUnavailable(f"{_SERVICE}: not started: {problem}") from problem
 
 
-def _may_pass(error: ClientError | ConnectionError | HTTPClientError) -> bool:
+def _may_pass(error: ClientError) -> bool:
     """Whether a call that failed like this is worth repeating."""
-    if not isinstance(error, ClientError):
-        # No connection, or one that was lost. Projecting twice changes nothing.
-        return True
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     throttled = error_code(error) == "TooManyRequestsException"
     return throttled or status in _LATER or status >= _SERVER_ERROR

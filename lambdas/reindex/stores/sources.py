@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from reindex.failures import ReindexFailure, SourceForbidden, SourceUnavailable
 from reindex.stores.aws import TRANSIENT, client_config, error_code
@@ -46,7 +47,7 @@ def reading(service: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _failure(service, error) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, HTTPError) as error:
         detail = f"{type(error).__name__}: {error}"
         raise SourceUnavailable(f"{service} did not answer.", detail) from error
 
