@@ -782,3 +782,60 @@ def test_skip_unchanged_is_not_fooled_by_provenance_that_a_live_update_left_in_p
     world.reindex("run-2", skip_unchanged=True)
 
     assert world.index.documents["a"]["title"] == "true"
+
+
+def test_resurrection_what_was_created_is_not_confirmed_while_a_message_may_create_it_again() -> (
+    None
+):
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.indexing = False
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    body = world.backlog.bodies[0]
+    world.settle(world.deliver())
+    world.backlog.put_raw(body)
+    world.open_phase(Phase.CHECK)
+
+    world.tick(Phase.CHECK)
+
+    assert world.state("a") is State.ENQUEUED
+
+
+def test_resurrection_a_create_of_a_worker_that_died_before_settling_is_this_runs_create() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    world.drain()
+    # As if the worker had died before it settled what it had sent, and another worked it again.
+    row = world.table.rows["a"]
+    world.table.write([Change(row, row.requeued(world.clock.now()))])
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+
+    assert world.table.rows["a"].created
+
+
+def test_a_tick_whose_token_died_while_the_phase_was_opened_again_leaves_the_rule_on() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.phases.waiting.clear()
+    heartbeat = world.phases.heartbeat
+
+    def open_again_meanwhile(token: str) -> bool:
+        alive = heartbeat(token)
+        world.begin_opening(Phase.INDEX)
+        return alive
+
+    world.phases.heartbeat = open_again_meanwhile  # type: ignore[method-assign]
+
+    assert world.tick(Phase.INDEX).admission is Admission.OPENING
+    assert Phase.INDEX in world.phases.on
