@@ -41,6 +41,11 @@ class Faults:
         events: list[dict[str, Any]] = loopback.send("GET", f"{self.url}/_microburst/fired")
         return events
 
+    def count(self) -> int:
+        """How many faults the rules that stand have made."""
+        rules: list[dict[str, Any]] = loopback.send("GET", f"{self.url}/_microburst/rules")
+        return sum(rule["fired_count"] for rule in rules)
+
     def clear(self) -> None:
         """Removes all rules and forgets what fired."""
         self.set_rules([])

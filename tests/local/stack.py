@@ -174,15 +174,16 @@ class LocalStack:
 
 @contextmanager
 def local_stack(
-    index: IndexServer | None = None, tuning: Mapping[str, Any] | None = None
+    index: IndexServer | None = None,
+    tuning: Mapping[str, Any] | None = None,
+    endpoint_url: str | None = None,
 ) -> Iterator[LocalStack]:
     """Deploy the product and a sample library for the time of a `with` block.
-
-    The cloud is a ministack, or what ``AWS_ENDPOINT_URL`` names.
 
     Args:
         index: The search server; without it, a noida-db, or what ``ELASTICSEARCH_URL`` names.
         tuning: Laid over the tuning for this machine.
+        endpoint_url: Of the cloud; without it, a ministack, or what ``AWS_ENDPOINT_URL`` names.
 
     Raises:
         LocalServerError: A server could not be started.
@@ -191,7 +192,7 @@ def local_stack(
     """
     with ExitStack() as stack:
         index = index or stack.enter_context(index_server())
-        endpoint_url = stack.enter_context(cloud())
+        endpoint_url = endpoint_url or stack.enter_context(cloud())
         overrides = {
             "elasticsearch_url": index.url,
             "indexer_concurrency": _INDEXERS,

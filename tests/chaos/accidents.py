@@ -1,0 +1,280 @@
+"""What goes wrong during a chaos run, and when: a shuffled deck of accidents.
+
+Each is something that happens to a running reindex sooner or later. Where AWS would make one
+wait for what follows (a lease to run out, a heartbeat to be missed), that time is shortened.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reindex.states import Phase
+from reindex.steps.tick import LEASE_MARGIN
+from tests.chaos.cloud import Cloud
+from tests.chaos.index_faults import IndexFaults
+from tests.chaos.live_library import LiveLibrary
+
+#: Shares of all calls that lambdas make to AWS which fail, by how they fail.
+_THROTTLED: Final = 0.06
+_BROKEN: Final = 0.04
+#: The call is made, and its answer breaks off.
+_ANSWER_LOST: Final = 0.02
+
+#: How each service throttles; of SQS only the status is as on AWS, for the proxy makes a code
+#: of it that no client knows.
+_THROTTLES: Final = {
+    "dynamodb": ("ProvisionedThroughputExceededException", 400),
+    "s3": ("SlowDown", 503),
+    "sqs": ("RequestThrottled", 503),
+    "lambda": ("TooManyRequestsException", 429),
+    "events": ("ThrottlingException", 400),
+    "states": ("ThrottlingException", 400),
+}
+
+#: Seconds that the indexer's queue is held back, so that there are messages to duplicate.
+_HOLD_SECONDS: Final = 4.0
+
+#: Most messages that are duplicated at once.
+_MESSAGES: Final = 40
+
+#: Seconds after which a message that its indexer took to the grave comes back; the deployed
+#: queue takes six minutes.
+VISIBILITY_SECONDS: Final = 20
+
+#: Seconds for what a killed process sent last to arrive.
+_LAST_WORDS: Final = 0.3
+
+#: Ids that one upload in the middle of a run brings.
+_UPLOADED: Final = 20
+
+#: How many times each accident is in the deck.
+_DECK: Final = {
+    "projection killed": 4,
+    "indexer killed": 3,
+    "index worker killed": 1,
+    "check worker killed": 1,
+    "messages duplicated": 4,
+    "ticks doubled": 6,
+    "ids uploaded": 4,
+    "index down": 3,
+    "phase silent": 1,
+}
+
+
+def aws_faults() -> list[dict[str, Any]]:
+    """microburst's rules: a tenth of all calls of each service fails, and some answers are lost.
+
+    Each rule is drawn by itself, hence the shares are a little less than they say.
+    """
+    rules: list[dict[str, Any]] = []
+    for service, (code, status) in _THROTTLES.items():
+        throttled = {"code": code, "status": status}
+        broken = {"code": "InternalError", "status": 500}
+        rules += [
+            {"service": service, "probability": _THROTTLED, "error": throttled},
+            {"service": service, "probability": _BROKEN, "error": broken},
+            {"service": service, "probability": _ANSWER_LOST, "response": {"abort_bytes": 0}},
+        ]
+    return rules
+
+
+@dataclass
+class Accidents:
+    """Deals one accident after the other.
+
+    Attributes:
+        cloud: What they happen to.
+        library: Its people.
+        index: The proxy before the index server.
+        workers_folder: Folder of the local cloud's worker processes: what runs from it is ours.
+        rng: Draws order, moments and victims.
+        say: Told of each.
+        happened: How often each has happened.
+        in_hand: How many ids the killed workers had in hand.
+        uploaded: Every id ever given to the reindex.
+    """
+
+    cloud: Cloud
+    library: LiveLibrary
+    index: IndexFaults
+    workers_folder: Path
+    rng: Random
+    say: Callable[[str], None]
+    happened: Counter[str] = field(default_factory=Counter)
+    in_hand: int = 0
+    uploaded: set[str] = field(default_factory=set)
+    _doubled: list[threading.Thread] = field(default_factory=list)
+
+    def upload(self, ids: list[str]) -> None:
+        """Upload ids, as an operator does.
+
+        Raises:
+            RuntimeError: The command failed.
+        """
+        done = self.cloud.stack.reindex("upload-ids", "-", stdin="\n".join(ids))
+        if done.returncode:
+            raise RuntimeError(f"reindex upload-ids: {done.stderr}")
+        self.uploaded.update(ids)
+
+    def deal(self, *, pause: float, over: threading.Event) -> list[str]:
+        """Let accidents happen until each of the deck has, or the event is set.
+
+        One whose moment has not come (nobody to kill, no phase open) goes to the bottom.
+
+        Args:
+            pause: Mean seconds between two.
+            over: Ends it early.
+
+        Returns:
+            Those that did not come about.
+        """
+        deck = [name for name, times in _DECK.items() for _ in range(times)]
+        self.rng.shuffle(deck)
+        while deck and not over.wait(self.rng.uniform(0, 2 * pause)):
+            name = deck.pop(0)
+            if self._doings[name]():
+                self.say(name)
+                self.happened[name] += 1
+            else:
+                deck.append(name)
+        return deck
+
+    def rest(self, seconds: float) -> None:
+        """Wait for the ticks that were doubled, but no longer than this."""
+        until = time.monotonic() + seconds
+        for tick in self._doubled:
+            tick.join(max(0.0, until - time.monotonic()))
+
+    @property
+    def _doings(self) -> Mapping[str, Callable[[], bool]]:
+        """Each says whether it came about."""
+        return {
+            "projection killed": partial(self._kill_one, "image-projection"),
+            "indexer killed": partial(self._kill_one, "indexer"),
+            "index worker killed": partial(self._kill_ticks, Phase.INDEX),
+            "check worker killed": partial(self._kill_ticks, Phase.CHECK),
+            "messages duplicated": self._duplicate_messages,
+            "ticks doubled": self._double_ticks,
+            "ids uploaded": self._upload_more,
+            "index down": self._index_down,
+            "phase silent": self._fall_silent,
+        }
+
+    # Deaths
+
+    def _kill_one(self, function: str) -> bool:
+        found = self._processes(function)
+        return bool(found) and _kill(self.rng.choice(found))
+
+    def _kill_ticks(self, phase: Phase) -> bool:
+        """Kill all ticks of a phase at once, and let the leases of the dead run out.
+
+        Only theirs: a lease that is taken from the living proves nothing.
+        """
+        if not any(lease.in_hand for lease in self.cloud.leases(phase)):
+            return False
+        listed_at = time.time()
+        for pid in self._processes(f"batch-{phase}"):
+            _kill(pid)
+        time.sleep(_LAST_WORDS)
+        lasts = self.cloud.rules.function_seconds + LEASE_MARGIN
+        left = [e for e in self.cloud.leases(phase) if e.until - lasts < listed_at]
+        for lease in left:
+            self.cloud.expire(lease)
+        in_hand = sum(lease.in_hand for lease in left)
+        self.in_hand += in_hand
+        return in_hand > 0
+
+    def _processes(self, function: str) -> list[int]:
+        """The local cloud's worker processes of one function."""
+        stage = self.cloud.stack.stage.lower()
+        marks = (str(self.workers_folder), f"image-reindex-{stage}-{function}-")
+        listed = subprocess.run(
+            ["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True
+        )
+        lines = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
+        return sorted(int(pid) for pid, command in lines if all(m in command for m in marks))
+
+    # Messages
+
+    def _duplicate_messages(self) -> bool:
+        """Deliver messages twice and out of order."""
+        sqs, url = self.cloud.client("sqs"), self.cloud.queue_url
+        taken: list[Mapping[str, Any]] = []
+        with self.cloud.indexer_held():
+            time.sleep(_HOLD_SECONDS)
+            while len(taken) < _MESSAGES:
+                answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+                if not answer.get("Messages"):
+                    break
+                taken += answer["Messages"]
+            twice = [message["Body"] for message in taken for _ in range(2)]
+            self.rng.shuffle(twice)
+            for body in twice:
+                sqs.send_message(QueueUrl=url, MessageBody=body)
+            # Last, so that the queue is never seen empty meanwhile.
+            for message in taken:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bool(taken)
+
+    # Schedules
+
+    def _double_ticks(self) -> bool:
+        """Invoke the targets of the rule that is on twice, beside those that run already."""
+        found = [phase for phase in Phase if self.cloud.is_on(phase)]
+        for phase in found:
+            for target in [*self.cloud.targets(phase)] * 2:
+                tick = threading.Thread(target=self._tick, args=(target,), daemon=True)
+                tick.start()
+                self._doubled.append(tick)
+        return bool(found)
+
+    def _tick(self, target: Mapping[str, Any]) -> None:
+        # Others kill it now and then.
+        with suppress(BotoCoreError, ClientError):
+            self.cloud.stack.ticker.functions.invoke(
+                FunctionName=target["Arn"], Payload=target["Input"]
+            )["Payload"].read()
+
+    def _fall_silent(self) -> bool:
+        """Let the state machine miss a phase's heartbeats: the local cloud never does."""
+        run = self.cloud.run()
+        return bool(run and run.phase and self.cloud.miss_heartbeats(run))
+
+    # The operator and the cluster
+
+    def _upload_more(self) -> bool:
+        """Upload ids in the middle of it all: some new, some in work, some finished, some gone."""
+        gone = sorted(self.library.gone)[:2]
+        known = self.rng.sample(sorted(self.uploaded), min(_UPLOADED, len(self.uploaded)))
+        new = [i for i in self.library.created[-_UPLOADED:] if i not in self.uploaded]
+        if not new:
+            return False
+        self.upload([*new, *known, *gone, *new])
+        return True
+
+    def _index_down(self) -> bool:
+        self.index.go_down(self.rng.uniform(2, 6))
+        return True
+
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,145 @@
+"""What a chaos run asks of the local cloud itself, past the faults that lambdas meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from reindex.records import RunRecord
+from reindex.settings import PhaseRules, Queue, Tables
+from reindex.states import Phase
+from reindex.stores.sqs import SqsQueue
+from tests.local.stack import LocalStack
+
+
+@dataclass(frozen=True)
+class HeldLease:
+    """The lease of a worker that works, or that died at work.
+
+    Attributes:
+        key: Of its item.
+        holder: As DynamoDB has it.
+        until: Epoch seconds.
+        in_hand: How many ids its holder has in hand.
+    """
+
+    key: Mapping[str, Any]
+    holder: Mapping[str, Any]
+    until: float
+    in_hand: int
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A deployment, as its chaos run sees it; its clients are shared by threads."""
+
+    stack: LocalStack
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """The client of a service."""
+        if service not in self._clients:
+            self._clients[service] = self.stack.client(service)
+        return self._clients[service]
+
+    @property
+    def rules(self) -> PhaseRules:
+        """The schedules of the phases."""
+        return self.stack.settings[PhaseRules]
+
+    @property
+    def queue_url(self) -> str:
+        """Of the low-priority queue."""
+        return self.stack.settings[Queue].reingest_queue_url
+
+    def run(self) -> RunRecord | None:
+        """The latest run's record."""
+        return self.stack.runs.current()
+
+    def is_on(self, phase: Phase) -> bool:
+        """Whether a phase's rule is on."""
+        found = self.client("events").describe_rule(Name=self._rule(phase))
+        return bool(found["State"] == "ENABLED")
+
+    def targets(self, phase: Phase) -> Sequence[Mapping[str, Any]]:
+        """What a phase's rule invokes, each with the input that it fixes."""
+        answer = self.client("events").list_targets_by_rule(Rule=self._rule(phase))
+        found: Sequence[Mapping[str, Any]] = answer["Targets"]
+        return found
+
+    def miss_heartbeats(self, run: RunRecord) -> bool:
+        """Time an open phase out, as Step Functions does when no tick is heard for too long.
+
+        Returns:
+            False when nobody waits for that phase.
+        """
+        if run.task_token is None:
+            return False
+        states = self.client("stepfunctions")
+        try:
+            states.send_task_failure(
+                taskToken=run.task_token, error="States.HeartbeatTimeout", cause="an accident"
+            )
+        except (states.exceptions.TaskTimedOut, states.exceptions.TaskDoesNotExist):
+            return False
+        return True
+
+    def leases(self, phase: Phase) -> Iterator[HeldLease]:
+        """The leases of a phase that are not given back."""
+        for worker in range(self.rules.workers):
+            key = {"id": {"S": f"lease#{phase}#{worker}"}}
+            answer = self.client("dynamodb").get_item(
+                TableName=self._runs_table, Key=key, ConsistentRead=True
+            )
+            item = answer.get("Item", {})
+            if "holder" in item:
+                ids = item.get("ids", {}).get("L", ())
+                yield HeldLease(key, item["holder"], float(item["until"]["N"]), len(ids))
+
+    def expire(self, lease: HeldLease) -> None:
+        """Let a lease run out now, if it is still the same holder's."""
+        dynamodb = self.client("dynamodb")
+        try:
+            dynamodb.update_item(
+                TableName=self._runs_table,
+                Key=lease.key,
+                UpdateExpression="SET #until = :past",
+                ConditionExpression="#holder = :holder",
+                ExpressionAttributeNames={"#until": "until", "#holder": "holder"},
+                ExpressionAttributeValues={":past": {"N": "0"}, ":holder": lease.holder},
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return
+
+    def depths(self) -> dict[str, int]:
+        """Messages on each of the queues, those in flight included."""
+        dead_letters = self.stack.settings[Queue].dead_letter_queue_url
+        return {
+            name: SqsQueue(self.client("sqs"), url).depth().total
+            for name, url in (("queue", self.queue_url), ("dead-letter queue", dead_letters))
+        }
+
+    @contextmanager
+    def indexer_held(self) -> Iterator[None]:
+        """Give the indexer nothing new for the time of a `with` block."""
+        functions = self.client("lambda")
+        name = self.queue_url.rpartition("/")[2]
+        [mapping] = (
+            found
+            for found in functions.list_event_source_mappings()["EventSourceMappings"]
+            if found["EventSourceArn"].endswith(f":{name}")
+        )
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    @property
+    def _runs_table(self) -> str:
+        return self.stack.settings[Tables].runs_table
+
+    def _rule(self, phase: Phase) -> str:
+        return {Phase.INDEX: self.rules.index_rule, Phase.CHECK: self.rules.check_rule}[phase]
