@@ -27,6 +27,9 @@ from tests.local.processes import LocalServerError
 from tests.local.sample_library import Outcome, SampleLibrary
 from tests.local.stack import LocalStack, local_stack
 
+#: Where the run's report, a page for people, is left to be looked at.
+REPORT: Final = Path("build/report.html")
+
 #: Deviations shown one by one.
 _SHOWN: Final = 20
 
@@ -71,6 +74,9 @@ def demonstrate(console: Console, make: Callable[[], SampleLibrary], *, keep: bo
         _reindex(stack, "start", "--watch", capture=False)
         console.print("[bold]>[/] reindex scan-states")
         _reindex(stack, "scan-states", capture=False)
+        with _step(console, f"reindex report --html {REPORT}") as tell:
+            REPORT.parent.mkdir(exist_ok=True)
+            tell(_reindex(stack, "report", "--html", str(REPORT)))
         outcomes = stack.outcomes()
         deviations = library.deviations(outcomes)
         _show_verdict(console, len(library.images), deviations)
