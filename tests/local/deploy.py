@@ -47,6 +47,8 @@ def local_environment(endpoint_url: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint_url,
         # The CLI's S3 client has a variable of its own.
         "AWS_ENDPOINT_URL_S3": endpoint_url,
+        # What is deployed here is of no interest elsewhere.
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
         # jsii's complaint about the age of this node would bury what went wrong.
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
