@@ -126,7 +126,7 @@ class S3Originals:
             SourceForbidden: S3 refuses to say, or the bucket does not exist.
             SourceUnavailable: S3 does not answer.
         """
-        return self._head(self._buckets.originals_bucket, original_key(image_id)) is not None
+        return self._ask(self._buckets.originals_bucket, original_key(image_id)) is not None
 
     def crops(self, image_id: str) -> Sequence[StoredObject]:
         """The objects of an image's crops, in order of their keys.
@@ -150,15 +150,18 @@ class S3Originals:
         return [stored for stored in heads if stored]
 
     def _head(self, bucket: str, key: str) -> StoredObject | None:
+        answer = self._ask(bucket, key)
+        return _stored(bucket, key, answer["ContentLength"], answer) if answer else None
+
+    def _ask(self, bucket: str, key: str) -> HeadObjectOutputTypeDef | None:
         with reading(_SERVICE):
             try:
-                answer = self._s3.head_object(Bucket=bucket, Key=key)
+                return self._s3.head_object(Bucket=bucket, Key=key)
             except ClientError as error:
                 if error_code(error) != "404":
                     raise
                 self._require(bucket)
                 return None
-        return _stored(bucket, key, answer["ContentLength"], answer)
 
     def _require(self, bucket: str) -> None:
         """Tell a missing bucket from a missing object: a HEAD's answer has no body to say."""
