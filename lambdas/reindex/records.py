@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -16,6 +17,9 @@ SUBJECT = "reingest-image"
 #: A value of this one-key form stands for the JSON text at a key of the run's bucket
 #: (the claim check pattern): nothing is ever too big to travel.
 CLAIM_CHECK = "claimCheck"
+
+#: What stands before the document in a message.
+_IMAGE = ', "image": '
 
 
 class UnreadableMessage(ValueError):
@@ -81,6 +85,8 @@ class Message:
         preserved: What the index holds that the truth does not; merged into the document.
         projected_at: ISO 8601.
         image: The document, or its claim check.
+        text: The JSON text that ``image`` was read from, fit for a line of a bulk; None when
+            the message does not show it.
     """
 
     id: str
@@ -92,6 +98,7 @@ class Message:
     preserved: Mapping[str, Any]
     projected_at: str
     image: Mapping[str, Any]
+    text: str | None = None
 
     @classmethod
     def parse(cls, body: str) -> Self:
@@ -101,7 +108,7 @@ class Message:
             UnreadableMessage: It is not JSON, not about ``reingest-image``, or lacks a field.
         """
         try:
-            raw = json.loads(body)
+            raw, text = _read(body)
             if raw["subject"] != SUBJECT:
                 raise UnreadableMessage(f"the subject is not {SUBJECT}")
             guard = raw["guard"]
@@ -115,6 +122,7 @@ class Message:
                 preserved=raw["preserved"],
                 projected_at=raw["projected_at"],
                 image=raw["image"],
+                text=text,
             )
         except (ValueError, TypeError, KeyError) as error:
             raise UnreadableMessage(f"{type(error).__name__}: {error}") from error
@@ -125,7 +133,23 @@ class Message:
 
     def with_values(self, image: Mapping[str, Any], preserved: Mapping[str, Any]) -> Message:
         """The message with its claim checks replaced by what they stand for."""
-        return replace(self, image=image, preserved=preserved)
+        text = self.text if image is self.image else None
+        return replace(self, image=image, preserved=preserved, text=text)
+
+
+def _read(body: str) -> tuple[Any, str | None]:
+    """The values of a message, and the text of its document, which comes last.
+
+    An object that is cut off and closed again is JSON only if the cut was at its own level, and
+    not inside one of its values: then what was cut off is the document, if that is JSON.
+    """
+    head, cut, tail = body.partition(_IMAGE)
+    text = tail[:-1]
+    # An escape may be half of a character, which no document can hold.
+    if cut and tail.endswith("}") and "\n" not in text and "\\u" not in text:
+        with suppress(ValueError):
+            return {**json.loads(head + "}"), "image": json.loads(text)}, text
+    return json.loads(body), None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +185,7 @@ class OutgoingMessage:
                 "projected_at": self.projected_at,
             }
         )
-        return f'{head[:-1]}, "preserved": {self.preserved}, "image": {self.image}}}'
+        return f'{head[:-1]}, "preserved": {self.preserved}{_IMAGE}{self.image}}}'
 
 
 @dataclass(frozen=True, slots=True)

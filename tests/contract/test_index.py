@@ -1,6 +1,7 @@
 """What every search index does, shown on the twin, on noida-db and on a real Elasticsearch."""
 
 import itertools
+import json
 import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -310,6 +311,15 @@ def _ids(source: IndexIds, part: Part) -> list[str]:
 class TestWriting:
     def test_without_a_guard_creates(self, index: Index, name: str) -> None:
         assert _write(index, name, "a").verdict is Verdict.WRITTEN
+
+    def test_of_a_document_whose_text_is_at_hand_is_the_same(self, index: Index, name: str) -> None:
+        document = {"id": "ünï 𝄞", "metadata": {"title": 'a "title"', "credit": None}}
+        text = json.dumps(document, ensure_ascii=False)
+
+        [result] = index.write(name, [IndexWrite("a", None, document, text)])
+
+        assert result.verdict is Verdict.WRITTEN
+        assert index.read(name, ["a"], ["*"])["a"].source == document
 
     def test_without_a_guard_conflicts_with_a_document(self, index: Index, name: str) -> None:
         _write(index, name, "a")

@@ -62,6 +62,53 @@ def test_a_message_that_is_not_ours_or_not_whole_is_unreadable(body: str) -> Non
         Message.parse(body)
 
 
+@pytest.mark.parametrize(
+    "image",
+    [
+        '{"id": "a", "note": "ünï 𝄞"}',
+        '{"note": "\\", \\"image\\": {"}',
+        '{"a": {"b": 1, "image": {"c": 2}}, "image": {}}',
+    ],
+)
+@pytest.mark.parametrize("preserved", ["{}", '{"a": {"b": 1, "image": {"c": 2}}, "d": [{}]}'])
+def test_a_messages_text_is_that_of_its_document(image: str, preserved: str) -> None:
+    message = Message.parse(replace(OUTGOING, image=image, preserved=preserved).body())
+
+    assert message.image == json.loads(image)
+    assert message.preserved == json.loads(preserved)
+    assert message.text is None or json.loads(message.text) == message.image
+
+
+def test_a_document_that_fits_a_line_of_a_bulk_is_passed_on_as_it_is() -> None:
+    image = '{"id": "a", "note": "ünï"}'
+
+    assert Message.parse(replace(OUTGOING, image=image).body()).text == image
+
+
+@pytest.mark.parametrize("image", ['{"half a pair": "\\ud834"}', '{"two":\n"lines"}'])
+def test_a_document_that_fits_no_line_of_a_bulk_is_not(image: str) -> None:
+    message = Message.parse(replace(OUTGOING, image=image).body())
+
+    assert message.text is None
+    assert message.image == json.loads(image)
+
+
+def test_a_message_whose_fields_come_in_another_order_has_no_text() -> None:
+    fields = json.loads(OUTGOING.body())
+
+    message = Message.parse(json.dumps({"image": fields.pop("image"), **fields}))
+
+    assert message.text is None
+    assert message.image == {"id": "a", "note": "ünï\x00"}
+
+
+def test_a_document_that_was_fetched_has_not_the_text_of_its_claim_check() -> None:
+    message = Message.parse(replace(OUTGOING, image=claim_check("claims/x.json")).body())
+
+    assert message.text == claim_check("claims/x.json")
+    assert message.with_values({"id": "a"}, {}).text is None
+
+
 def test_a_claim_check_is_told_from_a_document() -> None:
     assert claimed_key(json.loads(claim_check("claims/x.json"))) == "claims/x.json"
     assert claimed_key({"id": "a"}) is None

@@ -124,7 +124,12 @@ class Indexer:
     def _write(self, index: str, messages: Mapping[str, Message]) -> set[str]:
         """Write the messages of one index; return those that have had their verdict."""
         writes = [
-            IndexWrite(message.id, message.guard, merged(message.image, message.preserved))
+            IndexWrite(
+                message.id,
+                message.guard,
+                merged(message.image, message.preserved),
+                None if message.preserved else message.text,
+            )
             for message in messages.values()
         ]
         try:

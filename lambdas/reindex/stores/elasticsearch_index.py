@@ -608,7 +608,8 @@ def _operation(write: IndexWrite) -> bytes:
                 "if_primary_term": write.guard.primary_term,
             }
         }
-    return b"%b\n%b\n" % (_json(action), _json(write.document))
+    document = _json(write.document) if write.text is None else write.text.encode()
+    return b"%b\n%b\n" % (_json(action), document)
 
 
 def _batches(operations: Iterable[bytes], limit: int) -> Iterator[list[bytes]]:

@@ -274,11 +274,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class IndexWrite:
-    """A document to write under a guard; to create when there is none."""
+    """A document to write under a guard; to create when there is none.
+
+    Attributes:
+        text: The document as JSON text on one line, where it is at hand.
+    """
 
     id: str
     guard: Guard | None
     document: Mapping[str, Any]
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
