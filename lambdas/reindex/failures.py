@@ -195,12 +195,14 @@ class MessageDiscarded(ReindexFailure):
 
 
 class ProjectionDied(ReindexFailure):
-    """The projection lambda died on this image, alone: out of memory, or out of time.
+    """The projection lambda died on this image, alone, as often as it was tried.
 
-    The detail says of what. Look at the original, and report it.
+    Out of memory, or out of time: the detail says which. Look at the original, and report it.
     """
 
     code = "projection_died"
+    # A lambda may also be killed for no fault of its image.
+    retryable = True
 
 
 class WorkerDied(ReindexFailure):

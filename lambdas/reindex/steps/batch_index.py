@@ -49,11 +49,9 @@ UNCHANGED = "unchanged"
 #: Failures after which an image travels alone, so that it can harm only itself.
 _SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})
 
-_SUSPECTED = Failure(
-    ProjectionDied.code,
-    "the projection died on this image's batch, with no time left to find on which image",
-    retryable=True,
-)
+_SUSPECTED = ProjectionDied(
+    "the projection died on this image's batch, with no time left to find on which image"
+).as_failure()
 
 
 @dataclass(frozen=True, slots=True)

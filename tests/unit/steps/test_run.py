@@ -168,6 +168,23 @@ def test_poison_alone_is_set_aside_and_its_neighbours_go_on() -> None:
     assert failure.code == "projection_died"
 
 
+def test_an_image_whose_projection_was_killed_once_is_no_poison() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.projector.deadly.add("a")
+    world.tick(Phase.INDEX)
+    assert world.table.rows["a"].attempts == 1
+
+    world.projector.deadly.clear()
+    world.clock.sleep(60)
+    world.tick_until_drained(Phase.INDEX)
+
+    assert world.states() == {"enqueued": 1}
+
+
 def test_poison_that_outlives_its_tick_travels_alone_from_then_on() -> None:
     world = World()
     ids = [f"image-{n}" for n in range(25)]
