@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from reindex.settings import StateMachine
 from reindex.stores.aws import error_code, unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+    from reindex.wiring import Wiring
+
 _SERVICE = "Step Functions"
+
+
+def run_of(execution: str) -> str:
+    """The name of an execution, which is its run's id."""
+    return execution.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,11 @@ class Executions:
     def __init__(self, client: SFNClient, state_machine: str) -> None:
         self._client = client
         self._state_machine = state_machine
+
+    @classmethod
+    def of(cls, wiring: Wiring) -> Executions:
+        """The executions of a stage."""
+        return cls(wiring.stepfunctions, wiring.settings[StateMachine].state_machine_arn)
 
     @unavailable(_SERVICE)
     def start(self, name: str, told: Mapping[str, Any]) -> str:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from reindex.failures import InternalFailure
 from reindex.options import RunOptions
 from reindex.records import RunRecord
-from reindex.settings import StateMachine
 from reindex.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces import Phases, Runs
-from scripts.executions import Executions
+from scripts.executions import Executions, run_of
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -56,9 +55,7 @@ class RunControl:
     @classmethod
     def of(cls, wiring: Wiring) -> RunControl:
         """The control of a stage's runs."""
-        arn = wiring.settings[StateMachine].state_machine_arn
-        executions = Executions(wiring.stepfunctions, arn)
-        return cls(wiring.runs, wiring.phases, executions, wiring.clock)
+        return cls(wiring.runs, wiring.phases, Executions.of(wiring), wiring.clock)
 
     def require_none_open(self) -> None:
         """Make sure that no other run stands in the way of one.
@@ -73,7 +70,7 @@ class RunControl:
         # One that Preflight has not judged yet is in no record.
         running = self.executions.running()
         if running:
-            raise NotNow(f"run {_name(running[0])} is being opened: let it end, or abort it")
+            raise NotNow(f"run {run_of(running[0])} is being opened: let it end, or abort it")
 
     def start(self, run_id: str, options: RunOptions) -> str:
         """Start a run, and return its execution.
@@ -140,7 +137,7 @@ class RunControl:
         if stopped:
             # The state machine may have been about to turn one on.
             self._turn_off()
-        return Aborted(run, closed, sorted(map(_name, stopped)))
+        return Aborted(run, closed, sorted(map(run_of, stopped)))
 
     def _change(self, changes: dict[str, object]) -> RunRecord:
         run = self.runs.current()
@@ -165,8 +162,3 @@ class RunControl:
                 "held_by": None,
             },
         )
-
-
-def _name(execution: str) -> str:
-    """The name of an execution, which is its run's id."""
-    return execution.rpartition(":")[2]

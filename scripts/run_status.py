@@ -14,6 +14,7 @@ from reindex.states import Phase, State
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import UNCHANGED
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
+from scripts.executions import Executions, run_of
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -37,6 +38,8 @@ class RunStatus:
     Attributes:
         run: Its record.
         running: Whether its execution runs.
+        ticks: Whether its phase's schedule is on; true between phases.
+        next_run: The run that comes after it, and that Preflight has not opened yet.
         backlog: Of the low-priority queue.
         dead_letters: Messages set aside.
         at: When it was looked at, epoch seconds.
@@ -48,12 +51,22 @@ class RunStatus:
     backlog: Depth
     dead_letters: int
     at: float
+    ticks: bool = True
+    next_run: str | None = None
     rate: float | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether the run has ended, and said so."""
         return not self.run.is_open
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its phase waits for ticks that nothing causes: somebody turned its rule off.
+
+        For a moment that is so at each phase's end.
+        """
+        return not self.is_over and not self.run.opening and not self.ticks
 
     @property
     def is_dead(self) -> bool:
@@ -104,6 +117,8 @@ class RunStatus:
             "run_id": run.run_id,
             "status": run.status,
             "running": self.running,
+            "ticks": self.ticks,
+            "next_run": self.next_run,
             "phase": run.phase,
             "round": run.round,
             "paused": run.paused,
@@ -136,12 +151,20 @@ class StatusReader:
     phases: Phases
     backlog: Queue
     dead_letters: Queue
+    executions: Executions
     clock: Clock
 
     @classmethod
     def of(cls, wiring: Wiring) -> StatusReader:
         """The reader of a stage's runs."""
-        return cls(wiring.runs, wiring.phases, wiring.backlog, wiring.dead_letters, wiring.clock)
+        return cls(
+            wiring.runs,
+            wiring.phases,
+            wiring.backlog,
+            wiring.dead_letters,
+            Executions.of(wiring),
+            wiring.clock,
+        )
 
     def look(self) -> RunStatus | None:
         """How the latest run stands; None before the first.
@@ -157,9 +180,29 @@ class StatusReader:
             # It may have been closed between the two questions.
             run = self.runs.current() or run
         status = RunStatus(
-            run, running, self.backlog.depth(), self.dead_letters.depth().total, self.clock.now()
+            run,
+            running,
+            self.backlog.depth(),
+            self.dead_letters.depth().total,
+            self.clock.now(),
+            ticks=run.phase is None or self.phases.is_on(run.phase),
+            next_run=self.being_opened(run),
         )
         return status.since(None)
+
+    def being_opened(self, run: RunRecord | None) -> str | None:
+        """The run that gathers ids, or that Preflight judges; None when there is none.
+
+        Args:
+            run: The latest run's record.
+
+        Raises:
+            StoreUnavailable: Step Functions does not say.
+        """
+        if run and run.is_open:
+            return None
+        names = map(run_of, self.executions.running())
+        return next((name for name in names if not run or name != run.run_id), None)
 
     def watch(self, seconds: float) -> Iterator[RunStatus]:
         """Look again and again until the run has ended, or its execution has.
@@ -177,7 +220,7 @@ class StatusReader:
             status = status.since(looks[0]) if looks else status
             looks.append(status)
             yield status
-            if status.is_over or status.is_dead:
+            if (status.is_over and not status.next_run) or status.is_dead:
                 return
             self.clock.sleep(seconds)
 

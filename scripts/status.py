@@ -40,8 +40,11 @@ def status(session: Session, *, watch: bool, interval: float, as_json: bool) -> 
     if watch:
         follow(session, seconds=interval, as_json=as_json)
         return
-    found = StatusReader.of(session.wiring).look()
-    if found is None:
+    reader = StatusReader.of(session.wiring)
+    found = reader.look()
+    if found is None and not as_json and (first := reader.being_opened(None)):
+        click.echo(f"Run {first} gathers ids or is being opened.")
+    elif found is None:
         click.echo("null" if as_json else "No run has been started yet.")
     elif as_json:
         click.echo(json.dumps(found.as_json()))

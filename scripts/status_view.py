@@ -40,6 +40,8 @@ def line(status: RunStatus) -> str:
 def phase(status: RunStatus) -> str:
     """Where a run is, or how it ended."""
     run = status.run
+    if status.next_run:
+        return f"{run.status}; run {status.next_run} gathers ids or is being opened"
     if status.is_over:
         return run.status
     if status.is_dead:
@@ -49,6 +51,8 @@ def phase(status: RunStatus) -> str:
         name += f", round {run.round + 1}"
     if run.opening:
         name += ", opening"
+    if status.is_silent:
+        name += ", its schedule is off"
     return f"{name}, paused" if run.paused else name
 
 

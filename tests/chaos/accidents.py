@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -16,7 +15,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -27,6 +25,7 @@ from reindex.steps.tick import LEASE_MARGIN
 from tests.chaos.cloud import Cloud
 from tests.chaos.index_faults import IndexFaults
 from tests.chaos.live_library import LiveLibrary
+from tests.local.ministack import Ministack
 
 #: Shares of all calls that lambdas make to AWS which fail, by how they fail.
 _THROTTLED: Final = 0.06
@@ -100,7 +99,7 @@ class Accidents:
         cloud: What they happen to.
         library: Its people.
         index: The proxy before the index server.
-        workers_folder: Folder of the local cloud's worker processes: what runs from it is ours.
+        ministack: The local cloud's program, whose worker processes are killed.
         rng: Draws order, moments and victims.
         say: Told of each.
         happened: How often each has happened.
@@ -111,7 +110,7 @@ class Accidents:
     cloud: Cloud
     library: LiveLibrary
     index: IndexFaults
-    workers_folder: Path
+    ministack: Ministack
     rng: Random
     say: Callable[[str], None]
     happened: Counter[str] = field(default_factory=Counter)
@@ -200,14 +199,8 @@ class Accidents:
         return in_hand > 0
 
     def _processes(self, function: str) -> list[int]:
-        """The local cloud's worker processes of one function."""
         stage = self.cloud.stack.stage.lower()
-        marks = (str(self.workers_folder), f"image-reindex-{stage}-{function}-")
-        listed = subprocess.run(
-            ["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True
-        )
-        lines = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
-        return sorted(int(pid) for pid, command in lines if all(m in command for m in marks))
+        return self.ministack.workers(f"image-reindex-{stage}-{function}")
 
     # Messages
 

@@ -128,9 +128,7 @@ def _stage(seed: int, images: int, *, real: bool, say: Say) -> Iterator[_Stage]:
             documents,
             index.prepare(deployed.alias).index,
         )
-        accidents = Accidents(
-            cloud, library, proxy, ministack.log_path.parent, Random(f"{seed}/deck"), timed
-        )
+        accidents = Accidents(cloud, library, proxy, ministack, Random(f"{seed}/deck"), timed)
         timed("deployed")
         yield _Stage(seed, images, cloud, index, library, accidents, proxy, aws, timed)
 

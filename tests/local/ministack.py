@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,20 @@ class Ministack:
 
     url: str
     log_path: Path
+
+    def workers(self, function: str) -> list[int]:
+        """Ids of the processes that run a function now, or that wait to run it again.
+
+        Args:
+            function: Its name.
+        """
+        listed = subprocess.run(
+            ["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True
+        )
+        lines = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
+        # Their code is unpacked beside the log: what runs from there is this ministack's.
+        marks = (str(self.log_path.parent), f"-{function}-")
+        return sorted(int(pid) for pid, command in lines if all(m in command for m in marks))
 
     def reset(self) -> None:
         """Deletes every resource."""

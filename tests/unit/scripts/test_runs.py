@@ -296,6 +296,29 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
         assert said in text
 
 
+def test_status_notices_a_schedule_that_somebody_switched_off(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    stage.phases.on.clear()
+    assert "index phase, its schedule is off" in stage.reindex("status").stdout
+    assert not json.loads(stage.reindex("status", "--json").stdout)["ticks"]
+
+
+def test_status_knows_the_run_that_gathers_its_ids(stage: Stage) -> None:
+    stage.phases.running.add("arn:run-1")
+    result = stage.reindex("status")
+    assert result.stdout == "Run run-1 gathers ids or is being opened.\n"
+
+
+def test_status_knows_the_run_that_comes_after_the_latest(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.whole_run()
+    stage.phases.running.add("arn:run-2")
+    text = stage.reindex("status").stdout
+    assert "succeeded; run run-2 gathers ids or is being opened" in text
+
+
 def test_status_as_json(stage: Stage) -> None:
     queue(stage, "a", "b")
     stage.whole_run()
