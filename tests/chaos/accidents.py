@@ -25,6 +25,7 @@ from reindex.steps.tick import LEASE_MARGIN
 from tests.chaos.cloud import Cloud
 from tests.chaos.index_faults import IndexFaults
 from tests.chaos.live_library import LiveLibrary
+from tests.e2e.runs import indexer_stopped
 from tests.local.ministack import Ministack
 
 #: Shares of all calls that lambdas make to AWS which fail, by how they fail.
@@ -208,7 +209,7 @@ class Accidents:
         """Deliver messages twice and out of order."""
         sqs, url = self.cloud.client("sqs"), self.cloud.queue_url
         taken: list[Mapping[str, Any]] = []
-        with self.cloud.indexer_held():
+        with indexer_stopped(self.cloud.stack):
             time.sleep(_HOLD_SECONDS)
             while len(taken) < _MESSAGES:
                 answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,22 +119,6 @@ class Cloud:
             name: SqsQueue(self.client("sqs"), url).depth().total
             for name, url in (("queue", self.queue_url), ("dead-letter queue", dead_letters))
         }
-
-    @contextmanager
-    def indexer_held(self) -> Iterator[None]:
-        """Give the indexer nothing new for the time of a `with` block."""
-        functions = self.client("lambda")
-        name = self.queue_url.rpartition("/")[2]
-        [mapping] = (
-            found
-            for found in functions.list_event_source_mappings()["EventSourceMappings"]
-            if found["EventSourceArn"].endswith(f":{name}")
-        )
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        try:
-            yield
-        finally:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     @property
     def _runs_table(self) -> str:

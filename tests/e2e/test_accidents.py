@@ -15,7 +15,7 @@ from reindex.failures import WorkerDied
 from reindex.settings import PhaseRules
 from reindex.states import Phase
 from tests.chaos.cloud import Cloud
-from tests.e2e.runs import eventually, record, rules_that_are_on, run, upload
+from tests.e2e.runs import eventually, indexer_stopped, record, rules_that_are_on, run, upload
 from tests.local.ministack import Ministack, ministack
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
@@ -39,7 +39,7 @@ def stack(cloud_program: Ministack) -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="module")
 def library(stack: LocalStack) -> SampleLibrary:
-    made = SampleLibrary.generate(150)
+    made = SampleLibrary.generate(100)
     stack.fill(made)
     return made
 
@@ -89,9 +89,11 @@ def test_a_worker_that_is_killed_leaves_its_lease_and_the_next_finish(
 def test_two_runs_at_once_are_refused_and_the_first_goes_on(
     stack: LocalStack, library: SampleLibrary
 ) -> None:
-    run_id = started(stack, library)
+    # What stays on the queue keeps a run in its check phase.
+    with indexer_stopped(stack):
+        run_id = started(stack, library)
 
-    second = stack.reindex("start")
+        second = stack.reindex("start")
 
     assert second.returncode == 1
     assert second.stderr == f"Error: run {run_id} is open: let it end, or abort it\n"
@@ -102,15 +104,17 @@ def test_two_runs_at_once_are_refused_and_the_first_goes_on(
 def test_a_rule_switched_off_by_hand_is_noticed_and_the_phase_opened_again(
     stack: LocalStack, cloud: Cloud, library: SampleLibrary
 ) -> None:
-    run_id = started(stack, library)
-    assert stack.reindex("pause").returncode == 0
-    stack.client("events").disable_rule(Name=stack.settings[PhaseRules].index_rule)
+    with indexer_stopped(stack):
+        run_id = started(stack, library)
+        eventually(lambda: cloud.is_on(Phase.CHECK), "the check phase is on")
+        eventually(lambda: record(stack).task_token is not None, "it waits for its ticks")
+        stack.client("events").disable_rule(Name=stack.settings[PhaseRules].check_rule)
 
-    assert "index phase, its schedule is off" in stack.reindex("status").stdout
-    # The local cloud misses no heartbeat by itself; AWS does after 300 s.
-    assert cloud.miss_heartbeats(record(stack))
-    assert stack.reindex("resume").returncode == 0
+        assert "check phase, its schedule is off" in stack.reindex("status").stdout
 
+        # The local cloud misses no heartbeat by itself; AWS does after 300 s.
+        assert cloud.miss_heartbeats(record(stack))
+        eventually(lambda: cloud.is_on(Phase.CHECK), "the phase is opened again")
     eventually(lambda: not record(stack).is_open, "the run is over")
     assert (record(stack).run_id, record(stack).status) == (run_id, "succeeded")
 
@@ -118,11 +122,12 @@ def test_a_rule_switched_off_by_hand_is_noticed_and_the_phase_opened_again(
 def test_an_execution_stopped_by_hand_leaves_no_ticking_rule_and_is_taken_over(
     stack: LocalStack, library: SampleLibrary
 ) -> None:
-    run_id = started(stack, library)
+    with indexer_stopped(stack):
+        run_id = started(stack, library)
 
-    stack.client("stepfunctions").stop_execution(executionArn=record(stack).execution)
+        stack.client("stepfunctions").stop_execution(executionArn=record(stack).execution)
 
-    eventually(lambda: rules_that_are_on(stack) == [], "no rule ticks")
-    assert "its execution has ended, its record is open" in stack.reindex("status").stdout
+        eventually(lambda: rules_that_are_on(stack) == [], "no rule ticks")
+        assert "its execution has ended, its record is open" in stack.reindex("status").stdout
     assert run(stack) != run_id
     assert not library.deviations(stack.outcomes())
