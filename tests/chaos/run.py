@@ -49,7 +49,7 @@ _TUNING: Final = {
     # What a projection may take, what a page may take before it, and the margin for settling.
     "function_seconds": 60,
     # Few in hand at once, for what was in the hands of the dead is worked one by one.
-    "max_backlog": 120,
+    "max_backlog": 240,
     "settle_seconds": 1,
     "quiet_seconds": 4,
     # Bad luck is bounded by chance alone: to run out of attempts is as good as impossible.

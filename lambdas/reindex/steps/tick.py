@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from reindex.batches import in_batches
 from reindex.failures import StoreUnavailable, WorkerDied
 from reindex.progress import ProgressRow, Retry
 from reindex.records import Lease, RunRecord
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 #: Ids in hand at once: with ids of the longest kind they fill 256 KB of the lease's 400 KB item.
 PAGE_SIZE = 500
+
+#: Ids in hand at once of those that were in the hand of one who died.
+SUSPECTS = 25
 
 #: Seconds between looks at a gate that holds, or at work that is due later.
 PAUSE_SECONDS = 5
@@ -233,7 +237,7 @@ class Ticker:
     def _charge(self, lease: Lease, run: RunRecord) -> None:
         """Count a death against the ids that a dead worker had in hand.
 
-        A row with such a failure is worked alone from then on: see batch_index.
+        A row with such a failure travels alone from then on: see batch_index.
         """
         if not lease.left_behind:
             return
@@ -372,12 +376,18 @@ class Ticker:
 
 
 def _held_together(rows: Sequence[ProgressRow]) -> Iterator[Sequence[ProgressRow]]:
-    """What a worker takes in hand at once; what may have killed one is taken alone."""
-    deadly = [row for row in rows if row.failure and row.failure.code == WorkerDied.code]
-    rest = [row for row in rows if row not in deadly]
-    if rest:
-        yield rest
-    yield from ([row] for row in deadly)
+    """What a worker takes in hand at once.
+
+    What may have killed one is taken few at a time, and alone once it may have killed another:
+    most of what was in hand is blameless, and all of it one by one would take minutes.
+    """
+    by_deaths: dict[int, list[ProgressRow]] = {0: [], 1: [], 2: []}
+    for row in rows:
+        suspect = row.failure is not None and row.failure.code == WorkerDied.code
+        by_deaths[min(row.attempts, 2) if suspect else 0].append(row)
+    yield from in_batches(by_deaths[0], PAGE_SIZE)
+    yield from in_batches(by_deaths[1], SUSPECTS)
+    yield from in_batches(by_deaths[2], 1)
 
 
 class _LeaseLost(Exception):

@@ -10,7 +10,7 @@ from reindex.records import Guard, Ledger
 from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.preflight import PreflightFailed
-from reindex.steps.tick import Admission, Outcome
+from reindex.steps.tick import SUSPECTS, Admission, Outcome
 from reindex.stores.interfaces import Change, Verdict
 from tests.unit.steps.world import INDEX, TOKEN, World
 
@@ -341,6 +341,33 @@ def test_stale_lease_what_a_dead_worker_held_is_worked_alone() -> None:
     assert {call for call in world.projector.calls if set(call) & set(ids[:3])} == {
         (i,) for i in ids[:3]
     }
+
+
+def test_what_may_have_killed_a_worker_is_taken_in_hand_few_at_a_time_and_then_alone() -> None:
+    world = World()
+    ids = [f"image-{n}" for n in range(60)]
+    world.add(*ids)
+    world.upload(ids)
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+
+    def in_hand() -> int:
+        return len(world.runs.leases[Phase.INDEX, 0].ids)
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    world.projector.interrupt = die
+    for together in (60, SUSPECTS):
+        with pytest.raises(KeyboardInterrupt):
+            world.tick_until_drained(Phase.INDEX)
+        assert in_hand() == together
+        world.clock.sleep(600)
+    sizes: set[int] = set()
+    world.projector.interrupt = lambda: sizes.add(in_hand())
+    world.tick_until_drained(Phase.INDEX)
+
+    assert sizes == {SUSPECTS, 60 - 2 * SUSPECTS, 1}
 
 
 def test_an_image_that_kills_its_worker_every_time_is_set_aside() -> None:
