@@ -13,24 +13,17 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk.measures import MINUTE, Watched, identified, total
-from reindex import prices
+from reindex import footprint, prices
 
 #: The functions send, receive and delete in batches of ten.
 _MESSAGES_PER_REQUEST: Final = 10
 
-#: Of one image: its original (one in ten needs a second) and its thumbnail; its crops' listing.
-_S3_READS: Final = 2.1
-_S3_LISTINGS: Final = 1
 
-
-def costs(
-    watched: Watched, *, memory_mb: int, period: Duration = MINUTE
-) -> dict[str, cloudwatch.MathExpression]:
+def costs(watched: Watched, *, period: Duration = MINUTE) -> dict[str, cloudwatch.MathExpression]:
     """Estimated dollars per period, by service, as identifiers of expressions.
 
     Args:
         watched: What is measured.
-        memory_mb: Of every function.
         period: Of one data point.
     """
     queue = watched.queue.queue
@@ -55,12 +48,15 @@ def costs(
     }
     parts = {
         "Lambda": {
-            "lambda_seconds": total(
-                identified("ms", watched.of_each_function("Duration", "Sum", period)),
-                label="Lambda, time",
-                scale=memory_mb / 1024 / 1000 * prices.GB_SECOND,
-                period=period,
-            ),
+            **{
+                f"{name}_seconds": total(
+                    {f"{name}_ms": duration},
+                    label=f"Lambda, time of {name}",
+                    scale=footprint.gb(name) / 1000 * prices.GB_SECOND,
+                    period=period,
+                )
+                for name, duration in watched.of_each_function("Duration", "Sum", period).items()
+            },
             "lambda_requests": total(
                 identified("calls", watched.of_each_function("Invocations", "Sum", period)),
                 label="Lambda, requests",
@@ -97,7 +93,7 @@ def costs(
             "originals": total(
                 {"projected": watched.own("ImagesProjected", "Sum", period=period)},
                 label="S3",
-                scale=_S3_READS * prices.S3_READ + _S3_LISTINGS * prices.S3_WRITE,
+                scale=footprint.S3_READS * prices.S3_READ + footprint.S3_LISTINGS * prices.S3_WRITE,
                 period=period,
             )
         },

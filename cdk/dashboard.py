@@ -68,11 +68,9 @@ class Dashboard(Construct):
         *,
         watched: Watched,
         alarms: Sequence[cloudwatch.IAlarm],
-        memory_mb: int,
     ) -> None:
         super().__init__(scope, construct_id)
         self._watched = watched
-        self._memory_mb = memory_mb
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -276,7 +274,7 @@ class Dashboard(Construct):
         return total(self._costs(), label="all")
 
     def _costs(self) -> dict[str, cloudwatch.MathExpression]:
-        return costs(self._watched, memory_mb=self._memory_mb)
+        return costs(self._watched)
 
     def _errors(self) -> cloudwatch.LogQueryWidget:
         return self._log(

@@ -17,12 +17,10 @@ from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, phase_rules
+from reindex.footprint import MEMORY_MB
 from reindex.settings import FUNCTIONS, variables
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
-
-#: Every function's: it buys a third of a core, and no input may need more.
-MEMORY_MB = 512
 
 #: The functions that the phases' rules invoke.
 PHASE_FUNCTIONS = {phase: f"batch_{phase}" for phase in PHASES}
@@ -118,7 +116,7 @@ class Functions(Construct):
             handler=f"{name}.handler",
             runtime=RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
-            memory_size=MEMORY_MB,
+            memory_size=MEMORY_MB[name],
             timeout=timeout(name, self._settings),
             environment={
                 **self._variables(name),

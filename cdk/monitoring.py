@@ -37,7 +37,6 @@ class Monitoring(Construct):
         construct_id: str,
         *,
         watched: Watched,
-        memory_mb: int,
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -46,4 +45,4 @@ class Monitoring(Construct):
             if watched.settings.alarms
             else []
         )
-        Dashboard(self, "Dashboard", watched=watched, alarms=alarms, memory_mb=memory_mb)
+        Dashboard(self, "Dashboard", watched=watched, alarms=alarms)

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from cdk.bundling import Asset
 from cdk.environment import environment
-from cdk.functions import MEMORY_MB, Functions, timeout
+from cdk.functions import Functions, timeout
 from cdk.grants import Grants
 from cdk.measures import Watched
 from cdk.monitoring import Monitoring
@@ -102,7 +102,7 @@ class ReindexStack(Stack):
             queue=queue,
             state_machine=workflow.state_machine,
         )
-        Monitoring(self, "Monitoring", watched=watched, memory_mb=MEMORY_MB, key=key)
+        Monitoring(self, "Monitoring", watched=watched, key=key)
         if key:
             for user in (*functions, workflow.state_machine):
                 key.grant_encrypt_decrypt(user)

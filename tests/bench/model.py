@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reindex import prices
+from reindex.footprint import CORE_MB, MEMORY_MB, gb
 from reindex.settings import PhaseRules, Rounds
 from reindex.steps.batch_index import BATCH_SIZE
-from reindex.steps.cost import FUNCTION_GB, Line
+from reindex.steps.cost import Line
 from reindex.steps.project import IMAGES_AT_ONCE
 from reindex.steps.tick import PAGE_SIZE
 from reindex.stores.sqs import BATCH_ENTRIES
@@ -119,14 +120,8 @@ MEASURED: Mapping[str, Measured] = {
 }
 
 ASSUMED: Mapping[str, Assumed] = {
-    "share": Assumed(
-        "processor that a function of 512 MB has",
-        512 / 1769,
-        "cores",
-        "Lambda gives it in proportion to memory, a whole one at 1,769 MB",
-    ),
     "core": Assumed(
-        "speed of that core against the one measured on",
+        "speed of Lambda's core against the one measured on",
         1.0,
         "x",
         "nobody measured on Lambda; put in what you find",
@@ -177,9 +172,12 @@ class Model:
     m: Mapping[str, float]
     a: Mapping[str, float]
 
-    def on_lambda(self, processor: float) -> float:
-        """Seconds that a function takes for what took so much processor time here."""
-        return processor / self.a["share"] / self.a["core"]
+    def on_lambda(self, function: str, processor: float) -> float:
+        """Seconds that a function takes for what took so much processor time here.
+
+        Lambda gives processor time in proportion to memory.
+        """
+        return processor * CORE_MB / MEMORY_MB[function] / self.a["core"]
 
     @property
     def projection_seconds(self) -> float:
@@ -191,7 +189,7 @@ class Model:
         waves = math.ceil(BATCH_SIZE / IMAGES_AT_ONCE)
         # Two queries an image, sixteen at once.
         user_data = math.ceil(self.m["queries"] * BATCH_SIZE / 16) * self.a["dynamodb"]
-        computing = self.on_lambda(self.m["projection_cpu"]) * BATCH_SIZE
+        computing = self.on_lambda("image_projection", self.m["projection_cpu"]) * BATCH_SIZE
         return user_data + waves * calls * self.a["s3"] + computing
 
     @property
@@ -204,7 +202,7 @@ class Model:
             self.a["page_calls"] * self.a["dynamodb"]
             + batch
             + settling
-            + self.on_lambda(self.m["index_cpu"]) * PAGE_SIZE
+            + self.on_lambda("batch_index", self.m["index_cpu"]) * PAGE_SIZE
         )
 
     @property
@@ -215,13 +213,13 @@ class Model:
             self.a["page_calls"] * self.a["dynamodb"]
             + self.a["check"]
             + writes
-            + self.on_lambda(self.m["check_cpu"]) * PAGE_SIZE
+            + self.on_lambda("batch_check", self.m["check_cpu"]) * PAGE_SIZE
         )
 
     @property
     def indexer_seconds(self) -> float:
         """One batch of messages."""
-        return self.a["bulk"] + self.on_lambda(self.m["indexer_cpu"]) * BATCH
+        return self.a["bulk"] + self.on_lambda("indexer", self.m["indexer_cpu"]) * BATCH
 
     @property
     def duty(self) -> float:
@@ -245,7 +243,7 @@ class Model:
     def tally_rate(self) -> float:
         """Rows per second, in all segments together."""
         segments: int = Rounds().tally_segments
-        return segments / self.on_lambda(self.m["tally_cpu"])
+        return segments / self.on_lambda("tally", self.m["tally_cpu"])
 
     def hours(self, workers: int) -> Mapping[str, float]:
         """Hours of each part of a run of :data:`IMAGES`."""
@@ -258,10 +256,9 @@ class Model:
 
     def bill(self) -> Sequence[Line]:
         """What a million images cost."""
-        gb = MILLION * FUNCTION_GB
         calls, indexings = MILLION / BATCH_SIZE, MILLION / BATCH
-        ticking = self.index_page_seconds + self.check_page_seconds
-        ticks = ticking * MILLION / PAGE_SIZE / (self.duty * TICK_INTERVAL)
+        ticking = {"batch_index": self.index_page_seconds, "batch_check": self.check_page_seconds}
+        ticks = sum(ticking.values()) * MILLION / PAGE_SIZE / (self.duty * TICK_INTERVAL)
         invocations = calls + indexings + ticks
         writes = self.m["rows_written"] + self.m["overhead_written"]
         user_data = self.m["keys"] + self.m["queries"] / 2
@@ -269,18 +266,21 @@ class Model:
         requests = (2 * chunks + 1) / BATCH_ENTRIES
         reads = self.m["gets"] + self.m["heads"]
         logs = invocations * self.a["log"] / 1e9
-        projecting = self.projection_seconds / BATCH_SIZE
+        seconds = {
+            "image_projection": self.projection_seconds / BATCH_SIZE,
+            **{function: page / PAGE_SIZE for function, page in ticking.items()},
+            "indexer": self.indexer_seconds / BATCH,
+            "tally": self.on_lambda("tally", self.m["tally_cpu"]),
+        }
         return [
-            Line("Lambda", "GB-seconds, image-projection", gb * projecting, prices.GB_SECOND),
-            Line("Lambda", "GB-seconds, ticks", gb * ticking / PAGE_SIZE, prices.GB_SECOND),
-            Line(
-                "Lambda", "GB-seconds, indexer", gb * self.indexer_seconds / BATCH, prices.GB_SECOND
-            ),
-            Line(
-                "Lambda",
-                "GB-seconds, Tally",
-                gb * self.on_lambda(self.m["tally_cpu"]),
-                prices.GB_SECOND,
+            *(
+                Line(
+                    "Lambda",
+                    f"GB-seconds, {function}",
+                    MILLION * gb(function) * each,
+                    prices.GB_SECOND,
+                )
+                for function, each in seconds.items()
             ),
             Line("Lambda", "invocations", invocations, prices.INVOCATION),
             Line("DynamoDB", "write units", MILLION * writes, prices.WRITE_UNIT),
@@ -354,7 +354,7 @@ def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
 
 def page(model: Model, loads: Mapping[str, float]) -> str:
     """docs/cost.md."""
-    processor = model.on_lambda(model.m["projection_cpu"]) * BATCH_SIZE
+    processor = model.on_lambda("image_projection", model.m["projection_cpu"]) * BATCH_SIZE
     return f"""\
 # What a reindex costs
 
@@ -373,6 +373,8 @@ Hours for {IMAGES:,} images, each verified in the first round, on a cluster that
 - A projection call of {BATCH_SIZE} images takes {model.projection_seconds:.2f} s,
   {processor:.2f} s of them processor.
 - A page of {PAGE_SIZE}, all of its projections in flight, takes {model.index_page_seconds:.2f} s.
+- The ticks have {CORE_MB:,} MB, which buys a whole core, for their own processor time bounds a
+  worker; everything else has {MEMORY_MB["indexer"]} MB, and goes on many times side by side.
 - The indexer, {AT_ONCE} at once, takes at most {model.indexer_rate:,.0f} documents a second from
   the queue: beyond that, and beyond what your cluster takes, more workers gain nothing.
 

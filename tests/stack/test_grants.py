@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from cdk.bundling import Asset
-from cdk.functions import MEMORY_MB
 from cdk.progress_table import WORK_INDEX
 from cdk.run_bucket import CLAIMS, REPORTS, SAMPLES, TALLIES
 from cdk.stage_settings import load
 from reindex.settings import FUNCTIONS
-from reindex.steps import cost
 from reindex.stores import progress_table
 from tests.stack import templates
 from tests.stack.templates import Stage, readable
@@ -261,7 +259,6 @@ def test_a_library_of_one_bucket(asset: Asset) -> None:
 
 def test_names_that_the_code_and_the_stack_share() -> None:
     assert WORK_INDEX == progress_table.INDEX_NAME
-    assert cost.FUNCTION_GB == MEMORY_MB / 1024
     sources = "".join(
         path.read_text() for path in (templates.ROOT / "lambdas" / "reindex" / "steps").glob("*.py")
     )

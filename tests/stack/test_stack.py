@@ -7,6 +7,7 @@ import pytest
 
 from cdk.bundling import Asset
 from cdk.stage_settings import load
+from reindex import footprint
 from reindex.options import RunOptions, Source
 from reindex.settings import COMMAND, FUNCTIONS, Settings, variables
 from reindex.states import Phase
@@ -62,13 +63,13 @@ def test_functions_run_alike(prod: Stage) -> None:
         assert properties["FunctionName"] == f"image-reindex-prod-{name.replace('_', '-')}"
         assert properties["Architectures"] == ["arm64"]
         assert properties["Runtime"] == "python3.14"
-        assert properties["MemorySize"] == 512
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
         assert "TracingConfig" not in properties
         assert properties["VpcConfig"] == {
             "SubnetIds": ["subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"],
             "SecurityGroupIds": ["sg-0cccccccccccccccc"],
         }
+    assert {name: found[name]["MemorySize"] for name in found} == footprint.MEMORY_MB
     assert {name: found[name]["Timeout"] for name in found} == {
         "gather": 900,
         "batch_index": 90,

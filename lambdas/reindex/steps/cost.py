@@ -12,13 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reindex import prices
+from reindex import footprint, prices
 from reindex.states import Phase, State
 from reindex.steps.batch_index import BATCH_SIZE, UNCHANGED
 from reindex.steps.samples import Sample
-
-#: Memory of every function: as the stack sets it.
-FUNCTION_GB = 0.5
 
 #: Write units of a row that becomes this, secondary index included: 3 when it is work before
 #: and after, 2 when its work is done.
@@ -27,9 +24,6 @@ _ROW_UNITS: Mapping[str, int] = {
     **{state: _WORK_UNITS if state.phase else _REST_UNITS for state in State},
     UNCHANGED: _REST_UNITS,
 }
-
-#: Write units for noting an image in the worker's hand: 25 ids of 40 characters fill one.
-_IN_HAND_UNITS = 0.04
 
 #: Read units of a row in the Tally's scan: most rows are under 1 KB.
 _SCAN_UNITS = 0.25
@@ -43,16 +37,10 @@ _MESSAGES_PER_INDEXER = 100
 #: State transitions of a round, with the Tally in its default 16 segments.
 _TRANSITIONS_PER_ROUND = 60
 
-# Assumed of one projected image, in a library that has all of it.
-
-#: Seconds of a projection, and of an indexer.
-_PROJECTION_SECONDS = 0.04
-_INDEXER_SECONDS = 0.005
-#: Read units: four tables by key, consistently, and two by secondary index.
-_USER_DATA_UNITS = 5
-#: Requests: the original (one in ten needs a second) and the thumbnail; the crops' listing.
-_S3_READS = 2.1
-_S3_LISTINGS = 1
+#: Assumed seconds of one image, in a projection and in an indexer: what the model in docs/cost.md
+#: comes to.
+_PROJECTION_SECONDS = 0.07
+_INDEXER_SECONDS = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,31 +101,33 @@ def _lines(
     failed = (State.KNOWN_ERROR, State.UNKNOWN_ERROR, State.NOT_FOUND)
     projected = sum(moved.get(kind, 0) for kind in (State.ENQUEUED, UNCHANGED, "retried", *failed))
     writes = sum(_ROW_UNITS.get(kind, _WORK_UNITS) * count for kind, count in moved.items())
-    yield Line(
-        "DynamoDB", "write units: progress", writes + rows * _IN_HAND_UNITS, prices.WRITE_UNIT
-    )
+    noting = rows * footprint.NOTING_UNITS
+    yield Line("DynamoDB", "write units: progress", writes + noting, prices.WRITE_UNIT)
     yield Line("DynamoDB", "read units: progress", rows, prices.READ_UNIT)
     yield Line("DynamoDB", "read units: tally", images * rounds * _SCAN_UNITS, prices.READ_UNIT)
     yield Line(
         "DynamoDB",
         "read units: user data",
-        projected * _USER_DATA_UNITS,
+        projected * footprint.USER_DATA_UNITS,
         prices.READ_UNIT,
         assumed=True,
     )
     yield Line("SQS", "requests", sent * _REQUESTS_PER_MESSAGE, prices.QUEUE_REQUEST)
     for phase in Phase:
         seconds = sum(sample.seconds for sample in samples if sample.phase is phase)
-        yield Line("Lambda", f"GB-seconds: {phase} ticks", seconds * FUNCTION_GB, prices.GB_SECOND)
-    for what, seconds in (
-        ("projection", projected * _PROJECTION_SECONDS),
-        ("indexer", sent * _INDEXER_SECONDS),
+        gb_seconds = seconds * footprint.gb(f"batch_{phase}")
+        yield Line("Lambda", f"GB-seconds: {phase} ticks", gb_seconds, prices.GB_SECOND)
+    for what, function, seconds in (
+        ("projection", "image_projection", projected * _PROJECTION_SECONDS),
+        ("indexer", "indexer", sent * _INDEXER_SECONDS),
     ):
-        gb_seconds = seconds * FUNCTION_GB
+        gb_seconds = seconds * footprint.gb(function)
         yield Line("Lambda", f"GB-seconds: {what}", gb_seconds, prices.GB_SECOND, assumed=True)
     calls = len(samples) + projected / BATCH_SIZE + sent / _MESSAGES_PER_INDEXER
     yield Line("Lambda", "invocations", calls, prices.INVOCATION)
-    yield Line("S3", "reads", projected * _S3_READS, prices.S3_READ, assumed=True)
-    yield Line("S3", "listings of crops", projected * _S3_LISTINGS, prices.S3_WRITE, assumed=True)
+    yield Line("S3", "reads", projected * footprint.S3_READS, prices.S3_READ, assumed=True)
+    yield Line(
+        "S3", "listings of crops", projected * footprint.S3_LISTINGS, prices.S3_WRITE, assumed=True
+    )
     yield Line("S3", "writes: samples", len(samples), prices.S3_WRITE)
     yield Line("Step Functions", "transitions", rounds * _TRANSITIONS_PER_ROUND, prices.TRANSITION)

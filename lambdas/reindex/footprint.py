@@ -1,0 +1,45 @@
+"""What a run takes of AWS: the size of its functions, and what one image asks for.
+
+The stack is made by it, and costs are estimated with it. What one image asks for was measured on
+the sample library, in which most images have all that an image can have: docs/cost.md names the
+benchmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+#: No input may need more.
+_LEAST_MB: Final = 512
+
+#: Lambda gives processor time in proportion to memory, and at this a whole core.
+#: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+CORE_MB: Final = 1769
+
+#: Memory of each function. The ticks' own processor time bounds how fast a worker is, and is a
+#: small part of the bill; everything else goes on many times side by side.
+MEMORY_MB: Final[Mapping[str, int]] = {
+    "gather": _LEAST_MB,
+    "batch_index": CORE_MB,
+    "batch_check": CORE_MB,
+    "image_projection": _LEAST_MB,
+    "indexer": _LEAST_MB,
+    "preflight": _LEAST_MB,
+    "tally": _LEAST_MB,
+}
+
+#: GETs of the original and the thumbnail, with HEADs of crops; LISTs of crops.
+S3_READS: Final = 3.0
+S3_LISTINGS: Final = 1.0
+
+#: Read units: rows of four tables by key, consistently, and of two by secondary index.
+USER_DATA_UNITS: Final = 5.0
+
+#: Write units of leases and run record, for each row that moves.
+NOTING_UNITS: Final = 0.06
+
+
+def gb(function: str) -> float:
+    """Memory of a function in GB, as AWS bills it."""
+    return MEMORY_MB[function] / 1024
