@@ -26,9 +26,9 @@ RATE_SECONDS = 60.0
 _MISSES = 5
 
 #: Where images rest that no document could be projected of.
-_FAILED = (State.NOT_FOUND, State.KNOWN_ERROR, State.UNKNOWN_ERROR)
+_FAILED = (State.KNOWN_ERROR, State.UNKNOWN_ERROR)
 
-_SETTLED = (State.VERIFIED, UNCHANGED, State.INCONSISTENT, *_FAILED)
+_SETTLED = (State.VERIFIED, UNCHANGED, State.INCONSISTENT, State.NOT_FOUND, *_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class RunStatus:
 
     @property
     def placed(self) -> int:
-        """Images that the index phase is done with: on the queue, or failed."""
+        """Images that the index phase is done with: left to the check, or failed."""
         return max(0, self._sum(State.ENQUEUED, UNCHANGED, *_FAILED) - self._sum(State.QUEUED))
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from reindex.failures import UNEXPLAINED, Failure, OriginalNotFound
+from reindex.failures import UNEXPLAINED, Failure
 from reindex.states import Phase, State, check_move, shard_of, work_key
 
 #: Elasticsearch's own limit for a document's id, in bytes.
@@ -78,7 +78,7 @@ class ProgressRow:
         waits: Times it has waited for a live writer to settle.
         updated_at: ISO 8601, UTC.
         run_id: The run that last moved it.
-        digest: Of the projection enqueued.
+        digest: Of the projection enqueued; None of an image without an original.
         created: Whether that projection had no document to replace.
         failure: The last failure, until the image is verified or enqueued again.
         due_at: Epoch seconds before which it is not worked on; None when nothing is left to do.
@@ -106,6 +106,11 @@ class ProgressRow:
     def is_due(self, phase: Phase, now: float) -> bool:
         """Whether a phase has work to do on it now."""
         return self.state.phase is phase and self.due_at is not None and self.due_at <= now
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it waits for the check to confirm that it has no original and no document."""
+        return self.state is State.ENQUEUED and self.digest is None
 
     @classmethod
     def new(cls, image_id: str, upload: str, now: float) -> ProgressRow:
@@ -164,6 +169,24 @@ class ProgressRow:
             due_at=int(check_at),
         )
 
+    def absent(
+        self, failure: Failure, *, created: bool, run_id: str, check_at: float, now: float
+    ) -> ProgressRow:
+        """It has no original.
+
+        That rests until the check, for its message may be on its way all the same: sent by a
+        worker that died, or lost the answer, before it could settle what it had sent.
+        """
+        return replace(
+            self._to(State.ENQUEUED, now),
+            digest=None,
+            created=created,
+            run_id=run_id,
+            failure=RecordedFailure.of(failure, now),
+            waits=0,
+            due_at=int(check_at),
+        )
+
     def unchanged(self, *, digest: str, run_id: str, now: float) -> ProgressRow:
         """The index held the very document just projected: verified without a write."""
         return replace(self.verified(now), digest=digest, run_id=run_id, created=False)
@@ -187,9 +210,15 @@ class ProgressRow:
             after, attempts=attempts, run_id=run_id, failure=RecordedFailure.of(failure, now)
         )
 
-    def vanished(self, failure: Failure, *, now: float) -> ProgressRow:
-        """Its original is gone, and so is the document that a late create had brought back."""
-        return replace(self._to(State.NOT_FOUND, now), failure=RecordedFailure.of(failure, now))
+    def vanished(self, now: float, failure: Failure | None = None) -> ProgressRow:
+        """Its original is gone, and nothing of ours is left that could bring its document back.
+
+        Args:
+            now: Epoch seconds.
+            failure: What happened; None for what the row remembers.
+        """
+        recorded = RecordedFailure.of(failure, now) if failure else self.failure
+        return replace(self._to(State.NOT_FOUND, now), failure=recorded)
 
     def missing(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:
         """Enqueued, yet the index does not hold it: round again, in the end inconsistent."""
@@ -201,6 +230,4 @@ class ProgressRow:
 
 
 def _resting_state(failure: Failure) -> State:
-    if failure.code == OriginalNotFound.code:
-        return State.NOT_FOUND
     return State.UNKNOWN_ERROR if failure.code in UNEXPLAINED else State.KNOWN_ERROR

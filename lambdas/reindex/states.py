@@ -61,7 +61,6 @@ _NEXT = {
         State.QUEUED,
         State.ENQUEUED,
         State.VERIFIED,
-        State.NOT_FOUND,
         State.KNOWN_ERROR,
         State.UNKNOWN_ERROR,
     },

@@ -70,7 +70,9 @@ def _misplaced(scene: Scene) -> Iterator[str]:
     # Every image that stands was uploaded, or indexed by those who created it.
     standing = scene.library.titles.keys()
     yield from (f"{i}: missing" for i in sorted(standing - scene.documents.keys()))
-    yield from (f"{i}: too many" for i in sorted(scene.documents.keys() - standing))
+    for image_id in sorted(scene.documents.keys() - standing):
+        row = scene.rows.get(image_id)
+        yield f"{image_id}: too many, by {Provenance.of(scene.documents[image_id])}; {row}"
 
 
 def _outdated(scene: Scene) -> Iterator[str]:

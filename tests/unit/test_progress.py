@@ -46,7 +46,11 @@ def verify(row: ProgressRow) -> ProgressRow:
 
 
 def vanish(row: ProgressRow) -> ProgressRow:
-    return row.vanished(FINAL, now=NOW)
+    return row.vanished(NOW, FINAL)
+
+
+def lack(row: ProgressRow) -> ProgressRow:
+    return row.absent(FINAL, created=True, run_id="run-2", check_at=NOW + 60, now=NOW)
 
 
 def requeue(row: ProgressRow) -> ProgressRow:
@@ -67,13 +71,17 @@ EVENTS: dict[str, tuple[Event, dict[State, State]]] = {
         enqueue,
         {State.QUEUED: State.ENQUEUED, State.ENQUEUED: State.ENQUEUED},
     ),
+    "absent": (
+        lack,
+        {State.QUEUED: State.ENQUEUED, State.ENQUEUED: State.ENQUEUED},
+    ),
     "verified": (
         verify,
         {State.QUEUED: State.VERIFIED, State.ENQUEUED: State.VERIFIED},
     ),
     "vanished": (
         vanish,
-        {State.QUEUED: State.NOT_FOUND, State.ENQUEUED: State.NOT_FOUND},
+        {State.ENQUEUED: State.NOT_FOUND},
     ),
     "failed for good": (
         fail(FINAL),
@@ -129,6 +137,16 @@ def test_an_enqueued_row_remembers_its_projection_and_waits_for_its_check() -> N
     assert (after.work, after.due_at) == ("check#07", int(NOW) + 60)
 
 
+def test_an_image_without_an_original_waits_for_its_check_too() -> None:
+    after = lack(wait(queued(digest="d0")))
+    assert (after.is_absent, after.digest, after.waits) == (True, None, 0)
+    assert (after.work, after.due_at) == ("check#07", int(NOW) + 60)
+
+    gone = after.vanished(NOW)
+    assert gone.state is State.NOT_FOUND
+    assert gone.failure == after.failure == RecordedFailure.of(FINAL, NOW)
+
+
 def test_a_verified_row_keeps_the_proof_and_forgets_the_failures() -> None:
     after = verify(enqueue(fail(RETRYABLE)(queued())))
     assert (after.digest, after.run_id) == ("d1", "run-2")
@@ -151,7 +169,6 @@ def test_waiting_is_counted_but_is_no_failure() -> None:
 @pytest.mark.parametrize(
     ("code", "state"),
     [
-        ("not_found", State.NOT_FOUND),
         ("truncated", State.KNOWN_ERROR),
         ("source_forbidden", State.KNOWN_ERROR),
         ("unexpected", State.UNKNOWN_ERROR),

@@ -17,7 +17,7 @@ from reindex.states import (
 )
 
 ALLOWED = {
-    "queued": {"queued", "enqueued", "verified", "not_found", "known_error", "unknown_error"},
+    "queued": {"queued", "enqueued", "verified", "known_error", "unknown_error"},
     "enqueued": {"enqueued", "verified", "queued", "inconsistent", "known_error", "not_found"},
     "verified": {"queued"},
     "not_found": {"queued"},

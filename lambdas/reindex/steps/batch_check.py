@@ -66,16 +66,23 @@ class CheckPhase:
         """
         quiet = self._is_quiet(run)
         found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])
+        absent = [row for row in rows if row.is_absent and quiet]
+        present = [row for row in rows if not row.is_absent]
         ours = [
-            row for row in rows if _is_ours(row, found.get(row.id)) and (quiet or not row.created)
+            row
+            for row in present
+            if _is_ours(row, found.get(row.id)) and (quiet or not row.created)
         ]
+        created = [row for row in ours if row.created]
+        without = self._without_original([*absent, *created])
         now = self.clock.now()
-        gone = self._gone(run, [row for row in ours if row.created], found)
+        gone = self._deleted(run, [row for row in created if row.id in without], found)
         changes = [Change(row, self._confirmed(row, gone, now)) for row in ours]
+        changes += self._never_there(run, absent, without, found)
         if quiet:
             changes += [
-                Change(row, self._absent(row, found.get(row.id), now))
-                for row in rows
+                Change(row, self._missing(row, found.get(row.id), now))
+                for row in present
                 if not _is_ours(row, found.get(row.id))
             ]
         written = self.table.write(changes)
@@ -95,10 +102,10 @@ class CheckPhase:
     def _confirmed(self, row: ProgressRow, gone: set[str], now: float) -> ProgressRow:
         if row.id in gone:
             failure = OriginalNotFound("the original was deleted while it was reindexed")
-            return row.vanished(failure.as_failure(), now=now)
+            return row.vanished(now, failure.as_failure())
         return row.verified(now)
 
-    def _absent(self, row: ProgressRow, found: Indexed | None, now: float) -> ProgressRow:
+    def _missing(self, row: ProgressRow, found: Indexed | None, now: float) -> ProgressRow:
         why = (
             DocumentSuperseded("the index holds another document than the one projected")
             if found
@@ -106,26 +113,58 @@ class CheckPhase:
         )
         return row.missing(why.as_failure(), retry=self.retry, now=now)
 
-    def _gone(
-        self, run: RunRecord, created: Sequence[ProgressRow], found: Mapping[str, Indexed]
+    def _never_there(
+        self,
+        run: RunRecord,
+        absent: Sequence[ProgressRow],
+        without: set[str],
+        found: Mapping[str, Indexed],
+    ) -> list[Change]:
+        """Confirm that images had no original when they were projected, and have none now."""
+        now = self.clock.now()
+        late = [
+            row
+            for row in absent
+            if row.id in without and _is_late_create(row, found.get(row.id), run)
+        ]
+        deleted = self._deleted(run, late, found)
+        changes = []
+        for row in absent:
+            if row.id not in without:
+                back = DocumentMissing("the original is there again").as_failure()
+                changes.append(Change(row, row.missing(back, retry=self.retry, now=now)))
+            elif row not in late or row.id in deleted:
+                changes.append(Change(row, row.vanished(now)))
+        return changes
+
+    def _without_original(self, rows: Sequence[ProgressRow]) -> set[str]:
+        if not rows:
+            return set()
+        with ThreadPoolExecutor(EXISTENCE_CHECKS) as pool:
+            stands = list(pool.map(self.library.exists, [row.id for row in rows]))
+        return {row.id for row, there in zip(rows, stands, strict=True) if not there}
+
+    def _deleted(
+        self, run: RunRecord, rows: Sequence[ProgressRow], found: Mapping[str, Indexed]
     ) -> set[str]:
         """Delete what this run brought back to life: documents whose original is gone.
 
-        A create that was delivered twice may have come after a live writer's delete.
+        A create that came late, or once more, may have come after a live writer's delete. A
+        conflict means that somebody else has written it since: it is not ours to delete.
         """
-        if not created:
-            return set()
-        with ThreadPoolExecutor(EXISTENCE_CHECKS) as pool:
-            stands = list(pool.map(self.library.exists, [row.id for row in created]))
-        gone = [row.id for row, there in zip(created, stands, strict=True) if not there]
-        # A conflict means that somebody else has written it since: it is not ours to delete.
         return {
-            id_
-            for id_ in gone
-            if self.index.delete(run.index, id_, found[id_].guard) is Verdict.WRITTEN
+            row.id
+            for row in rows
+            if self.index.delete(run.index, row.id, found[row.id].guard) is Verdict.WRITTEN
         }
 
 
 def _is_ours(row: ProgressRow, found: Indexed | None) -> bool:
     provenance = Provenance.of(found.source) if found else None
     return provenance == Provenance(row.digest or "", row.run_id or "")
+
+
+def _is_late_create(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
+    """Whether a document is there that only a message of a reindex can have brought."""
+    provenance = Provenance.of(found.source) if found else None
+    return provenance is not None and (row.created or provenance.run_id == run.run_id)

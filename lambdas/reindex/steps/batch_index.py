@@ -13,7 +13,14 @@ from typing import Any
 
 from reindex.batches import in_batches
 from reindex.digest import digest
-from reindex.failures import Failure, ProjectionDied, ProjectorDied, StoreUnavailable, WorkerDied
+from reindex.failures import (
+    Failure,
+    OriginalNotFound,
+    ProjectionDied,
+    ProjectorDied,
+    StoreUnavailable,
+    WorkerDied,
+)
 from reindex.progress import ProgressRow, Retry, iso
 from reindex.records import (
     Indexed,
@@ -143,7 +150,7 @@ class IndexPhase:
             self.meter.seconds("ProjectionLatency", self.clock.now() - started)
             self.meter.count("ImagesProjected", len(answer.images))
             self.meter.bytes("OriginalBytesRead", answer.bytes_read)
-            changes += self._failed(answer.failures, ready, run)
+            changes += self._failed(answer.failures, ready, found, run)
             news, same = self._told_apart(answer.images, found, run)
             changes += self._unchanged(same, ready, run)
             changes += self._enqueue(news, ready, found, run)
@@ -157,17 +164,19 @@ class IndexPhase:
         same: list[Projected] = []
         for image in images:
             held = found.get(image.id) if run.skip_unchanged else None
-            (same if held and self._is_held(image, held) else news).append(image)
+            (same if held and self._is_held(image, held, run) else news).append(image)
         return news, same
 
-    def _is_held(self, image: Projected, held: Indexed) -> bool:
-        """Whether the index holds what was projected: as its provenance says, and in truth.
+    def _is_held(self, image: Projected, held: Indexed, run: RunRecord) -> bool:
+        """Whether the index held what was projected: as its provenance says, and in truth.
 
         Provenance alone would prove nothing: a live writer's update may have left it in place.
+        What this run wrote itself is for the check to confirm.
         """
         provenance = Provenance.of(held.source)
         return (
             provenance is not None
+            and provenance.run_id != run.run_id
             and provenance.digest == image.digest
             and digest(held.source, self.preserve) == image.digest
         )
@@ -225,18 +234,28 @@ class IndexPhase:
         )
 
     def _failed(
-        self, failures: Mapping[str, Failure], rows: Mapping[str, ProgressRow], run: RunRecord
+        self,
+        failures: Mapping[str, Failure],
+        rows: Mapping[str, ProgressRow],
+        found: Mapping[str, Indexed],
+        run: RunRecord,
     ) -> list[Change]:
         now = self.clock.now()
         for code, count in Counter(f.code for f in failures.values()).items():
             self.meter.failures(code, count)
-        return [
-            Change(
-                rows[id_],
-                rows[id_].failed(failure, run_id=run.run_id, retry=self.retry, now=now),
+
+        def after(row: ProgressRow, failure: Failure) -> ProgressRow:
+            if failure.code != OriginalNotFound.code:
+                return row.failed(failure, run_id=run.run_id, retry=self.retry, now=now)
+            return row.absent(
+                failure,
+                created=_is_created(found.get(row.id), run),
+                run_id=run.run_id,
+                check_at=now + self.pace.check_delay_seconds,
+                now=now,
             )
-            for id_, failure in failures.items()
-        ]
+
+        return [Change(rows[id_], after(rows[id_], failure)) for id_, failure in failures.items()]
 
     def _enqueue(
         self,

@@ -98,7 +98,7 @@ def _lines(
 ) -> Iterator[Line]:
     rows = sum(moved.values())
     sent = moved.get(State.ENQUEUED, 0)
-    failed = (State.KNOWN_ERROR, State.UNKNOWN_ERROR, State.NOT_FOUND)
+    failed = (State.KNOWN_ERROR, State.UNKNOWN_ERROR)
     projected = sum(moved.get(kind, 0) for kind in (State.ENQUEUED, UNCHANGED, "retried", *failed))
     writes = sum(_ROW_UNITS.get(kind, _WORK_UNITS) * count for kind, count in moved.items())
     noting = rows * footprint.NOTING_UNITS

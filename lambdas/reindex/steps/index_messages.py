@@ -201,7 +201,7 @@ def _is_about(message: Message, row: ProgressRow) -> bool:
 
     The indexer may be quicker than the settling: the row is then still queued.
     """
-    return (row.state, row.rev) in {
-        (State.QUEUED, message.rev),
-        (State.ENQUEUED, message.rev + 1),
-    }
+    enqueued = (State.ENQUEUED, message.rev + 1, message.digest)
+    return (row.state, row.rev) == (State.QUEUED, message.rev) or (
+        (row.state, row.rev, row.digest) == enqueued
+    )

@@ -275,7 +275,7 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)
     stage.clock.time += 10
-    stage.runs.moved("run-1", {"enqueued": 18, "not_found": 2, "retried": 4}, stage.clock.now())
+    stage.runs.moved("run-1", {"enqueued": 18, "known_error": 2, "retried": 4}, stage.clock.now())
     stage.runs.update("run-1", {"held_by": "the backlog is full"})
     stage.dead_letters.put("{}", "unreadable")
     stage.clock.time += 10
@@ -285,7 +285,7 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
     for said in (
         "phase index phase",
         "images 20 of 100",
-        "moved 2 not_found, 18 enqueued, 4 retried",
+        "moved 18 enqueued, 2 known_error, 4 retried",
         "backlog 0 waiting, 0 in flight, 0 delayed",
         "dead letters 1",
         "rate 1.0 images/s",

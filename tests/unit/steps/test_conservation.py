@@ -202,6 +202,8 @@ class Reindexing(RuleBasedStateMachine):
             if row.state is State.VERIFIED:
                 document = self.world.index.documents[image_id]
                 assert document.get("title") == self.world.projector.truth[image_id].get("title")
+            if row.state is State.NOT_FOUND:
+                assert image_id not in self.world.index.documents
 
 
 Reindexing.TestCase.settings = settings(

@@ -115,6 +115,69 @@ def test_resurrection_a_redelivered_create_is_taken_back_when_the_original_is_go
     assert "a" not in world.index.documents
 
 
+def _sent_by_a_worker_that_died(world: World) -> str:
+    """Have "a" projected and sent, with nothing of it settled; return the message."""
+    world.add("a")
+    world.upload(["a"])
+    world.indexing = False
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    row, shown = world.table.rows["a"], world.table._index["a"]
+    world.tick_until_drained(Phase.INDEX)
+    world.table.rows["a"], world.table._index["a"] = row, shown
+    return world.backlog.bodies[0]
+
+
+def test_resurrection_by_a_message_that_nobody_settled_is_taken_back() -> None:
+    world = World()
+    message = _sent_by_a_worker_that_died(world)
+    world.remove("a")
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    world.settle(world.deliver())
+    assert "a" in world.index.documents, "the message created it after its original was gone"
+
+    world.open_phase(Phase.CHECK)
+    world.backlog.put_raw(message)
+    world.tick(Phase.CHECK)
+    assert world.states() == {"enqueued": 1}, "it may come once more"
+    world.settle(world.deliver())
+    world.tick_until_drained(Phase.CHECK)
+
+    assert world.states() == {"not_found": 1}
+    assert "a" not in world.index.documents
+    failure = world.table.rows["a"].failure
+    assert failure is not None
+    assert failure.code == "not_found"
+
+
+def test_an_image_that_was_gone_and_is_there_again_goes_round_again() -> None:
+    world = World()
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    world.add("a")
+
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+
+    assert world.states() == {"queued": 1}
+
+
+def test_a_document_of_an_image_that_is_gone_is_left_alone_if_no_message_of_ours_brought_it() -> (
+    None
+):
+    world = World()
+    world.index.live_write("a", {"id": "a", "by": "live"})
+    world.upload(["a"])
+
+    world.reindex()
+
+    assert world.states() == {"not_found": 1}
+    assert world.index.documents["a"] == {"id": "a", "by": "live"}
+
+
 def test_a_resurrected_document_that_a_live_writer_took_over_is_left_alone() -> None:
     world = World()
     world.add("a")
