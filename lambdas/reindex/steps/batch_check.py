@@ -73,11 +73,11 @@ class CheckPhase:
             for row in present
             if _is_ours(row, found.get(row.id)) and (quiet or not row.created)
         ]
-        created = [row for row in ours if row.created]
-        without = self._without_original([*absent, *created])
+        without = self._without_original([*absent, *(row for row in ours if row.created)])
         now = self.clock.now()
-        gone = self._deleted(run, [row for row in created if row.id in without], found)
-        changes = [Change(row, self._confirmed(row, gone, now)) for row in ours]
+        changes = [Change(row, row.verified(now)) for row in ours if row.id not in without]
+        late = [row for row in ours if row.id in without]
+        changes += self._vanished(self._deleted(run, late, found))
         changes += self._never_there(run, absent, without, found)
         if quiet:
             changes += [
@@ -99,11 +99,10 @@ class CheckPhase:
             and self.clock.now() - run.quiet_since >= self.pace.quiet_seconds
         )
 
-    def _confirmed(self, row: ProgressRow, gone: set[str], now: float) -> ProgressRow:
-        if row.id in gone:
-            failure = OriginalNotFound("the original was deleted while it was reindexed")
-            return row.vanished(now, failure.as_failure())
-        return row.verified(now)
+    def _vanished(self, rows: Sequence[ProgressRow]) -> list[Change]:
+        failure = OriginalNotFound("the original was deleted while it was reindexed").as_failure()
+        now = self.clock.now()
+        return [Change(row, row.vanished(now, failure)) for row in rows]
 
     def _missing(self, row: ProgressRow, found: Indexed | None, now: float) -> ProgressRow:
         why = (
@@ -122,20 +121,15 @@ class CheckPhase:
     ) -> list[Change]:
         """Confirm that images had no original when they were projected, and have none now."""
         now = self.clock.now()
-        late = [
-            row
-            for row in absent
-            if row.id in without and _is_late_create(row, found.get(row.id), run)
+        again = [row for row in absent if row.id not in without]
+        gone = [row for row in absent if row.id in without]
+        late = [row for row in gone if _is_late_create(row, found.get(row.id), run)]
+        settled = [row for row in gone if row not in late] + self._deleted(run, late, found)
+        back = DocumentMissing("the original is there again").as_failure()
+        return [
+            *(Change(row, row.missing(back, retry=self.retry, now=now)) for row in again),
+            *(Change(row, row.vanished(now)) for row in settled),
         ]
-        deleted = self._deleted(run, late, found)
-        changes = []
-        for row in absent:
-            if row.id not in without:
-                back = DocumentMissing("the original is there again").as_failure()
-                changes.append(Change(row, row.missing(back, retry=self.retry, now=now)))
-            elif row not in late or row.id in deleted:
-                changes.append(Change(row, row.vanished(now)))
-        return changes
 
     def _without_original(self, rows: Sequence[ProgressRow]) -> set[str]:
         if not rows:
@@ -146,17 +140,20 @@ class CheckPhase:
 
     def _deleted(
         self, run: RunRecord, rows: Sequence[ProgressRow], found: Mapping[str, Indexed]
-    ) -> set[str]:
+    ) -> list[ProgressRow]:
         """Delete what this run brought back to life: documents whose original is gone.
 
-        A create that came late, or once more, may have come after a live writer's delete. A
-        conflict means that somebody else has written it since: it is not ours to delete.
+        A create that came late, or once more, may have come after a live writer's delete.
+
+        Returns:
+            The rows whose document is deleted. Of the others somebody else has written it since,
+            or the index did not answer: they are looked at again.
         """
-        return {
-            row.id
+        return [
+            row
             for row in rows
             if self.index.delete(run.index, row.id, found[row.id].guard) is Verdict.WRITTEN
-        }
+        ]
 
 
 def _is_ours(row: ProgressRow, found: Indexed | None) -> bool:

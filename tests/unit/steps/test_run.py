@@ -195,9 +195,34 @@ def test_a_resurrected_document_that_a_live_writer_took_over_is_left_alone() -> 
 
     world.index.delete = overtaken  # type: ignore[method-assign]
     world.open_phase(Phase.CHECK)
-    world.tick(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
 
     assert world.index.documents["a"]["by"] == "live"
+    assert world.states() == {"queued": 1}, "the index holds somebody else's document"
+
+
+def test_a_resurrected_document_whose_deletion_was_not_answered_is_looked_at_again() -> None:
+    world = World()
+    world.add("a")
+    world.upload(["a"])
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    world.drain()
+    del world.library.originals["a"]
+    real_delete = world.index.delete
+    unanswered = [Verdict.UNAVAILABLE, Verdict.UNAVAILABLE]
+
+    def overloaded(index: str, image_id: str, guard: Guard) -> Verdict:
+        return unanswered.pop() if unanswered else real_delete(index, image_id, guard)
+
+    world.index.delete = overloaded  # type: ignore[method-assign]
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+
+    assert not unanswered
+    assert world.states() == {"not_found": 1}
+    assert "a" not in world.index.documents
 
 
 def test_early_end_ids_the_secondary_index_does_not_show_yet_are_found_by_the_tally() -> None:
