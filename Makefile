@@ -4,6 +4,7 @@ RUN := $(UV) run --quiet
 IMAGES ?=
 COUNT ?=
 SEED ?=
+REAL ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo check test test-fast test-e2e chaos bench bench-projection docs clean
@@ -36,13 +37,14 @@ test-fast: install  ## Run all tests but those of the deployed stack
 	$(RUN) pytest -n 2 --dist loadfile tests/unit tests/contract tests/stack tests/browser
 
 test-e2e: install  ## Run the tests of the stack that cdk deploys to local servers
-	$(RUN) pytest tests/e2e
+	$(RUN) pytest -n 2 --dist loadfile tests/e2e
 
-chaos: install  ## Reindex amid accidents; SEED=n repeats a run
-	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED))
+chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=1 takes a real Elasticsearch
+	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real)
 
-bench: install bench-projection  ## Measure everything that the budgets name
+bench: install  ## Measure everything that the budgets name, and write docs/cost.md of it
 	$(RUN) python -m tests.bench --json bench-results
+	$(RUN) python -m tests.bench.model --figures bench-results --write docs/cost.md
 
 bench-projection: install  ## Measure reading and extraction, against exiftool
 	mkdir -p bench-results

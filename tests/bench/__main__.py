@@ -20,6 +20,7 @@ BENCHES = (
     "next_batch",
     "indexer",
     "own_work",
+    "whole_run",
     "model",
 )
 

@@ -16,6 +16,7 @@ from reindex.progress import ProgressRow
 from reindex.records import Provenance
 from reindex.states import Phase, State
 from reindex.steps.certify import Difference
+from reindex.steps.tick import LEASE_MARGIN
 from tests.chaos.cloud import Cloud
 from tests.chaos.live_library import LiveLibrary, titles
 
@@ -128,15 +129,15 @@ def unexplained(scene: Scene, differences: Sequence[Difference]) -> list[str]:
 
 
 def left_behind(cloud: Cloud) -> list[str]:
-    """What of a run is still there when none is open: rules that tick, leases, messages."""
+    """What of a run is still there when none is open: rules that tick, lasting leases, messages."""
     return [
         *(f"the rule of the {phase} phase is on" for phase in Phase if cloud.is_on(phase)),
         *(
-            f"a worker of the {phase} phase holds a lease"
+            f"a worker of the {phase} phase holds a lease that does not run out"
             for phase in Phase
             for lease in cloud.leases(phase)
-            # One that has run out was left by a death: whoever works next takes it over.
-            if lease.until > time.time()
+            # Who dies, or cannot give it back, leaves one: it runs out by itself.
+            if lease.until > time.time() + cloud.rules.function_seconds + LEASE_MARGIN
         ),
         *(f"{depth} messages on the {name}" for name, depth in cloud.depths().items() if depth),
     ]
