@@ -213,7 +213,9 @@ class _Stage:
         self._rest()
         scene = self._scene()
         self.say(f"reindexed what people had touched: {_counts(verdict.states(scene.rows))}")
+        run = self.cloud.run()
         return [
+            *([f"the last run {run.status}: {run.reason}"] if run and run.reason else []),
             *verdict.violations(scene),
             *verdict.unexplained(scene, self._differences("--deep")),
             *verdict.left_behind(self.cloud),
@@ -251,12 +253,13 @@ class _Stage:
             run = self.cloud.run()
             if run and run.is_open:
                 self._listen(run)
-            elif self._has_work():
-                if run and run.status != "succeeded":
+            elif run:
+                if run.status != "succeeded":
                     self.say(f"run {run.run_id} {run.status}: {run.reason}")
+                # One that failed with all its images settled has nothing left to be started for.
+                if not self._has_work():
+                    return
                 self._start()
-            elif run and run.status == "succeeded":
-                return
             time.sleep(_LOOK_SECONDS)
 
     def _start(self) -> None:

@@ -1,9 +1,11 @@
 """The product's own bucket."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.response import StreamingBody
 from moto import mock_aws
 
 from reindex.failures import StoreUnavailable
@@ -11,7 +13,7 @@ from reindex.stores.aws import client_config
 from reindex.stores.interfaces import RunFiles
 from reindex.stores.run_files import S3RunFiles
 from tests.twins.run_files import MemoryRunFiles
-from tests.unit.aws import SESSION
+from tests.unit.aws import SESSION, Calls
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,6 +38,16 @@ def test_a_file_is_read_as_it_was_stored(files: RunFiles) -> None:
     files.put("run/claims/a", b"\x00{}")
 
     assert files.get("run/claims/a") == b"\x00{}"
+
+
+def test_a_file_whose_bytes_break_off_is_read_once_more(s3: "S3Client") -> None:
+    files = S3RunFiles(s3, "runs")
+    files.put("a", b"0123456789")
+    reads = Calls(s3, "GetObject")
+    reads.edit(lambda answer: answer.update(Body=StreamingBody(BytesIO(b"01"), 10)))
+
+    assert files.get("a") == b"0123456789"
+    assert len(reads.parameters) == 2
 
 
 def test_a_file_is_replaced_by_one_of_its_key(files: RunFiles) -> None:

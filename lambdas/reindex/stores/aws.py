@@ -7,13 +7,24 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from urllib3.exceptions import HTTPError
 
 from reindex.failures import StoreUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 #: Errors that pass, by the names services give them in an answer's parts; as the error of a
 #: whole call, some end in ``Exception``.
@@ -89,6 +100,22 @@ def unavailable(service: str) -> Iterator[None]:
         raise StoreUnavailable(problem) from error
     except (BotoCoreError, HTTPError) as error:
         raise StoreUnavailable(f"{service}: {type(error).__name__}: {error}") from error
+
+
+def with_body(get: Callable[[], GetObjectOutputTypeDef]) -> tuple[GetObjectOutputTypeDef, bytes]:
+    """Get an object, and read its body; a second time if the connection breaks midway.
+
+    botocore's own retries end where the body begins.
+
+    Args:
+        get: Asks for the object.
+    """
+    try:
+        answer = get()
+        return answer, answer["Body"].read()
+    except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+        answer = get()
+        return answer, answer["Body"].read()
 
 
 def backoff(seconds: float, *, first: float = 0.05, longest: float = 2.0) -> Iterator[int]:

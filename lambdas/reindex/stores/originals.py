@@ -10,18 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 from urllib.parse import quote
 
-from botocore.exceptions import (
-    ClientError,
-    IncompleteReadError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import ClientError
 
 from reindex.failures import OriginalNotFound, SourceForbidden, SourceUnavailable
 from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile
 from reindex.image.truth import StoredObject
 from reindex.settings import LibrarySettings
-from reindex.stores.aws import error_code
+from reindex.stores.aws import error_code, with_body
 from reindex.stores.interfaces import OpenObject
 from reindex.stores.sources import reading
 
@@ -229,22 +224,13 @@ class S3Originals:
     def _read_part(
         self, bucket: str, key: str, start: int, length: int, **pinned: Unpack[_Pinned]
     ) -> _Piece:
-        """Read a part of an object; a second time if the connection breaks midway."""
-        last = False
-        while True:
-            try:
-                answer = self._s3.get_object(
-                    Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", **pinned
-                )
-                data = answer["Body"].read()
-            except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
-                # botocore's own retries end where the body begins.
-                if last:
-                    raise
-                last = True
-            else:
-                size = _size(answer)
-                return _Piece(data, _stored(bucket, key, size, answer), answer["ETag"])
+        answer, data = with_body(
+            lambda: self._s3.get_object(
+                Bucket=bucket, Key=key, Range=f"bytes={start}-{start + length - 1}", **pinned
+            )
+        )
+        size = _size(answer)
+        return _Piece(data, _stored(bucket, key, size, answer), answer["ETag"])
 
 
 def _size(answer: GetObjectOutputTypeDef) -> int:

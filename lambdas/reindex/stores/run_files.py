@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from reindex.stores.aws import error_code, unavailable
+from reindex.stores.aws import error_code, unavailable, with_body
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,11 +55,12 @@ class S3RunFiles:
         """
         with unavailable(_SERVICE):
             try:
-                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                _, body = with_body(lambda: self._client.get_object(Bucket=self._bucket, Key=key))
             except ClientError as error:
                 if error_code(error) == "NoSuchKey":
                     raise KeyError(key) from error
                 raise
+        return body
 
     def keys(self, prefix: str) -> list[str]:
         """The keys that begin so, in order.
