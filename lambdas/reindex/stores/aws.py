@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import botocore
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -45,6 +46,11 @@ TRANSIENT = frozenset(
 )
 
 
+#: What our calls name as their sender. botocore's own, longer, is put together anew twice for
+#: each call, which takes a seventh of a call's processor time.
+USER_AGENT = f"image-reindex botocore/{botocore.__version__}"
+
+
 def client_config(
     *, max_pool_connections: int = 10, read_timeout: float = 10, attempts: int = 4
 ) -> Config:
@@ -64,6 +70,7 @@ def client_config(
         max_pool_connections=max_pool_connections,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
+        user_agent=USER_AGENT,
     )
 
 
