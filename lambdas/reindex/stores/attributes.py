@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from reindex.failures import InternalFailure
 
@@ -42,22 +42,30 @@ def from_attribute(attribute: AttributeValueTypeDef) -> Plain:
     Raises:
         ValueError: It is of a type that no table of ours uses.
     """
-    match attribute:
-        case {"NULL": _}:
+    # A pattern of mappings would say the same in three times the time, and forty million rows
+    # are scanned at a time.
+    [(kind, value)] = cast("Mapping[str, Any]", attribute).items()
+    match kind:
+        case "S" | "BOOL":
+            return cast("str | bool", value)
+        case "N":
+            return _number(value)
+        case "M":
+            return {name: from_attribute(member) for name, member in value.items()}
+        case "L":
+            return [from_attribute(member) for member in value]
+        case "NULL":
             return None
-        case {"S": str(text)}:
-            return text
-        case {"BOOL": bool(flag)}:
-            return flag
-        case {"N": str(digits)}:
-            number = Decimal(digits)
-            return int(number) if number == number.to_integral_value() else float(number)
-        case {"L": list(members)}:
-            return [from_attribute(member) for member in members]
-        case {"M": dict(members)}:
-            return {name: from_attribute(member) for name, member in members.items()}
         case _:
-            raise ValueError(f"an attribute of type {', '.join(attribute)}")
+            raise ValueError(f"an attribute of type {kind}")
+
+
+def _number(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        number = Decimal(digits)
+        return int(number) if number == number.to_integral_value() else float(number)
 
 
 def to_attributes(values: Mapping[str, Plain]) -> dict[str, AttributeValueTypeDef]:
