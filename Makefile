@@ -3,6 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.uv/bin/uv)
 RUN := $(UV) run --quiet
 IMAGES ?=
 COUNT ?=
+KEEP ?=
 SEED ?=
 REAL ?=
 
@@ -22,8 +23,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 install: $(filter $(CURDIR)/%,$(UV)) node_modules/.package-lock.json  ## Install what everything else needs
 	$(UV) sync --quiet --frozen
 
-demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own
-	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT))
+demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own, KEEP=1 to play on
+	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT)) $(if $(KEEP),--keep)
 
 check: install  ## Lint, check types and the import contracts
 	$(RUN) ruff check .

@@ -57,6 +57,8 @@ def lambda_handler(function: str) -> Callable[[Step], Handler]:
                 return step(wiring, event, context)
             finally:
                 wiring.meter.flush()
+                if wiring.is_outdated:
+                    _wiring.cache_clear()
 
         return handle
 

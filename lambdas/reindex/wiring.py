@@ -163,6 +163,11 @@ class Wiring:
         place = self.settings[groups.Elasticsearch]
         return ElasticsearchIndex(connect(place, self._secret(place.elasticsearch_secret)))
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the cluster refuses the credentials that were read: they may be others now."""
+        return "index" in self.__dict__ and self.index.is_stranger
+
     @cached_property
     def files(self) -> S3RunFiles:
         """The run's bucket."""

@@ -58,10 +58,10 @@ _TUNING: Final = {
 }
 
 #: From the start of the chaotic run to the last settled image, however often it is started.
-_LIMIT_SECONDS: Final = 480.0
+_LIMIT_SECONDS: Final = 900.0
 
 #: Accidents and people stop by then, so that the run can settle in time.
-_UNREST_SECONDS: Final = 240.0
+_UNREST_SECONDS: Final = 420.0
 
 #: Times that a start which a service did not answer is tried.
 _STARTS: Final = 4

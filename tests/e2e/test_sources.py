@@ -10,7 +10,7 @@ import pytest
 from reindex.settings import LibrarySettings
 from reindex.states import State
 from reindex.stores.id_sources import BucketIds
-from tests.e2e.runs import record, report
+from tests.e2e.runs import eventually, record, report
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack
 
@@ -65,6 +65,21 @@ def test_the_ids_of_a_file(stack: LocalStack, library: SampleLibrary, tmp_path: 
     run(stack, "--source", "file", "--file", str(ids))
 
     assert record(stack).total == 4
+
+
+def test_what_the_schedule_starts_brings_all_back_to_the_truth(stack: LocalStack) -> None:
+    rule = f"image-reindex-{stack.stage.lower()}-schedule"
+    [target] = stack.client("events").list_targets_by_rule(Rule=rule)["Targets"]
+
+    started = stack.client("stepfunctions").start_execution(
+        stateMachineArn=target["Arn"], input=target["Input"]
+    )["executionArn"]
+
+    eventually(lambda: record(stack).execution == started, "the run is opened")
+    eventually(lambda: not record(stack).is_open, "the run is over")
+    assert record(stack).status == "succeeded"
+    assert record(stack).total == len(originals(stack))
+    assert record(stack).counts["unchanged"] > 0
 
 
 def test_a_source_that_cannot_be_used_is_named(stack: LocalStack) -> None:

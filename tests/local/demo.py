@@ -180,7 +180,8 @@ def _wait(console: Console, stack: LocalStack) -> None:
     console.print("All of it goes on running until Ctrl-C. In another shell:")
     for name in (*variables, "REINDEX_STAGE"):
         console.print(f"  export {name}={stack.environ[name]}", markup=False)
-    console.print(f"  uv run reindex status; curl {stack.index.url}/_cat/indices", markup=False)
+    console.print(f"  export INDEX={stack.index.url}", markup=False)
+    console.print("Then, for one: uv run reindex status")
     signal.pause()
 
 

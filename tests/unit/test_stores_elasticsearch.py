@@ -236,6 +236,17 @@ class TestABulk:
         assert verdicts.pop("d") is Verdict.REFUSED
         assert set(verdicts.values()) == {Verdict.WRITTEN}
 
+    @pytest.mark.parametrize("status", [401, 403, 503])
+    def test_that_does_not_know_us_makes_us_a_stranger(
+        self, server: FakeServer, index: ElasticsearchIndex, status: int
+    ) -> None:
+        server.answers = [Answer(status, {"error": {"type": "any"}})]
+
+        with pytest.raises((IndexMisconfigured, StoreUnavailable)):
+            index.resolve("images")
+
+        assert index.is_stranger is (status == 401)
+
     @pytest.mark.parametrize("status", [401, 403, 404, 405])
     def test_that_is_not_allowed_blames_no_document(
         self, index: ElasticsearchIndex, server: FakeServer, status: int

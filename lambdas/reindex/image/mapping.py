@@ -127,26 +127,6 @@ def paths(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield from paths(field.get("properties", {}), f"{prefix}{name}.")
 
 
-def missing_from(existing: Mapping[str, Any]) -> list[str]:
-    """Return the paths of our mapping that an existing index does not map, sorted.
-
-    A document that has one of them is refused by that index where it is strict.
-
-    Args:
-        existing: The mapping of an index, as its ``_mapping`` gives it under ``mappings``.
-    """
-    return sorted(_missing(mapping(), existing, ""))
-
-
-def _missing(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    known = theirs.get("properties", {})
-    for name, field in ours.get("properties", {}).items():
-        if name not in known:
-            yield f"{prefix}{name}"
-        elif known[name].get("enabled", True) is not False:
-            yield from _missing(field, known[name], f"{prefix}{name}.")
-
-
 def _dynamic_templates() -> list[Json]:
     """Say how new fields are mapped, which only dynamic objects can have."""
     text = {"type": "keyword", "ignore_above": IGNORE_ABOVE}

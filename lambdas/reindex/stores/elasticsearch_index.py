@@ -177,6 +177,9 @@ class ElasticsearchIndex:
         client: From :func:`connect`.
         schema: What prepared indices are made of.
         max_bulk_bytes: Of one bulk request; a single document may be larger.
+
+    Attributes:
+        is_stranger: The cluster has answered once that it does not know our credentials.
     """
 
     def __init__(
@@ -191,6 +194,7 @@ class ElasticsearchIndex:
         self._reader = client.options(max_retries=2, retry_on_status=(502, 503, 504))
         self._schema = schema or Schema()
         self._max_bulk_bytes = max_bulk_bytes
+        self.is_stranger = False
 
     def resolve(self, alias: str) -> str:
         """The one concrete index behind an alias.
@@ -228,7 +232,7 @@ class ElasticsearchIndex:
         Raises:
             StoreUnavailable: The cluster does not answer, or has no master that could say.
         """
-        with _answering():
+        with self._answering():
             return str(self._reader.cluster.health(timeout="5s")["status"])
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
@@ -246,7 +250,7 @@ class ElasticsearchIndex:
         """
         if not ids:
             return {}
-        with _answering():
+        with self._answering():
             answer = self._reader.mget(
                 index=index,
                 ids=ids,
@@ -310,9 +314,9 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        with _answering(), suppress(AuthorizationException):
+        with self._answering(), suppress(AuthorizationException):
             self._reader.indices.refresh(index=index)
-        with _answering():
+        with self._answering():
             moment: str = self._reader.open_point_in_time(index=index, keep_alive=keep_alive)["id"]
         return moment
 
@@ -331,7 +335,7 @@ class ElasticsearchIndex:
         Raises:
             StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
         """
-        with _answering():
+        with self._answering():
             answer = self._reader.search(
                 pit={"id": moment, "keep_alive": keep_alive},
                 size=size,
@@ -355,7 +359,7 @@ class ElasticsearchIndex:
             StoreUnavailable: The cluster does not answer.
         """
         try:
-            with _answering():
+            with self._answering():
                 return int(self._reader.count(index=index, query=query)["count"])
         except BadRequestError as error:
             raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error
@@ -410,7 +414,7 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index, or the cluster does not let us delete.
         """
         try:
-            with _answering():
+            with self._answering():
                 self._client.delete(
                     index=index,
                     id=image_id,
@@ -438,14 +442,14 @@ class ElasticsearchIndex:
         index = self.resolve(alias)
         adding = _provenance(self._mapping(index)) is None
         if adding:
-            with _answering():
+            with self._answering():
                 properties = self._schema.provenance["properties"]
                 self._client.indices.put_mapping(index=index, properties=properties)
         return Prepared(index, created, adding, self.accepts(index))
 
     def search(self, alias: str, text: str, size: int = 10) -> list[Mapping[str, Any]]:
         """The documents whose metadata match a text best, as people would search for them."""
-        with _answering():
+        with self._answering():
             answer = self._reader.search(
                 index=alias,
                 size=size,
@@ -454,7 +458,7 @@ class ElasticsearchIndex:
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
     def _behind(self, alias: str) -> list[str]:
-        with _answering():
+        with self._answering():
             try:
                 return sorted(self._reader.indices.get_alias(name=alias))
             except NotFoundError:
@@ -466,13 +470,13 @@ class ElasticsearchIndex:
         )
 
     def _mapping(self, index: str) -> Mapping[str, Any]:
-        with _answering():
+        with self._answering():
             answer = self._reader.indices.get_mapping(index=index)
         found: Mapping[str, Any] = answer[index]["mappings"]
         return found
 
     def _require(self, index: str) -> None:
-        with _answering():
+        with self._answering():
             if not self._reader.indices.exists(index=index):
                 raise IndexMisconfigured(f"The index {index} does not exist any more.")
 
@@ -482,7 +486,7 @@ class ElasticsearchIndex:
         settings = self._schema.settings
         while True:
             try:
-                with _answering():
+                with self._answering():
                     self._client.indices.create(
                         index=f"{alias}-{number:06}",
                         aliases={alias: {}},
@@ -507,7 +511,7 @@ class ElasticsearchIndex:
 
     def _bulk(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
         try:
-            with _answering():
+            with self._answering():
                 answer = self._client.bulk(
                     index=index,
                     operations=batch,  # type: ignore[arg-type]  # lines as they are sent
@@ -525,6 +529,29 @@ class ElasticsearchIndex:
             half = len(batch) // 2
             return self._bulk(index, batch[:half]) + self._bulk(index, batch[half:])
         return [_verdict(*item.values()) for item in answer["items"]]
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn the client's exceptions into ours, but for refusals of what was asked (4xx).
+
+        Raises:
+            IndexMisconfigured: Who we are is not known or not allowed, the index does not exist or
+                is closed, or this is no Elasticsearch.
+            StoreUnavailable: No answer, or one that says to come back later.
+        """
+        try:
+            yield
+        except TransportError as error:
+            raise StoreUnavailable(f"Elasticsearch: {error}") from error
+        except (AuthenticationException, AuthorizationException, UnsupportedProductError) as error:
+            self.is_stranger |= isinstance(error, AuthenticationException)
+            raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
+        except ApiError as error:
+            if _error_type(error) in _NO_INDEX:
+                raise IndexMisconfigured(f"Elasticsearch: {error}") from error
+            if error.status_code in (408, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERROR:
+                raise StoreUnavailable(f"Elasticsearch: {error}") from error
+            raise
 
 
 class IndexIds:
@@ -672,26 +699,3 @@ def _provenance(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
     es_info = live.get("properties", {}).get("esInfo", {})
     found: Mapping[str, Any] | None = es_info.get("properties", {}).get("reindex")
     return found
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turn the client's exceptions into ours, but for refusals of what was asked (4xx).
-
-    Raises:
-        IndexMisconfigured: Who we are is not known or not allowed, the index does not exist or is
-            closed, or this is no Elasticsearch.
-        StoreUnavailable: No answer, or one that says to come back later.
-    """
-    try:
-        yield
-    except TransportError as error:
-        raise StoreUnavailable(f"Elasticsearch: {error}") from error
-    except (AuthenticationException, AuthorizationException, UnsupportedProductError) as error:
-        raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
-    except ApiError as error:
-        if _error_type(error) in _NO_INDEX:
-            raise IndexMisconfigured(f"Elasticsearch: {error}") from error
-        if error.status_code in (408, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERROR:
-            raise StoreUnavailable(f"Elasticsearch: {error}") from error
-        raise

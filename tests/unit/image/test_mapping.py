@@ -1,6 +1,5 @@
 import json
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from reindex.image.mapping import (
     TOTAL_FIELDS,
     index_settings,
     mapping,
-    missing_from,
     paths,
 )
 from tests.unit.image.strictness import refusals
@@ -180,25 +178,3 @@ def test_preserved_fields_are_mapped_but_for_vectors(preserved: str) -> None:
 def test_paths() -> None:
     assert list(paths({"a": {"properties": {"b": {}}}, "c": {}})) == ["a", "a.b", "c"]
     assert list(paths(mapping()["properties"])) == list(FIELDS)
-
-
-def test_what_an_existing_index_is_missing() -> None:
-    assert missing_from(mapping()) == []
-    existing = deepcopy(mapping())
-    del existing["properties"]["esInfo"]["properties"]["reindex"]
-    del existing["properties"]["optimisedPng"]
-    del existing["properties"]["usages"]["properties"]["childUsageMetadata"]["properties"][
-        "addedBy"
-    ]
-    assert missing_from(existing) == [
-        "esInfo.reindex",
-        "optimisedPng",
-        "usages.childUsageMetadata.addedBy",
-    ]
-
-
-def test_an_object_that_an_index_does_not_look_into_misses_nothing() -> None:
-    existing = deepcopy(mapping())
-    existing["properties"]["exports"] = {"type": "object", "enabled": False}
-    assert missing_from(existing) == []
-    assert "id" in missing_from({})
