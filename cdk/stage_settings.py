@@ -10,6 +10,7 @@ from typing import Any
 
 from aws_cdk import aws_logs as logs
 
+from reindex.footprint import INDEXER_BATCH
 from reindex.options import RunOptions
 from reindex.settings import (
     COMMAND,
@@ -138,7 +139,7 @@ class StageSettings:
     runbook: str = "docs/runbook.md"
     schedule: Schedule | None = None
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
-    indexer_batch_size: int = 100
+    indexer_batch_size: int = INDEXER_BATCH
     indexer_window_seconds: int = 5
     indexer_concurrency: int = 4
     tuning: Mapping[str, Any] = field(default_factory=dict)

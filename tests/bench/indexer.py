@@ -4,7 +4,7 @@
 
 Both write the same documents, each an image that has everything, into new indices with our
 mapping on one real Elasticsearch, and take turns. The indexer is given messages as Lambda gives
-them, a hundred at a time, by as many threads as its event source mapping has at once; it reads
+them, five hundred at a time, by as many threads as its event source mapping has at once; it reads
 and checks each message, merges what is preserved and gives a verdict for each.
 ``parallel_bulk``, with as many threads and its default chunks, is given the documents as
 dicts that need no reading.
@@ -26,6 +26,7 @@ from elasticsearch.helpers import parallel_bulk
 
 from reindex import settings
 from reindex.batches import in_batches
+from reindex.footprint import INDEXER_BATCH
 from reindex.image.mapping import index_settings
 from reindex.progress import Retry, iso
 from reindex.records import OutgoingMessage
@@ -51,9 +52,6 @@ from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
 from tests.unit.steps.world import CountingMeter
-
-BATCH = 100
-"""Messages of one invocation: the stack's default."""
 
 AT_ONCE = 4
 """Invocations at once: the stack's default."""
@@ -84,7 +82,7 @@ class Race:
     def ours(self) -> Spent:
         """Write them as the indexer does."""
         with self._new_index() as name:
-            batches = list(in_batches([*self._deliveries(name)], BATCH))
+            batches = list(in_batches([*self._deliveries(name)], INDEXER_BATCH))
             indexer = self._indexer()
 
             def work() -> None:

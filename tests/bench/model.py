@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reindex import prices
-from reindex.footprint import CORE_MB, MEMORY_MB, gb
+from reindex.footprint import CORE_MB, INDEXER_BATCH, MEMORY_MB, gb
 from reindex.settings import PhaseRules, Rounds
 from reindex.steps.batch_index import BATCH_SIZE
 from reindex.steps.cost import Line
 from reindex.steps.project import IMAGES_AT_ONCE
 from reindex.steps.tick import PAGE_SIZE
 from reindex.stores.sqs import BATCH_ENTRIES
-from tests.bench.indexer import AT_ONCE, BATCH
+from tests.bench.indexer import AT_ONCE
 from tests.bench.projection import Row
 from tests.bench.results import FIGURES, Result, parser_of, report
 
@@ -156,7 +156,7 @@ ASSUMED: Mapping[str, Assumed] = {
         "a multi-get of 25 documents' versions", 0.02, "s", "a cluster that is not overloaded"
     ),
     "check": Assumed("a multi-get of 500 documents' provenance", 0.1, "s", "likewise"),
-    "bulk": Assumed("a bulk of 100 documents", 0.25, "s", "likewise; yours decides"),
+    "bulk": Assumed("a bulk of 500 documents", 1.0, "s", "likewise; yours decides"),
     "page_calls": Assumed(
         "DynamoDB and SQS calls in series for a page, beside its batches",
         8,
@@ -234,7 +234,7 @@ class Model:
     @property
     def indexer_seconds(self) -> float:
         """One batch of messages."""
-        return self.a["bulk"] + self.on_lambda("indexer", self.m["indexer_cpu"]) * BATCH
+        return self.a["bulk"] + self.on_lambda("indexer", self.m["indexer_cpu"]) * INDEXER_BATCH
 
     @property
     def duty(self) -> float:
@@ -248,7 +248,7 @@ class Model:
     @property
     def indexer_rate(self) -> float:
         """Documents per second that the indexer takes from the queue."""
-        return AT_ONCE * BATCH / self.indexer_seconds
+        return AT_ONCE * INDEXER_BATCH / self.indexer_seconds
 
     def check_rate(self, workers: int) -> float:
         """Images per second from enqueued to verified."""
@@ -271,7 +271,7 @@ class Model:
 
     def bill(self) -> Sequence[Line]:
         """What a million images cost."""
-        calls, indexings = MILLION / BATCH_SIZE, MILLION / BATCH
+        calls, indexings = MILLION / BATCH_SIZE, MILLION / INDEXER_BATCH
         ticking = {"batch_index": self.index_page_seconds, "batch_check": self.check_page_seconds}
         ticks = sum(ticking.values()) * MILLION / PAGE_SIZE / (self.duty * TICK_INTERVAL)
         invocations = calls + indexings + ticks
@@ -284,7 +284,7 @@ class Model:
         seconds = {
             "image_projection": self.projection_seconds / BATCH_SIZE,
             **{function: page / PAGE_SIZE for function, page in ticking.items()},
-            "indexer": self.indexer_seconds / BATCH,
+            "indexer": self.indexer_seconds / INDEXER_BATCH,
             "tally": self.on_lambda("tally", self.m["tally_cpu"]),
         }
         return [

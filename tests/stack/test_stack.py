@@ -191,7 +191,7 @@ def test_the_indexers_batches(stage: Stage) -> None:
     assert readable(mapping["EventSourceArn"]) == "<ReingestQueue.Arn>"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 4}
-    assert mapping["BatchSize"] == 100
+    assert mapping["BatchSize"] == footprint.INDEXER_BATCH
     assert mapping["MaximumBatchingWindowInSeconds"] == 1
 
 

@@ -31,9 +31,6 @@ _SCAN_UNITS = 0.25
 #: Requests per message that is sent, received and deleted in batches of ten.
 _REQUESTS_PER_MESSAGE = 3 / 10
 
-#: Messages that an indexer is given at once.
-_MESSAGES_PER_INDEXER = 100
-
 #: State transitions of a round, with the Tally in its default 16 segments.
 _TRANSITIONS_PER_ROUND = 60
 
@@ -123,7 +120,7 @@ def _lines(
     ):
         gb_seconds = seconds * footprint.gb(function)
         yield Line("Lambda", f"GB-seconds: {what}", gb_seconds, prices.GB_SECOND, assumed=True)
-    calls = len(samples) + projected / BATCH_SIZE + sent / _MESSAGES_PER_INDEXER
+    calls = len(samples) + projected / BATCH_SIZE + sent / footprint.INDEXER_BATCH
     yield Line("Lambda", "invocations", calls, prices.INVOCATION)
     yield Line("S3", "reads", projected * footprint.S3_READS, prices.S3_READ, assumed=True)
     yield Line(
