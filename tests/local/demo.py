@@ -176,7 +176,12 @@ def _card(document: Mapping[str, Any]) -> Table:
 
 
 def _wait(console: Console, stack: LocalStack) -> None:
-    variables = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+    variables = (
+        "AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_DEFAULT_REGION",
+    )
     console.print("All of it goes on running until Ctrl-C. In another shell:")
     for name in (*variables, "REINDEX_STAGE"):
         console.print(f"  export {name}={stack.environ[name]}", markup=False)
