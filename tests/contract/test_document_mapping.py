@@ -138,8 +138,8 @@ def test_an_index_that_exists_learns_about_provenance(client: Elasticsearch) -> 
     settings = without_analysis_common(index_settings())
     client.indices.create(index="old", settings=settings, mappings=old)
     try:
-        [gap] = ElasticsearchIndex(client).accepts("old")
-        assert gap.startswith("esInfo.reindex")
+        gaps = ElasticsearchIndex(client).accepts("old")
+        assert {gap.split()[0].rstrip(":") for gap in gaps} == {"esInfo.reindex"}
         client.indices.put_mapping(index="old", **PROVENANCE_MAPPING)
         assert ElasticsearchIndex(client).accepts("old") == []
         client.index(index="old", id=ID, document=_full())
