@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from reindex.failures import Failure
 from reindex.states import Phase
+from reindex.text import well_formed
 
 #: What a message on the low-priority queue is about.
 SUBJECT = "reingest-image"
@@ -34,6 +35,11 @@ def claim_check(key: str) -> str:
 def claimed_key(value: Mapping[str, Any]) -> str | None:
     """The key a value stands for, if it is a claim check."""
     return value[CLAIM_CHECK] if value.keys() == {CLAIM_CHECK} else None
+
+
+def key_claimed_by(text: str) -> str | None:
+    """The key that a JSON text stands for, if it is a claim check."""
+    return claimed_key(json.loads(text)) if text.startswith(f'{{"{CLAIM_CHECK}"') else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,8 @@ class Message:
         guard: The version to replace; None to create.
         preserved: What the index holds that the truth does not; merged into the document.
         projected_at: ISO 8601.
-        image: The document, or its claim check.
-        text: The JSON text that ``image`` was read from, fit for a line of a bulk; None when
-            the message does not show it.
+        image: The document, or its claim check, as JSON text that fits a line of a bulk: it is
+            passed on as it is, unless something is preserved.
     """
 
     id: str
@@ -97,8 +102,7 @@ class Message:
     guard: Guard | None
     preserved: Mapping[str, Any]
     projected_at: str
-    image: Mapping[str, Any]
-    text: str | None = None
+    image: str
 
     @classmethod
     def parse(cls, body: str) -> Self:
@@ -108,7 +112,7 @@ class Message:
             UnreadableMessage: It is not JSON, not about ``reingest-image``, or lacks a field.
         """
         try:
-            raw, text = _read(body)
+            raw, image = _read(body)
             if raw["subject"] != SUBJECT:
                 raise UnreadableMessage(f"the subject is not {SUBJECT}")
             guard = raw["guard"]
@@ -121,35 +125,55 @@ class Message:
                 guard=Guard(guard["seq_no"], guard["primary_term"]) if guard else None,
                 preserved=raw["preserved"],
                 projected_at=raw["projected_at"],
-                image=raw["image"],
-                text=text,
+                image=image,
             )
         except (ValueError, TypeError, KeyError) as error:
             raise UnreadableMessage(f"{type(error).__name__}: {error}") from error
-        for name, kind in (("id", str), ("rev", int), ("index", str), ("image", dict)):
+        for name, kind in (("id", str), ("rev", int), ("index", str), ("preserved", dict)):
             if not isinstance(getattr(message, name), kind):
                 raise UnreadableMessage(f"{name} is no {kind.__name__}")
         return message
 
-    def with_values(self, image: Mapping[str, Any], preserved: Mapping[str, Any]) -> Message:
+    def with_values(self, image: str, preserved: Mapping[str, Any]) -> Message:
         """The message with its claim checks replaced by what they stand for."""
-        text = self.text if image is self.image else None
-        return replace(self, image=image, preserved=preserved, text=text)
+        return replace(self, image=image, preserved=preserved)
 
 
-def _read(body: str) -> tuple[Any, str | None]:
-    """The values of a message, and the text of its document, which comes last.
+def _read(body: str) -> tuple[Any, str]:
+    """The values of a message but for its document, and the text of that, which comes last.
 
     An object that is cut off and closed again is JSON only if the cut was at its own level, and
     not inside one of its values: then what was cut off is the document, if that is JSON.
+
+    Raises:
+        ValueError: It is not JSON.
+        TypeError: Its document is no object.
+        KeyError: It has no document.
     """
     head, cut, tail = body.partition(_IMAGE)
     text = tail[:-1]
     # An escape may be half of a character, which no document can hold.
-    if cut and tail.endswith("}") and "\n" not in text and "\\u" not in text:
+    if cut and tail.startswith("{") and "\n" not in text and "\\u" not in text:
         with suppress(ValueError):
-            return {**json.loads(head + "}"), "image": json.loads(text)}, text
-    return json.loads(body), None
+            values = json.loads(head + "}")
+            # What it says is of no interest here, and to keep it would cost as much again.
+            json.loads(text)
+            return values, text
+    values = json.loads(body)
+    return values, document_text(values["image"])
+
+
+def document_text(document: object) -> str:
+    """A document as JSON text that fits a line of a bulk.
+
+    Raises:
+        TypeError: It is no object.
+        ValueError: It holds a number that JSON does not have.
+    """
+    if not isinstance(document, dict):
+        raise TypeError("the document is no object")
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return well_formed(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,7 +316,7 @@ class TestWriting:
         document = {"id": "ünï 𝄞", "metadata": {"title": 'a "title"', "credit": None}}
         text = json.dumps(document, ensure_ascii=False)
 
-        [result] = index.write(name, [IndexWrite("a", None, document, text)])
+        [result] = index.write(name, [IndexWrite("a", None, text)])
 
         assert result.verdict is Verdict.WRITTEN
         assert index.read(name, ["a"], ["*"])["a"].source == document

@@ -136,12 +136,14 @@ class MemoryIndex(Outages, Index):
         if write.id in self.overloaded:
             return WriteResult(Verdict.UNAVAILABLE, "es_rejected_execution_exception")
         # As Elasticsearch does: the mapping has its say before the guard.
-        reason = self.refused.get(write.id) or _refusal(shard.mapping, write.document)
+        document = write.document
+        values = json.loads(document) if isinstance(document, str) else document
+        reason = self.refused.get(write.id) or _refusal(shard.mapping, values)
         if reason:
             return WriteResult(Verdict.REFUSED, reason)
         if not _stands(shard, write.id, write.guard):
             return WriteResult(Verdict.CONFLICT, "version_conflict_engine_exception")
-        shard.documents[write.id] = (next(shard.seq_no), json.dumps(write.document))
+        shard.documents[write.id] = (next(shard.seq_no), json.dumps(values))
         return WriteResult(Verdict.WRITTEN)
 
 

@@ -19,6 +19,7 @@ from reindex.records import (
     UnreadableMessage,
     claim_check,
     claimed_key,
+    key_claimed_by,
 )
 
 OUTGOING = OutgoingMessage(
@@ -39,7 +40,7 @@ def test_a_message_says_what_was_put_into_it(guard: Guard | None) -> None:
     message = Message.parse(replace(OUTGOING, guard=guard).body())
 
     assert (message.id, message.rev, message.index, message.guard) == ("a", 3, "images-1", guard)
-    assert message.image == {"id": "a", "note": "ünï\x00"}
+    assert json.loads(message.image) == {"id": "a", "note": "ünï\x00"}
     assert message.preserved == {"embedding": [1]}
 
 
@@ -71,42 +72,41 @@ def test_a_message_that_is_not_ours_or_not_whole_is_unreadable(body: str) -> Non
     ],
 )
 @pytest.mark.parametrize("preserved", ["{}", '{"a": {"b": 1, "image": {"c": 2}}, "d": [{}]}'])
-def test_a_messages_text_is_that_of_its_document(image: str, preserved: str) -> None:
+def test_a_messages_document_is_told_from_what_surrounds_it(image: str, preserved: str) -> None:
     message = Message.parse(replace(OUTGOING, image=image, preserved=preserved).body())
 
-    assert message.image == json.loads(image)
+    assert json.loads(message.image) == json.loads(image)
     assert message.preserved == json.loads(preserved)
-    assert message.text is None or json.loads(message.text) == message.image
 
 
 def test_a_document_that_fits_a_line_of_a_bulk_is_passed_on_as_it_is() -> None:
     image = '{"id": "a", "note": "ünï"}'
 
-    assert Message.parse(replace(OUTGOING, image=image).body()).text == image
+    assert Message.parse(replace(OUTGOING, image=image).body()).image == image
 
 
-@pytest.mark.parametrize("image", ['{"half a pair": "\\ud834"}', '{"two":\n"lines"}'])
-def test_a_document_that_fits_no_line_of_a_bulk_is_not(image: str) -> None:
-    message = Message.parse(replace(OUTGOING, image=image).body())
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [
+        ('{"half a pair": "\\ud834"}', '{"half a pair":"\ufffd"}'),
+        ('{"two":\n"lines"}', '{"two":"lines"}'),
+    ],
+)
+def test_a_document_that_fits_no_line_of_a_bulk_is_made_to(image: str, line: str) -> None:
+    assert Message.parse(replace(OUTGOING, image=image).body()).image == line
 
-    assert message.text is None
-    assert message.image == json.loads(image)
 
-
-def test_a_message_whose_fields_come_in_another_order_has_no_text() -> None:
+def test_the_fields_of_a_message_may_come_in_another_order() -> None:
     fields = json.loads(OUTGOING.body())
 
     message = Message.parse(json.dumps({"image": fields.pop("image"), **fields}))
 
-    assert message.text is None
-    assert message.image == {"id": "a", "note": "ünï\x00"}
+    assert json.loads(message.image) == {"id": "a", "note": "ünï\x00"}
 
 
-def test_a_document_that_was_fetched_has_not_the_text_of_its_claim_check() -> None:
-    message = Message.parse(replace(OUTGOING, image=claim_check("claims/x.json")).body())
-
-    assert message.text == claim_check("claims/x.json")
-    assert message.with_values({"id": "a"}, {}).text is None
+def test_a_claim_check_is_told_from_a_document_by_its_text() -> None:
+    assert key_claimed_by(claim_check("claims/x.json")) == "claims/x.json"
+    assert key_claimed_by('{"claimCheck": "an image may say so", "id": "a"}') is None
 
 
 def test_a_claim_check_is_told_from_a_document() -> None:

@@ -11,7 +11,13 @@ from typing import Any
 
 from reindex.failures import Failure, IndexMisconfigured, IndexRefused, StoreUnavailable
 from reindex.progress import ProgressRow, Retry
-from reindex.records import Message, UnreadableMessage, claimed_key
+from reindex.records import (
+    Message,
+    UnreadableMessage,
+    claimed_key,
+    document_text,
+    key_claimed_by,
+)
 from reindex.states import State
 from reindex.steps.ambient import Clock, Meter
 from reindex.stores.interfaces import (
@@ -95,16 +101,16 @@ class Indexer:
 
     def _whole(self, message: Message) -> Message:
         """The message with what it left behind claim checks fetched."""
-        image = self._fetched(message.image)
-        preserved = self._fetched(message.preserved)
+        image, preserved = message.image, message.preserved
+        if key := key_claimed_by(image):
+            image = document_text(self._fetched(key))
+        if key := claimed_key(preserved):
+            preserved = self._fetched(key)
         return message.with_values(image, preserved)
 
-    def _fetched(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        key = claimed_key(value)
-        if key is None:
-            return value
+    def _fetched(self, key: str) -> dict[str, Any]:
         try:
-            found: Mapping[str, Any] = json.loads(self.files.get(key))
+            found: dict[str, Any] = json.loads(self.files.get(key))
         except KeyError as error:
             raise UnreadableMessage(f"its claim check names no file: {key}") from error
         return found
@@ -124,12 +130,7 @@ class Indexer:
     def _write(self, index: str, messages: Mapping[str, Message]) -> set[str]:
         """Write the messages of one index; return those that have had their verdict."""
         writes = [
-            IndexWrite(
-                message.id,
-                message.guard,
-                merged(message.image, message.preserved),
-                None if message.preserved else message.text,
-            )
+            IndexWrite(message.id, message.guard, _document(message))
             for message in messages.values()
         ]
         try:
@@ -176,6 +177,12 @@ class Indexer:
         failure: Failure = IndexRefused("the index refused the document", reason).as_failure()
         self.meter.failures(failure.code, 1)
         return row.failed(failure, run_id=message.run_id, retry=self.retry, now=self.clock.now())
+
+
+def _document(message: Message) -> Mapping[str, Any] | str:
+    if not message.preserved:
+        return message.image
+    return merged(json.loads(message.image), message.preserved)
 
 
 def merged(document: Mapping[str, Any], preserved: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,10 +24,9 @@ from elasticsearch import (
 from reindex import settings
 from reindex.failures import IndexMisconfigured, SourceUnusable, StoreUnavailable
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
-from reindex.records import Guard, Indexed
+from reindex.records import Guard, Indexed, document_text
 from reindex.stores.interfaces import Cursor, IdPage, IndexWrite, Part, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
-from reindex.text import well_formed
 
 #: Bytes of one bulk request. Elastic advises 5 to 15 MB; the server's hard limit
 #: (``http.max_content_length``) is 100 MB, that of managed clusters may be 10.
@@ -619,11 +617,6 @@ class IndexIds:
         return IdPage([hit["_id"] for hit in page.hits], following)
 
 
-def _json(value: Mapping[str, Any]) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return well_formed(text).encode()
-
-
 def _operation(write: IndexWrite) -> bytes:
     """One write as it stands in a bulk body: two lines of JSON."""
     action: dict[str, Any] = {"create": {"_id": write.id}}
@@ -635,8 +628,9 @@ def _operation(write: IndexWrite) -> bytes:
                 "if_primary_term": write.guard.primary_term,
             }
         }
-    document = _json(write.document) if write.text is None else write.text.encode()
-    return b"%b\n%b\n" % (_json(action), document)
+    document = write.document
+    line = document if isinstance(document, str) else document_text(document)
+    return b"%b\n%b\n" % (document_text(action).encode(), line.encode())
 
 
 def _batches(operations: Iterable[bytes], limit: int) -> Iterator[list[bytes]]:

@@ -277,13 +277,12 @@ class IndexWrite:
     """A document to write under a guard; to create when there is none.
 
     Attributes:
-        text: The document as JSON text on one line, where it is at hand.
+        document: As values, or as JSON text that fits a line of a bulk.
     """
 
     id: str
     guard: Guard | None
-    document: Mapping[str, Any]
-    text: str | None = None
+    document: Mapping[str, Any] | str
 
 
 @dataclass(frozen=True, slots=True)
