@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from reindex.failures import Failure
@@ -134,10 +134,6 @@ class Message:
                 raise UnreadableMessage(f"{name} is no {kind.__name__}")
         return message
 
-    def with_values(self, image: str, preserved: Mapping[str, Any]) -> Message:
-        """The message with its claim checks replaced by what they stand for."""
-        return replace(self, image=image, preserved=preserved)
-
 
 def _read(body: str) -> tuple[Any, str]:
     """The values of a message but for its document, and the text of that, which comes last.
@@ -153,7 +149,8 @@ def _read(body: str) -> tuple[Any, str]:
     head, cut, tail = body.partition(_IMAGE)
     text = tail[:-1]
     # An escape may be half of a character, which no document can hold.
-    if cut and tail.startswith("{") and "\n" not in text and "\\u" not in text:
+    is_line = "\n" not in text and "\\u" not in text
+    if cut and tail.startswith("{") and tail.endswith("}") and is_line:
         with suppress(ValueError):
             values = json.loads(head + "}")
             # What it says is of no interest here, and to keep it would cost as much again.

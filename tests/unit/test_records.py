@@ -55,6 +55,7 @@ def test_a_message_says_what_was_put_into_it(guard: Guard | None) -> None:
         OUTGOING.body().replace('"rev": 3', '"rev": "3"'),
         OUTGOING.body().replace('"id": "a"', '"id": 7', 1),
         OUTGOING.body()[:-1],
+        replace(OUTGOING, image="{}").body()[:-1] + "]",
         replace(OUTGOING, image="[]").body(),
     ],
 )
