@@ -25,7 +25,7 @@ RATE_SECONDS = 60.0
 #: Looks in a row that may fail.
 _MISSES = 5
 
-#: Where images rest that no document could be projected of.
+#: Where the index phase leaves images that no document could be projected of.
 _FAILED = (State.KNOWN_ERROR, State.UNKNOWN_ERROR)
 
 _SETTLED = (State.VERIFIED, UNCHANGED, State.INCONSISTENT, State.NOT_FOUND, *_FAILED)

@@ -30,8 +30,8 @@ MEMORY_MB: Final[Mapping[str, int]] = {
 }
 
 #: Messages that an indexer is given at once, if the stage does not say otherwise: of usual
-#: documents a bulk of some megabytes, as Elastic advises. A bulk of 100 costs the cluster half as
-#: much again for each document.
+#: documents a bulk of some megabytes, as Elastic advises. Smaller ones cost the cluster more for
+#: each document.
 INDEXER_BATCH: Final = 500
 
 #: GETs of the original and the thumbnail, with HEADs of crops; LISTs of crops.

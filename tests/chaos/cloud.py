@@ -9,6 +9,7 @@ from typing import Any
 from reindex.records import RunRecord
 from reindex.settings import PhaseRules, Queue, Tables
 from reindex.states import Phase
+from reindex.stores.phases import AwsPhases
 from reindex.stores.sqs import SqsQueue
 from tests.local.stack import LocalStack
 
@@ -59,8 +60,8 @@ class Cloud:
 
     def is_on(self, phase: Phase) -> bool:
         """Whether a phase's rule is on."""
-        found = self.client("events").describe_rule(Name=self._rule(phase))
-        return bool(found["State"] == "ENABLED")
+        rules = {each: self._rule(each) for each in Phase}
+        return AwsPhases(self.client("events"), self.client("stepfunctions"), rules).is_on(phase)
 
     def targets(self, phase: Phase) -> Sequence[Mapping[str, Any]]:
         """What a phase's rule invokes, each with the input that it fixes."""

@@ -62,7 +62,8 @@ class CheckPhase:
 
         What is not there yet is merely early while the queue holds anything: no row of it is
         written, and it is due again on the next pass. So is what this run created: until no
-        message is left, its create may be delivered once more, after a live writer's delete.
+        message is left, its create may be delivered once more, after a live writer's delete. And
+        so is what had no original.
         """
         quiet = self._is_quiet(run)
         found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])

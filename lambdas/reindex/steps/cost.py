@@ -37,7 +37,7 @@ _TRANSITIONS_PER_ROUND = 60
 #: Assumed seconds of one image, in a projection and in an indexer: what the model in docs/cost.md
 #: comes to.
 _PROJECTION_SECONDS = 0.07
-_INDEXER_SECONDS = 0.004
+_INDEXER_SECONDS = 0.003
 
 
 @dataclass(frozen=True, slots=True)

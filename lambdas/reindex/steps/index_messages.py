@@ -6,7 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reindex.failures import Failure, IndexMisconfigured, IndexRefused, StoreUnavailable
@@ -106,7 +106,7 @@ class Indexer:
             image = document_text(self._fetched(key))
         if key := claimed_key(preserved):
             preserved = self._fetched(key)
-        return message.with_values(image, preserved)
+        return replace(message, image=image, preserved=preserved)
 
     def _fetched(self, key: str) -> dict[str, Any]:
         try:
