@@ -32,8 +32,9 @@ class Blocks:
         text: PNG's textual data by keyword.
         colour_model: See :class:`reindex.image.truth.FileMetadata`.
         colour: Details of the colour model.
-        orientation: What the container itself says (HEIF's transformations), as the Exif
-            value of the same meaning.
+        orientation: What the container itself says (HEIF's transformations, JPEG XL's
+            header), as the Exif value of the same meaning.
+        mime_type: The type where the first bytes say too little (raw files that are TIFF).
         trimmed: Names of the maps whose blocks were too large to be read.
         budget: Bytes that may still be taken, see :data:`BUDGET`.
     """
@@ -48,6 +49,7 @@ class Blocks:
     colour_model: str | None = None
     colour: dict[str, str] = field(default_factory=dict)
     orientation: int | None = None
+    mime_type: str | None = None
     trimmed: set[str] = field(default_factory=set)
     budget: int = BUDGET
 
@@ -65,6 +67,18 @@ class Blocks:
         if len(self.exif) < MAX_BLOCKS:
             skipped = 6 if source.pread(0, 6) == b"Exif\0\0" else 0
             self.exif.append(Window(source, skipped, source.size - skipped))
+
+    def add_exif_item(self, item: Source) -> None:
+        """Add a TIFF structure behind its header's offset, as HEIF and JPEG XL store it.
+
+        ISO/IEC 23008-12, A.2.1, and ISO/IEC 18181-2: four bytes say how many more to skip.
+        Some encoders leave them out.
+        """
+        skipped = 0
+        if item.pread(0, 4) not in (b"II*\0", b"MM\0*"):
+            skipped = 4 + int.from_bytes(item.pread(0, 4), "big")
+        if item.pread(skipped, 2) in (b"II", b"MM") or item.pread(skipped, 5) == b"Exif\0":
+            self.add_exif(Window(item, skipped, item.size - skipped))
 
     def add_iptc(self, source: Source) -> None:
         """Add an IPTC-IIM record."""

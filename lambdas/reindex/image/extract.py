@@ -13,6 +13,8 @@ from reindex.image.icc import read_icc
 from reindex.image.iptc import read_iptc
 from reindex.image.isobmff import read_isobmff
 from reindex.image.jpeg import read_jpeg
+from reindex.image.jpeg2000 import read_jpeg2000
+from reindex.image.jpegxl import read_jpegxl
 from reindex.image.limits import bounded
 from reindex.image.png import read_png
 from reindex.image.psd import read_psd
@@ -43,6 +45,8 @@ _READERS: Final[dict[sniff.Family, Callable[[Source], Blocks]]] = {
     "gif": read_gif,
     "isobmff": read_isobmff,
     "jpeg": read_jpeg,
+    "jpeg2000": read_jpeg2000,
+    "jpegxl": read_jpegxl,
     "png": read_png,
     "psd": read_psd,
     "riff": read_webp,
@@ -107,7 +111,8 @@ def find_blocks(file: Source) -> Blocks:
 
 def _find(file: Source) -> tuple[str, Blocks]:
     family, mime_type = _format(file)
-    return mime_type, _READERS[family](file)
+    blocks = _READERS[family](file)
+    return blocks.mime_type or mime_type, blocks
 
 
 def _format(file: Source) -> tuple[sniff.Family, str]:

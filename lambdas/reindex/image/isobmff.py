@@ -11,15 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reindex.image.blocks import Blocks, flag
+from reindex.image.boxes import boxes
 from reindex.image.ranged import Joined, Memory, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from reindex.image.ranged import Source
-
-MAX_BOXES: Final = 4096
-"""Boxes walked in one container; a tiled picture has one item, hence one box, per tile."""
 
 MAX_META: Final = 1024 * 1024
 """Bytes of the longest ``meta`` box read; one takes about 50 per tile."""
@@ -113,7 +109,7 @@ class _Cursor:
 def read_isobmff(file: Source) -> Blocks:
     """Find the metadata blocks of a HEIF file; its dimensions stay 0 when no box has them."""
     blocks = Blocks(colour_model="RGB", colour={"hasAlpha": flag(False)})
-    for kind, box in _boxes(file):
+    for kind, box in boxes(file):
         if kind == b"meta" and box.size <= MAX_META:
             _apply(_read_meta(box.pread(0, box.size), file), blocks)
         elif kind == b"moov" and not blocks.width:
@@ -123,36 +119,17 @@ def read_isobmff(file: Source) -> Blocks:
     return blocks
 
 
-def _boxes(source: Source, offset: int = 0) -> Iterator[tuple[bytes, Window]]:
-    """Yield kind and content of each box in ``source`` (ISO/IEC 14496-12, 4.2)."""
-    for _ in range(MAX_BOXES):
-        head = source.pread(offset, 16)
-        if len(head) < 8:  # noqa: PLR2004 - size and kind
-            return
-        size, kind = struct.unpack(">I4s", head[:8])
-        skipped = 8
-        if size == 1 and len(head) == 16:  # noqa: PLR2004 - with a long size
-            (size,) = struct.unpack(">Q", head[8:])
-            skipped = 16
-        elif size == 0:
-            size = source.size - offset
-        if size < skipped:
-            return
-        yield kind, Window(source, offset + skipped, size - skipped)
-        offset += size
-
-
 def _read_meta(data: bytes, file: Source) -> _Meta:
     """Read a ``meta`` box: a full box, whose first four bytes are version and flags."""
     meta = _Meta()
     memory = Memory(data)
-    boxes = {kind: box.pread(0, box.size) for kind, box in _boxes(memory, 4)}
-    if primary := boxes.get(b"pitm"):
+    parts = {kind: box.pread(0, box.size) for kind, box in boxes(memory, 4)}
+    if primary := parts.get(b"pitm"):
         meta.primary = _Cursor(primary, 4).number(4 if primary[0] else 2)
-    _item_infos(boxes.get(b"iinf", b""), meta)
-    _locations(boxes.get(b"iloc", b""), file, Memory(boxes.get(b"idat", b"")), meta)
-    _references(boxes.get(b"iref", b""), meta)
-    _properties(boxes.get(b"iprp", b""), meta)
+    _item_infos(parts.get(b"iinf", b""), meta)
+    _locations(parts.get(b"iloc", b""), file, Memory(parts.get(b"idat", b"")), meta)
+    _references(parts.get(b"iref", b""), meta)
+    _properties(parts.get(b"iprp", b""), meta)
     return meta
 
 
@@ -160,7 +137,7 @@ def _item_infos(data: bytes, meta: _Meta) -> None:
     """Read the kinds of the items (8.11.6)."""
     if not data:
         return
-    for kind, box in _boxes(Memory(data), 8 if data[0] else 6):
+    for kind, box in boxes(Memory(data), 8 if data[0] else 6):
         info = box.pread(0, box.size)
         if kind != b"infe" or len(info) < 12 or info[0] < 2:  # noqa: PLR2004 - first with kinds
             continue
@@ -207,7 +184,7 @@ def _references(data: bytes, meta: _Meta) -> None:
     if not data:
         return
     wide = 4 if data[0] else 2
-    for kind, box in _boxes(Memory(data), 4):
+    for kind, box in boxes(Memory(data), 4):
         cursor = _Cursor(box.pread(0, box.size))
         origin = cursor.number(wide)
         for _ in range(cursor.number(2)):
@@ -218,9 +195,9 @@ def _references(data: bytes, meta: _Meta) -> None:
 
 def _properties(data: bytes, meta: _Meta) -> None:
     """Read the property container and whose properties they are (ISO/IEC 23008-12, 9.3)."""
-    for kind, box in _boxes(Memory(data)):
+    for kind, box in boxes(Memory(data)):
         if kind == b"ipco":
-            meta.properties = [(name, inner.pread(0, inner.size)) for name, inner in _boxes(box)]
+            meta.properties = [(name, inner.pread(0, inner.size)) for name, inner in boxes(box)]
         elif kind == b"ipma":
             _associations(box.pread(0, box.size), meta)
 
@@ -249,7 +226,7 @@ def _apply(meta: _Meta, blocks: Blocks) -> None:
     """Add what the items say to ``blocks``."""
     for item in meta.items.values():
         if item.kind == b"Exif" and item.extents:
-            _exif(Joined(item.extents), blocks)
+            blocks.add_exif_item(Joined(item.extents))
         elif item.kind == b"mime" and item.content_type == _XMP_TYPE and item.extents:
             blocks.add_xmp(Joined(item.extents))
     primary = meta.items.get(meta.primary, _Item())
@@ -265,14 +242,6 @@ def _apply(meta: _Meta, blocks: Blocks) -> None:
     for kind, origin, target in meta.references:
         if kind == b"auxl" and target == meta.primary and _is_alpha(meta, origin):
             blocks.colour["hasAlpha"] = flag(True)
-
-
-def _exif(item: Source, blocks: Blocks) -> None:
-    """Add an Exif item, which begins with the TIFF header's offset (23008-12, A.2.1)."""
-    skipped = 4 + int.from_bytes(item.pread(0, 4), "big")
-    if item.pread(skipped, 2) not in (b"II", b"MM"):
-        return
-    blocks.add_exif(Window(item, skipped, item.size - skipped))
 
 
 def _primary(properties: list[tuple[bytes, bytes]], blocks: Blocks) -> None:
@@ -323,10 +292,10 @@ def _is_alpha(meta: _Meta, number: int) -> bool:
 
 def _track_size(moov: Source, blocks: Blocks) -> None:
     """Take the size of an image sequence's first track (ISO/IEC 14496-12, 8.3.2)."""
-    for kind, track in _boxes(moov):
+    for kind, track in boxes(moov):
         if kind != b"trak":
             continue
-        for name, header in _boxes(track):
+        for name, header in boxes(track):
             data = header.pread(0, 104)
             if name == b"tkhd" and len(data) >= 84:  # noqa: PLR2004 - the shorter version
                 at = 88 if data[0] == 1 else 76

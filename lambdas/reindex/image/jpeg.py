@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from reindex.failures import TruncatedImage
 from reindex.image.blocks import MAX_BLOCKS, Blocks, flag
 from reindex.image.photoshop import read_resources
 from reindex.image.ranged import Joined, Window
@@ -26,16 +27,24 @@ MAX_SEGMENTS: Final = 512
 MAX_GAP: Final = 64 * 1024
 """Bytes of one file searched for markers where a segment's length led astray."""
 
+MAX_SCAN: Final = 16 * 1024 * 1024
+"""Bytes of the first scan searched for the height that a frame header left out."""
+
+_SCAN_STEP: Final = 128 * 1024
+
 _ESCAPE: Final = 0xFF
 """What every marker begins with; before one it may be repeated (T.81, B.1.1.2)."""
 
-_EOI, _SOS, _APP1, _APP2, _APP13, _APP14 = 0xD9, 0xDA, 0xE1, 0xE2, 0xED, 0xEE
+_EOI, _SOS, _DNL, _APP1, _APP2, _APP13, _APP14 = 0xD9, 0xDA, 0xDC, 0xE1, 0xE2, 0xED, 0xEE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _MEANINGLESS: Final = frozenset({0x00, *range(0x02, 0xC0), _ESCAPE})
 
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 """Frames, tables, scans, the end, and segments that software defines."""
+
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""What ends entropy-coded data: neither a stuffed byte nor a restart (B.1.1.5, E.1.4)."""
 
 _EXIF = b"Exif\0"
 _XMP = b"ns.adobe.com/xap/1.0/\0"
@@ -59,7 +68,11 @@ class _Collected:
 
 
 def read_jpeg(file: Source) -> Blocks:
-    """Find the metadata blocks of a JPEG file; its dimensions stay 0 when no frame was found."""
+    """Find the metadata blocks of a JPEG file; its dimensions stay 0 when no frame was found.
+
+    Raises:
+        TruncatedImage: The frame leaves the height to a marker that is not found.
+    """
     blocks = Blocks()
     collected = _Collected()
     offset = 2
@@ -80,6 +93,7 @@ def read_jpeg(file: Source) -> Blocks:
             offset += 2
             continue
         if marker in (_SOS, _EOI):
+            _complete_height(file, offset, blocks)
             break
         (length,) = struct.unpack(">H", head[2:])
         if marker in _FRAMES:
@@ -109,6 +123,45 @@ def _frame(data: bytes, blocks: Blocks) -> None:
         "components": str(components),
         "hasAlpha": flag(False),
     }
+
+
+def _complete_height(file: Source, offset: int, blocks: Blocks) -> None:
+    """Look for the number of lines where the frame header left it out (B.2.2).
+
+    Args:
+        file: The file.
+        offset: Where the marker of the first scan is, or that of the end.
+        blocks: What the frame header said.
+    """
+    if blocks.width and not blocks.height and file.pread(offset + 1, 1)[0] == _SOS:
+        blocks.height = _height_after_scan(file, offset)
+
+
+def _height_after_scan(file: Source, offset: int) -> int:
+    """Return the number of lines that the segment behind the first scan defines (B.2.5).
+
+    Args:
+        file: The file.
+        offset: Where the scan's marker is.
+
+    Raises:
+        TruncatedImage: There is no such segment, or it is not within :data:`MAX_SCAN`.
+    """
+    offset += 2 + int.from_bytes(file.pread(offset + 2, 2), "big")
+    end = offset + MAX_SCAN
+    while offset < end and (data := file.pread(offset, _SCAN_STEP)):
+        found = _MARKER_IN_SCAN.search(data)
+        if found:
+            segment = file.pread(offset + found.start(), 6)
+            if segment[1] == _DNL and len(segment) == 6:  # noqa: PLR2004 - marker, length, lines
+                return int.from_bytes(segment[4:], "big")
+            break
+        # The last byte may be the first of a marker.
+        offset += max(1, len(data) - 1)
+    raise TruncatedImage(
+        "The frame header leaves the height to a later marker (DNL), which was not found.",
+        f"searched up to byte {offset:,}",
+    )
 
 
 def _segment(marker: int, data: Source, blocks: Blocks, collected: _Collected) -> None:

@@ -7,7 +7,9 @@ from typing import Final, Literal
 HEAD: Final = 64
 """How many of a file's first bytes :func:`sniff` looks at."""
 
-Family = Literal["jpeg", "png", "gif", "bmp", "psd", "tiff", "riff", "isobmff"]
+Family = Literal[
+    "jpeg", "png", "gif", "bmp", "psd", "tiff", "riff", "isobmff", "jpeg2000", "jpegxl"
+]
 
 _MAGIC: Final[tuple[tuple[bytes, Family, str], ...]] = (
     (b"\xff\xd8\xff", "jpeg", "image/jpeg"),
@@ -20,6 +22,9 @@ _MAGIC: Final[tuple[tuple[bytes, Family, str], ...]] = (
     (b"MM\0*", "tiff", "image/tiff"),
     (b"II+\0\x08\0\0\0", "tiff", "image/x-tiff-big"),
     (b"MM\0+\0\x08\0\0", "tiff", "image/x-tiff-big"),
+    (b"\xff\x4f\xff\x51", "jpeg2000", "image/j2c"),
+    (b"\xff\x0a", "jpegxl", "image/jxl"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jpegxl", "image/jxl"),
     (b"BM", "bmp", "image/bmp"),
     (b"BA", "bmp", "image/bmp"),
 )
@@ -38,11 +43,23 @@ _BRANDS: Final[dict[bytes, str]] = {
 }
 """ISO base media brands (ISO/IEC 23008-12, 10; AV1 Image File Format, 8)."""
 
+_JP2: Final = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\0\0\0\x0cjP\x1a\x1a\r\n\x87\n")
+"""JPEG 2000's signature box (ISO/IEC 15444-1, I.5.1), and an early draft's."""
+
+_JP2_BRANDS: Final[dict[bytes, str]] = {
+    b"jp2 ": "image/jp2",
+    b"jpx ": "image/jpx",
+    b"jph ": "image/jph",
+}
+"""The signature is followed by a file type box (15444-1, I.5.2; 15444-2, M.8; 15444-15)."""
+
+_JP2_OTHERS: Final[dict[bytes, str]] = {
+    b"jpm ": "JPEG 2000 compound document",
+    b"mjp2": "Motion JPEG 2000",
+}
+
 _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"II\x1a\0\0\0HEAPCCDR", "Canon raw"),
     (b"IIRO", "Olympus raw"),
     (b"IIRS", "Olympus raw"),
     (b"MMOR", "Olympus raw"),
@@ -76,14 +93,17 @@ def sniff(head: bytes) -> tuple[Family, str] | None:
         head: The file's first :data:`HEAD` bytes, or all of a shorter file.
     """
     for magic, family, mime in _MAGIC:
-        if head.startswith(magic) and not _is_canon_raw(head):
+        if head.startswith(magic):
             return family, mime
+    if head.startswith(_JP2):
+        brand = head[20:24]
+        return None if brand in _JP2_OTHERS else ("jpeg2000", _JP2_BRANDS.get(brand, "image/jp2"))
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "riff", "image/webp"
     if head[4:8] == b"ftyp":
-        brand = _brand(head)
-        if brand is not None:
-            return "isobmff", brand
+        mime_type = _brand(head)
+        if mime_type is not None:
+            return "isobmff", mime_type
     return None
 
 
@@ -92,11 +112,9 @@ def other_image(head: bytes) -> str | None:
     for magic, name in _OTHERS:
         if head.startswith(magic):
             return name
-    return "Canon raw" if _is_canon_raw(head) else None
-
-
-def _is_canon_raw(head: bytes) -> bool:
-    return head[4:11] == b"ftypcrx" or (head[:4] == b"II*\0" and head[8:10] == b"CR")
+    if head.startswith(_JP2):
+        return _JP2_OTHERS.get(head[20:24])
+    return "Canon raw" if head[4:11] == b"ftypcrx" else None
 
 
 def _brand(head: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""TIFF files: the picture that a file of several stands for, and the metadata in its IFD0."""
+"""TIFF files, and raw files built as such: the picture they stand for, the metadata in IFD0."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reindex.image import exif
 from reindex.image.blocks import Blocks, flag
 from reindex.image.photoshop import read_resources
+from reindex.image.raw import cr2_size, holds_sensor_data, is_cr2, raw_type
 from reindex.image.tiff import open_tiff
 
 if TYPE_CHECKING:
@@ -54,15 +55,29 @@ _PHOTOMETRICS: Final = {
 
 
 def read_tiff(file: Source) -> Blocks:
-    """Find the metadata blocks of a TIFF file; its dimensions stay 0 when no directory has them."""
+    """Find the metadata blocks of a TIFF file; its dimensions stay 0 when no directory has them.
+
+    Raises:
+        UnsupportedFormat: It is a camera's raw file, and cannot be told which.
+    """
     blocks = Blocks()
     tiff = open_tiff(file)
     if tiff is None:
         return blocks
     ifd0 = tiff.directory(tiff.first)
-    picture = _picture(tiff, ifd0)
-    blocks.width = tiff.integer(picture.entries.get(_WIDTH)) or 0
-    blocks.height = tiff.integer(picture.entries.get(_HEIGHT)) or 0
+    directories = _directories(tiff, ifd0)
+    picture = _picture(tiff, directories)
+    blocks.mime_type = raw_type(
+        tiff,
+        ifd0,
+        sensor_data=any(holds_sensor_data(tiff, directory) for directory in directories),
+        picture=_is_full(tiff, picture) or not _has_size(picture),
+    )
+    if is_cr2(file):
+        blocks.width, blocks.height = cr2_size(tiff, ifd0, directories)
+    else:
+        blocks.width = tiff.integer(picture.entries.get(_WIDTH)) or 0
+        blocks.height = tiff.integer(picture.entries.get(_HEIGHT)) or 0
     _colour(tiff, picture, blocks)
     blocks.exif.append(file)
     add_embedded(tiff, ifd0, blocks)
@@ -88,21 +103,46 @@ def add_embedded(tiff: Tiff, ifd0: Directory, blocks: Blocks) -> None:
         blocks.iptc = [_in_order(data) for data in blocks.iptc]
 
 
-def _picture(tiff: Tiff, ifd0: Directory) -> Directory:
-    """Return the directory of the full picture: IFD0, unless that says it is a preview."""
-    if _is_full(tiff, ifd0):
-        return ifd0
-    found = [ifd0, *islice(tiff.directories(MAX_DIRECTORIES), 1, None)]
-    if entry := ifd0.entries.get(_SUB_IFDS):
-        offsets = tiff.numbers(entry)[:MAX_DIRECTORIES]
+def _directories(tiff: Tiff, ifd0: Directory) -> list[Directory]:
+    """Return the directories among which the full picture is, IFD0 first.
+
+    That is IFD0 alone where it is full and has none below it: other pages are other pictures,
+    and looking for them costs requests.
+    """
+    found = [ifd0]
+    below = ifd0.entries.get(_SUB_IFDS)
+    if not _is_full(tiff, ifd0) or is_cr2(tiff.source):
+        found += islice(tiff.directories(MAX_DIRECTORIES), 1, None)
+    if below:
+        offsets = tiff.numbers(below)[:MAX_DIRECTORIES]
         found += [tiff.directory(offset) for offset in offsets if isinstance(offset, int)]
-    full = [directory for directory in found if _is_full(tiff, directory)]
-    return max(full or found, key=lambda directory: _pixels(tiff, directory))
+    return found
+
+
+def _picture(tiff: Tiff, directories: list[Directory]) -> Directory:
+    """Return the directory of the full picture.
+
+    What a sensor took comes before what was rendered from it; then IFD0, unless that says it is
+    a preview; then the largest.
+    """
+    full = [directory for directory in directories if _is_full(tiff, directory)]
+    taken = [directory for directory in full if holds_sensor_data(tiff, directory)]
+    if not taken and full and full[0] is directories[0]:
+        return full[0]
+    main = [directory for directory in taken if not _kind(tiff, directory)]
+    return max(main or taken or full or directories, key=lambda found: _pixels(tiff, found))
+
+
+def _kind(tiff: Tiff, directory: Directory) -> int:
+    return tiff.integer(directory.entries.get(_SUBFILE_TYPE)) or 0
 
 
 def _is_full(tiff: Tiff, directory: Directory) -> bool:
-    kind = tiff.integer(directory.entries.get(_SUBFILE_TYPE)) or 0
-    return not kind & _REDUCED and _WIDTH in directory.entries
+    return not _kind(tiff, directory) & _REDUCED and _has_size(directory)
+
+
+def _has_size(directory: Directory) -> bool:
+    return _WIDTH in directory.entries
 
 
 def _pixels(tiff: Tiff, directory: Directory) -> int:

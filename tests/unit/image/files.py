@@ -227,3 +227,192 @@ def profile(*tags: tuple[bytes, bytes]) -> bytes:
     struct.pack_into(">6H", head, 24, 2024, 2, 29, 12, 30, 0)
     head[36:40] = b"acsp"
     return bytes(head) + struct.pack(">I", len(tags)) + table + values
+
+
+def tiff_file(
+    *chain: Mapping[int, Tag],
+    below: Sequence[Mapping[int, Tag]] = (),
+    sub: Mapping[int, Tag] | None = None,
+    cr2: bool = False,
+    order: str = "<",
+) -> bytes:
+    """Return a TIFF file of several directories.
+
+    Args:
+        chain: The main directories, each pointing to the next.
+        below: Directories that the first one points to as SubIFDs.
+        sub: The Exif directory.
+        cr2: Whether the header is that of Canon's CR2, which names the fourth directory.
+        order: The byte order.
+    """
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    data = bytearray(mark + struct.pack(order + "I", 16 if cr2 else 8))
+    if cr2:
+        data += b"CR\2\0" + bytes(4)
+    first, *others = (dict(entries) for entries in chain)
+    if below:
+        first[0x14A] = 4, len(below), bytes(4 * len(below))
+    if sub:
+        first[0x8769] = 4, 1, bytes(4)
+    start, places = _add_directory(data, first, order)
+    starts = [start]
+    for entries in others:
+        # The count of the directory before, its entries, and then where the next one is.
+        link = starts[-1] + 2 + 12 * struct.unpack_from(order + "H", data, starts[-1])[0]
+        starts.append(_add_directory(data, entries, order)[0])
+        struct.pack_into(order + "I", data, link, starts[-1])
+    for index, lower in enumerate(below):
+        pointer = places[0x14A] + 4 * index
+        struct.pack_into(order + "I", data, pointer, _add_directory(data, lower, order)[0])
+    if sub:
+        struct.pack_into(order + "I", data, places[0x8769], _add_directory(data, sub, order)[0])
+    if cr2 and len(starts) > 3:
+        struct.pack_into(order + "I", data, 12, starts[3])
+    return bytes(data)
+
+
+def _add_directory(
+    data: bytearray, entries: Mapping[int, Tag], order: str
+) -> tuple[int, dict[int, int]]:
+    """Append a directory; return where it begins, and where the value of each tag does."""
+    start = len(data)
+    places: dict[int, int] = {}
+    data.extend(struct.pack(order + "H", len(entries)) + bytes(12 * len(entries) + 4))
+    for index, (tag, (kind, count, value)) in enumerate(sorted(entries.items())):
+        at = start + 2 + 12 * index
+        places[tag] = at + 8 if len(value) <= 4 else len(data)
+        field = value if len(value) <= 4 else struct.pack(order + "I", len(data))
+        struct.pack_into(order + "HHI4s", data, at, tag, kind, count, field)
+        if len(value) > 4:
+            data.extend(value + b"\0" * (len(value) % 2))
+    return start, places
+
+
+def size_tags(width: int, height: int, **others: Tag) -> dict[int, Tag]:
+    """Return a directory with an image's size, and with tags given as ``tag_0106=…``."""
+    return {
+        0x100: (4, 1, struct.pack("<I", width)),
+        0x101: (4, 1, struct.pack("<I", height)),
+        **{int(name.removeprefix("tag_"), 16): tag for name, tag in others.items()},
+    }
+
+
+def j2k(
+    width: int = 40, height: int = 30, components: int = 3, left: int = 0, top: int = 0
+) -> bytes:
+    """Return a JPEG 2000 codestream's header."""
+    sizes = struct.pack(">8I", left + width, top + height, left, top, width, height, 0, 0)
+    siz = struct.pack(">H", 0) + sizes + struct.pack(">H", components) + b"\7\1\1" * components
+    return b"\xff\x4f\xff\x51" + struct.pack(">H", len(siz) + 2) + siz + b"\xff\xd9"
+
+
+def jp2(
+    *before: bytes,
+    width: int = 40,
+    height: int = 30,
+    components: int = 3,
+    header: Sequence[bytes] = (),
+    codestream: bytes | None = None,
+    after: Sequence[bytes] = (),
+    brand: bytes = b"jp2 ",
+) -> bytes:
+    """Return a JPEG 2000 file.
+
+    Args:
+        before: Boxes between the header's and the codestream's.
+        width: In pixels.
+        height: In pixels.
+        components: How many there are.
+        header: Boxes of the header behind ``ihdr``.
+        codestream: What stands in the codestream's box.
+        after: Boxes behind the codestream's.
+        brand: The file's.
+    """
+    ihdr = box(b"ihdr", struct.pack(">IIHBBBB", height, width, components, 7, 7, 0, 0))
+    parts = [
+        box(b"jP  ", b"\r\n\x87\n"),
+        box(b"ftyp", brand, bytes(4), brand),
+        box(b"jp2h", ihdr, *header),
+        *before,
+        box(b"jp2c", j2k(width, height, components) if codestream is None else codestream),
+        *after,
+    ]
+    return b"".join(parts)
+
+
+def uuid_box(key: str | bytes, data: bytes) -> bytes:
+    """Return a box that a vendor defined."""
+    return box(b"uuid", bytes.fromhex(key) if isinstance(key, str) else key, data)
+
+
+class Bits:
+    """Collects numbers of some bits each, the lowest first."""
+
+    def __init__(self) -> None:
+        self._value = self._size = 0
+
+    def add(self, *numbers: tuple[int, int]) -> None:
+        """Add numbers, each with how many bits it takes."""
+        for number, size in numbers:
+            self._value |= number << self._size
+            self._size += size
+
+    def small(self, number: int) -> None:
+        """Add a number from 0 to 17 as enumerations and counts of channels are written."""
+        self.add(*([(number, 2)] if number < 2 else [(2, 2), (number - 2, 4)]))
+
+    def bytes(self) -> bytes:
+        return self._value.to_bytes(-(-self._size // 8), "little")
+
+
+def jxl_codestream(
+    width: int = 40,
+    height: int = 30,
+    *,
+    orientation: int = 1,
+    depth: int = 8,
+    grey: bool = False,
+    extra: Sequence[int] = (),
+    moving: bool = False,
+) -> bytes:
+    """Return a JPEG XL codestream's header in which every optional part is written.
+
+    Args:
+        width: In pixels, as stored.
+        height: In pixels, as stored.
+        orientation: As Exif counts it.
+        depth: Bits of a sample, up to 64.
+        grey: Whether there is one colour only.
+        extra: Types of extra channels, each of which has a name.
+        moving: Whether there are headers of a preview and of an animation.
+    """
+    bits = Bits()
+    bits.add((0, 1), (3, 2), (height - 1, 30), (0, 3), (3, 2), (width - 1, 30))
+    bits.add((0, 1), (1, 1), (orientation - 1, 3))
+    bits.add((1, 1), (1, 1), (4, 5), (2, 3))  # another size, meant for display: 40 x 48
+    bits.add((moving, 1))
+    if moving:
+        bits.add((1, 1), (2, 2), (3, 5), (2, 3))
+    bits.add((moving, 1))
+    if moving:
+        bits.add((2, 2), (23, 10), (0, 2), (3, 2), (5, 32), (0, 1))
+    bits.add((0, 1), (3, 2), (depth - 1, 6), (1, 1))
+    bits.small(len(extra))
+    for kind in extra:
+        bits.add((0, 1))
+        bits.small(kind)
+        bits.add((0, 1), (0, 2), (0, 2), (1, 2), (5, 4), (int.from_bytes(b"names", "little"), 40))
+        if kind == 0:
+            bits.add((1, 1))
+        elif kind == 2:
+            bits.add((2**64 - 1, 64))
+    bits.add((0, 1), (0, 1), (0, 1))
+    bits.small(int(grey))
+    return b"\xff\x0a" + bits.bytes() + bytes(8)
+
+
+def jxl(*boxes: bytes, codestream: bytes | None = None, after: Sequence[bytes] = ()) -> bytes:
+    """Return a JPEG XL file with boxes before and after its codestream's."""
+    head = box(b"JXL ", b"\r\n\x87\n") + box(b"ftyp", b"jxl ", bytes(4), b"jxl ")
+    image = box(b"jxlc", jxl_codestream() if codestream is None else codestream)
+    return head + b"".join(boxes) + image + b"".join(after)

@@ -6,9 +6,10 @@ import struct
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from reindex.image.ranged import BLOCK, RangedFile
 from reindex.image.truth import Dimensions, FileMetadata
 from tests.unit.image.files import (
     XMP_PACKET,
+    Tag,
     ascii_tag,
     bmp,
     box,
@@ -29,7 +31,11 @@ from tests.unit.image.files import (
     gif,
     heif,
     ispe,
+    j2k,
+    jp2,
     jpeg,
+    jxl,
+    jxl_codestream,
     photoshop_segment,
     png,
     profile,
@@ -39,7 +45,10 @@ from tests.unit.image.files import (
     riff_chunk,
     segment,
     short,
+    size_tags,
     tiff,
+    tiff_file,
+    uuid_box,
     webp,
 )
 
@@ -63,6 +72,12 @@ TIFF_FILE = tiff(
         0x8773: (7, len(profile()), profile()),
     }
 )
+RAW_TAGS: Mapping[str, Tag] = {
+    "tag_010F": ascii_tag("Canon"),
+    "tag_0112": short(6),
+    "tag_02BC": (1, len(XMP_PACKET), XMP_PACKET),
+    "tag_83BB": (7, len(IPTC), IPTC),
+}
 HEIF_EXIF = struct.pack(">I", 6) + b"Exif\0\0" + EXIF
 
 FILES = {
@@ -77,10 +92,37 @@ FILES = {
     ),
     "image/heic": heif([ispe(40, 30)], [(b"Exif", HEIF_EXIF), (b"mime", XMP_PACKET)]),
     "image/avif": heif([ispe(40, 30)], [(b"Exif", HEIF_EXIF)], brand=b"avif"),
+    "image/jp2": jp2(
+        uuid_box(b"JpgTiffExif->JP2", EXIF),
+        uuid_box("33c7a4d2b81d4723a0baf1a3e097ad38", IPTC),
+        after=[uuid_box("be7acfcb97a942e89c71999491e3afac", XMP_PACKET)],
+    ),
+    "image/j2c": j2k(),
+    "image/jxl": jxl(
+        box(b"Exif", bytes(4), EXIF),
+        codestream=jxl_codestream(orientation=6),
+        after=[box(b"brob", b"xml ", brotli.compress(XMP_PACKET))],
+    ),
+    "image/x-adobe-dng": tiff_file(
+        size_tags(4, 3, tag_00FE=short(1), **RAW_TAGS, tag_C612=(1, 4, b"\1\4\0\0")),
+        below=[size_tags(40, 30, tag_0106=short(32803))],
+    ),
+    "image/x-canon-cr2": tiff_file(
+        size_tags(4, 3, **RAW_TAGS),
+        sub={0xA002: short(40), 0xA003: short(30)},
+        cr2=True,
+    ),
 }
-CARRY_EXIF = FILES.keys() - {"image/gif", "image/bmp"}
-CARRY_XMP = FILES.keys() - {"image/bmp", "image/avif"}
-CARRY_IPTC = {"image/jpeg", "image/tiff", "application/vnd.adobe.photoshop"}
+CARRY_EXIF = FILES.keys() - {"image/gif", "image/bmp", "image/j2c"}
+CARRY_XMP = FILES.keys() - {"image/bmp", "image/avif", "image/j2c"}
+CARRY_IPTC = {
+    "image/jpeg",
+    "image/tiff",
+    "application/vnd.adobe.photoshop",
+    "image/jp2",
+    "image/x-adobe-dng",
+    "image/x-canon-cr2",
+}
 
 
 @pytest.mark.parametrize("mime", FILES)
@@ -127,6 +169,9 @@ def test_a_file_cut_anywhere_is_read_or_fails_as_data(mime: str) -> None:
         psd(width=300_000, height=300_000),
         heif([ispe(2**32 - 1, 1)]),
         webp(riff_chunk(b"VP8X", bytes(4) + b"\xff" * 6)),
+        jp2(width=2**32 - 1, height=1),
+        j2k(width=2**31, height=2**31),
+        jxl_codestream(2**30, 2**30),
     ],
 )
 def test_a_bomb_is_refused_by_its_header(data: bytes) -> None:
@@ -147,6 +192,11 @@ def test_a_bomb_is_refused_by_its_header(data: bytes) -> None:
         tiff({0x100: short(40)}),
         psd()[:12],
         heif([]),
+        jp2(codestream=b"", width=0),
+        j2k()[:30],
+        jxl(codestream=b"\xff\x0a"),
+        jxl_codestream()[:6],
+        tiff_file({0x100: short(4)}, cr2=True),
     ],
 )
 def test_a_file_without_dimensions_is_truncated(data: bytes) -> None:
@@ -410,6 +460,12 @@ def sparse(head: bytes, body: bytes, size: int) -> Callable[[int, int], bytes]:
         (b"8BPS\0\1" + bytes(20) + bytes(4) + b"\xff" * 4, resource(0x0404, b"")),
         (box(b"ftyp", b"heic", bytes(4)), box(b"free")),
         (box(b"ftyp", b"heic", bytes(4)) + b"\0\x0f\xff\xffmeta", full_box(b"iinf", b"\xff\xff")),
+        (jp2()[:-61], box(b"uuid", bytes(16))),
+        (jp2()[:-61], box(b"jp2c", bytes(70_000))),
+        (jxl(codestream=b""), box(b"jxlp", bytes(70_000))),
+        (jxl(codestream=b""), box(b"brob", b"xml ", brotli.compress(bytes(2**26)))),
+        (b"\xff\x4f\xff\x51\0\x29", b"\0"),
+        (jpeg(height=0)[:-2], b"\0"),
         (b"II*\0\x08\0\0\0\xff\xff", struct.pack("<HHII", 0x010F, 2, 65_000, 8)),
         (b"II*\0\x08\0\0\0\xff\xff", struct.pack("<HHII", 0x014A, 4, 16_000, 8)),
     ],

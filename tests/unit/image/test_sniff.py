@@ -6,7 +6,7 @@ import pytest
 
 from reindex.failures import NotAnImage, UnsupportedFormat
 from reindex.image.sniff import sniff
-from tests.unit.image.files import box, read
+from tests.unit.image.files import box, j2k, jp2, jxl, read
 
 
 def ftyp(major: bytes, *compatible: bytes) -> bytes:
@@ -35,6 +35,14 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (ftyp(b"mif1", b"heic"), "image/heif"),
         (ftyp(b"avif", b"mif1"), "image/avif"),
         (ftyp(b"abcd", b"avif"), "image/avif"),
+        (b"\xff\x0a", "image/jxl"),
+        (jxl(), "image/jxl"),
+        (j2k(), "image/j2c"),
+        (jp2(), "image/jp2"),
+        (jp2(brand=b"jpx "), "image/jpx"),
+        (jp2(brand=b"jph "), "image/jph"),
+        (jp2(brand=b"    "), "image/jp2"),
+        (b"\0\0\0\x0cjP\x1a\x1a\r\n\x87\n", "image/jp2"),
     ],
 )
 def test_the_format_is_known_by_the_first_bytes(head: bytes, mime: str) -> None:
@@ -47,10 +55,10 @@ def test_the_format_is_known_by_the_first_bytes(head: bytes, mime: str) -> None:
     "head",
     [
         b"%PDF-1.4",
-        b"\0\0\0\x0cjP  \r\n\x87\n",
-        b"II*\0\x10\0\0\0CR\x02\0",
+        jp2(brand=b"jpm "),
+        jp2(brand=b"mjp2"),
+        b"II\x1a\0\0\0HEAPCCDR\2\0",
         ftyp(b"crx "),
-        b"\xff\x0a",
         b"<svg xmlns=",
         b"FUJIFILMCCD-RAW ",
     ],

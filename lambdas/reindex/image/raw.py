@@ -1,0 +1,122 @@
+"""Raw files of cameras that are built as TIFF files: which one, and how large its picture is.
+
+The first directory of such a file mostly describes a small preview; the picture that the
+sensor took stands in another. What is said here of makers' files is what the DNG specification
+(Adobe, 1.7) and TIFF/EP (ISO 12234-2) lay down, and what ExifTool and LibRaw document of the
+others. No pixel is looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reindex.failures import UnsupportedFormat
+from reindex.image import exif
+from reindex.image.text import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reindex.image.ranged import Source
+    from reindex.image.tiff import Directory, Tiff
+
+_MAKE: Final = 0x010F
+_MODEL: Final = 0x0110
+_PHOTOMETRIC: Final = 0x0106
+_DNG_VERSION: Final = 0xC612
+_X_PIXELS, _Y_PIXELS = 0xA002, 0xA003
+
+_SENSOR_DATA: Final = frozenset({32803, 34892})
+"""PhotometricInterpretation of what a sensor took: a colour filter array, or linear raw data."""
+
+_CR2_MAGIC: Final = b"CR"
+"""Stands behind the TIFF header, with the number of the format's version."""
+
+_DNG: Final = "image/x-adobe-dng"
+_CR2: Final = "image/x-canon-cr2"
+
+_BY_MAKER: Final = (
+    ("NIKON", "image/x-nikon-nef"),
+    ("SONY", "image/x-sony-arw"),
+    ("PENTAX", "image/x-pentax-pef"),
+    ("RICOH IMAGING", "image/x-pentax-pef"),
+    ("SAMSUNG", "image/x-samsung-srw"),
+    ("SEIKO EPSON", "image/x-epson-erf"),
+)
+"""Makers that have one raw format built as TIFF, by how their names begin; MIME types as
+shared-mime-info and ExifTool have them, for none is registered."""
+
+_AMBIGUOUS: Final = (("SONY", "DSC-R1"), ("SONY", "DSC-F828"), ("SONY", "DSC-V3"))
+"""Maker and model of cameras that wrote other formats (SR2, SRF) of the same look."""
+
+
+def is_cr2(file: Source) -> bool:
+    """Return True if a TIFF file is one of Canon's CR2."""
+    return file.pread(8, 2) == _CR2_MAGIC
+
+
+def holds_sensor_data(tiff: Tiff, directory: Directory) -> bool:
+    """Return True if a directory describes what a sensor took, not a rendered picture."""
+    return tiff.integer(directory.entries.get(_PHOTOMETRIC)) in _SENSOR_DATA
+
+
+def raw_type(tiff: Tiff, ifd0: Directory, *, sensor_data: bool, picture: bool) -> str | None:
+    """Return the MIME type of a raw file, or None when the file is a TIFF file of pixels.
+
+    Args:
+        tiff: The file.
+        ifd0: Its first directory.
+        sensor_data: Whether any directory holds sensor data.
+        picture: Whether any directory describes more than a preview.
+
+    Raises:
+        UnsupportedFormat: A raw file whose format cannot be told from its directories.
+    """
+    if is_cr2(tiff.source):
+        return _CR2
+    if _DNG_VERSION in ifd0.entries:
+        return _DNG
+    maker = _text(tiff, ifd0, _MAKE)
+    if not sensor_data and (picture or not maker):
+        return None
+    model = _text(tiff, ifd0, _MODEL)
+    known = next((mime for name, mime in _BY_MAKER if maker.upper().startswith(name)), None)
+    ambiguous = any(maker.upper().startswith(m) and model == n for m, n in _AMBIGUOUS)
+    if known is None or ambiguous or not sensor_data:
+        raise UnsupportedFormat(
+            "The file is a camera's raw file, of a format that is not read.",
+            f"maker {maker or 'not named'}, model {model or 'not named'}",
+        )
+    return known
+
+
+def cr2_size(tiff: Tiff, ifd0: Directory, directories: Sequence[Directory]) -> tuple[int, int]:
+    """Return the width and height of a CR2 file's picture, or zeros.
+
+    The picture's directory mostly leaves them out: its data is a JPEG of the sensor's borders
+    too. The Exif directory has the picture's own.
+
+    Args:
+        tiff: The file.
+        ifd0: Its first directory, which describes the preview.
+        directories: All of the chain; the fourth is the picture's.
+    """
+    offset = tiff.integer(ifd0.entries.get(exif.EXIF_IFD))
+    found = tiff.directory(offset) if offset else None
+    for directory, width, height in (
+        (found, _X_PIXELS, _Y_PIXELS),
+        (directories[3] if len(directories) > 3 else None, 0x100, 0x101),  # noqa: PLR2004
+    ):
+        if directory is not None:
+            size = (
+                tiff.integer(directory.entries.get(width)) or 0,
+                tiff.integer(directory.entries.get(height)) or 0,
+            )
+            if all(size):
+                return size
+    return 0, 0
+
+
+def _text(tiff: Tiff, directory: Directory, tag: int) -> str:
+    entry = directory.entries.get(tag)
+    return decode(tiff.raw(entry)) if entry else ""
