@@ -10,7 +10,7 @@ from reindex.image.bmp import read_bmp
 from reindex.image.exif import Exif, read_exif
 from reindex.image.gif import read_gif
 from reindex.image.icc import read_icc
-from reindex.image.iptc import read_iptc
+from reindex.image.iptc import Reading, read_iptc
 from reindex.image.isobmff import read_isobmff
 from reindex.image.jpeg import read_jpeg
 from reindex.image.jpeg2000 import read_jpeg2000
@@ -74,6 +74,7 @@ def extract(file: Source) -> FileMetadata:
     mime_type, blocks = _find(file)
     dimensions = _dimensions(blocks)
     exif = _exif(blocks)
+    iptc, notes = _iptc(blocks)
     properties, cut_short = read_xmp(blocks.xmp)
     xmp = flatten(properties)
     trimmed = blocks.trimmed | ({"xmp"} if cut_short else set())
@@ -90,7 +91,7 @@ def extract(file: Source) -> FileMetadata:
         orientation=blocks.orientation or exif.orientation,
         exif=within("exif", {**exif.exif}),
         exif_sub=within("exif_sub", {**exif.exif_sub}),
-        iptc=within("iptc", _iptc(blocks)),
+        iptc=within("iptc", iptc),
         xmp=within("xmp", xmp),
         icc=within("icc", {**read_icc(blocks.icc)} if blocks.icc else {}),
         getty=within(
@@ -100,6 +101,7 @@ def extract(file: Source) -> FileMetadata:
         png=within("png", {**blocks.text}),
         colour_model=blocks.colour_model,
         colour_model_information=blocks.colour,
+        reading=notes,
         trimmed=tuple(sorted(trimmed)),
     )
 
@@ -156,9 +158,19 @@ def _exif(blocks: Blocks) -> Exif:
     return merged
 
 
-def _iptc(blocks: Blocks) -> dict[str, str | list[str]]:
-    """Read the IPTC records; of a dataset that several have, the first one's counts."""
+def _iptc(blocks: Blocks) -> tuple[dict[str, str | list[str]], dict[str, str]]:
+    """Read the IPTC records; of a dataset that several have, the first one's counts.
+
+    Returns:
+        The values, and what there is to say of how they were read.
+    """
     merged: dict[str, str | list[str]] = {}
+    reading = Reading()
     for record in blocks.iptc:
-        merged = read_iptc(record) | merged
-    return merged
+        merged = read_iptc(record, reading) | merged
+    notes: dict[str, str] = {}
+    if reading.charset is not None:
+        notes["iptcCharset"] = reading.charset
+    if reading.passed_over:
+        notes["iptcBytesPassedOver"] = str(reading.passed_over)
+    return merged, notes

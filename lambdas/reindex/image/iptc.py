@@ -6,13 +6,24 @@ returns undecoded bytes by number, and only of some files.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from reindex.image.text import clean
+from reindex.image.charsets import WINDOWS, Charset, decode_as, likelier_charset
+from reindex.image.text import clean, decode_utf8
 
 MAX_DATASETS: Final = 4096
 
+MAX_CANDIDATES: Final = 4096
+"""Bytes looked at that may begin a dataset behind what is none."""
+
 _MARKER: Final = 0x1C
+_HEADER: Final = 5
+_LONGEST_LENGTH: Final = 8
+"""Bytes that the length of an extended dataset takes at most: four would do."""
+
 _EXTENDED: Final = 0x8000
 _CHARSET: Final = (1, 90)
 
@@ -137,19 +148,55 @@ _CODECS: Final = {
 """Codecs by the escape sequence that declares them (IIM 1:90; ISO/IEC 2022 registry)."""
 
 
-def read_iptc(data: bytes) -> dict[str, str | list[str]]:
-    """Return the datasets of an IIM record by name; what is damaged ends the reading.
+_RECORDS: Final = frozenset({*range(1, 10), 240})
+"""Records of the standard, and one that picture desks' software adds."""
+
+_START: Final = re.compile(rb"\x1c[\x01-\x09\xf0]")
+
+
+@dataclass(slots=True)
+class Reading:
+    """How records were read that do not say it themselves, or are damaged.
+
+    Attributes:
+        charset: The character set of text that declares none and is neither ASCII nor UTF-8;
+            None when there is no such text.
+        passed_over: Bytes between datasets, and before the first one, that are no dataset;
+            behind the last one they count when they are not all zero.
+    """
+
+    charset: Charset | None = None
+    passed_over: int = 0
+
+
+def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | list[str]]:
+    """Return the datasets of an IIM record by name.
 
     Dates and times stand as the record has them (``CCYYMMDD``, ``HHMMSS±HHMM``). Datasets
     that the standard lets repeat are always lists; of the others the last one counts.
-    Empty ones are left out.
+    Empty ones are left out. Padding and damage between datasets are passed over.
+
+    Text is in the declared set if it decodes, else in UTF-8 if it is, else in the likelier of
+    two 8-bit sets, see :mod:`reindex.image.charsets`.
+
+    Args:
+        data: The record.
+        reading: Where to note how it was read.
     """
-    datasets = _datasets(data)
+    reading = Reading() if reading is None else reading
+    datasets = list(_datasets(data, reading))
     codec = next((_CODECS.get(value) for key, value in datasets if key == _CHARSET), None)
+    # Records 2 to 6 are in the declared set; the envelope is ASCII (IIM 5.x).
+    decoded = [(key, value, _decoded(key, value, codec)) for key, value in datasets]
+    undecoded = [value for _, value, text in decoded if text is None]
+    if undecoded:
+        # One program wrote the whole record: its texts are judged together.
+        reading.charset = likelier_charset(undecoded)
     found: dict[str, str | list[str]] = {}
-    for key, value in datasets:
-        # Records 2 to 6 are in the declared set; the envelope is ASCII (IIM 5.x).
-        text = _text(key, value, codec)
+    for key, value, text in decoded:
+        if text is None:
+            text = decode_as(reading.charset or WINDOWS, value)  # noqa: PLW2901
+        text = clean(text.replace("\0", ""))  # noqa: PLW2901
         name = _NAMES.get(key)
         if name is None or not text:
             continue
@@ -163,39 +210,60 @@ def read_iptc(data: bytes) -> dict[str, str | list[str]]:
     return found
 
 
-def _datasets(data: bytes) -> list[tuple[tuple[int, int], bytes]]:
-    """Return keys (record, dataset) and values up to the end or the first damage (IIM 1.5)."""
-    found: list[tuple[tuple[int, int], bytes]] = []
+def _datasets(data: bytes, reading: Reading) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """Yield keys (record, dataset) and values (IIM 1.5), passing over what is no dataset."""
     at = 0
-    while at + 5 <= len(data) and data[at] == _MARKER and len(found) < MAX_DATASETS:
-        key = (data[at + 1], data[at + 2])
-        length = int.from_bytes(data[at + 3 : at + 5], "big")
-        at += 5
-        if length & _EXTENDED:
-            digits = length & ~_EXTENDED
-            length = int.from_bytes(data[at : at + digits], "big")
-            at += digits
-        if at + length > len(data):
-            break
-        found.append((key, data[at : at + length]))
-        at += length
-    return found
+    candidates = MAX_CANDIDATES
+    for _ in range(MAX_DATASETS):
+        start = at
+        value = _value(data, start)
+        while value is None:
+            found = _START.search(data, start + 1)
+            if found is None or not candidates:
+                if data[at:].strip(b"\0"):
+                    reading.passed_over += len(data) - at
+                return
+            candidates -= 1
+            start = found.start()
+            value = _value(data, start)
+            if value is not None and not _is_plausible(data, start, value[1]):
+                value = None
+        reading.passed_over += start - at
+        begin, at = value
+        yield (data[start + 1], data[start + 2]), data[begin:at]
 
 
-def _text(key: tuple[int, int], value: bytes, codec: str | None) -> str:
+def _value(data: bytes, at: int) -> tuple[int, int] | None:
+    """Return where the value of the dataset at ``at`` begins and ends; None if there is none."""
+    head = data[at : at + _HEADER]
+    if len(head) < _HEADER or head[0] != _MARKER or head[1] not in _RECORDS:
+        return None
+    length = int.from_bytes(head[3:], "big")
+    begin = at + _HEADER
+    if length & _EXTENDED:
+        digits = length & ~_EXTENDED
+        if digits > _LONGEST_LENGTH:
+            return None
+        length = int.from_bytes(data[begin : begin + digits], "big")
+        begin += digits
+    return (begin, begin + length) if begin + length <= len(data) else None
+
+
+def _is_plausible(data: bytes, start: int, end: int) -> bool:
+    """Return True if bytes that were searched for, not led to, look like a dataset."""
+    key = data[start + 1], data[start + 2]
+    return key in _NAMES or end == len(data) or data[end] == _MARKER
+
+
+def _decoded(key: tuple[int, int], value: bytes, codec: str | None) -> str | None:
+    """Return a value as text, or None when it is in an 8-bit set that nothing declares."""
     if key in _NUMBERS:
         return str(int.from_bytes(value, "big")) if value else ""
     if key == _CHARSET:
         return "".join(f"{byte:c}" if 32 < byte < 127 else f"\\x{byte:02x}" for byte in value)  # noqa: PLR2004 - what ASCII can show
-    return clean(_decoded(value, codec).replace("\0", ""))
-
-
-def _decoded(value: bytes, codec: str | None) -> str:
-    # A declared set that the bytes do not obey is taken for no declaration.
-    for attempt in (codec, "utf-8"):
-        if attempt is not None:
-            try:
-                return value.decode(attempt)
-            except UnicodeDecodeError:
-                continue
-    return value.decode("latin-1")
+    if codec is not None:
+        try:
+            return value.decode(codec)
+        except UnicodeDecodeError:
+            pass  # a declared set that the bytes do not obey is taken for no declaration
+    return decode_utf8(value)

@@ -1,22 +1,28 @@
 """``originalMetadata``: what a file says of its picture, and which of its sources wins.
 
-The same fact may stand in XMP, IPTC-IIM and EXIF; each field takes the first source that has
-a value of more than blanks.
+The same fact may stand in XMP, IPTC-IIM and EXIF; each field takes the first source that says
+something: more than blanks, and more than a camera's or program's default or a placeholder
+(:mod:`reindex.image.uninformative`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from reindex.image.dates import first_plausible, format_date, is_time, is_zone
+from reindex.image.dates import first_plausible, format_date, is_time, is_zone, readings
 from reindex.image.subjects import subject_names
 from reindex.image.text import clean
 from reindex.image.truth import FileMetadata
+from reindex.image.uninformative import why_uninformative
 
 _ENDS_IN_TIME: Final = re.compile(r"[ T]\d{1,2}:\d{2}(?::\d{2})?$")
+
+_BLANK: Final = "blank"
+_WORSE: Final = "a better source has a value"
 
 #: Where each field's text is looked for, the best source first.
 PRECEDENCE: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
@@ -53,6 +59,36 @@ PRECEDENCE: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A text that a field could have taken, and did not.
+
+    Attributes:
+        source: Group and name, as in :data:`PRECEDENCE`.
+        text: As the file has it.
+        why: For people.
+    """
+
+    source: str
+    text: str
+    why: str
+
+
+@dataclass(slots=True)
+class Decision:
+    """What one field holds, and why.
+
+    Attributes:
+        value: None when no source says anything.
+        sources: What it is from; of a set there may be several.
+        passed_over: What was not taken, the best source first.
+    """
+
+    value: Any = None
+    sources: list[str] = field(default_factory=list)
+    passed_over: list[PassedOver] = field(default_factory=list)
+
+
 def original_metadata(file: FileMetadata, uploaded: datetime) -> dict[str, Any]:
     """Return the document's ``originalMetadata``.
 
@@ -63,68 +99,181 @@ def original_metadata(file: FileMetadata, uploaded: datetime) -> dict[str, Any]:
     Returns:
         Fields that have a value; none is None, empty, or blank.
     """
-    fields: dict[str, Any] = {}
-    taken = first_plausible(_dates_taken(file), uploaded)
-    if taken is not None:
-        fields["dateTaken"] = format_date(taken)
-    for field, sources in PRECEDENCE.items():
-        texts = (text for group, name in sources for text in _texts(getattr(file, group), name))
-        first = next(texts, None)
-        if first is not None:
-            fields[field] = first
-    lists = {
-        "keywords": _keywords(file),
-        "subjects": subject_names(
-            (*_texts(file.iptc, "Supplemental Categories"), *_texts(file.iptc, "Category"))
-        ),
-        "peopleInImage": _people(file),
+    return {
+        name: decision.value
+        for name, decision in _decisions(file, uploaded, complete=False)
+        if decision.value is not None
     }
-    return fields | {field: values for field, values in lists.items() if values}
+
+
+def explain(file: FileMetadata, uploaded: datetime) -> dict[str, Decision]:
+    """Return how each field of :func:`original_metadata` was decided.
+
+    Args:
+        file: What was extracted from the file.
+        uploaded: As there.
+
+    Returns:
+        Fields of which the file says anything, if only what was passed over.
+    """
+    return {
+        name: decision
+        for name, decision in _decisions(file, uploaded, complete=True)
+        if decision.value is not None or decision.passed_over
+    }
+
+
+def _decisions(
+    file: FileMetadata, uploaded: datetime, *, complete: bool
+) -> Iterator[tuple[str, Decision]]:
+    """Yield each field's decision; unless ``complete``, what follows a winner is not looked at."""
+    yield "dateTaken", _date_taken(file, uploaded, complete=complete)
+    exif_description = file.exif.get("ImageDescription", "")
+    copied = exif_description if isinstance(exif_description, str) else ""
+    for name, sources in PRECEDENCE.items():
+        yield name, _first(file, name, sources, copied, complete=complete)
+    yield "keywords", _keywords(file)
+    yield "subjects", _subjects(file)
+    yield "peopleInImage", _people(file)
+
+
+def _first(
+    file: FileMetadata,
+    name: str,
+    sources: Iterable[tuple[str, str]],
+    exif_description: str,
+    *,
+    complete: bool,
+) -> Decision:
+    """Decide a field of one text: the first that says something."""
+    decision = Decision()
+    for group, key in sources:
+        for text in _all_texts(getattr(file, group), key):
+            source = f"{group} {key}"
+            if not text:
+                why: str | None = _BLANK
+            elif decision.value is not None:
+                why = _WORSE
+            else:
+                why = why_uninformative(name, text, exif_description)
+            if why is not None:
+                decision.passed_over.append(PassedOver(source, text, why))
+                continue
+            decision.value, decision.sources = text, [source]
+            if not complete:
+                return decision
+    return decision
+
+
+def _all_texts(group: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Yield the texts that a property has, be it one or a list; clean, and blank ones empty."""
+    value = group.get(name)
+    for item in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(item, str):
+            yield clean(item)
 
 
 def _texts(group: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Yield the texts of more than blanks that a property has, be it one or a list."""
-    value = group.get(name)
-    for item in value if isinstance(value, list | tuple) else (value,):
-        if isinstance(item, str) and (text := clean(item)):
-            yield text
+    """Yield the texts of more than blanks that a property has."""
+    return filter(None, _all_texts(group, name))
 
 
-def _dates_taken(file: FileMetadata) -> Iterator[str]:
-    """Yield the texts that may say when the picture was taken, the best source first."""
+def _date_taken(file: FileMetadata, uploaded: datetime, *, complete: bool) -> Decision:
+    """Decide the date: the first that can be read and is not later than the upload."""
+    decision = Decision()
+    for source, text in _dates_taken(file):
+        if decision.value is not None:
+            decision.passed_over.append(PassedOver(source, text, _WORSE))
+            continue
+        taken = first_plausible([text], uploaded)
+        if taken is None:
+            why = "no date" if next(readings(text), None) is None else "later than the upload"
+            decision.passed_over.append(PassedOver(source, text, why))
+            continue
+        decision.value, decision.sources = format_date(taken), [source]
+        if not complete:
+            break
+    return decision
+
+
+def _dates_taken(file: FileMetadata) -> Iterator[tuple[str, str]]:
+    """Yield sources and texts that may say when the picture was taken, the best first."""
     offset = next(_texts(file.exif_sub, "OffsetTimeOriginal"), "").strip()
     fraction = next(_texts(file.exif_sub, "SubSecTimeOriginal"), "").strip()
     suffix = (f".{fraction}" if fraction.isdecimal() else "") + (offset if is_zone(offset) else "")
     for date in _texts(file.exif_sub, "DateTimeOriginal"):
         # Some programs write a fraction or zone into the date itself, where it has no place.
-        yield date + suffix if _ENDS_IN_TIME.search(date) else date
+        yield "exifSub DateTimeOriginal", date + suffix if _ENDS_IN_TIME.search(date) else date
     iptc_dates = [*_texts(file.iptc, "Date Created")]
     for date, time in zip(iptc_dates, _texts(file.iptc, "Time Created"), strict=False):
         if is_time(time):
-            yield f"{date}T{time}"
-    yield from _texts(file.xmp, "photoshop:DateCreated")
-    yield from iptc_dates
+            yield "iptc Date Created, Time Created", f"{date}T{time}"
+    for date in _texts(file.xmp, "photoshop:DateCreated"):
+        yield "xmp photoshop:DateCreated", date
+    for date in iptc_dates:
+        yield "iptc Date Created", date
 
 
-def _keywords(file: FileMetadata) -> list[str]:
-    xmp = _set(_texts(file.xmp, "dc:subject"))
-    if xmp:
-        return xmp
+def _keywords(file: FileMetadata) -> Decision:
+    """Decide the keywords: XMP's, else IPTC's."""
+    decision = _set(
+        "keywords", (("xmp dc:subject", word) for word in _texts(file.xmp, "dc:subject"))
+    )
     # Some programs write all keywords into one dataset, though it is repeatable (IIM 2:25).
+    words = (
+        ("iptc Keywords", word)
+        for text in _texts(file.iptc, "Keywords")
+        for word in text.replace(";", ",").split(",")
+    )
+    if decision.value is None:
+        other = _set("keywords", words)
+        other.passed_over[:0] = decision.passed_over
+        return other
+    decision.passed_over += (PassedOver(source, word, _WORSE) for source, word in words)
+    return decision
+
+
+def _subjects(file: FileMetadata) -> Decision:
+    """Decide the subjects: what the category codes name."""
+    decision = Decision()
+    names: set[str] = set()
+    for key in ("Supplemental Categories", "Category"):
+        for text in _texts(file.iptc, key):
+            found = subject_names((text,))
+            names.update(found)
+            if not found:
+                decision.passed_over.append(PassedOver(f"iptc {key}", text, "no known category"))
+            elif f"iptc {key}" not in decision.sources:
+                decision.sources.append(f"iptc {key}")
+    decision.value = sorted(names) or None
+    return decision
+
+
+def _people(file: FileMetadata) -> Decision:
+    """Decide who is in the picture: all that is said of it."""
     return _set(
-        word for text in _texts(file.iptc, "Keywords") for word in text.replace(";", ",").split(",")
+        "peopleInImage",
+        (
+            (f"{group} {key}", person)
+            for group in ("xmp", "getty")
+            for key in ("Iptc4xmpExt:PersonInImage", "GettyImagesGIFT:Personality")
+            for person in _texts(getattr(file, group), key)
+        ),
     )
 
 
-def _people(file: FileMetadata) -> list[str]:
-    return _set(
-        person
-        for group in (file.xmp, file.getty)
-        for name in ("Iptc4xmpExt:PersonInImage", "GettyImagesGIFT:Personality")
-        for person in _texts(group, name)
-    )
-
-
-def _set(texts: Iterable[str]) -> list[str]:
-    """Return the texts as documents hold sets: each once, without blanks around, sorted."""
-    return sorted({stripped for text in texts if (stripped := text.strip())})
+def _set(name: str, texts: Iterable[tuple[str, str]]) -> Decision:
+    """Decide a set, as documents hold it: each text once, without blanks around, sorted."""
+    decision = Decision()
+    found: set[str] = set()
+    for source, text in texts:
+        stripped = text.strip()
+        why = why_uninformative(name, stripped) if stripped else _BLANK
+        if why is not None:
+            decision.passed_over.append(PassedOver(source, text, why))
+            continue
+        found.add(stripped)
+        if source not in decision.sources:
+            decision.sources.append(source)
+    decision.value = sorted(found) or None
+    return decision

@@ -54,6 +54,8 @@ class FileMetadata:
         png: PNG's textual data by keyword.
         colour_model: ``RGB``, ``Greyscale``, ``CMYK``, ... or None when the format does not say.
         colour_model_information: Details of the colour model (bits per sample, alpha, ...).
+        reading: How the bytes were read where they do not say it: ``iptcCharset`` for text that
+            declares no character set, ``iptcBytesPassedOver`` for damage between datasets.
         trimmed: Names of the maps that were cut because they were too large.
     """
 
@@ -69,6 +71,7 @@ class FileMetadata:
     png: Mapping[str, Any] = field(default_factory=dict)
     colour_model: str | None = None
     colour_model_information: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
     trimmed: Sequence[str] = ()
 
 

@@ -1,0 +1,100 @@
+"""Which 8-bit character set a text is in that declares none: Windows-1252 or Mac OS Roman.
+
+The IIM says that text without a declaration is in ASCII or in a set that both sides agreed on.
+Programs wrote the set of the system they ran on: Windows-1252 (of which Latin-1 is the part
+without the codes 80 to 9F), or on a Mac before its system turned to Unicode, Mac OS Roman. No byte
+says which, so each text is held against a table of what one of the two sets explains and the
+other one does not. Windows-1252 wins unless there is more for Mac OS Roman.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, Literal
+
+Charset = Literal["Windows-1252", "Mac OS Roman"]
+
+WINDOWS: Final[Charset] = "Windows-1252"
+MAC: Final[Charset] = "Mac OS Roman"
+
+_MOST: Final = 20
+"""Occurrences of one kind of evidence that count: text repeats itself."""
+
+_START, _END = rb"(?:^|(?<=[\s(\[]))", rb"(?=$|[\s.,;:!?)\]])"
+
+EVIDENCE: Final[tuple[tuple[Charset, int, bytes, str], ...]] = (
+    (MAC, 3, rb"[\x81\x8d\x8f\x90\x9d]", "a code that Windows-1252 does not have"),
+    (
+        MAC,
+        2,
+        rb"[a-z][\x88\x8a\x8c\x8e\x98\x9f]",
+        "a small letter of Mac OS Roman behind one, where Windows-1252 has a capital or a sign",
+    ),
+    (
+        MAC,
+        2,
+        rb"[A-Za-z][\x87\x89\x8b\x95\x99\x9b](?=[a-z])",
+        "a small letter of Mac OS Roman within a word, where Windows-1252 has a sign",
+    ),
+    (
+        MAC,
+        2,
+        rb"[A-Za-z][\xbe\xbf](?=[a-z])|[a-z][\xcf\xd8](?=[a-z])",
+        "the same with codes of Latin-1's signs and capitals",
+    ),
+    (
+        MAC,
+        2,
+        _START + rb"[\x80\x83\x86](?=[a-z]{2})",
+        "a capital of Mac OS Roman before small letters, where Windows-1252 has a sign",
+    ),
+    (MAC, 1, rb"[a-z]\xa7(?=[a-z])", "sharp s between small letters, where Latin-1 has a sign"),
+    (
+        MAC,
+        2,
+        rb"[a-z]\xd5(?=[a-z])|\b[DLOdl]\xd5(?=[A-Z][a-z])",
+        "an apostrophe within a word, where Latin-1 has a capital",
+    ),
+    (
+        MAC,
+        2,
+        _START + rb"\xd2[^\xd2\xd3]{1,500}[a-z.,!?]\xd3" + _END,
+        "quotation marks around words, where Latin-1 has two capitals",
+    ),
+    (MAC, 2, rb"[a-z0-9]\xc9" + _END, "an ellipsis behind a word, where Latin-1 has a capital"),
+    (MAC, 2, rb"\s[\xd0\xd1]\s", "a dash between blanks, where Latin-1 has a capital"),
+    (WINDOWS, 2, _START + rb"[\x91\x93](?=\w)", "an opening quotation mark"),
+    (WINDOWS, 2, rb"(?<=[\w.,!?])\x94" + _END, "a closing quotation mark"),
+    (WINDOWS, 1, rb"[A-Za-z]\x92(?=(?:s|t|re|ll|ve|d|m)\b)", "the apostrophe of a contraction"),
+    (WINDOWS, 2, rb"\s[\x96\x97]\s", "a dash between blanks"),
+    (WINDOWS, 2, rb"[a-z.,!?]\x85" + _END, "an ellipsis behind a word"),
+    (WINDOWS, 2, rb"\x80\s?\d|\d\s?\x80", "the euro sign beside a number"),
+    (WINDOWS, 1, rb"[A-Za-z]\x99" + _END, "the trade mark sign behind a word"),
+    (
+        WINDOWS,
+        2,
+        rb"[a-z][\xdf-\xf6\xf8-\xff]",
+        "a small letter of Latin-1 behind one, where Mac OS Roman has a capital or a sign",
+    ),
+)
+"""The set that explains it, what it counts for, the bytes, and what they are in that set."""
+
+_COMPILED: Final = tuple(
+    (charset, weight, re.compile(form)) for charset, weight, form, _ in EVIDENCE
+)
+
+
+def likelier_charset(texts: Iterable[bytes]) -> Charset:
+    """Return the set that texts of one writer are in, none of which is ASCII or UTF-8."""
+    scores = {WINDOWS: 0, MAC: 0}
+    for text in texts:
+        for charset, weight, form in _COMPILED:
+            scores[charset] += weight * min(_MOST, len(form.findall(text)))
+    return MAC if scores[MAC] > scores[WINDOWS] else WINDOWS
+
+
+def decode_as(charset: Charset, data: bytes) -> str:
+    """Decode bytes in one of the two sets; codes that it lacks become controls, or U+FFFD."""
+    # What is cleaned afterwards is thereby Windows-1252, without a table of its own.
+    return data.decode("mac_roman" if charset == MAC else "latin-1")
