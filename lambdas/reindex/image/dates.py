@@ -48,6 +48,13 @@ _MONTH_NAMES: Final = {
 }
 
 _HALF_DAY: Final = 12
+
+#: An hour of 24 is the first of the day that is written beside it. Such times are written by
+#: cameras whose software counts hours from 1 to 24 (``kk`` in Java's date formats): their files'
+#: names, and those who took the photos, agree on that day. ISO 8601 once allowed 24:00 for the end
+#: of a day, but none of the standards of photos does: EXIF, IIM 2:60 and XMP (as a profile of
+#: ISO 8601) count hours from 0 to 23. So one rule serves for all forms.
+_DAY: Final = 24
 #: No zone was ever further from UTC (tz database: Manila and Juneau before the date line moved).
 _FURTHEST_ZONE: Final = timedelta(hours=16)
 
@@ -229,12 +236,13 @@ def _since_midnight(clock: str) -> timedelta | None:
     hour, minute, second = (
         int(match[name] or match[f"basic_{name}"] or 0) for name in ("hour", "minute", "second")
     )
+    hour = 0 if hour == _DAY else hour
     if match["half"]:
-        if not 1 <= hour <= _HALF_DAY:
+        if hour > _HALF_DAY:
             return None
         hour = hour % _HALF_DAY + (_HALF_DAY if match["half"].lower() == "pm" else 0)
-    # 24:00:00 and leap seconds are times (ISO 8601:2004, 4.2.3 and 4.2.1).
-    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):  # noqa: PLR2004
+    # Leap seconds are times (ISO 8601:2004, 4.2.1).
+    if hour > _DAY or minute > 59 or second > 60:  # noqa: PLR2004
         return None
     millis = int((match["fraction"] or "")[:3].ljust(3, "0"))
     local = timedelta(hours=hour, minutes=minute, seconds=second, milliseconds=millis)

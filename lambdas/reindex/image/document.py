@@ -17,6 +17,7 @@ from reindex.image.edits import edits
 from reindex.image.file_metadata import file_metadata
 from reindex.image.image_collections import collections
 from reindex.image.leases import leases
+from reindex.image.limits import Trimmed, newest, with_trimmed
 from reindex.image.object_metadata import upload_of
 from reindex.image.original_metadata import original_metadata
 from reindex.image.rows import present
@@ -63,13 +64,14 @@ def build(truth: ImageTruth, now: datetime) -> dict[str, Any]:
     # Nothing in a file names rights by our categories.
     original_usage_rights: dict[str, Any] = {}
     rights = original_usage_rights if edited.usage_rights is None else edited.usage_rights
+    trimmed = Trimmed()
     document = present(
         id=truth.id,
         uploadTime=format_date(upload.at),
         uploadedBy=upload.by,
         identifiers=dict(upload.identifiers) or None,
         uploadInfo={"filename": upload.filename} if upload.filename else None,
-        source=source(truth.original, truth.file),
+        source=source(truth.original, truth.file, truth.thumbnail),
         thumbnail=rendition(truth.thumbnail),
         optimisedPng=rendition(truth.optimised_png),
         fileMetadata=file_metadata(truth.file) or None,
@@ -80,7 +82,7 @@ def build(truth: ImageTruth, now: datetime) -> dict[str, Any]:
         userMetadata=edited.user_metadata or None,
         userMetadataLastModified=user_metadata_last_modified
         and format_date(user_metadata_last_modified),
-        usages=used.document,
+        usages=newest(used.document, trimmed),
         leases=leased.document,
         collections=collected.document,
         exports=cropped.document,
@@ -88,7 +90,7 @@ def build(truth: ImageTruth, now: datetime) -> dict[str, Any]:
         softDeletedMetadata=soft_deleted(rows.status),
         lastModified=last_modified and format_date(last_modified),
     )
-    return fitted(document)
+    return with_trimmed(fitted(document, trimmed), trimmed)
 
 
 def with_provenance(

@@ -88,7 +88,7 @@ def extract(file: Source) -> FileMetadata:
     return FileMetadata(
         mime_type=mime_type,
         dimensions=dimensions,
-        orientation=blocks.orientation or exif.orientation,
+        orientation=blocks.orientation or exif.orientation or _xmp_orientation(xmp),
         exif=within("exif", {**exif.exif}),
         exif_sub=within("exif_sub", {**exif.exif_sub}),
         iptc=within("iptc", iptc),
@@ -156,6 +156,12 @@ def _exif(blocks: Blocks) -> Exif:
             merged.exif_sub = found.exif_sub | merged.exif_sub
             merged.orientation = merged.orientation or found.orientation
     return merged
+
+
+def _xmp_orientation(xmp: Mapping[str, str | list[str]]) -> int | None:
+    """Return the orientation that XMP declares, for files in which nothing else does."""
+    value = xmp.get("tiff:Orientation")
+    return int(value) if isinstance(value, str) and value in set("12345678") else None
 
 
 def _iptc(blocks: Blocks) -> tuple[dict[str, str | list[str]], dict[str, str]]:

@@ -1,11 +1,16 @@
-"""How much metadata of one image goes into its document."""
+"""How much of one image goes into its document: what an index takes, and no more.
+
+A document beyond one of Elasticsearch's limits is refused as a whole. So what exceeds one is cut
+or left out, and named under ``fileMetadata.trimmed``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Texts = dict[str, str | list[str]]
 
@@ -21,6 +26,97 @@ MAX_FIELDS: Final = 1024
 
 MAX_NAME: Final = 256
 """Characters of one name; a longer one is no property's."""
+
+
+MAX_NESTED: Final = 10_000
+"""Nested objects of one document (``index.mapping.nested_objects.limit``): the usages."""
+
+MAX_DEPTH: Final = 20
+"""Depth of a field's mapping (``index.mapping.depth.limit``): one at the top has 1, an object
+within an object 3."""
+
+_MAX_NAMED: Final = 100
+"""Fields named as trimmed; all are counted."""
+
+
+@dataclass(slots=True)
+class Trimmed:
+    """What was cut or left out of a document.
+
+    Attributes:
+        fields: Dotted names.
+        count: How many values.
+    """
+
+    fields: set[str] = field(default_factory=set)
+    count: int = 0
+
+    def add(self, name: str, count: int = 1) -> None:
+        """Note values of a field that were cut or left out."""
+        self.count += count
+        if len(self.fields) < _MAX_NAMED:
+            self.fields.add(name)
+
+
+def with_trimmed(document: dict[str, Any], trimmed: Trimmed) -> dict[str, Any]:
+    """Return ``document`` with what was trimmed named and counted in ``fileMetadata``.
+
+    There it is beside the file's own maps that were cut, and in an object that takes new names in
+    every index; ``trimmedCount`` does not count those maps' values.
+    """
+    if not trimmed.count:
+        return document
+    file = document.get("fileMetadata", {})
+    names = sorted({*file.get("trimmed", ()), *trimmed.fields})
+    return document | {
+        "fileMetadata": file | {"trimmed": names, "trimmedCount": trimmed.count},
+    }
+
+
+def without_fields(
+    document: Mapping[str, Any], names: Iterable[str], trimmed: Trimmed
+) -> dict[str, Any]:
+    """Return ``document`` without fields that an index's mapping refuses.
+
+    Args:
+        document: As it was built; it is left as it is.
+        names: Dotted names of the fields, as
+            :func:`reindex.stores.mapping_gaps.refusing_fields` gives them.
+        trimmed: Where to note those that the document has.
+    """
+    kept = dict(document)
+    for name in names:
+        kept = _without(kept, name.split("."), name, trimmed)
+    return kept
+
+
+def _without(
+    values: dict[str, Any], path: list[str], name: str, trimmed: Trimmed
+) -> dict[str, Any]:
+    inner = values.get(path[0])
+    if inner is None:
+        return values
+    others = {key: value for key, value in values.items() if key != path[0]}
+    if len(path) == 1:
+        trimmed.add(name)
+        return others
+    if not isinstance(inner, dict):
+        return values
+    rest = _without(inner, path[1:], name, trimmed)
+    # An object that held nothing else is left out, too.
+    return {**others, path[0]: rest} if rest else others
+
+
+def newest(usages: list[Any], trimmed: Trimmed) -> list[Any]:
+    """Return as many usages as a document can hold.
+
+    Args:
+        usages: The newest first.
+        trimmed: Where to note the others.
+    """
+    if len(usages) > MAX_NESTED:
+        trimmed.add("usages", len(usages) - MAX_NESTED)
+    return usages[:MAX_NESTED]
 
 
 def bounded(values: Mapping[str, str | list[str]]) -> tuple[Texts, bool]:

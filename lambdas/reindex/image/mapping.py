@@ -97,7 +97,7 @@ def mapping() -> Json:
             "source": _asset(),
             "thumbnail": _asset(),
             "optimisedPng": _asset(),
-            "fileMetadata": _dynamic(),
+            "fileMetadata": _dynamic(trimmed=_keyword(), trimmedCount=_whole()),
             "originalMetadata": _metadata(),
             "metadata": _metadata(),
             "originalUsageRights": _usage_rights(),
@@ -199,7 +199,7 @@ def _asset() -> Json:
         size=_whole(),
         mimeType=_keyword(),
         dimensions=_pixels(),
-        orientationMetadata=_dynamic(exifOrientation=_whole()),
+        orientationMetadata=_dynamic(exifOrientation=_whole(), orientationDoubtful=_flag()),
         orientedDimensions=_pixels(),
         orientation=_keyword(),
     )

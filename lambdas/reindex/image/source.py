@@ -11,12 +11,34 @@ from reindex.image.truth import Dimensions, FileMetadata, Rendition, StoredObjec
 _TURNED: Final = frozenset({5, 6, 7, 8})
 
 
-def source(original: StoredObject, file: FileMetadata) -> dict[str, Any]:
-    """Return the document's ``source``: the original as its bytes say it is."""
+def source(
+    original: StoredObject, file: FileMetadata, thumbnail: Rendition | None = None
+) -> dict[str, Any]:
+    """Return the document's ``source``: the original as its bytes say it is.
+
+    Args:
+        original: The object.
+        file: What its bytes say.
+        thumbnail: Made from it by the library's own decoder. Where that shows a wide picture high
+            or a high one wide, the two disagree on the orientation, and ``source`` says so.
+    """
     asset = _asset(original, file.mime_type, file.dimensions, file.orientation)
+    orientation: dict[str, Any] = {}
     if file.orientation is not None:
-        asset["orientationMetadata"] = {"exifOrientation": file.orientation}
+        orientation["exifOrientation"] = file.orientation
+    if _is_of_other_shape(asset["orientedDimensions"], thumbnail):
+        orientation["orientationDoubtful"] = True
+    if orientation:
+        asset["orientationMetadata"] = orientation
     return asset
+
+
+def _is_of_other_shape(shown: dict[str, int], thumbnail: Rendition | None) -> bool:
+    """Return True if one is wider than high and the other is higher than wide."""
+    if thumbnail is None or thumbnail.dimensions is None:
+        return False
+    wider = shown["width"] - shown["height"]
+    return wider * (thumbnail.dimensions.width - thumbnail.dimensions.height) < 0
 
 
 def rendition(made: Rendition | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Keywords no longer than a Lucene term."""
+"""Keywords no longer than a Lucene term, and objects no deeper than a mapping."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from reindex.image.mapping import IGNORE_ABOVE, mapping
+from reindex.image.limits import MAX_DEPTH, Trimmed
+from reindex.image.mapping import mapping
 
 #: Bytes of UTF-8 in a Lucene term (IndexWriter.MAX_TERM_LENGTH). A document with a longer one
 #: is refused as a whole.
 MAX_TERM: Final = 32_766
 
 
-def fitted(document: Mapping[str, Any]) -> dict[str, Any]:
+def fitted(document: Mapping[str, Any], trimmed: Trimmed | None = None) -> dict[str, Any]:
     """Return ``document`` with keywords cut that are too long to be a term.
 
-    A Grid's own index has keywords without ``ignore_above``, and ``ignore_above`` counts
-    characters where a term is bounded by bytes: text of other scripts than Latin passes the one
-    and breaks the other.
+    A library's own index may have keywords without ``ignore_above``, the dynamic ones among them,
+    and ``ignore_above`` counts characters where a term is bounded by bytes. So every text is cut
+    that is not analysed. Objects deeper than a mapping may be are left out.
+
+    Args:
+        document: As it was built.
+        trimmed: Where to note what was cut or left out.
     """
+    trimmed = Trimmed() if trimmed is None else trimmed
+    fields = _schema()["properties"]
     return {
-        name: _fit(value, _schema()["properties"].get(name)) for name, value in document.items()
+        name: _fit(value, fields.get(name), name, 1, trimmed) for name, value in document.items()
     }
 
 
@@ -30,20 +37,37 @@ def _schema() -> dict[str, Any]:
     return mapping()
 
 
-def _fit(value: Any, field: Mapping[str, Any] | None) -> Any:
+def _fit(
+    value: Any, field: Mapping[str, Any] | None, path: str, depth: int, trimmed: Trimmed
+) -> Any:
     if isinstance(value, dict):
         properties = {} if field is None else field.get("properties", {})
-        return {name: _fit(inner, properties.get(name)) for name, inner in value.items()}
+        kept = {}
+        for name, inner in value.items():
+            where = f"{path}.{name}"
+            # An object adds a level to the mapping: its own.
+            if depth + 2 > MAX_DEPTH and _holds_objects(inner):
+                trimmed.add(where)
+                continue
+            fit = _fit(inner, properties.get(name), where, depth + 1, trimmed)
+            # What held nothing but what was left out is left out, too.
+            if fit != {} or inner == {}:
+                kept[name] = fit
+        return kept
     if isinstance(value, list):
-        return [_fit(inner, field) for inner in value]
+        return [_fit(inner, field, path, depth, trimmed) for inner in value]
     # A character takes at most four bytes, so most texts need not be counted.
     if not isinstance(value, str) or len(value) <= MAX_TERM // 4:
         return value
-    if field is None:
-        ignored = len(value.encode("utf-16-le")) // 2 > IGNORE_ABOVE
-        return value if ignored else _cut(value)
-    return _cut(value) if field["type"] == "keyword" else value
+    if field is not None and field.get("type") != "keyword":
+        return value
+    cut = value.encode()[:MAX_TERM].decode(errors="ignore")
+    if cut != value:
+        trimmed.add(path)
+    return cut
 
 
-def _cut(text: str) -> str:
-    return text.encode()[:MAX_TERM].decode(errors="ignore")
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(_holds_objects(inner) for inner in value)
+    )

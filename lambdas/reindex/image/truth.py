@@ -44,7 +44,8 @@ class FileMetadata:
     Attributes:
         mime_type: Sniffed from the bytes, never from the name.
         dimensions: As stored in the file.
-        orientation: EXIF Orientation (TIFF 6.0, tag 274), 1 to 8, or None when absent.
+        orientation: How it is shown, as EXIF Orientation (TIFF 6.0, tag 274) counts it, 1 to 8,
+            whichever part of the file says it; None when none does.
         exif: IFD0 and GPS values by the standard's tag names.
         exif_sub: Exif IFD and Interoperability values by the standard's tag names.
         iptc: IPTC-IIM values by the IIM's dataset names.

