@@ -41,6 +41,7 @@ _AHEAD = 64
     epilog=example(
         "reindex image-meta --file photo.jpg | jq .originalMetadata",
         "reindex image-meta --dir photos --write photos.jsonl",
+        "reindex image-meta --explain photo.jpg | jq .explanation.credit",
         "reindex image-meta --bucket originals --prefix a/b/ | jq -c [.source,.bytesRead]",
     )
 )
@@ -51,16 +52,24 @@ _AHEAD = 64
     metavar="PATH|/BUCKET/KEY",
     help="An image: a file, or an object in S3; may be given again.",
 )
+@click.option(
+    "--explain",
+    "explained",
+    multiple=True,
+    metavar="PATH|/BUCKET/KEY",
+    help="Like --file; also says where each field of originalMetadata is from.",
+)
 @click.option("--dir", "folder", metavar="DIR", help="Every file below a folder.")
 @click.option("--bucket", metavar="BUCKET", help="Every object of a bucket.")
 @click.option("--prefix", metavar="P", help="With --bucket: only keys that begin so.")
 @click.option("--write", metavar="FILE", help="Write to a file instead of stdout.")
 @click.option("--full-read", is_flag=True, help="Read whole files, not just what is needed.")
 @pass_session
-def image_meta(
+def image_meta(  # noqa: PLR0913 (one for each option)
     session: Session,
     *,
     files: tuple[str, ...],
+    explained: tuple[str, ...],
     folder: str | None,
     bucket: str | None,
     prefix: str | None,
@@ -72,13 +81,21 @@ def image_meta(
     Each has source, mimeType, size, bytesRead, requests, dimensions, fileMetadata and
     originalMetadata; or source and failure, with its code and message. No stack is needed.
 
+    With --explain there is an explanation as well: for each field of originalMetadata its value,
+    the source that won, and what was passed over and why.
+
     The exit status is 0 also when some images fail, and 1 when none could be read.
     """
     if prefix is not None and bucket is None:
         raise click.UsageError("--prefix needs --bucket.")
-    if not files and folder is None and bucket is None:
-        raise click.UsageError("which images? Give --file, --dir or --bucket.")
+    if not files and not explained and folder is None and bucket is None:
+        raise click.UsageError("which images? Give --file, --explain, --dir or --bucket.")
+    named = [source_of(name) for name in explained]
+    read = partial(
+        describe, full_read=full_read, explained=frozenset(source.name for source in named)
+    )
     sources: Iterator[Source] = chain(
+        named,
         map(source_of, files),
         files_under(folder) if folder is not None else (),
         objects_under(bucket, prefix or "") if bucket is not None else (),
@@ -88,7 +105,7 @@ def image_meta(
     with (
         click.open_file(write, "w", encoding="utf-8") if write else nullcontext() as file,
         progress("Reading") as advance,
-        _Readers(partial(describe, full_read=full_read)) as readers,
+        _Readers(read) as readers,
     ):
         images, failed, why = 0, 0, "there are none"
         for described in readers.in_order(sources):

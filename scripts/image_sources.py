@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -22,8 +22,9 @@ from reindex.failures import (
 from reindex.image.extract import extract
 from reindex.image.file_metadata import file_metadata
 from reindex.image.object_metadata import upload_of
-from reindex.image.original_metadata import original_metadata
+from reindex.image.original_metadata import Decision, explain, original_metadata
 from reindex.image.ranged import RangedFile, open_bytes, open_path
+from reindex.image.rows import present
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import CLIENT_CONFIG, unavailable
 from reindex.stores.originals import S3Originals
@@ -138,10 +139,19 @@ class Described:
     failure: Failure | None = None
 
 
-def describe(source: Source, *, full_read: bool) -> Described:
-    """What an image says of itself, or why it cannot be read; never raises."""
+def describe(
+    source: Source, *, full_read: bool, explained: Collection[str] = frozenset()
+) -> Described:
+    """What an image says of itself, or why it cannot be read; never raises.
+
+    Args:
+        source: The image.
+        full_read: Read the whole file.
+        explained: Names of the sources whose ``originalMetadata`` is explained.
+    """
     try:
-        return Described({"source": source.name} | _described(source, full_read=full_read))
+        described = _described(source, full_read=full_read, explained=source.name in explained)
+        return Described({"source": source.name} | described)
     except ReindexFailure as error:
         failure = error.as_failure()
     except Exception as error:  # noqa: BLE001 - the edge of one image: others go on
@@ -152,11 +162,11 @@ def describe(source: Source, *, full_read: bool) -> Described:
     return Described({"source": source.name, "failure": why}, failure)
 
 
-def _described(source: Source, *, full_read: bool) -> dict[str, Any]:
+def _described(source: Source, *, full_read: bool, explained: bool) -> dict[str, Any]:
     file, uploaded = source.open(whole=full_read)
     with file:
         found = extract(_whole(file) if full_read else file)
-    return {
+    line = {
         "mimeType": found.mime_type,
         "size": file.size,
         "bytesRead": file.bytes_read,
@@ -165,6 +175,21 @@ def _described(source: Source, *, full_read: bool) -> dict[str, Any]:
         "fileMetadata": file_metadata(found),
         "originalMetadata": original_metadata(found, uploaded),
     }
+    if explained:
+        decisions = explain(found, uploaded)
+        line["explanation"] = {name: _explanation(each) for name, each in decisions.items()}
+    return line
+
+
+def _explanation(decision: Decision) -> dict[str, Any]:
+    """Return a decision as the command prints it."""
+    passed_over = [
+        {"source": each.source, "value": each.text, "why": each.why}
+        for each in decision.passed_over
+    ]
+    return present(
+        value=decision.value, source=", ".join(decision.sources) or None, passedOver=passed_over
+    )
 
 
 def _whole(file: RangedFile) -> RangedFile:

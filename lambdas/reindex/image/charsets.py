@@ -34,8 +34,8 @@ EVIDENCE: Final[tuple[tuple[Charset, int, bytes, str], ...]] = (
     (
         MAC,
         2,
-        rb"[A-Za-z][\x87\x89\x8b\x95\x99\x9b](?=[a-z])",
-        "a small letter of Mac OS Roman within a word, where Windows-1252 has a sign",
+        rb"[A-Za-z][\x87\x89\x8b\x95\x99\x9b](?=[a-z])|[A-Z][\x8a\x8c\x8e\x9f](?=[a-z])",
+        "a small letter of Mac OS Roman within a word, where Windows-1252 has a sign or a capital",
     ),
     (
         MAC,

@@ -152,10 +152,10 @@ def _first(
             source = f"{group} {key}"
             if not text:
                 why: str | None = _BLANK
-            elif decision.value is not None:
-                why = _WORSE
             else:
                 why = why_uninformative(name, text, exif_description)
+                if why is None and decision.value is not None:
+                    why = _WORSE
             if why is not None:
                 decision.passed_over.append(PassedOver(source, text, why))
                 continue

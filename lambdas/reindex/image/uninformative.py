@@ -271,7 +271,7 @@ def _why(field: str, words: str, copied: bool) -> str | None:  # noqa: FBT001
     found = form.fullmatch(words) or form.fullmatch(words.strip(_AROUND))
     if found is None or not found.lastgroup:
         return None
-    return entries[int(found.lastgroup[1:])].writer
+    return f"says nothing; left by {entries[int(found.lastgroup[1:])].writer}"
 
 
 @cache
