@@ -26,10 +26,8 @@ def fitted(document: Mapping[str, Any], trimmed: Trimmed | None = None) -> dict[
         trimmed: Where to note what was cut or left out.
     """
     trimmed = Trimmed() if trimmed is None else trimmed
-    fields = _schema()["properties"]
-    return {
-        name: _fit(value, fields.get(name), name, 1, trimmed) for name, value in document.items()
-    }
+    fit: dict[str, Any] = _fit(dict(document), _schema(), "", 0, trimmed)
+    return fit
 
 
 @cache
@@ -44,7 +42,7 @@ def _fit(
         properties = {} if field is None else field.get("properties", {})
         kept = {}
         for name, inner in value.items():
-            where = f"{path}.{name}"
+            where = f"{path}.{name}" if path else name
             # An object adds a level to the mapping: its own.
             if depth + 2 > MAX_DEPTH and _holds_objects(inner):
                 trimmed.add(where)
