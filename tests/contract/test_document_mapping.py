@@ -26,7 +26,7 @@ from reindex.stores.elasticsearch_index import ElasticsearchIndex
 from tests.contract.analysis import without_analysis_common
 from tests.local.elasticsearch import real_elasticsearch
 from tests.local.noida import noida
-from tests.unit.image.truths import FULL, ID, NOW, image_file, truth
+from tests.unit.image.truths import FULL, ID, NOW, image_file, truth, usage
 
 SERVERS = {"noida": noida, "elasticsearch": real_elasticsearch}
 REAL = pytest.param("elasticsearch", marks=pytest.mark.real_elasticsearch)
@@ -181,6 +181,36 @@ def test_text_longer_than_a_term_would_be_refused_and_is_not(
             client.index(index=index, id=ID, document=raw)
     xmp = {"photoshop:Credit": chinese, "dc:description": chinese, "dc:x": chinese + chinese}
     document = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
+    assert client.index(index=index, id=ID, document=document)["result"] == "created"
+
+
+@ON_A_REAL_SERVER
+def test_more_usages_than_the_index_takes_would_be_refused_and_are_not(
+    client: Elasticsearch, index: str
+) -> None:
+    rows = [usage(grouping=f"g{number}", last_modified=number) for number in range(10_001)]
+    document = build(truth(usages=rows), NOW)
+    raw = document | {"usages": [*document["usages"], document["usages"][0]]}
+    with pytest.raises(BadRequestError, match="nested documents"):
+        client.index(index=index, id=ID, document=raw)
+    assert client.index(index=index, id=ID, document=document)["result"] == "created"
+    assert _hits(client, index, {"term": {"fileMetadata.trimmed": "usages"}}) == [ID]
+    assert _hits(client, index, {"term": {"fileMetadata.trimmedCount": 1}}) == [ID]
+
+
+@ON_A_REAL_SERVER
+def test_objects_deeper_than_a_mapping_would_be_refused_and_are_not(
+    client: Elasticsearch, index: str
+) -> None:
+    deep: dict[str, Any] = {"level": "x"}
+    for _ in range(17):
+        deep = {"level": deep}
+    raw = {"metadata": {"domainMetadata": {"raw": deep}}}
+    with pytest.raises(BadRequestError, match="mapping depth"):
+        client.index(index=index, id=ID, document=raw)
+    domain = {"desk": deep, "note": "x"}
+    document = build(truth(edits={"metadata": {"domainMetadata": domain}}), NOW)
+    assert document["metadata"]["domainMetadata"] == {"note": "x"}
     assert client.index(index=index, id=ID, document=document)["result"] == "created"
 
 

@@ -13,6 +13,10 @@ from reindex.image.mapping import mapping
 #: is refused as a whole.
 MAX_TERM: Final = 32_766
 
+#: Characters that fit whatever they are: each takes at most four bytes, so most texts need not be
+#: counted.
+_SHORT: Final = MAX_TERM // 4
+
 
 def fitted(document: Mapping[str, Any], trimmed: Trimmed | None = None) -> dict[str, Any]:
     """Return ``document`` with keywords cut that are too long to be a term.
@@ -42,6 +46,9 @@ def _fit(
         properties = {} if field is None else field.get("properties", {})
         kept = {}
         for name, inner in value.items():
+            if isinstance(inner, str) and len(inner) <= _SHORT:
+                kept[name] = inner
+                continue
             where = f"{path}.{name}" if path else name
             # An object adds a level to the mapping: its own.
             if depth + 2 > MAX_DEPTH and _holds_objects(inner):
@@ -54,8 +61,7 @@ def _fit(
         return kept
     if isinstance(value, list):
         return [_fit(inner, field, path, depth, trimmed) for inner in value]
-    # A character takes at most four bytes, so most texts need not be counted.
-    if not isinstance(value, str) or len(value) <= MAX_TERM // 4:
+    if not isinstance(value, str) or len(value) <= _SHORT:
         return value
     if field is not None and field.get("type") != "keyword":
         return value

@@ -7,11 +7,14 @@ from typing import Final
 import pytest
 
 from reindex.digest import digest
+from reindex.image.charsets import EVIDENCE
 from reindex.image.document import build, with_provenance
 from reindex.image.edits import METADATA_SETS, METADATA_TEXTS
+from reindex.image.limits import MAX_DEPTH, MAX_NESTED
 from reindex.image.names import LONGEST_NAME
 from reindex.image.original_metadata import PRECEDENCE
 from reindex.image.terms import MAX_TERM
+from reindex.image.uninformative import DEFAULTS, PLACEHOLDERS
 from tests.unit.image.truths import FULL, NOW
 
 DOCS: Final = Path(__file__).parents[3] / "docs" / "document.md"
@@ -37,7 +40,24 @@ def precedence() -> str:
     return "\n".join(["| field | sources, the best first |", "| --- | --- |", *rows])
 
 
-@pytest.mark.parametrize("made", [example, precedence])
+def evidence() -> str:
+    rows = [f"| {meaning} | {charset} | {weight} |" for charset, weight, _, meaning in EVIDENCE]
+    return "\n".join(["| in the text | counts for | weight |", "| --- | --- | --- |", *rows])
+
+
+def _named(fields: frozenset[str]) -> str:
+    return "most" if len(fields) > 8 else ", ".join(sorted(fields))
+
+
+def uninformative() -> str:
+    rows = [
+        f"| {entry.writer} | {_named(entry.fields)} | {entry.known_from} |"
+        for entry in (*DEFAULTS, *PLACEHOLDERS)
+    ]
+    return "\n".join(["| left by | in | known from |", "| --- | --- | --- |", *rows])
+
+
+@pytest.mark.parametrize("made", [example, precedence, evidence, uninformative])
 def test_the_documentation_shows_what_the_code_does(made: object) -> None:
     assert callable(made)
     assert made() in DOCS.read_text(encoding="utf-8"), made()
@@ -49,6 +69,8 @@ def test_every_field_of_the_document_is_described() -> None:
     assert described == [*build(FULL, NOW)]
     assert f"{MAX_TERM:,} bytes" in text
     assert f"{LONGEST_NAME} bytes" in text
+    assert f"{MAX_NESTED:,} usages" in text
+    assert f"{MAX_DEPTH} levels" in text
 
 
 def test_what_files_say_can_be_edited() -> None:
