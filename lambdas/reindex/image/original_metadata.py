@@ -17,7 +17,7 @@ from reindex.image.dates import first_plausible, format_date, is_time, is_zone, 
 from reindex.image.subjects import subject_names
 from reindex.image.text import clean
 from reindex.image.truth import FileMetadata
-from reindex.image.uninformative import why_uninformative
+from reindex.image.uninformative import Written, why_uninformative, written_by_camera
 
 _ENDS_IN_TIME: Final = re.compile(r"[ T]\d{1,2}:\d{2}(?::\d{2})?$")
 
@@ -128,10 +128,9 @@ def _decisions(
 ) -> Iterator[tuple[str, Decision]]:
     """Yield each field's decision; unless ``complete``, what follows a winner is not looked at."""
     yield "dateTaken", _date_taken(file, uploaded, complete=complete)
-    exif_description = file.exif.get("ImageDescription", "")
-    copied = exif_description if isinstance(exif_description, str) else ""
+    written = written_by_camera(file.exif)
     for name, sources in PRECEDENCE.items():
-        yield name, _first(file, name, sources, copied, complete=complete)
+        yield name, _first(file, name, sources, written, complete=complete)
     yield "keywords", _keywords(file)
     yield "subjects", _subjects(file)
     yield "peopleInImage", _people(file)
@@ -141,7 +140,7 @@ def _first(
     file: FileMetadata,
     name: str,
     sources: Iterable[tuple[str, str]],
-    exif_description: str,
+    written: Written,
     *,
     complete: bool,
 ) -> Decision:
@@ -153,7 +152,7 @@ def _first(
             if not text:
                 why: str | None = _BLANK
             else:
-                why = why_uninformative(name, text, exif_description)
+                why = why_uninformative(name, text, written)
                 if why is None and decision.value is not None:
                     why = _WORSE
             if why is not None:

@@ -41,7 +41,10 @@ def resources(source: Source) -> Iterator[tuple[int, Window]]:
             return
         (size,) = struct.unpack(">I", length)
         yield struct.unpack(">H", head[4:6])[0], Window(source, after_name + 4, size)
-        offset = after_name + 4 + size + size % 2
+        offset = after_name + 4 + size
+        # Data of odd length is padded, but not by every writer.
+        if size % 2 and source.pread(offset, 4) not in _SIGNATURES:
+            offset += 1
 
 
 def read_resources(source: Source, blocks: Blocks, *, only_iptc: bool = False) -> None:

@@ -32,6 +32,9 @@ _SENSOR_DATA: Final = frozenset({32803, 34892})
 _CR2_MAGIC: Final = b"CR"
 """Stands behind the TIFF header, with the number of the format's version."""
 
+_PHASE_ONE_MAGIC: Final = frozenset({b"IIII", b"MMMM", b"RawT"})
+"""Stands there in Phase One's files, whose directories look like those of a TIFF of pixels."""
+
 _DNG: Final = "image/x-adobe-dng"
 _CR2: Final = "image/x-canon-cr2"
 
@@ -77,12 +80,13 @@ def raw_type(tiff: Tiff, ifd0: Directory, *, sensor_data: bool, picture: bool) -
     if _DNG_VERSION in ifd0.entries:
         return _DNG
     maker = _text(tiff, ifd0, _MAKE)
-    if not sensor_data and (picture or not maker):
+    phase_one = tiff.source.pread(8, 4) in _PHASE_ONE_MAGIC
+    if not sensor_data and not phase_one and (picture or not maker):
         return None
     model = _text(tiff, ifd0, _MODEL)
     known = next((mime for name, mime in _BY_MAKER if maker.upper().startswith(name)), None)
     ambiguous = any(maker.upper().startswith(m) and model == n for m, n in _AMBIGUOUS)
-    if known is None or ambiguous or not sensor_data:
+    if known is None or ambiguous or phase_one or not sensor_data:
         raise UnsupportedFormat(
             "The file is a camera's raw file, of a format that is not read.",
             f"maker {maker or 'not named'}, model {model or 'not named'}",

@@ -66,6 +66,7 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"IIU\0", "Panasonic raw"),
     (b"FUJIFILMCCD-RAW", "Fujifilm raw"),
     (b"FOVb", "Sigma raw"),
+    (b"\0MRM", "Minolta raw"),
     (b"\0\0\x01\0", "Windows icon"),
     (b"\x0a\x05\x01", "PCX"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),

@@ -8,9 +8,10 @@ They were gathered from public reports and from the texts in a corpus of real ph
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final
+from typing import Any, Final
 
 _LONGEST: Final = 120
 """Characters; a longer text says something."""
@@ -250,19 +251,46 @@ _AROUND: Final = (
 )
 
 
-def why_uninformative(field: str, text: str, exif_description: str = "") -> str | None:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a file's Exif says of the camera and of the program that wrote it.
+
+    Attributes:
+        description: What it has for a description, see :attr:`Entry.only_copies`.
+        names: Maker, model and software, each alone, and maker and model together.
+    """
+
+    description: str = ""
+    names: frozenset[str] = frozenset()
+
+
+def written_by_camera(exif: Mapping[str, Any]) -> Written:
+    """Return what IFD0 says of who wrote the file."""
+    texts = [_words(exif.get(tag)) for tag in ("Make", "Model", "Software")]
+    names = {*texts, f"{texts[0]} {texts[1]}"} - {"", " "}
+    return Written(
+        _words(exif.get("ImageDescription")), frozenset(name.casefold() for name in names)
+    )
+
+
+def _words(value: object) -> str:
+    return " ".join(value[: 2 * _LONGEST].split()) if isinstance(value, str) else ""
+
+
+def why_uninformative(field: str, text: str, written: Written = Written()) -> str | None:
     """Return why a text says nothing in a field, or None when it says something.
 
     Args:
         field: Of ``originalMetadata``.
         text: Clean.
-        exif_description: What the file's Exif has for a description, see
-            :attr:`Entry.only_copies`.
+        written: By the file's camera or program.
     """
     if len(text) > _LONGEST:
         return None
     words = " ".join(text.split())
-    return _why(field, words, words == " ".join(exif_description[: 2 * _LONGEST].split()))
+    if field in _SPEAKING and words.casefold() in written.names:
+        return "says nothing; left by cameras and programs: their own name"
+    return _why(field, words, words == written.description)
 
 
 @lru_cache(maxsize=4096)

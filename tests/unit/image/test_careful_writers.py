@@ -21,7 +21,7 @@ from reindex.image.extract import extract
 from reindex.image.original_metadata import original_metadata
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import FileMetadata
-from reindex.image.uninformative import why_uninformative
+from reindex.image.uninformative import Written, why_uninformative
 
 UPLOADED = datetime(2024, 6, 11, 9, 30, tzinfo=UTC)
 
@@ -39,7 +39,8 @@ def words(alphabet: str) -> st.SearchStrategy[str]:
     return texts.filter(
         lambda text: (
             not any(
-                why_uninformative(name, text, text) for name in ("description", "credit", "byline")
+                why_uninformative(name, text, Written(text))
+                for name in ("description", "credit", "byline")
             )
         )
     )
@@ -185,21 +186,32 @@ def write_xmp(draw: st.DrawFn, said: dict[str, Any]) -> bytes:
     return f"{begin if draw(st.booleans()) else ''}{text}{padding}{end}".encode(encoding)
 
 
-def write_jpeg(draw: st.DrawFn, blocks: dict[str, bytes]) -> bytes:
+def write_jpeg(draw: st.DrawFn, said: Said, blocks: dict[str, bytes]) -> bytes:
     def app(marker: int, data: bytes) -> bytes:
         fill = b"\xff" * draw(st.integers(0, 2))
         return fill + bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
 
+    def doubled(first: bytes, second: bytes) -> bytes:
+        """A block, or two of a kind: then the first counts."""
+        return first + second if draw(st.integers(0, 3)) == 0 else first
+
     segments = []
     if "exif" in blocks:
-        segments.append(app(0xE1, b"Exif\0\0" + blocks["exif"]))
+        prefix = b"Exif\0\0"
+        second = write_exif(draw, dict.fromkeys(said.exif, "second"), {})
+        segments.append(doubled(app(0xE1, prefix + blocks["exif"]), app(0xE1, prefix + second)))
     if "xmp" in blocks:
-        segments.append(app(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + blocks["xmp"]))
+        prefix = b"http://ns.adobe.com/xap/1.0/\0"
+        second = write_xmp(draw, dict.fromkeys(said.xmp, "second"))
+        segments.append(doubled(app(0xE1, prefix + blocks["xmp"]), app(0xE1, prefix + second)))
     if "iptc" in blocks:
         other = b"8BIM\x04\x25\0\0" + struct.pack(">I", 16) + bytes(16)
         record = blocks["iptc"]
         iptc = b"8BIM\x04\x04\x03abc" + struct.pack(">I", len(record)) + record
         iptc += bytes(len(record) % 2)
+        again = write_iptc(draw, dict.fromkeys(said.iptc, "second"), "ascii", None)
+        again = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(again)) + again
+        iptc = doubled(iptc, again + bytes(len(again) % 2))
         data = draw(st.sampled_from([iptc, other + iptc, iptc + other]))
         segments.append(app(0xED, b"Photoshop 3.0\0" + data))
     segments = draw(st.permutations([*segments, app(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")]))
@@ -207,7 +219,7 @@ def write_jpeg(draw: st.DrawFn, blocks: dict[str, bytes]) -> bytes:
     return b"\xff\xd8" + b"".join(segments) + frame + app(0xDA, bytes(10)) + b"\xff\xd9"
 
 
-def write_png(draw: st.DrawFn, blocks: dict[str, bytes]) -> bytes:
+def write_png(draw: st.DrawFn, _: Said, blocks: dict[str, bytes]) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -248,7 +260,7 @@ def pictures(draw: st.DrawFn) -> tuple[Said, bytes]:
     if said.xmp:
         blocks["xmp"] = write_xmp(draw, said.xmp)
     write = draw(st.sampled_from([write_jpeg, write_png]))
-    return said, write(draw, blocks)
+    return said, write(draw, said, blocks)
 
 
 def read(data: bytes) -> FileMetadata:

@@ -405,6 +405,12 @@ def test_a_cr2_that_says_only_its_previews_size_is_truncated() -> None:
         read(tiff_file(size_tags(2000, 1500), cr2=True))
 
 
+def phase_one() -> bytes:
+    """A picture of pixels by its directory, and a raw file by what follows the header."""
+    entries = size_tags(1024, 768, tag_0106=RENDERED, tag_010F=ascii_tag("Phase One"))
+    return tiff_file(entries, cr2=True).replace(b"CR\2\0", b"IIII")
+
+
 @pytest.mark.parametrize(
     ("data", "named"),
     [
@@ -414,6 +420,7 @@ def test_a_cr2_that_says_only_its_previews_size_is_truncated() -> None:
         (raw("SONY", "DSLR-A100", below=[]), "DSLR-A100"),
         (raw("Canon", below=[]), "Canon"),
         (raw(""), "not named"),
+        (phase_one(), "Phase One"),
     ],
 )
 def test_a_raw_file_of_unknown_format_is_refused_by_name(data: bytes, named: str) -> None:

@@ -188,6 +188,14 @@ def test_padding_and_damage_are_passed_over_and_counted(record: bytes, passed_ov
     assert file_metadata(found).get("reading", {}) == counted
 
 
+def test_resources_without_their_padding_are_read() -> None:
+    odd = b"8BIM\x04\x25\0\0" + b"\0\0\0\3abc"
+    data = jpeg(photoshop_segment(odd + resource(0x0404, CAPTION)))
+    assert read(data).iptc == {"Caption/Abstract": "A"}
+    padded = jpeg(photoshop_segment(odd + b"\0" + resource(0x0404, CAPTION)))
+    assert read(padded).iptc == {"Caption/Abstract": "A"}
+
+
 def test_what_only_looks_like_a_dataset_is_not_taken_for_one() -> None:
     unknown = b"\x1c\x09\xee\x00\x01x"
     reading = Reading()
@@ -261,6 +269,17 @@ def test_a_cameras_default_is_no_description_and_stays_in_file_metadata(
 def test_short_words_are_defaults_only_where_a_camera_wrote_them(text: str) -> None:
     file = image_file(exif={"ImageDescription": "A harbour"}, xmp={"dc:description": text})
     assert original_metadata(file, UPLOADED)["description"] == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Canon", "CANON EOS 5D", "Canon  Canon EOS 5D", "Snapseed 2.0", "Canon EOS 5D "]
+)
+def test_a_description_that_is_the_cameras_or_programs_name_says_nothing(text: str) -> None:
+    camera = {"Make": "Canon", "Model": "Canon EOS 5D", "Software": "Snapseed 2.0"}
+    file = image_file(exif={"ImageDescription": text, **camera}, xmp={"photoshop:Headline": text})
+    assert original_metadata(file, UPLOADED) == {}
+    other = image_file(exif={"Make": "Nikon"}, xmp={"dc:description": text})
+    assert original_metadata(other, UPLOADED)["description"] == text.rstrip()
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def test_the_format_is_known_by_the_first_bytes(head: bytes, mime: str) -> None:
         jp2(brand=b"mjp2"),
         b"II\x1a\0\0\0HEAPCCDR\2\0",
         ftyp(b"crx "),
+        b"\0MRM\0\0\1\0",
         b"<svg xmlns=",
         b"FUJIFILMCCD-RAW ",
     ],

@@ -72,6 +72,37 @@ def test_a_file_says_what_it_is(photo: Path) -> None:
     assert line["originalMetadata"]["description"] == "A harbour"
 
 
+def test_what_was_decided_is_explained(photo: Path, tmp_path: Path) -> None:
+    camera = tmp_path / "camera.jpg"
+    camera.write_bytes(picture(title="OLYMPUS DIGITAL CAMERA"))
+    result = call("image-meta", "--explain", str(camera), "--file", str(photo))
+    explained, plain = lines(result)
+    assert explained["source"] == str(camera)
+    assert "description" not in explained["originalMetadata"]
+    assert explained["explanation"] == {
+        "dateTaken": {
+            "value": "2024-05-17T09:30:00.000Z",
+            "source": "exifSub DateTimeOriginal",
+        },
+        "description": {
+            "passedOver": [
+                {
+                    "source": "exif ImageDescription",
+                    "value": "OLYMPUS DIGITAL CAMERA",
+                    "why": "says nothing; left by cameras: the name of their kind",
+                }
+            ]
+        },
+    }
+    assert "explanation" not in plain
+    other = call("image-meta", "--explain", str(photo))
+    [line] = lines(other)
+    assert line["explanation"]["description"] == {
+        "value": "A harbour",
+        "source": "exif ImageDescription",
+    }
+
+
 def test_one_that_cannot_be_read_does_not_stop_the_others(photo: Path, tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("not an image")
