@@ -49,6 +49,18 @@ EVIDENCE: Final[tuple[tuple[Charset, int, bytes, str], ...]] = (
         _START + rb"[\x80\x83\x86](?=[a-z]{2})",
         "a capital of Mac OS Roman before small letters, where Windows-1252 has a sign",
     ),
+    (
+        MAC,
+        2,
+        rb"[A-Z][\x80\x82-\x84\x86](?=[A-Z])|[A-Z]{2}\x83" + _END,
+        "a capital of Mac OS Roman among capitals, where Windows-1252 has a sign",
+    ),
+    (
+        MAC,
+        2,
+        rb"[A-Z][\xe5-\xef\xf1-\xf4](?=[A-Z])",
+        "a capital of Mac OS Roman among capitals, where Latin-1 has a small letter",
+    ),
     (MAC, 1, rb"[a-z]\xa7(?=[a-z])", "sharp s between small letters, where Latin-1 has a sign"),
     (
         MAC,

@@ -42,7 +42,8 @@ class Entry:
     Attributes:
         forms: Regular expressions of the whole text, its blanks collapsed. Small letters stand
             for capitals, too, unless ``cased``.
-        writer: Who writes it.
+        writer: Who writes it, and what it is.
+        example: One of them.
         known_from: Where that is reported.
         fields: Which fields it is nothing in.
         only_copies: Somebody may mean these words: they count only where the description in the
@@ -52,6 +53,7 @@ class Entry:
 
     forms: tuple[str, ...]
     writer: str
+    example: str
     known_from: str
     fields: frozenset[str] = _SPEAKING
     only_copies: bool = False
@@ -59,50 +61,61 @@ class Entry:
 
 
 _MAKERS: Final = (
-    "agfa|aiptek|benq|canon|casio|concord|epson|fujifilm|ge|hp|jenoptik|kodak|konica|kyocera|leica"
-    "|lumix|medion|minolta|minox|moultrie|nikon|olympus|panasonic|pentax|polaroid|praktica|premier"
-    "|ricoh|rollei|samsung|sanyo|sigma|sony|toshiba|traveler|vivitar|yakumo|yashica"
+    "AGFA|AIPTEK|BENQ|CANON|CASIO|CONCORD|EPSON|FUJIFILM|GE|HP|JENOPTIK|KODAK|KONICA|KYOCERA|LEICA"
+    "|LUMIX|MEDION|MINOLTA|MINOX|MOULTRIE|NIKON|OLYMPUS|PANASONIC|PENTAX|POLAROID|PRAKTICA|PREMIER"
+    "|RICOH|ROLLEI|SAMSUNG|SANYO|SIGMA|SONY|TOSHIBA|TRAVELER|VIVITAR|YAKUMO|YASHICA"
 )
 
 DEFAULTS: Final = (
     Entry(
         (
-            rf"(?:(?:{_MAKERS}) ){{0,2}}digital (?:still |game |video )?camera",
+            rf"(?:(?:{_MAKERS}) ){{0,2}}DIGITAL (?:STILL |GAME |VIDEO )?CAMERA",
+            r"KODAK Digital Still Camera",
+        ),
+        "cameras: the name of their kind",
+        "OLYMPUS DIGITAL CAMERA",
+        f"{INATURALIST}; {PHOTOPRISM}; {CORPUS}",
+        cased=True,
+    ),
+    Entry(
+        (r"(?:[\w&.,'-]+ ){0,4}(?:digital|still|game|video) camera",),
+        "cameras: the name of their kind",
+        "Digital Camera",
+        f"{INATURALIST}; {PHOTOPRISM}",
+        only_copies=True,
+    ),
+    Entry(
+        (
             r"sony dsc",
             r"minolta ?dsc",
             r"epson dsc picture",
             r"samsung camera pictures",
             r"<[^<>]*(?:samsung|kenox|digimax)[^<>]*>",
         ),
-        "cameras: the name of their kind",
+        "cameras: the name of their model or folder",
+        "SONY DSC",
         f"{INATURALIST}; {PHOTOPRISM}; {CORPUS}",
-    ),
-    Entry(
-        (r"(?:[A-Z0-9&.,'-]+ ){1,4}(?:DIGITAL|STILL|GAME|VIDEO) CAMERA",),
-        "cameras: the name of their kind",
-        INATURALIST,
-        only_copies=True,
-        cased=True,
     ),
     Entry(
         (r"exif[ _-]?jpeg(?:[ _-]?picture)?", r"dcf \d\.\d", r"charset=ascii", "binary comment"),
         "cameras: the name of the file's format",
+        "Exif_JPEG_PICTURE",
         f"{PHOTOPRISM}; {GTHUMB}; {CORPUS}",
     ),
     Entry(
         (r"my beautiful picture", r"dvc \d[\d.]* hdmi", r"hellomoto"),
-        "cameras of Medion, Motorola and others",
+        "cameras: a greeting",
+        "My beautiful picture",
         PHOTOPRISM,
     ),
     Entry(
         (
-            r"samsung|scanner|default|smart|burst|hdr",
-            (
-                r"rhdr|hdrpl|oznor(?:wo)?|frontbhd[pr]|fbt(?:hdr)?|rbt|ptr|btr|btf(?:mdn|hdr)?|mon|nor"
-                r"|dav|mde(?:_soft)?|edf|frem|rpt|sdr_hdrb|cof|qrf|fshbty|bsh|_cuva"
-            ),
+            r"samsung|scanner|default|smart|burst|hdr|rhdr|hdrpl|oznor(?:wo)?|frontbhd[pr]|fbt(?:hdr)?",
+            r"rbt|ptr|btr|btf(?:mdn|hdr)?|mon|nor|dav|mde(?:_soft)?|edf|frem|rpt|sdr_hdrb|cof|qrf",
+            r"fshbty|bsh|_cuva",
         ),
-        "cameras of Huawei, Samsung and Kodak: how the picture was taken",
+        "cameras: how the picture was taken",
+        "oznorWO",
         PHOTOPRISM,
         only_copies=True,
     ),
@@ -110,11 +123,12 @@ DEFAULTS: Final = (
         (
             r"dcim[\\/]\S+",
             (
-                r"_?(?:img|mg|dsc|dscn|dscf|dsci|dcp|pict|imgp|sany|sdc|hpim|cimg|gopr|dji|pxl|pano|mvc)"
-                r"[_-]?\d{3,}(?:[_~-]\w{1,12})?(?:\.\w{3,4})?"
+                r"_?(?:img|mg|dsc|dscn|dscf|dsci|dcp|pict|imgp|sany|sdc|hpim|cimg|gopr|dji|pxl|pano"
+                r"|mvc)[_-]?\d{3,}(?:[_~-]\w{1,12})?(?:\.\w{3,4})?"
             ),
         ),
         "cameras and programs: the name of the file",
+        r"DCIM\100MEDIA\DJI_0008.JPG",
         f"PhotoPrism's rule for descriptions; {CORPUS}",
     ),
     Entry(
@@ -128,11 +142,13 @@ DEFAULTS: Final = (
             r"processed with (?:vsco ?(?:cam)?|moldiv|rookie)\b.*",
         ),
         "programs: their own name",
+        "Processed with VSCO with a6 preset",
         f"{PHOTOPRISM}; comments that the programs write unless told otherwise",
     ),
     Entry(
         (r"untitled(?:[- ]?\d+)?",),
         "programs: the name of a new document",
+        "Untitled-1",
         "Adobe Photoshop's name for it",
         _SPEAKING | {"suppliersReference"},
     ),
@@ -142,12 +158,14 @@ DEFAULTS: Final = (
             r"\(c\) by \S+ user",
         ),
         "cameras whose owner is not set",
+        "COPYRIGHT, 2007",
         CORPUS,
         frozenset({"copyright"}),
     ),
     Entry(
         (r"picasa(?: [\d.]+)?",),
         "Picasa: its own name",
+        "Picasa",
         "the Exif artist of photos that it saved",
         frozenset({"byline"}),
     ),
@@ -157,12 +175,11 @@ DEFAULTS: Final = (
 _FIELD: Final = (
     r"(?:(?:photo )?(?:captions?|descriptions?|headlines?|titles?|object ?names?|by-?lines?"
     r"|credits?(?: lines?)?|creators?|authors?|photographers?|copyright(?: notice)?|sources?"
-    r"|keywords?|city|country|state|province|(?:sub-?)?locations?|(?:special )?instructions?"
-    r"|names?|text|comments?|metadata|info(?:rmation)?))"
+    r"|keywords?))"
 )
 _ELSEWHERE: Final = (
-    rf"(?:{_FIELD}|below|above|bildtext|beschreibung|bildunterschrift|l[ée]gende|pie de foto"
-    r"|leyenda|didascalia|bijschrift)"
+    rf"(?:{_FIELD}|(?:special )?instructions?|text|notes?|comments?|metadata|below|above"
+    r"|bildtext|beschreibung|bildunterschrift|l[ée]gende|pie de foto|leyenda|didascalia|bijschrift)"
 )
 _GIVEN: Final = r"(?:available|given|provided|entered|supplied|set|specified)"
 
@@ -170,6 +187,7 @@ PLACEHOLDERS: Final = (
     Entry(
         (r"[\s\-\u2013\u2014_.…·•,;:?!*#/\\|+=~^'\"`()\[\]{}<>]+",),
         "people: marks that are no words",
+        "--",
         FORM,
         _SINGLE | _PLACES | _LISTS | {"specialInstructions"},
     ),
@@ -179,35 +197,40 @@ PLACEHOLDERS: Final = (
             r"string with binary data.*|lorem ipsum\b.*",
         ),
         "people and programs: that there is nothing",
+        "N/A",
         FORM,
         _SINGLE | _PLACES | _LISTS | {"specialInstructions"},
-    ),
-    Entry(
-        (
-            r"unknown|unspecified|xxx+|unbekannt|keine? angaben?|k\. ?a\.|inconnue?|desconocid[oa]",
-            r"desconhecid[oa]|sconosciut[oa]|onbekend|ukjent|okänd|ohne titel|sans titre",
-            r"sin t[ií]tulo|senza titolo|zonder titel",
-        ),
-        "people and programs: that nothing is known",
-        FORM,
-        _SINGLE | _PLACES | {"peopleInImage"},
     ),
     # A town of Piedmont has that name.
     Entry(
         (r"none",),
         "people and programs: that there is nothing",
+        "None",
         FORM,
         (_SINGLE | _LISTS | {"country", "specialInstructions"}),
     ),
     Entry(
         (
-            rf"(?:no|without|missing|kein|sans|sin) {_FIELD}(?: (?:is |was )?{_GIVEN})?(?: yet)?",
+            rf"(?:no|without|missing) {_FIELD}(?: (?:is |was )?{_GIVEN})?(?: yet)?",
             rf"(?:{_FIELD} )?(?:is |was )?(?:not|un) ?{_GIVEN}(?: yet)?",
             r"not (?:applicable|known)",
+            r"keine? (?:beschreibung|bildunterschrift|bildtext|titel|angaben?)|k\. ?a\.",
+            r"(?:sans|sin|senza|zonder|ohne) (?:l[ée]gende|descripci[oó]n|titre|t[ií]tulo|titolo|titel)",
         ),
         "people and programs: that there is nothing",
+        "No caption available",
         FORM,
         _SINGLE | _PLACES,
+    ),
+    Entry(
+        (
+            r"unknown|unspecified|xxx+|unbekannt|inconnue?|desconocid[oa]|desconhecid[oa]",
+            r"sconosciut[oa]|onbekend|ukjent|okänd",
+        ),
+        "people and programs: that nothing is known",
+        "Unknown",
+        FORM,
+        _SINGLE | _PLACES | {"peopleInImage"},
     ),
     Entry(
         (
@@ -221,9 +244,10 @@ PLACEHOLDERS: Final = (
                 rf"(?:the |in |die |das |la |le |el )?{_ELSEWHERE}"
                 rf"(?: (?:field|below|above|for (?:the |full |more )?(?:details|{_FIELD})))?"
             ),
-            rf"(?:full |complete )?{_FIELD} (?:is |are )?(?:given |listed )?in (?:the )?{_FIELD}",
+            rf"(?:full |complete )?{_FIELD} (?:is |are )?(?:given )?in (?:the )?{_ELSEWHERE}",
         ),
         "picture desks: that the text is elsewhere",
+        "(Credit too long, see caption)",
         FORM,
         _SINGLE | _PLACES,
     ),
@@ -231,15 +255,22 @@ PLACEHOLDERS: Final = (
         (
             (
                 r"(?:please )?(?:enter|insert|type|add|write|put|fill in) "
-                rf"(?:an? |the |your )?{_FIELD}(?: here)?"
+                rf"(?:an? |the |your )?(?:{_FIELD}|text)(?: here)?"
             ),
-            rf"(?:your )?{_FIELD} (?:goes )?here",
-            rf"your (?:company|{_FIELD})",
+            rf"(?:your )?(?:{_FIELD}|text) (?:goes )?here",
             rf"[%$#@\[{{<]+{_FIELD}[%\]}}>]*",
         ),
         "programs: a prompt that nobody answered",
+        "[caption]",
         FORM,
         _SINGLE | _PLACES | {"peopleInImage", "specialInstructions"},
+    ),
+    Entry(
+        (r"your (?:full )?(?:name|company|agency|organi[sz]ation)(?: here)?",),
+        "programs: a prompt that nobody answered",
+        "Your name here",
+        FORM,
+        _SINGLE - _SPEAKING,
     ),
 )
 """What says that it says nothing. Brackets and quotation marks around it do not count."""

@@ -51,10 +51,12 @@ def _named(fields: frozenset[str]) -> str:
 
 def uninformative() -> str:
     rows = [
-        f"| {entry.writer} | {_named(entry.fields)} | {entry.known_from} |"
+        f"| {entry.writer} | `{entry.example}` | {_named(entry.fields)} | {entry.known_from} |"
         for entry in (*DEFAULTS, *PLACEHOLDERS)
     ]
-    return "\n".join(["| left by | in | known from |", "| --- | --- | --- |", *rows])
+    return "\n".join(
+        ["| left by | such as | in | known from |", "| --- | --- | --- | --- |", *rows]
+    )
 
 
 @pytest.mark.parametrize("made", [example, precedence, evidence, uninformative])

@@ -23,7 +23,13 @@ from reindex.image.iptc import MAX_CANDIDATES, Reading, read_iptc
 from reindex.image.original_metadata import explain, original_metadata
 from reindex.image.text import clean, decode
 from reindex.image.truth import FileMetadata
-from reindex.image.uninformative import DEFAULTS, PLACEHOLDERS, why_uninformative
+from reindex.image.uninformative import (
+    DEFAULTS,
+    PLACEHOLDERS,
+    Entry,
+    Written,
+    why_uninformative,
+)
 from tests.unit.image.files import (
     XMP_PACKET,
     ascii_tag,
@@ -74,6 +80,10 @@ UNDECLARED = [
     ("86 62 75 6e 67", "\xdcbung", MAC),
     ("4b bf 62 65 6e 68 61 76 6e", "K\xf8benhavn", MAC),
     ("4f d5 42 72 69 65 6e", "O\u2019Brien", MAC),
+    ("45 53 50 41 84 41", "ESPA\xd1A", MAC),
+    ("43 41 46 83", "CAF\xc9", MAC),
+    ("4d e7 4c 41 47 41", "M\xc1LAGA", MAC),
+    ("53 c3 4f 20 50 41 55 4c 4f", "S\xc3O PAULO", WINDOWS),
     ("53 74 72 61 a7 65", "Stra\xdfe", MAC),
 ]
 
@@ -220,6 +230,7 @@ CAMERAS = [
     "SANYO DIGITAL CAMERA",
     "MEDION DIGITAL CAMERA",
     "MOULTRIE DIGITAL GAME CAMERA",
+    "SAMSUNG DIGITAL CAMERA",
     "KODAK Digital Still Camera",
     "SONY DSC",
     "EPSON DSC picture",
@@ -320,6 +331,12 @@ def test_defaults_of_other_fields(field: str, group: str, name: str, text: str) 
         ("country", "NA"),
         ("city", "None"),
         ("title", "No country for old men"),
+        ("title", "Sin City"),
+        ("title", "Your Name"),
+        ("title", "No comment"),
+        ("title", "Missing"),
+        ("title", "Digital camera"),
+        ("description", "Canon digital camera"),
         ("keywords", "unknown"),
         ("keywords", "blank"),
         ("specialInstructions", "see caption"),
@@ -408,11 +425,15 @@ def test_placeholders_of_other_fields(
     assert original_metadata(image_file(**groups), UPLOADED)[field] == expected
 
 
-def test_the_lists_say_where_they_are_from() -> None:
-    for entry in (*DEFAULTS, *PLACEHOLDERS):
-        assert entry.writer
-        assert entry.known_from
-        assert entry.fields
+@pytest.mark.parametrize("entry", [*DEFAULTS, *PLACEHOLDERS])
+def test_every_entry_of_the_lists_has_an_example_and_says_where_it_is_from(entry: Entry) -> None:
+    assert entry.known_from
+    for field in entry.fields:
+        why = why_uninformative(field, entry.example, Written(description=entry.example))
+        assert why is not None
+        assert why.endswith(entry.writer)
+        plain = why_uninformative(field, entry.example)
+        assert (plain is None) == entry.only_copies
 
 
 @given(st.text(max_size=60))
