@@ -35,6 +35,9 @@ _CR2_MAGIC: Final = b"CR"
 _PHASE_ONE_MAGIC: Final = frozenset({b"IIII", b"MMMM", b"RawT"})
 """Stands there in Phase One's files, whose directories look like those of a TIFF of pixels."""
 
+_LONGEST: Final = 40
+"""Characters of a maker's name that a message shows."""
+
 _DNG: Final = "image/x-adobe-dng"
 _CR2: Final = "image/x-canon-cr2"
 
@@ -56,6 +59,11 @@ _AMBIGUOUS: Final = (("SONY", "DSC-R1"), ("SONY", "DSC-F828"), ("SONY", "DSC-V3"
 def is_cr2(file: Source) -> bool:
     """Return True if a TIFF file is one of Canon's CR2."""
     return file.pread(8, 2) == _CR2_MAGIC
+
+
+def names_camera(ifd0: Directory) -> bool:
+    """Return True if a file says that a camera, or a raw converter, made it."""
+    return _MAKE in ifd0.entries or _DNG_VERSION in ifd0.entries
 
 
 def holds_sensor_data(tiff: Tiff, directory: Directory) -> bool:
@@ -88,8 +96,9 @@ def raw_type(tiff: Tiff, ifd0: Directory, *, sensor_data: bool, picture: bool) -
     ambiguous = any(maker.upper().startswith(m) and model == n for m, n in _AMBIGUOUS)
     if known is None or ambiguous or phase_one or not sensor_data:
         raise UnsupportedFormat(
-            "The file is a camera's raw file, of a format that is not read.",
-            f"maker {maker or 'not named'}, model {model or 'not named'}",
+            f"The file is a raw file of a camera by {maker[:_LONGEST] or 'an unnamed maker'}, "
+            "of a format that is not read.",
+            f"model {model or 'not named'}",
         )
     return known
 

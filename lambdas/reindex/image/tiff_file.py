@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reindex.image import exif
 from reindex.image.blocks import Blocks, flag
 from reindex.image.photoshop import read_resources
-from reindex.image.raw import cr2_size, holds_sensor_data, is_cr2, raw_type
+from reindex.image.raw import cr2_size, holds_sensor_data, is_cr2, names_camera, raw_type
 from reindex.image.tiff import open_tiff
 
 if TYPE_CHECKING:
@@ -106,14 +106,15 @@ def add_embedded(tiff: Tiff, ifd0: Directory, blocks: Blocks) -> None:
 def _directories(tiff: Tiff, ifd0: Directory) -> list[Directory]:
     """Return the directories among which the full picture is, IFD0 first.
 
-    That is IFD0 alone where it is full and has none below it: other pages are other pictures,
-    and looking for them costs requests.
+    That is IFD0 alone where it is full: other pages are other pictures, and looking for them
+    costs requests. Only a camera's file may have its picture below a full IFD0 nevertheless.
     """
     found = [ifd0]
-    below = ifd0.entries.get(_SUB_IFDS)
-    if not _is_full(tiff, ifd0) or is_cr2(tiff.source):
+    full = _is_full(tiff, ifd0)
+    if not full or is_cr2(tiff.source):
         found += islice(tiff.directories(MAX_DIRECTORIES), 1, None)
-    if below:
+    below = ifd0.entries.get(_SUB_IFDS)
+    if below and (not full or names_camera(ifd0)):
         offsets = tiff.numbers(below)[:MAX_DIRECTORIES]
         found += [tiff.directory(offset) for offset in offsets if isinstance(offset, int)]
     return found
