@@ -21,6 +21,9 @@ MAC: Final[Charset] = "Mac OS Roman"
 _MOST: Final = 20
 """Occurrences of one kind of evidence that count: text repeats itself."""
 
+_LOOKED_AT: Final = 64 * 1024
+"""Bytes of a record's texts that are judged; more of them say the same."""
+
 _START, _END = rb"(?:^|(?<=[\s(\[]))", rb"(?=$|[\s.,;:!?)\]])"
 
 EVIDENCE: Final[tuple[tuple[Charset, int, bytes, str], ...]] = (
@@ -100,7 +103,10 @@ _COMPILED: Final = tuple(
 def likelier_charset(texts: Iterable[bytes]) -> Charset:
     """Return the set that texts of one writer are in, none of which is ASCII or UTF-8."""
     scores = {WINDOWS: 0, MAC: 0}
-    for text in texts:
+    left = _LOOKED_AT
+    for whole in texts:
+        text = whole[: max(0, left)]
+        left -= len(text)
         for charset, weight, form in _COMPILED:
             scores[charset] += weight * min(_MOST, len(form.findall(text)))
     return MAC if scores[MAC] > scores[WINDOWS] else WINDOWS
