@@ -113,6 +113,8 @@ def likelier_charset(texts: Iterable[bytes]) -> Charset:
 
 
 def decode_as(charset: Charset, data: bytes) -> str:
-    """Decode bytes in one of the two sets; codes that it lacks become controls, or U+FFFD."""
-    # What is cleaned afterwards is thereby Windows-1252, without a table of its own.
+    """Decode bytes in one of the two sets, for :func:`reindex.image.text.clean` to clean.
+
+    Of Windows-1252 the codes 80 to 9F come out as controls: cleaning makes characters of them.
+    """
     return data.decode("mac_roman" if charset == MAC else "latin-1")
