@@ -7,7 +7,7 @@ from constructs import Construct
 
 from cdk.stage_settings import Network
 
-_HTTPS = ec2.Port.tcp(443)
+_HTTPS = 443
 
 
 class Endpoints(Construct):
@@ -15,6 +15,9 @@ class Endpoints(Construct):
 
     S3 and DynamoDB have gateway endpoints, which cost nothing and belong to the VPC's route
     tables: whoever owns the VPC makes those. KMS needs none: only the services call it.
+
+    The resources are CloudFormation's own: CDK's constructs want a VPC whose zones and route
+    tables they know, and a stage gives ids.
 
     Args:
         scope: The stack.
@@ -37,34 +40,40 @@ class Endpoints(Construct):
         }
         if has_secret:
             services["SecretsManager"] = service.SECRETS_MANAGER
-        vpc = ec2.Vpc.from_vpc_attributes(
-            # The endpoints name their subnets, so that nothing is placed by zone.
-            self,
-            "Vpc",
-            vpc_id=network.vpc,
-            availability_zones=["unused"],
-        )
-        subnets = [
-            ec2.Subnet.from_subnet_id(self, f"Subnet{number}", subnet)
-            for number, subnet in enumerate(network.subnets)
-        ]
-        entrance = ec2.SecurityGroup(
-            self,
-            "Entrance",
-            vpc=vpc,
-            allow_all_outbound=False,
-            description="HTTPS from the functions of image-reindex to AWS services",
-        )
-        for group in network.security_groups:
-            entrance.add_ingress_rule(ec2.Peer.security_group_id(group), _HTTPS)
+        entrance = self._entrance(network, network.vpc)
         for name, reached in services.items():
-            ec2.InterfaceVpcEndpoint(
+            ec2.CfnVPCEndpoint(
                 self,
                 name,
-                vpc=vpc,
-                service=reached,
-                subnets=ec2.SubnetSelection(subnets=subnets),
-                security_groups=[entrance],
-                open=False,
+                vpc_endpoint_type="Interface",
+                vpc_id=network.vpc,
+                service_name=reached.name,
+                subnet_ids=[*network.subnets],
+                security_group_ids=[entrance.attr_group_id],
                 private_dns_enabled=True,
             )
+
+    def _entrance(self, network: Network, vpc: str) -> ec2.CfnSecurityGroup:
+        """Make the security group of the endpoints: HTTPS in from the functions, nothing out."""
+        return ec2.CfnSecurityGroup(
+            self,
+            "Entrance",
+            vpc_id=vpc,
+            group_description="HTTPS from the functions of image-reindex to AWS services",
+            security_group_ingress=[
+                ec2.CfnSecurityGroup.IngressProperty(
+                    ip_protocol="tcp",
+                    from_port=_HTTPS,
+                    to_port=_HTTPS,
+                    source_security_group_id=group,
+                    description="The functions",
+                )
+                for group in network.security_groups
+            ],
+            # Without any rule EC2 lets everything out; this one no packet matches.
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="icmp", from_port=252, to_port=86, cidr_ip="255.255.255.255/32"
+                )
+            ],
+        )

@@ -61,15 +61,11 @@ def test_each_is_in_the_functions_subnets_and_answers_to_the_services_own_name(
 def test_only_the_functions_reach_them_and_only_by_https(prod: Stage) -> None:
     group = prod.one(GROUP)
     opened = {
-        (rule["SourceSecurityGroupId"], rule["FromPort"], rule["ToPort"])
-        for rule in group.get("SecurityGroupIngress", ())
+        (rule["SourceSecurityGroupId"], rule["IpProtocol"], rule["FromPort"], rule["ToPort"])
+        for rule in group["SecurityGroupIngress"]
     }
-    opened |= {
-        (rule["SourceSecurityGroupId"], rule["FromPort"], rule["ToPort"])
-        for rule in prod.properties("AWS::EC2::SecurityGroupIngress").values()
-    }
-    assert opened == {(given, 443, 443) for given in NETWORK["security_groups"]}
-    # CDK's way to say that nothing goes out: a rule that no packet matches.
+    assert opened == {(given, "tcp", 443, 443) for given in NETWORK["security_groups"]}
+    assert not prod.of_type("AWS::EC2::SecurityGroupIngress")
     [out] = group["SecurityGroupEgress"]
     assert (out["CidrIp"], out["IpProtocol"]) == ("255.255.255.255/32", "icmp")
 
