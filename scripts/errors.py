@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -10,6 +11,18 @@ from reindex.text import printable, printable_lines
 
 from .exit_status import INTERRUPTED
 from .session import Session
+
+
+class Findings(click.ClickException):
+    """A failure for several reasons, each on a line of its own.
+
+    Args:
+        what: What failed.
+        findings: The reasons; a line break inside of one is shown, and begins no line.
+    """
+
+    def __init__(self, what: str, findings: Iterable[str]) -> None:
+        super().__init__("\n".join((f"{what}:", *(f"  {printable(each)}" for each in findings))))
 
 
 class ErrorHandlingGroup(click.Group):
@@ -65,12 +78,12 @@ def explained(error: Exception) -> str:
 
 
 def _made_printable(error: click.ClickException) -> click.ClickException:
-    """Return the same exception with a message that a terminal shows as it is.
-
-    Line breaks stay: a message that lists findings escapes those inside of a finding itself.
-    """
+    """Return the same exception with a message that a terminal shows as it is."""
+    # click itself breaks lines of what it says about arguments.
+    has_lines = isinstance(error, click.UsageError | Findings)
+    shown = printable_lines if has_lines else printable
     # click declares it final for its readers; the instance is about to be shown, and only shown.
-    error.message = printable_lines(error.message)  # type: ignore[misc]
+    error.message = shown(error.message)  # type: ignore[misc]
     return error
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reindex.text import printable
-
+from .errors import Findings
 from .session import Session, example, on_stack
 
 
@@ -32,5 +31,4 @@ def prepare_index(session: Session) -> None:
     else:
         note(f"Index {prepared.index} needs no change.")
     if prepared.lacking:
-        lacking = "\n".join(f"  {printable(what)}" for what in prepared.lacking)
-        raise click.ClickException(f"its mapping will not take our documents:\n{lacking}")
+        raise Findings("its mapping will not take our documents", prepared.lacking)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from reindex.options import TABLE
-from reindex.text import printable
 
+from .errors import Findings
 from .run_options import Asked, run_options
 from .session import Session, example, fresh_name, on_stack
 
@@ -54,8 +54,7 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
         try:
             control.await_opening(run_id, execution)
         except PreflightFailed as failure:
-            findings = "\n".join(f"  {printable(finding)}" for finding in failure.findings)
-            raise click.ClickException(f"The run was not opened:\n{findings}") from failure
+            raise Findings("The run was not opened", failure.findings) from failure
     click.echo(run_id)
     if watch:
         follow(session, seconds=_LOOK_SECONDS, as_json=False)

@@ -11,6 +11,7 @@ from botocore.exceptions import NoCredentialsError
 
 from reindex.failures import OriginalNotFound, StoreUnavailable
 from reindex.settings import SettingsError
+from scripts.errors import Findings
 from scripts.exit_status import INTERRUPTED
 from scripts.session import Session
 from scripts.stack import NoSuchStack
@@ -66,6 +67,12 @@ reindex(["--debug", "--stage", "T", "status"], obj=Session(connect=connect))
     assert last == (
         r"Error: unexpected ZeroDivisionError: by 0 INFO:root:\x1b]0;forged\x07 "
         "(--debug shows where)"
+    )
+
+
+def test_each_finding_is_one_line() -> None:
+    assert Findings("It failed", ["a\nError: forged", "b\x1b[2J"]).message == (
+        "It failed:\n  a\\nError: forged\n  b\\x1b[2J"
     )
 
 

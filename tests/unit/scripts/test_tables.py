@@ -86,8 +86,8 @@ def test_a_file_that_cannot_be_written(finished: Stage, tmp_path: Path) -> None:
     assert "No such file" in result.stderr
 
 
-HOSTILE = "refused \x1b]0;owned\x07 \x9b2J \u202egnp"
-SHOWN = r"refused \x1b]0;owned\x07 \x9b2J \u202egnp"
+HOSTILE = "refused \x1b]0;owned\x07 \x9b2J \u202egnp\nError: forged"
+SHOWN = r"refused \x1b]0;owned\x07 \x9b2J \u202egnp\nError: forged"
 
 
 def unfolded(text: str) -> str:
@@ -121,6 +121,7 @@ def test_the_status_shows_control_characters_and_never_sends_them(finished: Stag
     for result in (finished.reindex("status"), finished.reindex("status", "--watch")):
         assert unfolded(SHOWN) in unfolded(result.stdout + result.stderr)
         assert is_harmless(result.output)
+    assert result.stderr == f"Error: run {run.run_id} failed: {SHOWN}\n"
 
 
 def test_the_latest_report(finished: Stage) -> None:
