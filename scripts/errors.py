@@ -37,7 +37,8 @@ class ErrorHandlingGroup(click.Group):
         try:
             return super().make_context(*args, **extra)
         except click.ClickException as error:
-            raise _made_printable(error) from error
+            _make_printable(error)
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
@@ -49,7 +50,8 @@ class ErrorHandlingGroup(click.Group):
             click.echo(f"Interrupted: {message}.", err=True)
             ctx.exit(INTERRUPTED)
         except click.ClickException as error:
-            raise _made_printable(error) from error
+            _make_printable(error)
+            raise
         except (click.exceptions.Exit, BrokenPipeError):
             raise
         except Exception as error:
@@ -77,14 +79,13 @@ def explained(error: Exception) -> str:
     return printable(" ".join(text.split()))
 
 
-def _made_printable(error: click.ClickException) -> click.ClickException:
-    """Return the same exception with a message that a terminal shows as it is."""
+def _make_printable(error: click.ClickException) -> None:
+    """Give an exception that is about to be shown a message without control characters."""
     # click itself breaks lines of what it says about arguments.
     has_lines = isinstance(error, click.UsageError | Findings)
     shown = printable_lines if has_lines else printable
-    # click declares it final for its readers; the instance is about to be shown, and only shown.
+    # click declares it final, and has no other place for it to be changed.
     error.message = shown(error.message)  # type: ignore[misc]
-    return error
 
 
 def _log_traceback(error: Exception) -> None:

@@ -44,7 +44,8 @@ def run() -> Mapping[str, float]:
 @pytest.fixture(scope="module")
 def without_key(asset: Asset) -> Stage:
     entry = {name: value for name, value in EXAMPLE.items() if name != "encryption_key"}
-    return templates.synthesize(load({"PROD": entry}, "PROD"), asset)
+    overrides = '{"network": {"endpoints": true}}'
+    return templates.synthesize(load({"PROD": entry}, "PROD", overrides), asset)
 
 
 def watched_metrics(stage: Stage) -> int:

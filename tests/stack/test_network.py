@@ -29,16 +29,24 @@ def services(stage: Stage) -> set[str]:
     return {p["ServiceName"].rpartition(".")[2] for p in stage.properties(ENDPOINT).values()}
 
 
+WITH_ENDPOINTS = '{"network": {"endpoints": true}}'
+
+
+@pytest.fixture(scope="module")
+def with_endpoints(asset: Asset) -> Stage:
+    return templates.synthesize(load({"PROD": EXAMPLE}, "PROD", WITH_ENDPOINTS), asset)
+
+
 @pytest.fixture(scope="module")
 def without_secret(asset: Asset) -> Stage:
     entry = {name: value for name, value in EXAMPLE.items() if name != "elasticsearch_secret"}
-    return templates.synthesize(load({"PROD": entry}, "PROD"), asset)
+    return templates.synthesize(load({"PROD": entry}, "PROD", WITH_ENDPOINTS), asset)
 
 
-def test_there_is_one_for_each_service_that_a_function_calls(prod: Stage) -> None:
+def test_there_is_one_for_each_service_that_a_function_calls(with_endpoints: Stage) -> None:
     sources = [path.read_text() for path in (ROOT / "lambdas").rglob("*.py")]
     called = {name for text in sources for name in re.findall(r'\bclient\(\s*"([a-z]+)"', text)}
-    assert {SERVICES[name] for name in services(prod)} == called - {"s3", "dynamodb"}
+    assert {SERVICES[name] for name in services(with_endpoints)} == called - {"s3", "dynamodb"}
 
 
 def test_without_a_secret_there_is_none_for_secrets_manager(without_secret: Stage) -> None:
@@ -46,10 +54,10 @@ def test_without_a_secret_there_is_none_for_secrets_manager(without_secret: Stag
 
 
 def test_each_is_in_the_functions_subnets_and_answers_to_the_services_own_name(
-    prod: Stage,
+    with_endpoints: Stage,
 ) -> None:
-    [entrance] = prod.of_type(GROUP)
-    for properties in prod.properties(ENDPOINT).values():
+    [entrance] = with_endpoints.of_type(GROUP)
+    for properties in with_endpoints.properties(ENDPOINT).values():
         assert properties["VpcEndpointType"] == "Interface"
         assert properties["VpcId"] == NETWORK["vpc"]
         assert properties["SubnetIds"] == NETWORK["subnets"]
@@ -58,21 +66,20 @@ def test_each_is_in_the_functions_subnets_and_answers_to_the_services_own_name(
         assert templates.readable(group) == entrance.replace(">", ".GroupId>")
 
 
-def test_only_the_functions_reach_them_and_only_by_https(prod: Stage) -> None:
-    group = prod.one(GROUP)
+def test_only_the_functions_reach_them_and_only_by_https(with_endpoints: Stage) -> None:
+    group = with_endpoints.one(GROUP)
     opened = {
         (rule["SourceSecurityGroupId"], rule["IpProtocol"], rule["FromPort"], rule["ToPort"])
         for rule in group["SecurityGroupIngress"]
     }
     assert opened == {(given, "tcp", 443, 443) for given in NETWORK["security_groups"]}
-    assert not prod.of_type("AWS::EC2::SecurityGroupIngress")
+    assert not with_endpoints.of_type("AWS::EC2::SecurityGroupIngress")
     [out] = group["SecurityGroupEgress"]
     assert (out["CidrIp"], out["IpProtocol"]) == ("255.255.255.255/32", "icmp")
 
 
-def test_unless_asked_for_there_are_none(asset: Asset, stage: Stage) -> None:
-    overrides = '{"network": {"endpoints": false}}'
-    network_only = templates.synthesize(load({"PROD": EXAMPLE}, "PROD", overrides), asset)
-    for without in (stage, network_only):
+def test_unless_asked_for_there_are_none(prod: Stage, stage: Stage) -> None:
+    assert prod.settings.network is not None
+    for without in (prod, stage):
         assert not without.of_type(ENDPOINT)
         assert not without.of_type(GROUP)
