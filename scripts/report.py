@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,8 @@ import click
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reindex.wiring import Wiring
 
 
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 @click.option(
     "--html",
     "file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False),
     metavar="FILE",
     help="Write it to a file, as a page.",
 )
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
 @on_stack
 def report(
-    session: Session, *, run_id: str | None, as_json: bool, file: Path | None, in_browser: bool
+    session: Session, *, run_id: str | None, as_json: bool, file: str | None, in_browser: bool
 ) -> None:
     """Show a run's report.
 
@@ -69,13 +70,14 @@ def report(
         show(view(json.loads(body)))
 
 
-def _write(page: bytes, file: Path | None, run_id: str) -> Path:
+def _write(page: bytes, file: str | None, run_id: str) -> Path:
     """Write the page where it was asked for, or where it can be opened from."""
     import tempfile
+    from pathlib import Path
 
-    file = file or Path(tempfile.mkdtemp(prefix="reindex-")) / f"{run_id}.html"
-    file.write_bytes(page)
-    return file
+    written = Path(file) if file else Path(tempfile.mkdtemp(prefix="reindex-"), f"{run_id}.html")
+    written.write_bytes(page)
+    return written
 
 
 def _open(page: Path) -> None:

@@ -6,11 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reindex.options import FILE, SOURCES, TABLE, UPLOADS, RunOptions, Source
+from reindex.source_kinds import FILE, SOURCES, TABLE, UPLOADS
+
+if TYPE_CHECKING:
+    from reindex.options import RunOptions
 
 
 def _json_object(text: str) -> Mapping[str, Any]:
@@ -47,6 +50,8 @@ class Asked:
 
     def told(self, run_id: str) -> RunOptions:
         """Return what the run is told; its file, if it has one, has the run's name."""
+        from reindex.options import RunOptions, Source
+
         key = f"{UPLOADS}{run_id}.txt" if self.file else None
         return RunOptions(
             source=Source(kind=self.source, query=self.query, lacking=self.lacking, key=key),
