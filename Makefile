@@ -1,5 +1,7 @@
-# uv runs everything in an environment of its own, made from uv.lock; fetched if absent.
-UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.uv/bin/uv)
+# uv runs everything in an environment of its own, made from uv.lock. It is the repository's own,
+# or that on PATH; where neither exists, the own one is made (cdk/uv.py looks in the same order).
+OWN_UV := $(CURDIR)/.uv/bin/uv
+UV := $(or $(wildcard $(OWN_UV)),$(shell command -v uv),$(OWN_UV))
 RUN := $(UV) run --quiet
 IMAGES ?=
 COUNT ?=
@@ -8,19 +10,21 @@ SEED ?=
 REAL ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test test-fast test-e2e chaos bench bench-projection docs clean
+.PHONY: help uv install demo check test tools test-fast test-e2e chaos bench bench-projection docs clean
 
 help:  ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
-$(CURDIR)/.uv/bin/uv:
-	python3 -m venv .uv || { echo "uv is missing, and so is python3's venv: install either"; exit 1; }
-	.uv/bin/pip install --quiet uv
+$(OWN_UV):
+	@python3 -m venv .uv || { echo "uv is missing, and so is python3's venv: install either"; exit 1; }
+	@.uv/bin/pip install --quiet uv
+
+uv: $(filter $(OWN_UV),$(UV))  # What cdk.json's app needs before it can start
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --silent --no-fund --no-audit
 
-install: $(filter $(CURDIR)/%,$(UV)) node_modules/.package-lock.json  ## Install what everything else needs
+install: uv node_modules/.package-lock.json  ## Install what everything else needs
 	$(UV) sync --quiet --frozen
 
 demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own, KEEP=1 to play on
@@ -33,6 +37,10 @@ check: install  ## Lint, check types and the import contracts
 	$(RUN) lint-imports
 
 test: test-fast test-e2e  ## Run every test
+	@$(RUN) python -m tests.local.tools
+
+tools: install  ## Name the programs that this machine lacks, and what does not run without them
+	@$(RUN) python -m tests.local.tools
 
 test-fast: install  ## Run all tests but those of the deployed stack
 	$(RUN) pytest -n 2 --dist loadfile tests/unit tests/contract tests/stack tests/browser
@@ -43,11 +51,11 @@ test-e2e: install  ## Run the tests of the stack that cdk deploys to local serve
 chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=1 takes a real Elasticsearch
 	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real)
 
-bench: install  ## Measure everything that the budgets name, and write docs/cost.md of it
+bench: tools  ## Measure everything that the budgets name, and write docs/cost.md of it
 	$(RUN) python -m tests.bench --json bench-results
 	$(RUN) python -m tests.bench.model --figures bench-results --write docs/cost.md
 
-bench-projection: install  ## Measure reading and extraction, against exiftool
+bench-projection: tools  ## Measure reading and extraction, against exiftool
 	mkdir -p bench-results
 	$(RUN) python -m tests.bench.projection --json bench-results/projection.json
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import compileall
 import hashlib
-import os
 import py_compile
 import shutil
 import subprocess
@@ -21,6 +20,8 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from cdk.uv import find_uv
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -80,7 +81,7 @@ def build(target: Target) -> Asset:
         BundlingError: uv is missing, or a dependency has no wheel for the target.
     """
     sources = [(name, path.read_bytes()) for name, path in _sources()]
-    requirements = _uv("export", "--frozen", "--no-default-groups", "--no-dev", "--no-emit-project")
+    requirements = _uv("export", "--frozen", "--only-group", "functions")
     dependencies = _dependencies(requirements, target)
     asset = _built("lambdas", _hash(dependencies.hash, *map(repr, sources)))
     if not asset.path.exists():
@@ -134,10 +135,9 @@ def _compile(contents: Path) -> None:
 
 
 def _uv(*arguments: str) -> str:
-    # `uv run` names itself, so a uv that is not on the path is still found.
-    uv = os.environ.get("UV") or shutil.which("uv")
+    uv = find_uv()
     if not uv:
-        raise BundlingError("uv is not installed: it builds the functions' asset")
+        raise BundlingError("uv is not installed: it builds the functions' asset (make install)")
     done = subprocess.run(  # noqa: S603
         [uv, "--color", "never", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -16,6 +16,7 @@ from cdk.grants import Grants
 from cdk.measures import Watched
 from cdk.monitoring import Monitoring
 from cdk.names import Names
+from cdk.network import Endpoints
 from cdk.phases import Phases
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
@@ -52,6 +53,13 @@ class ReindexStack(Stack):
         values = environment(
             self, settings=settings, library=library, tables=tables, queue=queue, bucket=bucket
         )
+        if settings.network and settings.network.endpoints:
+            Endpoints(
+                self,
+                "Endpoints",
+                network=settings.network,
+                has_secret=settings.elasticsearch_secret is not None,
+            )
         functions = Functions(self, "Functions", settings=settings, asset=asset, environment=values)
         grants = Grants(
             stack=self,

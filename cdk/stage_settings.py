@@ -69,12 +69,18 @@ class Network:
     """Where the functions run, if the index can be reached from within a VPC only.
 
     Attributes:
-        subnets: Ids, all of one VPC; they need a way to the AWS services (NAT or endpoints).
-        security_groups: Ids.
+        subnets: Ids, all of one VPC, each in a zone of its own; they need a way to the AWS
+            services: NAT, or endpoints.
+        security_groups: Ids; they must let HTTPS out.
+        vpc: Id of the VPC; only ``endpoints`` needs it.
+        endpoints: Whether the stack makes the interface endpoints of the services that the
+            functions call; those of S3 and DynamoDB, which cost nothing, it does not.
     """
 
     subnets: tuple[str, ...]
     security_groups: tuple[str, ...]
+    vpc: str | None = None
+    endpoints: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,9 +252,15 @@ def _problems(settings: StageSettings) -> Iterator[str]:
             yield f"{name} must be from {least} to {most}"
     if settings.indexer_batch_size > _BATCH_WITHOUT_WINDOW and not settings.indexer_window_seconds:
         yield f"indexer_batch_size over {_BATCH_WITHOUT_WINDOW} needs indexer_window_seconds"
+    yield from _network_problems(settings.network)
     if settings.schedule:
         yield from _schedule_problems(settings.schedule)
     yield from _tuning_problems(settings)
+
+
+def _network_problems(network: Network | None) -> Iterator[str]:
+    if network and network.endpoints and not network.vpc:
+        yield "network.endpoints needs network.vpc"
 
 
 def _schedule_problems(schedule: Schedule) -> Iterator[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reindex.text import counted
-from scripts.run_control import Aborted, RunControl
-from scripts.run_status import StatusReader
-from scripts.session import Session, example, on_stack
+
+from .session import Session, example, on_stack
+
+if TYPE_CHECKING:
+    from .run_control import Aborted
 
 
 @click.command(epilog=example("reindex abort"))
@@ -20,13 +24,17 @@ def abort(session: Session) -> None:
     Safe at any point of a run, and to repeat. What is settled stays so; what is not keeps its
     place for the next start. Messages already on the low-priority queue are still written.
     """
-    session.stands("the abort may be half done; repeat it")
+    from .run_control import RunControl
+    from .run_status import StatusReader
+    from .terminal import note
+
+    session.on_interrupt("the abort may be half done; repeat it")
     control = RunControl.of(session.wiring)
     done = control.abort()
-    click.echo(_what_was_done(done))
+    note(_what_was_done(done))
     after = StatusReader.of(session.wiring).look()
     if after and done.closed:
-        click.echo(
+        note(
             f"{counted(after.settled, 'image')} of {after.run.total:,} settled by it; "
             "the others keep their places for the next start. "
             f"{counted(after.backlog.total, 'message')} on the queue will still be written."

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from reindex.settings import Elasticsearch
-from reindex.steps.certify import Certified, Certifying
 from reindex.text import counted
-from scripts.session import Session, example, on_stack
+
+from .session import Session, example, on_stack
+
+if TYPE_CHECKING:
+    from reindex.steps.certify import Certified
 
 #: Parts of the table that are read at once.
 _SEGMENTS = 8
@@ -25,6 +29,11 @@ def certify(session: Session, *, deep: bool) -> None:
     names every difference, one a line. The exit status is 0 if there is none, else 1. What
     was uploaded, edited or deleted since the run is a difference too.
     """
+    from reindex.settings import Elasticsearch
+    from reindex.steps.certify import Certified, Certifying
+
+    from .terminal import note
+
     wiring = session.wiring
     place = wiring.settings[Elasticsearch]
     certifying = Certifying(
@@ -38,10 +47,10 @@ def certify(session: Session, *, deep: bool) -> None:
     )
     counts = Certified()
     for difference in certifying.differences(counts, deep=deep):
-        click.echo(f"{difference.about}: {difference.what}")
+        note(f"{difference.about}: {difference.what}")
     if counts.differences:
         raise click.ClickException(f"{counted(counts.differences, 'difference')}: {_sum(counts)}")
-    click.echo(f"Nothing is missing: {_sum(counts)}.")
+    note(f"Nothing is missing: {_sum(counts)}.")
 
 
 def _sum(counts: Certified) -> str:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-
 import click
 
 from reindex import __version__
-from scripts.abort import abort
-from scripts.certify import certify
-from scripts.dlq import dlq
-from scripts.edge import Edge
-from scripts.image_meta import image_meta
-from scripts.pause import pause
-from scripts.prepare_index import prepare_index
-from scripts.project import project
-from scripts.report import report
-from scripts.requeue import requeue
-from scripts.resume import resume
-from scripts.scan_states import scan_states
-from scripts.session import Session, example, pass_session, stage_option
-from scripts.start import start
-from scripts.status import status
-from scripts.upload_ids import upload_ids
+
+from .abort import abort
+from .certify import certify
+from .dlq import dlq
+from .errors import ErrorHandlingGroup
+from .image_meta import image_meta
+from .pause import pause
+from .prepare_index import prepare_index
+from .project import project
+from .report import report
+from .requeue import requeue
+from .resume import resume
+from .scan_states import scan_states
+from .session import Session, example, pass_session, stage_option
+from .start import start
+from .status import status
+from .upload_ids import upload_ids
 
 VERBS = (
     prepare_index,
@@ -42,7 +41,7 @@ VERBS = (
 )
 
 
-class _InOrder(Edge):
+class _InOrder(ErrorHandlingGroup):
     """Lists the verbs in the order in which an operator meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
@@ -70,11 +69,6 @@ def reindex(session: Session, *, debug: bool) -> None:
     130 interrupted, and one line says what stands.
     """
     session.debug = debug
-    if debug:
-        logging.basicConfig(level=logging.INFO)
-    else:
-        # What is worth a line is printed or raised; without a handler, Python prints warnings.
-        logging.getLogger().addHandler(logging.NullHandler())
 
 
 for verb in VERBS:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from reindex.steps.redrive import Redrive
 from reindex.text import counted
-from scripts.session import Session, example, on_stack
-from scripts.terminal import show, table
+
+from .session import Session, example, on_stack
+
+if TYPE_CHECKING:
+    from reindex.steps.redrive import Redrive
 
 
 @click.command(epilog=example("reindex dlq", "reindex dlq --requeue"))
@@ -25,26 +29,30 @@ def dlq(session: Session, *, requeue: bool, discard: bool) -> None:
     """
     if requeue and discard:
         raise click.UsageError("--requeue or --discard, not both.")
+    from reindex.steps.redrive import Redrive
+
     redrive = Redrive(session.wiring.table, session.wiring.dead_letters, session.wiring.clock)
     if requeue:
-        session.stands("some messages were dealt with; repeat it for the rest")
+        session.on_interrupt("some messages were dealt with; repeat it for the rest")
         done = redrive.send_round()
         click.echo(
             f"{counted(done.moved, 'image')} queued again, "
             f"{counted(done.dropped, 'message')} dropped, {done.left:,} left."
         )
     elif discard:
-        session.stands("some messages were dropped; repeat it for the rest")
+        session.on_interrupt("some messages were dropped; repeat it for the rest")
         done = redrive.discard()
         click.echo(
             f"{counted(done.dropped, 'message')} dropped, {counted(done.moved, 'image')} given up."
         )
     else:
-        session.stands("messages that were looked at come back within two minutes")
+        session.on_interrupt("messages that were looked at come back within two minutes")
         _show(redrive)
 
 
 def _show(redrive: Redrive) -> None:
+    from .terminal import show, table
+
     groups = redrive.look()
     if not groups:
         click.echo("The dead-letter queue is empty.")

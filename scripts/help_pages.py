@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from scripts.command import reindex
+from .command import reindex
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
-from itertools import chain, islice
-from multiprocessing import resource_tracker
-from typing import Self
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import click
 
-from scripts.image_sources import (
-    OBJECTS_AT_ONCE,
-    Described,
-    LocalFile,
-    Source,
-    describe,
-    files_under,
-    objects_under,
-    source_of,
-)
-from scripts.session import Session, example, pass_session
-from scripts.terminal import progress
+from .session import Session, example, with_session
 
-#: Local files up to which this process reads them itself: others take a while to start.
-_FEW = 32
-
-#: Images read ahead of the one to be written: bounds memory, keeps everyone busy.
-_AHEAD = 64
+if TYPE_CHECKING:
+    from .image_sources import Source
 
 
 @click.command(
@@ -64,7 +44,7 @@ _AHEAD = 64
 @click.option("--prefix", metavar="P", help="With --bucket: only keys that begin so.")
 @click.option("--write", metavar="FILE", help="Write to a file instead of stdout.")
 @click.option("--full-read", is_flag=True, help="Read whole files, not just what is needed.")
-@pass_session
+@with_session
 def image_meta(  # noqa: PLR0913 (one for each option)
     session: Session,
     *,
@@ -90,6 +70,10 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         raise click.UsageError("--prefix needs --bucket.")
     if not files and not explained and folder is None and bucket is None:
         raise click.UsageError("which images? Give --file, --explain, --dir or --bucket.")
+    from .image_readers import Readers
+    from .image_sources import describe, files_under, objects_under, source_of
+    from .terminal import progress
+
     named = [source_of(name) for name in explained]
     read = partial(
         describe, full_read=full_read, explained=frozenset(source.name for source in named)
@@ -101,11 +85,11 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         objects_under(bucket, prefix or "") if bucket is not None else (),
     )
     if write:
-        session.stands(f"{write} holds only a part of the images")
+        session.on_interrupt(f"{write} holds only a part of the images")
     with (
         click.open_file(write, "w", encoding="utf-8") if write else nullcontext() as file,
         progress("Reading") as advance,
-        _Readers(read) as readers,
+        Readers(read) as readers,
     ):
         images, failed, why = 0, 0, "there are none"
         for described in readers.in_order(sources):
@@ -117,69 +101,3 @@ def image_meta(  # noqa: PLR0913 (one for each option)
             advance(images, f"{images:,} images, {failed:,} failed")
     if images == failed:
         raise click.ClickException(f"no image could be read: {why}")
-
-
-class _Readers:
-    """Reads images side by side: many local files by processes, all others by threads.
-
-    Reading a local file is nearly all computation, reading an object nearly all waiting.
-    """
-
-    def __init__(self, read: Callable[[Source], Described]) -> None:
-        self._read = read
-        self._stack = ExitStack()
-        self._threads: Executor = self._open(ThreadPoolExecutor(OBJECTS_AT_ONCE))
-        self._processes: Executor | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def in_order(self, sources: Iterable[Source]) -> Iterator[Described]:
-        """What each image says, in the order of the sources."""
-        waiting: deque[Future[Described]] = deque()
-        rest = iter(sources)
-        for source in islice(rest, _FEW):
-            waiting.append(self._threads.submit(self._read, source))
-        for source in rest:
-            reader = self._reader(source)
-            with _interrupts_held_back():
-                waiting.append(reader.submit(self._read, source))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-    def _reader(self, source: Source) -> Executor:
-        if not isinstance(source, LocalFile):
-            return self._threads
-        if self._processes is None:
-            # What Python starts it with, beside the first process, lets interrupts through.
-            resource_tracker.ensure_running()
-            self._processes = self._open(
-                ProcessPoolExecutor(
-                    os.cpu_count(),
-                    # A fork would inherit this process's threads in whatever state they are.
-                    mp_context=multiprocessing.get_context("spawn"),
-                )
-            )
-        return self._processes
-
-    def _open(self, pool: Executor) -> Executor:
-        self._stack.callback(pool.shutdown, cancel_futures=True)
-        return pool
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let no interrupt through for a moment, nor ever to a process that is started in it.
-
-    A terminal interrupts all processes of a command; it is for this one to end the others.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -200,7 +200,7 @@ def _whole(file: RangedFile) -> RangedFile:
 
 def _client(config: Config) -> S3Client:
     # It takes a second to import, and local files need none of it.
-    import boto3  # noqa: PLC0415
+    import boto3
 
     return boto3.client("s3", config=config)
 

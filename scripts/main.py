@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sys
 
-#: Exit status after Ctrl-C: 128 and the signal's number, as shells have it.
-INTERRUPTED = 130
+from .exit_status import INTERRUPTED
 
 
 def main() -> None:
     """Run the command."""
     try:
-        from scripts.command import reindex  # noqa: PLC0415
+        from .command import reindex
     except KeyboardInterrupt:
         print("Interrupted: nothing was changed.", file=sys.stderr)  # noqa: T201
         sys.exit(INTERRUPTED)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from scripts.run_control import RunControl
-from scripts.session import Session, example, on_stack
+from .session import Session, example, on_stack
 
 
 @click.command(epilog=example("reindex pause"))
@@ -18,7 +17,10 @@ def pause(session: Session) -> None:
     Ticks notice within seconds, and keep the run alive while it is paused. Messages already
     on the low-priority queue are still written.
     """
-    session.stands("the run may be paused; reindex status tells")
+    from .run_control import RunControl
+    from .terminal import note
+
+    session.on_interrupt("the run may be paused; reindex status tells")
     run = RunControl.of(session.wiring).pause()
     already = " already" if run.paused else ""
-    click.echo(f"Run {run.run_id} is{already} paused.")
+    note(f"Run {run.run_id} is{already} paused.")

@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 
-from reindex.settings import Elasticsearch
-from reindex.steps.index_messages import merged
-from scripts.differences import differences
-from scripts.session import Session, example, fresh_name, on_stack
+from .differences import differences
+from .session import Session, example, fresh_name, on_stack
 
 
 @click.command(
@@ -30,6 +28,11 @@ def project(session: Session, *, image_id: str, diff: bool) -> None:
     With --diff, one line for each value that would go (-) or come (+). Provenance, which
     differs with every projection, is left out of the differences.
     """
+    from reindex.settings import Elasticsearch
+    from reindex.steps.index_messages import merged
+
+    from .terminal import note
+
     wiring = session.wiring
     document = wiring.projection.document(image_id, fresh_name(wiring.clock))
     place = wiring.settings[Elasticsearch]
@@ -42,7 +45,7 @@ def project(session: Session, *, image_id: str, diff: bool) -> None:
         return
     found = wiring.index.read(index, [image_id], ["*"]).get(image_id)
     for line in _lines(found.source if found else {}, document):
-        click.echo(line)
+        note(line)
 
 
 def _lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from reindex.states import CODES, State
-from reindex.steps.requeue import Requeue, Requeued, Selection
 from reindex.text import counted
-from scripts.id_files import read_ids
-from scripts.session import Session, example, on_stack
-from scripts.terminal import show, table
+
+from .id_files import read_ids
+from .session import Session, example, on_stack
+
+if TYPE_CHECKING:
+    from reindex.steps.requeue import Requeued
 
 #: Parts of the table that are read at once.
 _SEGMENTS = 8
@@ -59,6 +63,8 @@ def requeue(
     """
     if not (states or codes or fingerprints or file):
         raise click.UsageError("which images? Give --state, --code, --fingerprint or --ids.")
+    from reindex.steps.requeue import Requeue, Selection
+
     ids = read_ids(file) if file else None
     selection = Selection(frozenset(map(State, states)), codes, fingerprints, ids)
     requeuing = Requeue(session.wiring.table, session.wiring.clock, _SEGMENTS)
@@ -67,13 +73,15 @@ def requeue(
         _show(plan)
         click.echo(f"Would queue {counted(plan.total, 'image')} again{_aside(plan)}; --yes does.")
         return
-    session.stands("some images were queued again; repeat it for the rest")
+    session.on_interrupt("some images were queued again; repeat it for the rest")
     done = requeuing.apply(selection, limit)
     _show(done)
     click.echo(f"Queued {counted(done.total - done.moved, 'image')} again{_aside(done)}.")
 
 
 def _show(plan: Requeued) -> None:
+    from .terminal import show, table
+
     made = table("state", "failure", "images", right=("images",))
     for (state, code), images in sorted(plan.kinds.items()):
         made.add_row(state, code, f"{images:,}")

@@ -13,7 +13,8 @@ from reindex.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces import Phases, Runs
-from scripts.executions import Executions, run_of
+
+from .executions import Executions, run_of
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring

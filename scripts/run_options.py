@@ -6,11 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reindex.options import FILE, SOURCES, TABLE, UPLOADS, RunOptions, Source
+from reindex.source_kinds import FILE, SOURCES, TABLE, UPLOADS
+
+if TYPE_CHECKING:
+    from reindex.options import RunOptions
 
 
 def _json_object(text: str) -> Mapping[str, Any]:
@@ -46,23 +49,27 @@ class Asked:
     skip_unchanged: bool
 
     def told(self, run_id: str) -> RunOptions:
-        """What the run is told; its file, if it has one, has the run's name.
+        """Return what the run is told; its file, if it has one, has the run's name."""
+        from reindex.options import RunOptions, Source
+
+        key = f"{UPLOADS}{run_id}.txt" if self.file else None
+        return RunOptions(
+            source=Source(kind=self.source, query=self.query, lacking=self.lacking, key=key),
+            limit=self.limit,
+            only_new=self.only_new,
+            skip_unchanged=self.skip_unchanged,
+        )
+
+    def require_consistent(self) -> None:
+        """Check the options before anything is connected.
 
         Raises:
             UsageError: They contradict each other.
         """
         if (self.source == FILE) != (self.file is not None):
             raise click.UsageError("--source file and --file go together")
-        key = f"{UPLOADS}{run_id}.txt" if self.file else None
-        options = RunOptions(
-            source=Source(kind=self.source, query=self.query, lacking=self.lacking, key=key),
-            limit=self.limit,
-            only_new=self.only_new,
-            skip_unchanged=self.skip_unchanged,
-        )
-        if problems := list(options.problems()):
+        if problems := list(self.told("any").problems()):
             raise click.UsageError("; ".join(problems))
-        return options
 
 
 _OPTIONS = (
@@ -107,6 +114,7 @@ def run_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(verb)
     def call(*args: Any, **given: Any) -> Any:
         asked = Asked(**{name: given.pop(name) for name in Asked.__dataclass_fields__})
+        asked.require_consistent()
         return verb(*args, asked=asked, **given)
 
     wrapped: Callable[..., Any] = call

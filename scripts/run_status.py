@@ -14,7 +14,8 @@ from reindex.states import Phase, State
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import UNCHANGED
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
-from scripts.executions import Executions, run_of
+
+from .executions import Executions, run_of
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring

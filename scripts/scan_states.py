@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from reindex.progress import ProgressRow
 from reindex.states import CODES, State
-from reindex.steps.scanning import scan_all
-from scripts.session import Session, example, on_stack
-from scripts.terminal import console, error_console, progress, table
+
+from .session import Session, example, on_stack
+
+if TYPE_CHECKING:
+    from reindex.progress import ProgressRow
 
 #: Parts of the table that are read at once: beyond, one machine gains nothing.
 _SEGMENTS = 8
@@ -53,8 +54,12 @@ def scan_states(
 
     The table of counts goes to stdout, or to stderr when the rows go there.
     """
+    from reindex.steps.scanning import scan_all
+
+    from .terminal import console, error_console, progress
+
     if out and out != "-":
-        session.stands(f"{out} holds only a part of the rows")
+        session.on_interrupt(f"{out} holds only a part of the rows")
     wanted = frozenset(map(State, states)) or frozenset(State)
     counts: Counter[State] = Counter()
     with (
@@ -85,6 +90,8 @@ def _write(file: IO[Any], rows: Iterable[ProgressRow]) -> None:
 
 
 def _table(counts: Counter[State], wanted: Collection[State]) -> Any:
+    from .terminal import table
+
     made = table("state", "code", "images", right=("code", "images"))
     for state, code in CODES.items():
         if state in wanted:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reindex.steps.ambient import Clock
-
 if TYPE_CHECKING:
+    from reindex.steps.ambient import Clock
     from reindex.wiring import Wiring
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -23,8 +22,7 @@ STAGE_VARIABLE = "REINDEX_STAGE"
 
 
 def _connect(stage: str) -> Wiring:
-    # The clients' libraries take a second to import: not for --help, nor for wrong usage.
-    from scripts.stack import open_stack  # noqa: PLC0415
+    from .stack import open_stack
 
     return open_stack(stage)
 
@@ -41,14 +39,14 @@ class Session:
         stage: Which deployment it works on.
         debug: Whether failures show their traceback.
         connect: Makes the wiring of a stage's stack.
-        standing: Says what stands should the verb be interrupted now; a verb that changes
-            something replaces it before it does.
+        interrupt_message: Returns what is printed if the verb is interrupted now; a verb that
+            changes something sets it with :meth:`on_interrupt` before it does.
     """
 
     stage: str | None = None
     debug: bool = False
     connect: Callable[[str], Wiring] = _connect
-    standing: Callable[[], str] = field(default=_nothing_changed)
+    interrupt_message: Callable[[], str] = field(default=_nothing_changed)
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -57,16 +55,48 @@ class Session:
         Raises:
             UsageError: No stage was named.
         """
+        return self.connect(self.named_stage())
+
+    def named_stage(self) -> str:
+        """Return the stage to work on.
+
+        Raises:
+            UsageError: None was named.
+        """
         if not self.stage:
             raise click.UsageError(f"which stage? Give --stage, or set {STAGE_VARIABLE}.")
-        return self.connect(self.stage)
+        return self.stage
 
-    def stands(self, what: str) -> None:
-        """Set what is said when the verb is interrupted from now on."""
-        self.standing = lambda: what
+    def set_up_log(self) -> None:
+        """Show the log with ``--debug``, and nothing of it without."""
+        from .logs import hide_log, show_log
+
+        if self.debug:
+            show_log()
+        else:
+            hide_log()
+
+    def on_interrupt(self, message: str | Callable[[], str]) -> None:
+        """Set what is printed if the verb is interrupted from now on.
+
+        Args:
+            message: A clause without its full stop, or what returns one at that moment.
+        """
+        self.interrupt_message = message if callable(message) else lambda: message
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)
+
+
+def with_session(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb its session, and set up the log before it begins."""
+
+    @wraps(verb)
+    def logged(session: Session, *args: Any, **options: Any) -> Any:
+        session.set_up_log()
+        return verb(session, *args, **options)
+
+    return pass_session(logged)
 
 
 def _remember_stage(context: click.Context, _: click.Parameter, stage: str | None) -> None:
@@ -92,8 +122,17 @@ def stage_option(*, environment: bool) -> Callable[[Verb], Verb]:
 
 
 def on_stack(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb its session, and the option that names the stage."""
-    return stage_option(environment=False)(pass_session(verb))
+    """Give a verb its session, and the option that names the stage.
+
+    A missing stage is wrong usage: it is reported before the verb imports what it works with.
+    """
+
+    @wraps(verb)
+    def on_named_stage(session: Session, *args: Any, **options: Any) -> Any:
+        session.named_stage()
+        return verb(session, *args, **options)
+
+    return stage_option(environment=False)(with_session(on_named_stage))
 
 
 def example(*lines: str) -> str:
@@ -105,4 +144,4 @@ def example(*lines: str) -> str:
 def fresh_name(clock: Clock) -> str:
     """A name for a run or an upload that sorts by time: ``20261122-031500-ab12``."""
     stamp = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{stamp}-{secrets.token_hex(2)}"
+    return f"{stamp}-{os.urandom(2).hex()}"

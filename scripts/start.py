@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import click
 
-from reindex.options import TABLE
-from reindex.steps.preflight import PreflightFailed
-from scripts.run_control import RunControl
-from scripts.run_options import Asked, run_options
-from scripts.session import Session, example, fresh_name, on_stack
-from scripts.status_view import follow
-from scripts.terminal import progress
+from reindex.source_kinds import TABLE
+
+from .errors import Findings
+from .run_options import Asked, run_options
+from .session import Session, example, fresh_name, on_stack
 
 #: Seconds between looks with --watch.
 _LOOK_SECONDS = 2.0
@@ -36,6 +34,12 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
     a line on stderr, and the exit status is 1; what was gathered stays queued. Only one run can
     be open. With --watch the exit status is 0 if the run succeeds, else 1.
     """
+    from reindex.steps.preflight import PreflightFailed
+
+    from .run_control import RunControl
+    from .status_view import follow
+    from .terminal import progress
+
     run_id = fresh_name(session.wiring.clock)
     options = asked.told(run_id)
     control = RunControl.of(session.wiring)
@@ -44,14 +48,13 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
         if asked.file and options.source.key:
             with click.open_file(asked.file, "rb") as ids:
                 session.wiring.files.upload(options.source.key, ids)
-        session.stands(f"run {run_id} may have been started; reindex status tells")
+        session.on_interrupt(f"run {run_id} may have been started; reindex status tells")
         execution = control.start(run_id, options)
-        session.stands(f"run {run_id} goes on; reindex abort ends it")
+        session.on_interrupt(f"run {run_id} goes on; reindex abort ends it")
         try:
             control.await_opening(run_id, execution)
         except PreflightFailed as failure:
-            findings = "\n".join(f"  {finding}" for finding in failure.findings)
-            raise click.ClickException(f"The run was not opened:\n{findings}") from failure
+            raise Findings("The run was not opened", failure.findings) from failure
     click.echo(run_id)
     if watch:
         follow(session, seconds=_LOOK_SECONDS, as_json=False)

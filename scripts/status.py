@@ -6,10 +6,7 @@ import json
 
 import click
 
-from scripts.run_status import StatusReader
-from scripts.session import Session, example, on_stack
-from scripts.status_view import follow, view
-from scripts.terminal import show
+from .session import Session, example, on_stack
 
 
 @click.command(
@@ -36,14 +33,18 @@ def status(session: Session, *, watch: bool, interval: float, as_json: bool) -> 
     Without --watch the rate is the average since the run began; with it, that of the last
     minute. With --watch the exit status is 0 if the run succeeds, else 1.
     """
-    session.stands("the run goes on")
+    from .run_status import StatusReader
+    from .status_view import follow, view
+    from .terminal import note, show
+
+    session.on_interrupt("the run goes on")
     if watch:
         follow(session, seconds=interval, as_json=as_json)
         return
     reader = StatusReader.of(session.wiring)
     found = reader.look()
     if found is None and not as_json and (first := reader.being_opened(None)):
-        click.echo(f"Run {first} gathers ids or is being opened.")
+        note(f"Run {first} gathers ids or is being opened.")
     elif found is None:
         click.echo("null" if as_json else "No run has been started yet.")
     elif as_json:

@@ -8,14 +8,14 @@ import click
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 
 from reindex.states import CODES
 from reindex.steps.batch_index import UNCHANGED
 from reindex.text import duration
-from scripts.run_status import RunStatus, StatusReader
-from scripts.session import Session
-from scripts.terminal import console
+
+from .run_status import RunStatus, StatusReader
+from .session import Session
+from .terminal import console, grid, note
 
 #: What the index phase does again or later, beside the states.
 _DETOURS = ("retried", "waiting")
@@ -59,37 +59,35 @@ def phase(status: RunStatus) -> str:
 def view(status: RunStatus) -> RenderableType:
     """A status in full."""
     run = status.run
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold")
-    grid.add_column(overflow="fold")
-    grid.add_row("run", run.run_id)
-    grid.add_row("phase", phase(status))
-    grid.add_row("index", run.index)
-    grid.add_row("images", f"{status.done:,} of {run.total:,}")
+    made = grid()
+    made.add_row("run", run.run_id)
+    made.add_row("phase", phase(status))
+    made.add_row("index", run.index)
+    made.add_row("images", f"{status.done:,} of {run.total:,}")
     counts = [*CODES, UNCHANGED, *_DETOURS]
     moved = ", ".join(f"{run.counts[kind]:,} {kind}" for kind in counts if run.counts.get(kind))
-    grid.add_row("moved", moved or "nothing yet")
+    made.add_row("moved", moved or "nothing yet")
     depth = status.backlog
-    grid.add_row(
+    made.add_row(
         "backlog",
         f"{depth.visible:,} waiting, {depth.in_flight:,} in flight, {depth.delayed:,} delayed",
     )
-    grid.add_row("dead letters", f"{status.dead_letters:,}")
+    made.add_row("dead letters", f"{status.dead_letters:,}")
     if status.rate is not None:
-        grid.add_row("rate", f"{status.rate:,.1f} images/s")
+        made.add_row("rate", f"{status.rate:,.1f} images/s")
     if status.eta_seconds is not None:
-        grid.add_row("time left", f"{duration(status.eta_seconds)} in this phase")
+        made.add_row("time left", f"{duration(status.eta_seconds)} in this phase")
     if run.held_by and not status.is_over:
-        grid.add_row("held by", run.held_by)
+        made.add_row("held by", run.held_by)
     elapsed = (run.ended_at or status.at) - run.started_at
-    grid.add_row("elapsed", duration(elapsed))
+    made.add_row("elapsed", duration(elapsed))
     if not status.is_over:
-        grid.add_row("last moved", f"{duration(max(0.0, status.at - run.progressed_at))} ago")
+        made.add_row("last moved", f"{duration(max(0.0, status.at - run.progressed_at))} ago")
     if run.reason:
-        grid.add_row("reason", run.reason)
+        made.add_row("reason", run.reason)
     if run.report:
-        grid.add_row("report", run.report)
-    return grid
+        made.add_row("report", run.report)
+    return made
 
 
 def follow(session: Session, *, seconds: float, as_json: bool) -> None:
@@ -112,7 +110,7 @@ def follow(session: Session, *, seconds: float, as_json: bool) -> None:
         said = ""
         for last in looks:
             if (text := line(last)) != said:
-                click.echo(text)
+                note(text)
                 said = text
     _judge(last)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import click
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from reindex.text import printable
 
 #: Columns where nobody looks: wide enough that nothing is cut in a file or a pipe.
 _WIDTH_OF_A_PIPE = 160
@@ -37,6 +41,29 @@ def show(what: RenderableType) -> None:
     console().print(what)
 
 
+class _PrintableTable(Table):
+    """A table whose cells show control characters and never send them to the terminal."""
+
+    def add_row(self, *cells: RenderableType | None, **style: Any) -> None:
+        """Add a row."""
+        super().add_row(
+            *(printable(cell) if isinstance(cell, str) else cell for cell in cells), **style
+        )
+
+
+def note(text: str) -> None:
+    """Print one line for people; control characters in it are shown, not sent."""
+    click.echo(printable(text))
+
+
+def grid() -> Table:
+    """Return an empty table of names and values without headings."""
+    made = _PrintableTable.grid(padding=(0, 2))
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    return made
+
+
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """A table without lines, so that it can be cut and grepped.
 
@@ -44,7 +71,7 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
         columns: Their headings.
         right: Headings of those whose values are numbers.
     """
-    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    made = _PrintableTable(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made

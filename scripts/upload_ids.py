@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import chain
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from reindex.steps.upload import Uploaded
-from scripts.id_files import open_ids
-from scripts.session import Session, example, fresh_name, on_stack
-from scripts.terminal import progress
+from .id_files import open_ids
+from .session import Session, example, fresh_name, on_stack
+
+if TYPE_CHECKING:
+    from reindex.steps.upload import Uploaded
 
 
 @click.command(
@@ -34,6 +35,10 @@ def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
     duplicates are dropped, and counted. It may be repeated: what was uploaded before is then
     found in work.
     """
+    from reindex.steps.upload import Uploaded
+
+    from .terminal import progress
+
     done = Uploaded()
 
     def note(so_far: Uploaded) -> None:
@@ -41,10 +46,12 @@ def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
         done = so_far
         advance(_position(lines), f"{so_far.seen:,} lines")
 
-    session.standing = lambda: (
-        f"{counts(done)} so far; upload the same ids again to go on"
-        if done.seen
-        else "no id was uploaded"
+    session.on_interrupt(
+        lambda: (
+            f"{counts(done)} so far; upload the same ids again to go on"
+            if done.seen
+            else "no id was uploaded"
+        )
     )
     with (
         open_ids(file) as lines,

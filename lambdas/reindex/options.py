@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Any
 
 from reindex.settings import SettingsError
+from reindex.source_kinds import FILE, INDEX, SOURCES, TABLE, UPLOADS
 from reindex.strict_json import read
-
-#: What is queued already; all originals; documents of the index; a file in the run's bucket.
-TABLE, BUCKET, INDEX, FILE = SOURCES = ("table", "bucket", "index", "file")
-
-#: Where in the run's bucket files of ids lie: no other can be a source.
-UPLOADS: Final = "uploads/"
 
 #: The settings of a source that belong to one kind alone.
 _OWN = {"query": INDEX, "lacking": INDEX, "key": FILE}

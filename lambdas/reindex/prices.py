@@ -31,3 +31,17 @@ TRANSITION: Final = 25e-6
 
 #: aws.amazon.com/cloudwatch/pricing: per GB of logs taken in; metrics travel in the same lines.
 LOG_GB: Final = 0.50
+
+# What is asked by the month as long as a stage is deployed, and not for a run's work.
+
+#: aws.amazon.com/cloudwatch/pricing: per metric that an alarm watches, per metric of one's own
+#: (only for the hours in which it is written), and per dashboard beyond the account's third.
+ALARM_METRIC_MONTH: Final = 0.10
+METRIC_MONTH: Final = 0.30
+DASHBOARD_MONTH: Final = 3.00
+
+#: aws.amazon.com/kms/pricing: per key.
+KEY_MONTH: Final = 1.00
+
+#: aws.amazon.com/privatelink/pricing: per interface endpoint, zone and hour.
+ENDPOINT_HOUR: Final = 0.01

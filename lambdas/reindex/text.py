@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+#: Categories of characters that a terminal acts on, or that end a line: controls (C0, DEL, C1),
+#: line and paragraph separators, and halves of surrogate pairs, which no encoding can write.
+_UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
+
+#: Characters that change the order in which others are shown (Unicode Standard Annex #9).
+_BIDIRECTIONAL = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+
 
 def well_formed(text: str) -> str:
     """Return ``text`` with lone surrogates replaced by U+FFFD and split pairs joined.
@@ -14,6 +25,30 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` as one line that is safe to show on a terminal and in a log.
+
+    Every character that could control the terminal, begin another line or change the order of
+    what is shown becomes its escape, as in a Python literal: ``\x1b``, ``\n``, ``\u202e``.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(c) if _is_unprintable(c) else c for c in text)
+
+
+def printable_lines(text: str) -> str:
+    r"""Return ``text`` like :func:`printable`, but with its line breaks (``\n``)."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _is_unprintable(character: str) -> bool:
+    return unicodedata.category(character) in _UNPRINTABLE or character in _BIDIRECTIONAL
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def counted(count: int, noun: str) -> str:

@@ -17,9 +17,10 @@ import boto3
 from reindex import __version__
 from reindex import settings as groups
 from reindex.metrics import EmfMeter
-from reindex.options import FILE, INDEX, Source
+from reindex.options import Source
 from reindex.progress import Retry
 from reindex.settings import Settings
+from reindex.source_kinds import FILE, INDEX
 from reindex.states import Phase
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase

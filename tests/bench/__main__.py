@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.bench.results import FIGURES
 
 BENCHES = (
+    "start_up",
     "projection",
     "projecting",
     "write_units",

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
+from cdk.uv import find_uv
 from tests.local import versions
-from tests.local.processes import run
+from tests.local.processes import Command, run
 
 _POM: Final = """\
 <project>
@@ -70,20 +71,11 @@ def python_tool(requirement: str) -> Path:
     """
 
     def build(folder: Path) -> None:
-        run(["uv", "venv", "--quiet", "--relocatable", "--python", sys.executable, folder])
+        uv = find_uv() or "uv"
+        run([uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, folder])
         python = folder / "bin" / "python"
-        run(
-            [
-                "uv",
-                "pip",
-                "install",
-                "--quiet",
-                "--compile-bytecode",
-                "--python",
-                python,
-                requirement,
-            ]
-        )
+        options: Command = ["--quiet", "--compile-bytecode", "--python", python]
+        run([uv, "pip", "install", *options, requirement])
 
     python_version = f"{sys.version_info.major}.{sys.version_info.minor}"
     name = requirement.replace("==", "-")

@@ -186,7 +186,8 @@ def _wait(console: Console, stack: LocalStack) -> None:
     for name in (*variables, "REINDEX_STAGE"):
         console.print(f"  export {name}={stack.environ[name]}", markup=False)
     console.print(f"  export INDEX={stack.index.url}", markup=False)
-    console.print("Then, for one: uv run reindex status")
+    console.print(f"  export PATH={Path(sys.executable).parent}:$PATH", markup=False)
+    console.print("Then, for one: reindex status")
     signal.pause()
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -106,7 +105,6 @@ def destroy(stage: str, endpoint_url: str) -> None:
 
 def _app(stage: str, overrides: Mapping[str, Any] | None) -> list[str]:
     return [
-        *("--app", f"{sys.executable} -m cdk.app"),
         *("--context", f"stage={stage}", "--context", "asset=local"),
         *("--context", f"overrides={json.dumps({**_LOCAL, **(overrides or {})})}"),
     ]

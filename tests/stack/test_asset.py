@@ -6,15 +6,18 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from cdk import bundling
+from cdk import bundling, uv
 from cdk.functions import RUNTIME
 from tests.stack.templates import ROOT
 
 AARCH64 = 0xB7
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +55,23 @@ def test_its_extensions_are_of_the_functions_python(archive: zipfile.ZipFile) ->
     assert RUNTIME.name == f"python{bundling.LAMBDA.python}"
 
 
-def test_it_holds_what_the_project_depends_on(archive: zipfile.ZipFile) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = {requirement.split(">")[0].lower() for requirement in project["dependencies"]}
+def names(requirements: Iterable[str]) -> set[str]:
+    return {re.split(r"[>\[]", requirement)[0].lower() for requirement in requirements}
+
+
+def test_it_holds_what_the_functions_depend_on(archive: zipfile.ZipFile) -> None:
+    wanted = names(PYPROJECT["dependency-groups"]["functions"])
     assert wanted <= distributions(archive)
+    # The project's list has the versions.
+    assert wanted <= names(PYPROJECT["project"]["dependencies"])
 
 
-def test_it_holds_nothing_for_development(archive: zipfile.ZipFile) -> None:
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    unwanted = {
-        requirement.split(">")[0].split("[")[0].lower()
-        for group in groups.values()
-        for requirement in group
-    }
+def test_it_holds_nothing_for_development_or_the_command(archive: zipfile.ZipFile) -> None:
+    groups = dict(PYPROJECT["dependency-groups"])
+    wanted = names(groups.pop("functions"))
+    others = names(r for group in groups.values() for r in group)
+    unwanted = (others | names(PYPROJECT["project"]["dependencies"])) - wanted
+    assert {"click", "rich", "aws-cdk-lib", "pytest"} <= unwanted
     assert not distributions(archive) & unwanted
     assert not any(name.startswith(("tests/", "cdk/", "scripts/")) for name in archive.namelist())
 
@@ -106,8 +113,28 @@ def test_the_local_asset_runs_on_this_machine(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, cwd=tmp_path)
 
 
-def test_a_missing_uv_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_is_the_one_that_runs_us_else_our_own_else_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, on_path = tmp_path / "own" / "uv", tmp_path / "path" / "uv"
+    for program in (own, on_path):
+        program.parent.mkdir()
+        program.touch(mode=0o755)
+    monkeypatch.setattr(uv, "OWN", own)
+    monkeypatch.setenv("PATH", str(on_path.parent))
+    monkeypatch.setenv("UV", "/running/uv")
+    assert uv.find_uv() == "/running/uv"
+    monkeypatch.delenv("UV")
+    assert uv.find_uv() == str(own)
+    own.unlink()
+    assert uv.find_uv() == str(on_path)
+    on_path.unlink()
+    assert uv.find_uv() is None
+
+
+def test_a_missing_uv_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setattr(uv, "OWN", tmp_path / "uv")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(bundling.BundlingError, match="uv is not installed"):
         bundling.build(bundling.LAMBDA)

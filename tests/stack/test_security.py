@@ -15,7 +15,7 @@ from cdk.sample_library import SampleLibraryStack
 from cdk.stack import ReindexStack
 from cdk.stage_settings import StageSettings, load
 from tests.stack import templates
-from tests.stack.templates import CDK_JSON, Stage, readable
+from tests.stack.templates import CDK_JSON, EXAMPLE, Stage, readable
 
 #: What holds data; all else goes with its stack.
 HOLDS_DATA = {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}
@@ -58,6 +58,7 @@ def accepted(stage: Stage) -> Iterator[tuple[str, Mapping[str, Any]]]:
         templates.sample_stage(),
         templates.example_stage(),
         load({"TRACED": MINIMAL}, "TRACED", '{"tracing": true}'),
+        load({"ENDPOINTS": EXAMPLE}, "ENDPOINTS", '{"network": {"endpoints": true}}'),
     ],
     ids=lambda settings: settings.stage,
 )

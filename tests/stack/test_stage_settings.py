@@ -99,6 +99,10 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
         ({"library": {}}, "stage X: library: originals_bucket is missing"),
         ({"library": {"originals_bucket": "o", "x": 1}}, "stage X: library: unknown setting x"),
         ({"network": {"subnets": []}}, "stage X: network: security_groups is missing"),
+        (
+            {"network": {"subnets": ["s"], "security_groups": ["g"], "endpoints": True}},
+            "stage X: network.endpoints needs network.vpc",
+        ),
         ({"tuning": {"speed": 1}}, "stage X: unknown setting tuning.speed"),
         ({"tuning": {"workers": "many"}}, "stage X: tuning: WORKERS cannot be read: 'many'"),
         ({"tuning": {"workers": 3}}, "stage X: tuning.workers must be one of 1, 2, 4, 5"),

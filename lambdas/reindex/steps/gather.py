@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reindex.options import TABLE, RunOptions, Source
+from reindex.options import RunOptions, Source
+from reindex.source_kinds import TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way
 from reindex.steps.upload import Upload

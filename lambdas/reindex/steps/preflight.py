@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reindex.failures import IndexMisconfigured, InternalFailure, ReindexFailure, StoreUnavailable
-from reindex.options import TABLE, RunOptions
+from reindex.options import RunOptions
 from reindex.records import RunRecord
+from reindex.source_kinds import TABLE
 from reindex.states import SHARDS, Phase
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Phases, ProgressTable, Runs

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from scripts.command import VERBS
@@ -18,3 +22,46 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
     assert f"Example:\n    reindex {verb}" in result.stdout
     # The first sentence stands whole in the list of verbs.
     assert "..." not in call("--help").stdout.replace("[ARGS]...", "")
+
+
+#: What help and wrong usage have no use for; each takes longer to import than click.
+SLOW = {"PIL", "aws_lambda_powertools", "boto3", "botocore", "elasticsearch", "rich"}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--help",),
+        ("--version",),
+        *((verb.name, "--help") for verb in VERBS),
+        ("no-such-verb",),
+        ("status",),
+        ("status", "--no-such-option"),
+        ("--stage", "T", "start", "--source", "file"),
+        ("--stage", "T", "dlq", "--requeue", "--discard"),
+        ("--stage", "T", "report", "--json", "--open"),
+        ("--stage", "T", "requeue"),
+        ("image-meta", "--prefix", "p"),
+    ],
+    ids=" ".join,
+)
+def test_help_and_wrong_usage_import_nothing_slow(args: tuple[str, ...]) -> None:
+    code = f"""
+import sys
+from scripts.main import main
+sys.argv = ["reindex", *{args!r}]
+try:
+    main()
+except SystemExit as end:
+    print(end.code or 0, *sorted({SLOW!r} & sys.modules.keys()), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    helped = args[-1] in {"--help", "--version"}
+    assert {*done.stderr.splitlines()[-1].split()} == {"0" if helped else "2"}

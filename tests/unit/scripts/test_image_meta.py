@@ -12,7 +12,7 @@ from click.testing import Result
 from moto import mock_aws
 from PIL import Image
 
-from scripts import image_meta, image_sources
+from scripts import image_readers, image_sources
 from scripts.image_sources import LocalFile, StoredFile, source_of
 from tests.unit.aws import SESSION
 from tests.unit.scripts.stage import call
@@ -151,8 +151,8 @@ def test_wrong_usage(args: tuple[str, ...]) -> None:
 def test_a_folder_comes_in_order_however_it_is_read(
     photo: Path, few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_meta, "_FEW", few)
-    monkeypatch.setattr(image_meta, "_AHEAD", 2)
+    monkeypatch.setattr(image_readers, "_FEW", few)
+    monkeypatch.setattr(image_readers, "_AHEAD", 2)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "z.png").write_bytes(picture("PNG"))
     (tmp_path / "a.webp").write_bytes(picture("WEBP"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -83,6 +84,44 @@ def test_a_file_that_cannot_be_written(finished: Stage, tmp_path: Path) -> None:
     result = finished.reindex("scan-states", "--out", str(tmp_path / "absent" / "rows"))
     assert result.exit_code == 1
     assert "No such file" in result.stderr
+
+
+HOSTILE = "refused \x1b]0;owned\x07 \x9b2J \u202egnp\nError: forged"
+SHOWN = r"refused \x1b]0;owned\x07 \x9b2J \u202egnp\nError: forged"
+
+
+def unfolded(text: str) -> str:
+    """What is shown, without the spaces and breaks that fit it into columns."""
+    return "".join(text.split())
+
+
+def is_harmless(text: str) -> bool:
+    return not {"\x1b", "\x07", "\x9b", "\u202e"} & {*text}
+
+
+def test_tables_show_control_characters_and_never_send_them(stage: Stage) -> None:
+    stage.add("a")
+    stage.projector.failing["a"] = NotAnImage(HOSTILE).as_failure()
+    stage.upload("first").upload(["a"])
+    stage.whole_run()
+    shown = stage.reindex("report").stdout
+    assert unfolded(SHOWN) in unfolded(shown)
+    assert is_harmless(shown)
+    # What scripts read is exact.
+    kinds = json.loads(stage.reindex("report", "--json").stdout)["failures"]
+    assert [kind["message"] for kind in kinds.values()] == [HOSTILE]
+    rows = stage.reindex("scan-states", "--out", "-").stdout
+    assert json.loads(rows)["failure"]["message"] == HOSTILE
+
+
+def test_the_status_shows_control_characters_and_never_sends_them(finished: Stage) -> None:
+    run = finished.runs.current()
+    assert run is not None
+    finished.runs.record = replace(run, status="failed", reason=HOSTILE)
+    for result in (finished.reindex("status"), finished.reindex("status", "--watch")):
+        assert unfolded(SHOWN) in unfolded(result.stdout + result.stderr)
+        assert is_harmless(result.output)
+    assert result.stderr == f"Error: run {run.run_id} failed: {SHOWN}\n"
 
 
 def test_the_latest_report(finished: Stage) -> None:

@@ -1,0 +1,46 @@
+"""A run's report, as people see it on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+
+from reindex.states import CODES
+from reindex.text import duration
+
+from .terminal import grid, table
+
+
+def view(stored: Mapping[str, Any]) -> RenderableType:
+    """Return the report for a terminal: its head, the tally of states, the failures."""
+    head = grid()
+    for name in ("run_id", "status", "index", "started_at", "ended_at"):
+        head.add_row(name.replace("_", " "), str(stored[name]))
+    head.add_row("duration", duration(stored["duration_seconds"]))
+    head.add_row("rounds", f"{stored['rounds']:,}")
+    head.add_row("images", f"{stored['images']:,}")
+    head.add_row("dead letters", f"{stored['dead_letters']:,}")
+    for problem in stored["problems"]:
+        head.add_row("problem", problem)
+    states = table("state", "code", "images", "this run", right=("code", "images", "this run"))
+    for state, code in CODES.items():
+        images, ours = stored["states"][state], stored["this_run"][state]
+        states.add_row(state, str(code), f"{images:,}", f"{ours:,}")
+    parts: list[RenderableType] = [head, "", states]
+    if stored["failures"]:
+        failures = table(
+            "failure", "fingerprint", "images", "message", "for example", right=("images",)
+        )
+        kinds = sorted(stored["failures"].items(), key=lambda pair: -pair[1]["count"])
+        for fingerprint, kind in kinds:
+            failures.add_row(
+                kind["code"],
+                fingerprint,
+                f"{kind['count']:,}",
+                kind["message"],
+                kind["examples"][0] if kind["examples"] else "",
+            )
+        parts += ["", failures]
+    return Group(*parts)

@@ -1,0 +1,72 @@
+"""Programs that some tests need and this project does not install: which are missing here.
+
+``python -m tests.local.tools`` prints a line for each, with what does not run without it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tests.browser import chromium
+from tests.local import versions
+from tests.local.java import java_home
+from tests.local.processes import LocalServerError
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that is found on the machine or not.
+
+    Attributes:
+        name: For people.
+        needed_for: What does not run without it.
+        is_here: Returns whether the machine has it.
+    """
+
+    name: str
+    needed_for: str
+    is_here: Callable[[], bool]
+
+
+def _has_jdk() -> bool:
+    try:
+        java_home()
+    except LocalServerError:
+        return False
+    return True
+
+
+_SERVERS: Final = (
+    "tests on a real Elasticsearch and on DynamoDB Local, make chaos REAL=1, make bench"
+)
+
+TOOLS: Final = (
+    Tool(f"a JDK, {versions.JAVA} or later", _SERVERS, _has_jdk),
+    Tool("Maven", f"the first time: {_SERVERS}", lambda: shutil.which("mvn") is not None),
+    Tool("Chromium", "tests of the report page in a browser", lambda: chromium.find() is not None),
+    Tool(
+        "exiftool",
+        "the comparison with exiftool in make bench",
+        lambda: shutil.which("exiftool") is not None,
+    ),
+)
+
+
+def missing() -> Iterator[str]:
+    """Return a line for each program that the machine lacks."""
+    for tool in TOOLS:
+        if not tool.is_here():
+            yield f"missing: {tool.name}. Without it these do not run: {tool.needed_for}"
+
+
+def main() -> None:
+    """Print what is missing."""
+    for line in missing():
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
