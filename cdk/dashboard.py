@@ -42,6 +42,7 @@ _INDEXER = {
     "WritesUnavailable": "index busy",
     "MessagesReturned": "messages returned",
     "MessagesUnreadable": "messages unreadable",
+    "MessagesForGoneIndex": "messages for an index that is gone",
 }
 
 _CHECK = {
@@ -55,6 +56,7 @@ _CHECK = {
 _DEATHS = {
     "ProjectionDeaths": "projections that died",
     "ImagesLeftByDeadWorkers": "images left by dead workers",
+    "RowsUnreadable": "rows that cannot be read",
 }
 
 

@@ -79,7 +79,10 @@ class Grants:
             ("dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
             self.tables.progress.table_arn,
         )
-        yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), self.tables.runs.table_arn)
+        yield _allow(
+            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            self.tables.runs.table_arn,
+        )
         yield _allow(
             "s3:ListBucket",
             self.bucket.bucket.bucket_arn,
@@ -121,6 +124,7 @@ class Grants:
         yield _allow(
             ("dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"), self.tables.progress.table_arn
         )
+        yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), self.tables.runs.table_arn)
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         yield _allow("s3:GetObject", self._files(CLAIMS))
 
@@ -130,7 +134,7 @@ class Grants:
         if tables:
             yield _allow("dynamodb:DescribeTable", *tables)
         yield _allow("dynamodb:Query", f"{progress}/index/{WORK_INDEX}")
-        yield _allow(("dynamodb:GetItem", "dynamodb:PutItem"), runs)
+        yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), runs)
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn, *self._library_buckets())
         yield _allow(
             "sqs:GetQueueAttributes",
@@ -140,7 +144,6 @@ class Grants:
         )
         yield _allow("lambda:GetFunctionConfiguration", self._function("image_projection"))
         yield _allow("events:DescribeRule", *(self._rule(phase) for phase in PHASES))
-        yield self._see_executions()
 
     def _tally(self) -> Iterator[iam.PolicyStatement]:
         yield _allow("dynamodb:Scan", self.tables.progress.table_arn)

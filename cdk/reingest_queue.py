@@ -7,10 +7,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-#: A message comes back after each refusal by a busy cluster: at the indexer's longest
-#: visibility a brown-out of twenty minutes costs a handful of receives, and must never fill
-#: the dead-letter queue. What a message is really refused for, the indexer settles itself.
-MAX_RECEIVES = 100
+#: A message comes back after each refusal by a busy cluster: with the indexer's growing
+#: visibility that is over six hours. A shorter brown-out must not fill the dead-letter queue, and
+#: one message must not keep the queue from being quiet until a phase is given up (twelve hours).
+#: What a message is really refused for, the indexer settles itself.
+MAX_RECEIVES = 40
 
 #: AWS's advice for a queue that feeds a function: six times its time-out.
 VISIBILITY_FACTOR = 6

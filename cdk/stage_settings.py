@@ -35,7 +35,10 @@ _STAGE_NAME = re.compile("[A-Za-z][A-Za-z0-9-]{0,9}")
 
 _QUEUE_URL = re.compile(r"https?://[^/]+/\d{12}/[\w-]+(\.fifo)?")
 
-_SCHEDULE = re.compile(r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)")
+_SCHEDULE = re.compile(r"cron\(\S+( \S+){5}\)")
+
+#: Seconds that a tick's last projection (40) and its end (15) may take.
+_LAST_WORK_SECONDS = 55
 
 #: Enough to tell an address from a name or a URL.
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -88,7 +91,7 @@ class Schedule(RunOptions):
     """When runs start by themselves, and what they are told.
 
     Attributes:
-        expression: As EventBridge takes it, in UTC: ``rate(30 days)``, ``cron(0 18 1 * ? *)``.
+        expression: As EventBridge takes it, in UTC: ``cron(0 18 1 * ? *)``.
     """
 
     expression: str
@@ -264,8 +267,14 @@ def _network_problems(network: Network | None) -> Iterator[str]:
 
 
 def _schedule_problems(schedule: Schedule) -> Iterator[str]:
-    if not _SCHEDULE.fullmatch(schedule.expression):
-        yield "schedule.expression is neither rate(…) nor cron(…) as EventBridge takes it"
+    if schedule.expression.startswith("rate("):
+        # The stage is deployed when somebody has time for it, not when a run may start.
+        yield (
+            "schedule.expression: a rate counts from each deployment, and may fire with it: "
+            "use cron(…)"
+        )
+    elif not _SCHEDULE.fullmatch(schedule.expression):
+        yield "schedule.expression is no cron(…) as EventBridge takes it"
     yield from (f"schedule: {problem}" for problem in schedule.problems())
 
 
@@ -284,11 +293,14 @@ def _tuning_problems(settings: StageSettings) -> Iterator[str]:
     rules = phase_rules(settings)
     if rules.workers not in WORKERS:
         yield f"tuning.workers must be one of {', '.join(map(str, WORKERS))}"
-    if not rules.tick_seconds < rules.function_seconds <= _LONGEST_FUNCTION:
+    least = rules.tick_seconds + _LAST_WORK_SECONDS
+    if not least <= rules.function_seconds <= _LONGEST_FUNCTION:
         yield (
-            "tuning.tick_seconds must be below tuning.function_seconds, "
-            f"and that at most {_LONGEST_FUNCTION}"
+            f"tuning.function_seconds must be from tuning.tick_seconds + {_LAST_WORK_SECONDS} "
+            f"to {_LONGEST_FUNCTION}"
         )
+    if not 0 <= tuned(settings)["max_failure_percent"] <= 100:  # noqa: PLR2004 - a percentage
+        yield "tuning.max_failure_percent must be from 0 to 100"
     live_queue = tuned(settings)["live_queue_url"]
     if live_queue and not _QUEUE_URL.fullmatch(live_queue):
         yield "tuning.live_queue_url is no URL of an SQS queue"

@@ -34,6 +34,10 @@ GATHERERS = 16
 #: How often a phase that fell silent is opened again.
 REOPENINGS = 3
 
+#: Attempts with pauses of up to a minute, at random: some three minutes, and over half an hour.
+_ATTEMPTS = 10
+_LONG_ATTEMPTS = 90
+
 _RUN_ID = "{% $states.context.Execution.Name %}"
 _EXECUTION = "{% $states.context.Execution.Id %}"
 _INPUT = "{% $states.context.Execution.Input %}"
@@ -42,14 +46,28 @@ _ANY = ["States.ALL"]
 _SILENCE = "States.HeartbeatTimeout"
 _CONDITION_FAILED = "DynamoDb.ConditionalCheckFailedException"
 
-#: The services' own faults. What our code or a condition says is never retried.
+#: Lambda's own faults, and what keeps it from starting a function for a while: the account's
+#: concurrency is used up, a function in a VPC that was idle for weeks is made active again, or
+#: a deployment is under way.
+#: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 _LAMBDA_FAULTS = [
     "Lambda.ClientExecutionTimeoutException",
+    "Lambda.CodeArtifactUserPendingException",
+    "Lambda.EC2ThrottledException",
+    "Lambda.EC2UnexpectedException",
+    "Lambda.ENILimitReachedException",
+    "Lambda.ENINotReadyException",
+    "Lambda.KMSThrottlingException",
+    "Lambda.ResourceConflictException",
+    "Lambda.ResourceNotReadyException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
 ]
+
+#: A function that was killed, or ran out of time. All of ours may be invoked again.
+_DEATHS = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"]
 _DYNAMODB_FAULTS = [
     "DynamoDb.InternalServerErrorException",
     "DynamoDb.ProvisionedThroughputExceededException",
@@ -65,7 +83,8 @@ _EVENTBRIDGE_FAULTS = [
 ]
 
 
-#: But gathering again what was gathered does no harm, and a table that is throttled recovers.
+#: What our functions raise when a service does not answer. Each of them may be invoked again
+#: with the same input: what it did before is found done.
 _PASSING = ["StoreUnavailable"]
 
 # Variables have names of their own: $round and $error are functions of JSONata.
@@ -135,18 +154,25 @@ class Workflow(Construct):
         preflight = self._invoke(
             "Preflight",
             self._preflight,
-            {"execution": _EXECUTION, "run_id": _RUN_ID, "input": _INPUT},
+            {"execution": _EXECUTION, "input": _INPUT},
             assign={
                 "segments": "{% $states.result.Payload.segments %}",
+                "work": "{% $states.result.Payload.work %}",
                 "round_number": 0,
                 "reopened": 0,
             },
             outputs={},
         )
         first, last = self._phase("index"), self._phase("check")
-        preflight.next(first[0])
+        tallying = self._tallying(again=first[0])
+        preflight.next(
+            # A run may have nothing to do but to report on the one before it.
+            sfn.Choice.jsonata(self, "Anything to do?")
+            .when(sfn.Condition.jsonata("{% $work %}"), first[0])
+            .otherwise(tallying)
+        )
         first[1].next(last[0])
-        last[1].next(self._tallying(again=first[0]))
+        last[1].next(tallying)
         return self._gathering().next(preflight)
 
     def _gathering(self) -> sfn.Chain:
@@ -165,7 +191,6 @@ class Workflow(Construct):
             items="{% $parts %}",
             payload={"run_id": _RUN_ID, "input": _INPUT},
             at_once=GATHERERS,
-            retried=_PASSING,
         )
         return plan.next(gather)
 
@@ -173,7 +198,12 @@ class Workflow(Construct):
         """The states of one phase: the one that opens it, and the one that waits for its end."""
         opening = self._update_run(
             f"Open {phase} phase",
-            settings={"phase": {"S": phase}, "opening": {"BOOL": True}, "progressed_at": _NOW},
+            settings={
+                "phase": {"S": phase},
+                "opening": {"BOOL": True},
+                "progressed_at": _NOW,
+                "failed_ticks": {"N": "0"},
+            },
             removals=("task_token", "held_by", "quiet_since"),
         )
         turn_on = self._switch(f"Turn {phase} rule on", "enableRule", phase)
@@ -305,7 +335,6 @@ class Workflow(Construct):
         items: str,
         payload: Mapping[str, Any],
         at_once: int | None = None,
-        retried: Sequence[str] = (),
     ) -> sfn.Map:
         """Parts that are worked side by side, each by as many invocations as it takes.
 
@@ -316,7 +345,6 @@ class Workflow(Construct):
             items: The parts.
             payload: What every invocation is told besides.
             at_once: Most parts that are worked side by side; as many as there are, if None.
-            retried: Errors of the function after which it is invoked again.
         """
         work = self._invoke(
             f"{name} {item}",
@@ -332,7 +360,6 @@ class Workflow(Construct):
                 "cursor": "{% $states.result.Payload.next %}",
             },
             catch=False,
-            retried=retried,
         )
         work.next(
             sfn.Choice.jsonata(self, f"{item.capitalize()} done?")
@@ -362,7 +389,6 @@ class Workflow(Construct):
         outputs: Any,
         assign: Mapping[str, Any] | None = None,
         catch: bool = True,
-        retried: Sequence[str] = (),
     ) -> tasks.LambdaInvoke:
         state = tasks.LambdaInvoke.jsonata(
             self,
@@ -373,7 +399,8 @@ class Workflow(Construct):
             outputs=outputs,
             retry_on_service_exceptions=False,
         )
-        _retry(state, [*_LAMBDA_FAULTS, *retried])
+        _retry(state, _LAMBDA_FAULTS, for_long=True)
+        _retry(state, [*_DEATHS, *_PASSING])
         if catch:
             self._or_fail(state)
         return state
@@ -442,11 +469,17 @@ class Workflow(Construct):
         state.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
 
 
-def _retry(state: sfn.TaskStateBase, faults: Sequence[str]) -> None:
+def _retry(state: sfn.TaskStateBase, faults: Sequence[str], *, for_long: bool = False) -> None:
+    """Try a state again: for some minutes, or for over half an hour.
+
+    The long wait is for a turn: gatherers and tally segments work for ten minutes each, and an
+    account may let only some of them run at once.
+    """
     state.add_retry(
         errors=[*faults],
         interval=Duration.seconds(1),
         backoff_rate=2,
-        max_attempts=6,
+        max_delay=Duration.seconds(60),
+        max_attempts=_LONG_ATTEMPTS if for_long else _ATTEMPTS,
         jitter_strategy=sfn.JitterType.FULL,
     )

@@ -18,6 +18,8 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
         case "part":
             # The run's id alone would not do: an invocation that is tried again is another upload.
             upload = f"{event['run_id']}-{context.aws_request_id}"
-            return wiring.gathering.part(upload, event["input"], event["part"], event["cursor"])
+            return wiring.gathering.part(
+                event["run_id"], upload, event["input"], event["part"], event["cursor"]
+            )
         case step:
             raise ValueError(f"gathering has no step {step!r}")

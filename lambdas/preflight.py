@@ -12,6 +12,6 @@ from reindex.wiring import Wiring
 
 @lambda_handler("preflight")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
-    """Check and open; the event is ``{"execution": arn, "run_id": name, "input": {...}}``."""
+    """Check and pin; the event is ``{"execution": arn, "input": {...}}``."""
     options = RunOptions.of(event["input"])
-    return wiring.preflight.open_run(event["run_id"], event["execution"], options)
+    return wiring.preflight.open_run(event["execution"], options)

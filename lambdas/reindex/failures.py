@@ -63,6 +63,8 @@ class ReindexFailure(Exception):
 
     code: ClassVar[str]
     retryable: ClassVar[bool] = False
+    #: Whether the cause lies outside of the image, so that many images may fail for it alike.
+    shared_cause: ClassVar[bool] = False
 
     def __init__(self, message: str, detail: str = "") -> None:
         super().__init__(message)
@@ -126,6 +128,7 @@ class InvalidUserData(ReindexFailure):
     """
 
     code = "invalid_user_data"
+    shared_cause = True
 
 
 class SourceForbidden(ReindexFailure):
@@ -135,6 +138,17 @@ class SourceForbidden(ReindexFailure):
     """
 
     code = "source_forbidden"
+    shared_cause = True
+
+
+class SourceArchived(ReindexFailure):
+    """The original is in an archive storage class of S3, from which it cannot be read at once.
+
+    Restore it (`aws s3api restore-object`), then `reindex requeue --code source_archived`.
+    """
+
+    code = "source_archived"
+    shared_cause = True
 
 
 class SourceUnavailable(ReindexFailure):
@@ -145,6 +159,7 @@ class SourceUnavailable(ReindexFailure):
 
     code = "source_unavailable"
     retryable = True
+    shared_cause = True
 
 
 class IndexRefused(ReindexFailure):
@@ -154,6 +169,18 @@ class IndexRefused(ReindexFailure):
     """
 
     code = "index_refused"
+    shared_cause = True
+
+
+class IndexUnavailable(ReindexFailure):
+    """Elasticsearch answered, but did not take this document, each time for over half an hour.
+
+    The detail is its reason: mend the shard or the load that it names, and queue the image again.
+    """
+
+    code = "index_unavailable"
+    retryable = True
+    shared_cause = True
 
 
 class DocumentMissing(ReindexFailure):
@@ -203,6 +230,7 @@ class ProjectionDied(ReindexFailure):
     code = "projection_died"
     # A lambda may also be killed for no fault of its image.
     retryable = True
+    shared_cause = True
 
 
 class WorkerDied(ReindexFailure):
@@ -222,10 +250,16 @@ class UnexpectedError(ReindexFailure):
     """
 
     code = "unexpected"
+    shared_cause = True
 
 
 #: Codes of the failures whose cause we do not know: they rest as ``unknown_error``.
 UNEXPLAINED = frozenset({UnexpectedError.code, ProjectionDied.code, WorkerDied.code})
+
+
+def shared_cause_codes() -> frozenset[str]:
+    """Codes of the failures whose cause lies outside of the image."""
+    return frozenset(kind.code for kind in ReindexFailure.__subclasses__() if kind.shared_cause)
 
 
 class InternalFailure(Exception):
@@ -237,7 +271,11 @@ class StoreUnavailable(InternalFailure):
 
 
 class IndexMisconfigured(InternalFailure):
-    """The index is not set up as a reindex needs it."""
+    """The index cannot be used: missing, closed, not permitted, or not set up as needed."""
+
+
+class IndexGone(IndexMisconfigured):
+    """The index that the run writes to was deleted; one of that name may have been made since."""
 
 
 class ProjectorDied(InternalFailure):

@@ -20,6 +20,13 @@ class Context(Protocol):
 
     aws_request_id: str
 
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends the invocation."""
+        ...
+
+
+#: Seconds of an invocation that no store may wait into: for its answer, logs and metrics.
+CLOSING_SECONDS = 5
 
 Step = Callable[[Wiring, Mapping[str, Any], Context], Any]
 Handler = Callable[[Mapping[str, Any], Context], Any]
@@ -53,6 +60,8 @@ def lambda_handler(function: str) -> Callable[[Step], Handler]:
             logger = _logging(function)
             logger.append_keys(request_id=context.aws_request_id)
             wiring = _wiring(function)
+            left = context.get_remaining_time_in_millis() / 1000
+            wiring.time_limit.start(max(0.0, left - CLOSING_SECONDS))
             try:
                 return step(wiring, event, context)
             finally:

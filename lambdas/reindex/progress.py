@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 
 from reindex.failures import UNEXPLAINED, Failure
 from reindex.states import Phase, State, check_move, shard_of, work_key
-
-#: Elasticsearch's own limit for a document's id, in bytes.
-MAX_ID_BYTES = 512
+from reindex.text import MAX_ID_BYTES
 
 
 def iso(at: float) -> str:
@@ -79,7 +77,8 @@ class ProgressRow:
         updated_at: ISO 8601, UTC.
         run_id: The run that last moved it.
         digest: Of the projection enqueued; None of an image without an original.
-        created: Whether that projection had no document to replace.
+        created: Whether a message of this image, since it was last verified, was to create its
+            document.
         failure: The last failure, until the image is verified or enqueued again.
         due_at: Epoch seconds before which it is not worked on; None when nothing is left to do.
     """
@@ -135,6 +134,24 @@ class ProgressRow:
             due_at=0,
         )
 
+    def asked_again(self, now: float) -> ProgressRow:
+        """Asked for while it had work left: whatever was read of its truth before is outdated.
+
+        A queued row is only written anew: a worker that has it in progress then cannot record
+        the projection it made, because ``rev`` is no longer what that worker read.
+        """
+        if self.state is State.ENQUEUED:
+            return self.outdated(now)
+        return replace(self, rev=self.rev + 1, updated_at=iso(now))
+
+    def outdated(self, now: float) -> ProgressRow:
+        """Enqueued, but the truth may have changed since that projection: project it anew.
+
+        No attempt counts. ``created`` stays: the message that was sent may still create the
+        document.
+        """
+        return replace(self._to(State.QUEUED, now), digest=None, failure=None)
+
     def _to(self, state: State, now: float) -> ProgressRow:
         check_move(self.state, state)
         due_at = 0 if state.phase else None
@@ -162,7 +179,7 @@ class ProgressRow:
         return replace(
             self._to(State.ENQUEUED, now),
             digest=digest,
-            created=created,
+            created=self.created or created,
             run_id=run_id,
             failure=None,
             waits=0,
@@ -180,7 +197,7 @@ class ProgressRow:
         return replace(
             self._to(State.ENQUEUED, now),
             digest=None,
-            created=created,
+            created=self.created or created,
             run_id=run_id,
             failure=RecordedFailure.of(failure, now),
             waits=0,
@@ -210,14 +227,18 @@ class ProgressRow:
             after, attempts=attempts, run_id=run_id, failure=RecordedFailure.of(failure, now)
         )
 
-    def vanished(self, now: float, failure: Failure | None = None) -> ProgressRow:
-        """Its original is gone, and nothing of ours is left that could bring its document back.
+    def unchecked(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:
+        """The check could not be made: it is made again later, a bounded number of times."""
+        attempts = self.attempts + 1
+        if failure.retryable and attempts < retry.max_attempts:
+            after = replace(self._to(State.ENQUEUED, now), due_at=int(now) + retry.delay(attempts))
+        else:
+            after = self._to(_resting_state(failure), now)
+        return replace(after, attempts=attempts, failure=RecordedFailure.of(failure, now))
 
-        Args:
-            now: Epoch seconds.
-            failure: What happened; None for what the row remembers.
-        """
-        recorded = RecordedFailure.of(failure, now) if failure else self.failure
+    def vanished(self, now: float, failure: Failure) -> ProgressRow:
+        """Its original is gone, and no message is left that could bring its document back."""
+        recorded = RecordedFailure.of(failure, now)
         return replace(self._to(State.NOT_FOUND, now), failure=recorded)
 
     def missing(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:

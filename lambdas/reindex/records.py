@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from types import NoneType
 from typing import Any, Self
 
+from reindex import stamps
 from reindex.failures import Failure
 from reindex.states import Phase
-from reindex.text import well_formed
+from reindex.text import MAX_ID_BYTES, well_formed
 
 #: What a message on the low-priority queue is about.
 SUBJECT = "reingest-image"
@@ -22,9 +24,24 @@ CLAIM_CHECK = "claimCheck"
 #: What stands before the document in a message.
 _IMAGE = ', "image": '
 
+#: What the fields of a message must be.
+_MESSAGE_FIELDS = {
+    "id": (str,),
+    "rev": (int,),
+    "run_id": (str,),
+    "digest": (str,),
+    "index": (str,),
+    "index_uuid": (str, NoneType),
+    "preserved": (dict,),
+}
+
 
 class UnreadableMessage(ValueError):
     """A message on the queue that is not one of ours, or not whole."""
+
+
+class UnreadableAnswer(ValueError):
+    """What the projection answered is not an answer to what it was asked."""
 
 
 def claim_check(key: str) -> str:
@@ -34,7 +51,8 @@ def claim_check(key: str) -> str:
 
 def claimed_key(value: Mapping[str, Any]) -> str | None:
     """The key a value stands for, if it is a claim check."""
-    return value[CLAIM_CHECK] if value.keys() == {CLAIM_CHECK} else None
+    found: str | None = value[CLAIM_CHECK] if value.keys() == {CLAIM_CHECK} else None
+    return found
 
 
 def key_claimed_by(text: str) -> str | None:
@@ -49,6 +67,45 @@ class Guard:
     seq_no: int
     primary_term: int
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether an index can have given it."""
+        return all(type(n) is int and n >= 0 for n in (self.seq_no, self.primary_term))
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which projection a document is: ``esInfo.reindex``.
+
+    Attributes:
+        digest: Of the projection.
+        run_id: The run that projected it.
+        stage: The deployment that did; empty in documents of releases before 0.2.
+    """
+
+    digest: str
+    run_id: str
+    stage: str = ""
+
+    @classmethod
+    def of(cls, source: Mapping[str, Any]) -> Provenance | None:
+        """Read it from a document; None when no reindex wrote that document.
+
+        Others can write the index, so whatever is not of our form counts as theirs.
+        """
+        es_info = source.get("esInfo")
+        found = es_info.get("reindex") if isinstance(es_info, Mapping) else None
+        if not isinstance(found, Mapping):
+            return None
+        values = [found.get(name, "") for name in ("digest", "runId", "stage")]
+        if not all(isinstance(value, str) for value in values) or not values[0]:
+            return None
+        return cls(*values)
+
+    def is_of(self, digest: str | None, run_id: str | None) -> bool:
+        """Whether it is that projection."""
+        return (self.digest, self.run_id) == (digest, run_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
@@ -56,25 +113,20 @@ class Indexed:
 
     Attributes:
         guard: The version found.
-        source: The fields asked for.
+        source: The fields asked for, as they are stored: to be passed on, not relied on.
+        provenance: Which projection it is; None when no reindex wrote it.
+        modified_at: Epoch seconds of its latest time stamp; None when it has none.
     """
 
     guard: Guard
     source: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Which projection a document is: ``esInfo.reindex``."""
-
-    digest: str
-    run_id: str
+    provenance: Provenance | None
+    modified_at: float | None
 
     @classmethod
-    def of(cls, source: Mapping[str, Any]) -> Provenance | None:
-        """Read it from a document; None when no reindex wrote that document."""
-        found = (source.get("esInfo") or {}).get("reindex")
-        return cls(found.get("digest", ""), found.get("runId", "")) if found else None
+    def of(cls, guard: Guard, source: Mapping[str, Any]) -> Indexed:
+        """Read a stored document."""
+        return cls(guard, source, Provenance.of(source), stamps.modified_at(source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +139,8 @@ class Message:
         run_id: The run that projected it.
         digest: Of the document.
         index: The concrete index, pinned for the run.
+        index_uuid: Of that index, for its name may be given to another; None in messages of
+            releases before 0.2.
         guard: The version to replace; None to create.
         preserved: What the index holds that the truth does not; merged into the document.
         projected_at: ISO 8601.
@@ -99,6 +153,7 @@ class Message:
     run_id: str
     digest: str
     index: str
+    index_uuid: str | None
     guard: Guard | None
     preserved: Mapping[str, Any]
     projected_at: str
@@ -122,16 +177,23 @@ class Message:
                 run_id=raw["run_id"],
                 digest=raw["digest"],
                 index=raw["index"],
+                index_uuid=raw.get("index_uuid"),
                 guard=Guard(guard["seq_no"], guard["primary_term"]) if guard else None,
                 preserved=raw["preserved"],
                 projected_at=raw["projected_at"],
                 image=image,
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UnreadableMessage(f"{type(error).__name__}: {error}") from error
-        for name, kind in (("id", str), ("rev", int), ("index", str), ("preserved", dict)):
-            if not isinstance(getattr(message, name), kind):
-                raise UnreadableMessage(f"{name} is no {kind.__name__}")
+        for name, kinds in _MESSAGE_FIELDS.items():
+            # Not isinstance: a boolean is no number here.
+            if type(getattr(message, name)) not in kinds:
+                expected = " or ".join(kind.__name__ for kind in kinds)
+                raise UnreadableMessage(f"{name} is no {expected}")
+        if message.guard and not message.guard.is_valid:
+            raise UnreadableMessage("the guard is no version")
+        if not 0 < len(message.id.encode(errors="replace")) <= MAX_ID_BYTES:
+            raise UnreadableMessage(f"the id is empty, or longer than {MAX_ID_BYTES} bytes")
         return message
 
 
@@ -187,6 +249,7 @@ class OutgoingMessage:
     run_id: str
     digest: str
     index: str
+    index_uuid: str | None
     guard: Guard | None
     preserved: str
     projected_at: str
@@ -202,6 +265,7 @@ class OutgoingMessage:
                 "run_id": self.run_id,
                 "digest": self.digest,
                 "index": self.index,
+                "index_uuid": self.index_uuid,
                 "guard": asdict(self.guard) if self.guard else None,
                 "projected_at": self.projected_at,
             }
@@ -244,17 +308,38 @@ class ProjectionAnswer:
         }
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Self:
-        """Read the lambda's answer."""
-        return cls(
-            images=[Projected(i["id"], i["digest"], i["image"]) for i in event["images"]],
-            failures={
-                f["id"]: Failure(f["code"], f["message"], f["detail"], f["retryable"])
-                for f in event["failures"]
-            },
-            bytes_read=event["bytesRead"],
-            requests=event["requests"],
-        )
+    def from_event(cls, event: Any, ids: Sequence[str]) -> Self:
+        """Read the lambda's answer.
+
+        Args:
+            event: What it answered.
+            ids: What it was asked for.
+
+        Raises:
+            UnreadableAnswer: It is not of our form, or does not answer for exactly those ids.
+        """
+        try:
+            answer = cls(
+                images=[Projected(i["id"], i["digest"], i["image"]) for i in event["images"]],
+                failures={
+                    f["id"]: Failure(f["code"], f["message"], f["detail"], f["retryable"])
+                    for f in event["failures"]
+                },
+                bytes_read=event["bytesRead"],
+                requests=event["requests"],
+            )
+            texts = [t for i in answer.images for t in (i.id, i.digest, i.image)]
+            texts += [f.code for f in answer.failures.values()]
+            numbers = [answer.bytes_read, answer.requests]
+        except (TypeError, KeyError, AttributeError) as error:
+            raise UnreadableAnswer(f"{type(error).__name__}: {error}") from error
+        if not all(isinstance(text, str) for text in texts):
+            raise UnreadableAnswer("an id, a digest, an image or a code is no text")
+        if not all(type(number) is int for number in numbers):
+            raise UnreadableAnswer("bytesRead or requests is no number")
+        if sorted([*(i.id for i in answer.images), *answer.failures]) != sorted(ids):
+            raise UnreadableAnswer("it does not answer for exactly the ids it was asked for")
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +349,8 @@ class RunRecord:
     Attributes:
         run_id: Names the run for life; the execution's name.
         execution: ARN of the state machine's execution.
-        index: The concrete index behind the alias, pinned at Preflight.
+        index: The concrete index behind the alias, pinned at Preflight; empty before.
+        index_uuid: Of that index, for its name may be given to another.
         alias: The alias that was resolved.
         status: ``open``, or how it ended: ``succeeded``, ``failed``, ``aborted``.
         phase: The phase that is on; None between phases.
@@ -282,11 +368,18 @@ class RunRecord:
         total: Images that had work left when it began.
         counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
+        failed_ticks: Ticks in a row that ended in an error.
+        gathered: Ids that its source brought, by what became of them.
+        unreported: The run before it ended without a report: this one may be begun for that.
+        last_reported: The last run before it that has a report.
+        recent_projections: Outcomes of the last projections: see :mod:`reindex.outcomes`.
+        recent_writes: Outcomes of the last writes to the index, likewise.
     """
 
     run_id: str
     execution: str
-    index: str
+    index: str = ""
+    index_uuid: str | None = None
     alias: str
     status: str = "open"
     phase: Phase | None = None
@@ -304,11 +397,27 @@ class RunRecord:
     total: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     skip_unchanged: bool = False
+    failed_ticks: int = 0
+    gathered: Mapping[str, int] = field(default_factory=dict)
+    unreported: bool = False
+    last_reported: str | None = None
+    recent_projections: Mapping[str, int] = field(default_factory=dict)
+    recent_writes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
         """Whether the run has not ended."""
         return self.status == "open"
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether it has a report, or did nothing that wants one."""
+        return self.report is not None or (not self.index and not self.unreported)
+
+
+def run_id_of(execution: str) -> str:
+    """The id of an execution's run: the execution's name, which ends its ARN."""
+    return execution.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class PhaseRules:
     check_rule: str
     workers: int = 1
     tick_seconds: int = 50
-    function_seconds: int = 90
+    function_seconds: int = 120
     max_hold_seconds: int = 12 * 3600
 
 
@@ -138,6 +138,8 @@ class Pace:
         check_delay_seconds: From enqueueing to the first check.
         quiet_seconds: How long every reading of the queue must be zero before an absent
             document counts as missing (SQS's counts lag).
+        max_failure_percent: Share of the last thousand images that may fail for one cause
+            outside of them; beyond, a run is held. 100 for any share.
     """
 
     max_backlog: int = 20_000
@@ -147,6 +149,7 @@ class Pace:
     settle_seconds: int = 300
     check_delay_seconds: int = 60
     quiet_seconds: int = 120
+    max_failure_percent: int = 50
 
 
 @dataclass(frozen=True, slots=True)

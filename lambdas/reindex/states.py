@@ -70,6 +70,7 @@ _NEXT = {
         State.QUEUED,
         State.INCONSISTENT,
         State.KNOWN_ERROR,
+        State.UNKNOWN_ERROR,
         State.NOT_FOUND,
     },
     State.VERIFIED: {State.QUEUED},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
+#: Elasticsearch's own limit for a document's id, in bytes.
+MAX_ID_BYTES = 512
+
 #: Categories of characters that a terminal acts on, or that end a line: controls (C0, DEL, C1),
 #: line and paragraph separators, and halves of surrogate pairs, which no encoding can write.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
@@ -12,6 +15,9 @@ _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _BIDIRECTIONAL = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
+
+#: Code points that are no characters, and that XML 1.0, and so SQS, does not take.
+_NONCHARACTERS = frozenset("\ufffe\uffff")
 
 
 def well_formed(text: str) -> str:
@@ -44,7 +50,11 @@ def printable_lines(text: str) -> str:
 
 
 def _is_unprintable(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE or character in _BIDIRECTIONAL
+    return (
+        unicodedata.category(character) in _UNPRINTABLE
+        or character in _BIDIRECTIONAL
+        or character in _NONCHARACTERS
+    )
 
 
 def _escaped(character: str) -> str:

@@ -47,6 +47,7 @@ from reindex.stores.run_files import S3RunFiles
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.sources import source_config
 from reindex.stores.sqs import SqsQueue
+from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -76,6 +77,7 @@ class Wiring:
     def __init__(self, environ: Mapping[str, str], wanted: Iterable[type]) -> None:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
+        self.time_limit = TimeLimit()
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -119,7 +121,11 @@ class Wiring:
     @cached_property
     def table(self) -> DynamoProgressTable:
         """The progress table."""
-        return DynamoProgressTable(self.dynamodb, self.settings[groups.Tables].progress_table)
+        return DynamoProgressTable(
+            self.dynamodb,
+            self.settings[groups.Tables].progress_table,
+            time_limit=self.time_limit,
+        )
 
     @cached_property
     def runs(self) -> DynamoRuns:
@@ -162,7 +168,8 @@ class Wiring:
         )
 
         place = self.settings[groups.Elasticsearch]
-        return ElasticsearchIndex(connect(place, self._secret(place.elasticsearch_secret)))
+        client = connect(place, self._secret(place.elasticsearch_secret))
+        return ElasticsearchIndex(client, time_limit=self.time_limit)
 
     @property
     def is_outdated(self) -> bool:
@@ -216,7 +223,9 @@ class Wiring:
         return IndexPhase(
             table=self.table,
             projector=LambdaProjector(
-                projection, self.settings[groups.Projection].projection_function
+                projection,
+                self.settings[groups.Projection].projection_function,
+                time_limit=self.time_limit,
             ),
             backlog=self.backlog,
             index=self.index,
@@ -239,6 +248,7 @@ class Wiring:
             backlog=self.backlog,
             index=self.index,
             library=self.library,
+            stage=self.settings[groups.Stage].stage,
             pace=self.settings[groups.Pace],
             retry=self.retry,
             clock=self.clock,
@@ -249,7 +259,12 @@ class Wiring:
     def projection(self) -> Projection:
         """What image-projection does."""
         return Projection(
-            self.library, self.files, f"image-reindex {__version__}", self.clock, self.meter
+            self.library,
+            self.files,
+            f"image-reindex {__version__}",
+            self.settings[groups.Stage].stage,
+            self.clock,
+            self.meter,
         )
 
     @cached_property
@@ -257,6 +272,7 @@ class Wiring:
         """What the indexer does."""
         return Indexer(
             table=self.table,
+            runs=self.runs,
             index=self.index,
             files=self.files,
             queue=self.deliveries,
@@ -264,12 +280,21 @@ class Wiring:
             retry=self.retry,
             clock=self.clock,
             meter=self.meter,
+            time_limit=self.time_limit,
         )
 
     @cached_property
     def gathering(self) -> Gathering:
         """What gather does."""
-        return Gathering(self.table, self.runs, self.phases, self.id_source, self.clock, self.meter)
+        return Gathering(
+            self.table,
+            self.runs,
+            self.phases,
+            self.id_source,
+            self.settings[groups.Elasticsearch].index_alias,
+            self.clock,
+            self.meter,
+        )
 
     @cached_property
     def preflight(self) -> Preflight:
@@ -277,7 +302,6 @@ class Wiring:
         return Preflight(
             table=self.table,
             runs=self.runs,
-            phases=self.phases,
             index=self.index,
             probes=self._probes(),
             alias=self.settings[groups.Elasticsearch].index_alias,

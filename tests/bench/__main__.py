@@ -31,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}")
     parser.add_argument("--json", type=Path, default=FIGURES, help="folder of the figures")
+    parser.add_argument("--write", type=Path, help="write docs/cost.md here, whatever was missed")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - {*BENCHES}:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}")
@@ -43,6 +44,7 @@ def main() -> int:
         options = ["--json", str(arguments.json / f"{name}.json")]
         if name == "model":
             options += ["--figures", str(arguments.json)]
+            options += ["--write", str(arguments.write)] if arguments.write else []
         command = [sys.executable, "-m", f"tests.bench.{name}", *options]
         if subprocess.run(command, check=False).returncode:
             missed.append(name)

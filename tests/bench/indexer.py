@@ -51,6 +51,7 @@ from tests.local.elasticsearch import real_elasticsearch
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
+from tests.twins.runs import MemoryRuns
 from tests.unit.steps.world import CountingMeter
 
 AT_ONCE = 4
@@ -134,6 +135,7 @@ class Race:
                 run_id=RUN_ID,
                 digest="0" * 32,
                 index=index,
+                index_uuid=None,
                 guard=None,
                 preserved="{}",
                 projected_at=iso(NOW),
@@ -144,6 +146,7 @@ class Race:
     def _indexer(self) -> Indexer:
         return Indexer(
             table=MemoryProgressTable(),
+            runs=MemoryRuns(),
             index=ElasticsearchIndex(self.client),
             files=MemoryRunFiles(),
             queue=MemoryBacklog(),

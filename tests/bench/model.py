@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from reindex.settings import PhaseRules, Rounds
 from reindex.steps.batch_index import BATCH_SIZE
 from reindex.steps.cost import Line
 from reindex.steps.project import IMAGES_AT_ONCE
-from reindex.steps.tick import PAGE_SIZE
+from reindex.steps.shift import PAGE_SIZE
 from reindex.stores.sqs import BATCH_ENTRIES
 from tests.bench.indexer import AT_ONCE
 from tests.bench.projection import Row
@@ -321,10 +321,12 @@ class Figures:
     Attributes:
         values: By their names in :data:`MEASURED`.
         loads: How busy the machine was, over its cores, when each benchmark ended.
+        missed: Budgets that were missed: the benchmark, what was measured, its value, the budget.
     """
 
     values: Mapping[str, float]
     loads: Mapping[str, float]
+    missed: Sequence[Sequence[str]] = ()
 
 
 def read_figures(folder: Path) -> Figures:
@@ -344,7 +346,15 @@ def read_figures(folder: Path) -> Figures:
         found = json.loads(path.read_text())
         values[name] = found["figures"][measured.figure]
         loads[measured.bench] = found["machine"]["load"] / found["machine"]["cores"]
-    return Figures(values, loads)
+    return Figures(values, loads, list(_missed(folder)))
+
+
+def _missed(folder: Path) -> Iterator[Sequence[str]]:
+    """The budgets that the benchmarks of a folder missed."""
+    for path in sorted(folder.glob("*.json")):
+        for row in json.loads(path.read_text())["rows"]:
+            if row["holds"] is False:
+                yield f"`{path.stem}`", row["what"], row["measured"], row["target"]
 
 
 def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
@@ -367,7 +377,7 @@ def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
     return model, Result(rows, named)
 
 
-def page(model: Model, loads: Mapping[str, float]) -> str:
+def page(model: Model, figures: Figures) -> str:
     """docs/cost.md."""
     processor = model.on_lambda("image_projection", model.m["projection_cpu"]) * BATCH_SIZE
     return f"""\
@@ -417,12 +427,22 @@ ids; images that fail and come round again.
 Each by the benchmark named, on one machine: run them on yours. Processor times grow with what
 else a machine does; the load is that of each core when the benchmark ended.
 
-{_table(("what", "value", "`python -m tests.bench.…`", "load"), _measured(model, loads))}
+{_table(("what", "value", "`python -m tests.bench.…`", "load"), _measured(model, figures.loads))}
+
+## Budgets that were missed
+
+{_missed_budgets(figures.missed)}
 
 ## Assumed
 
 {_table(("what", "value", "why"), _assumed())}
 """
+
+
+def _missed_budgets(missed: Sequence[Sequence[str]]) -> str:
+    if not missed:
+        return "None."
+    return _table(("benchmark", "what", "measured", "budget"), missed)
 
 
 def _whole(model: Model, name: str) -> str:
@@ -488,7 +508,7 @@ def main() -> int:
     figures = read_figures(arguments.figures)
     model, result = measure(figures.values)
     if arguments.write:
-        arguments.write.write_text(page(model, figures.loads))
+        arguments.write.write_text(page(model, figures))
     return report(result, arguments.json)
 
 

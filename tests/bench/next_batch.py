@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 
 from reindex.batches import in_batches
 from reindex.progress import ProgressRow
-from reindex.states import Phase
-from reindex.steps.tick import PAGE_SIZE, Ticker
+from reindex.states import Phase, shards_of_worker
+from reindex.steps.ambient import SystemClock
+from reindex.steps.shift import PAGE_SIZE, due_pages
+from reindex.stores.interfaces import ProgressTable
 from reindex.stores.progress_table import DynamoProgressTable, to_item
 from tests.bench.projection import Row
 from tests.bench.results import (
@@ -36,7 +38,7 @@ from tests.bench.results import (
     spent,
 )
 from tests.bench.servers import KEY, REGION, dynamodb
-from tests.bench.workload import NOW, image_ids, ticker
+from tests.bench.workload import NOW, image_ids
 from tests.contract.conftest import create_progress_table
 
 if TYPE_CHECKING:
@@ -119,9 +121,9 @@ class Loader:
             raise RuntimeError(f"DynamoDB Local: {answer.status}: {text.decode()}")
 
 
-def next_page(asking: Ticker) -> None:
-    """Find the ids of a full page, as a tick does."""
-    ids = next(iter(asking._due_pages(Phase.INDEX, worker=0)))
+def next_page(table: ProgressTable) -> None:
+    """Find the ids of a full page, as a tick of the only worker does."""
+    ids = next(due_pages(table, Phase.INDEX, shards_of_worker(0, 1), SystemClock()))
     assert len(ids) == PAGE_SIZE
 
 
@@ -157,7 +159,7 @@ def growing(
     small, large = create_progress_table(client), create_progress_table(client)
     loader.load(small, made(0, SMALL))
     sides = {
-        name: partial(spent, partial(next_page, ticker(DynamoProgressTable(client, table))))
+        name: partial(spent, partial(next_page, DynamoProgressTable(client, table)))
         for name, table in (("small", small), ("large", large))
     }
     found: dict[int, tuple[float, float]] = {}

@@ -169,7 +169,8 @@ class Scanning:
         table = DynamoProgressTable(self.client, self.name)
 
         def work() -> None:
-            counts = Counter(str(row.state) for rows in scan_all(table, SEGMENTS) for row in rows)
+            pages = scan_all(table, SEGMENTS)
+            counts = Counter(str(row.state) for page in pages for row in page.rows)
             assert counts == self.expected
 
         return spent(work)

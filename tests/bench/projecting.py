@@ -175,7 +175,7 @@ def measure(count: int, rounds: int) -> Result:
     images = sound[:count]
     wire = WireLibrary(images)
     projection = Projection(
-        wire.library(), MemoryRunFiles(), "bench", SystemClock(), CountingMeter()
+        wire.library(), MemoryRunFiles(), "bench", "TEST", SystemClock(), CountingMeter()
     )
     batches = list(in_batches([image.id for image in images], BATCH_SIZE))
     sizes: list[int] = []

@@ -19,7 +19,8 @@ from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
-from reindex.steps.tick import Outcome, PhaseWork, Ticker
+from reindex.steps.shift import PhaseWork
+from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
 from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs
 from tests.twins.index import MemoryIndex
@@ -56,7 +57,12 @@ def _whole_document() -> tuple[str, str]:
     document = build(FULL, BUILT_AT)
     known_by = digest(document)
     whole = with_provenance(
-        document, digest=known_by, run_id=RUN_ID, projected_at=BUILT_AT, projector="bench"
+        document,
+        digest=known_by,
+        run_id=RUN_ID,
+        stage="BENCH",
+        projected_at=BUILT_AT,
+        projector="bench",
     )
     return known_by, canonical_json(whole).decode()
 
@@ -171,7 +177,7 @@ class Reindex:
         assert self.runs.update(RUN_ID, {"phase": work.phase})
         self._phases.waiting.add(_TASK_TOKEN)
         done = ticker(self.table, self.runs, self._phases).tick(work, 0, "invocation")
-        assert (done.outcome, done.moved.total()) == (Outcome.DRAINED, images), done
+        assert (done.outcome, sum(done.moved.values())) == (Outcome.DRAINED, images), done
 
     def _index_phase(self) -> IndexPhase:
         return IndexPhase(
@@ -196,6 +202,7 @@ class Reindex:
             backlog=self.backlog,
             index=self._index,
             library=MemoryLibrary(),
+            stage="BENCH",
             pace=_PACE,
             retry=Retry(),
             clock=SystemClock(),

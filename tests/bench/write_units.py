@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from reindex.steps.scanning import scan_all
+from reindex.steps.shift import PAGE_SIZE
 from reindex.steps.tally import Tally
-from reindex.steps.tick import PAGE_SIZE
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from tests.bench.capacity import MeteredClient, Use

@@ -56,7 +56,7 @@ def index(client: Elasticsearch) -> Iterator[str]:
 def _full() -> dict[str, Any]:
     document = build(FULL, NOW)
     return with_provenance(
-        document, digest=digest(document), run_id="r", projected_at=NOW, projector="p"
+        document, digest=digest(document), run_id="r", stage="TEST", projected_at=NOW, projector="p"
     )
 
 

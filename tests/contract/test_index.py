@@ -11,7 +11,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from reindex import settings
-from reindex.failures import IndexMisconfigured, SourceUnusable
+from reindex.failures import IndexGone, IndexMisconfigured, SourceUnusable
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.records import Guard
 from reindex.stores import elasticsearch_index
@@ -21,7 +21,7 @@ from tests.local.elasticsearch import real_elasticsearch
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
 from tests.local.processes import LocalServerError
-from tests.twins.index import MemoryIndex
+from tests.twins.index import MemoryIndex, _Shard
 
 REAL = pytest.param("real", marks=pytest.mark.real_elasticsearch)
 
@@ -93,6 +93,12 @@ def index(request: pytest.FixtureRequest) -> Index:
         return MemoryIndex(mapping=MAPPING)
     found: Server = request.getfixturevalue(f"{request.param}_server")
     return ElasticsearchIndex(found.client, Schema(settings={}, mapping=MAPPING))
+
+
+@pytest.fixture
+def small(server: Server) -> ElasticsearchIndex:
+    schema = Schema(settings={}, mapping=MAPPING)
+    return ElasticsearchIndex(server.client, schema, max_bulk_bytes=2_000)
 
 
 @pytest.fixture
@@ -432,6 +438,109 @@ class TestDeleting:
             index.delete("gone", "a", Guard(0, 1))
 
 
+class TestTheIdentity:
+    def test_of_an_index_is_the_same_for_life_and_no_others(self, index: Index, name: str) -> None:
+        other = _make_anew(index, name)
+
+        assert index.uuid(name) == other
+        assert index.uuid(name) == index.uuid(name)
+
+    def test_of_an_index_that_is_gone_is_an_error(self, index: Index) -> None:
+        with pytest.raises(IndexGone):
+            index.uuid("gone")
+
+    def test_is_asked_for_before_a_write(self, index: Index, name: str) -> None:
+        before = index.uuid(name)
+        _make_anew(index, name)
+
+        with pytest.raises(IndexGone, match="another"):
+            index.write(name, [IndexWrite("a", None, {"id": "a"})], before)
+        assert index.read(name, ["a"], []) == {}
+        assert index.write(name, [IndexWrite("a", None, {"id": "a"})], index.uuid(name)) == [
+            WriteResult(Verdict.WRITTEN)
+        ]
+
+
+def _make_anew(index: Index, name: str) -> str:
+    """Delete an index, and make another of that name; return what that one is known by."""
+    before = index.uuid(name)
+    match index:
+        case MemoryIndex():
+            index._indices[name] = _Shard(MAPPING)
+        case ElasticsearchIndex():
+            index._client.indices.delete(index=name)
+            index._client.indices.create(index=name, mappings=MAPPING)
+    after = index.uuid(name)
+    assert after != before
+    return after
+
+
+class TestWhatWeAreLetDo:
+    def test_is_all_of_it_where_nothing_is_forbidden(self, index: Index, name: str) -> None:
+        assert index.denied(name) == []
+        assert [image_id for image_id, _ in index.scan(name, [])] == [], "nothing was written"
+
+    def test_is_named_where_writes_are_blocked(
+        self, small: ElasticsearchIndex, server: Server
+    ) -> None:
+        name = small.prepare(_new_alias()).index
+        server.client.indices.put_settings(index=name, settings={"index.blocks.write": True})
+
+        problems = small.denied(name)
+
+        assert [problem.split(":")[0] for problem in problems] == [
+            "we cannot write documents (index)",
+            "we cannot delete documents (delete)",
+        ]
+        assert all("block" in problem for problem in problems)
+
+    def test_is_named_where_the_index_is_closed(
+        self, small: ElasticsearchIndex, server: Server
+    ) -> None:
+        name = small.prepare(_new_alias()).index
+        server.client.indices.close(index=name)
+
+        assert any("we cannot read documents" in problem for problem in small.denied(name))
+
+    def test_is_named_where_documents_must_be_asked_for_with_their_routing(
+        self, server: Server
+    ) -> None:
+        index = ElasticsearchIndex(server.client)
+        name = f"routed-{_new_alias()}"
+        server.client.indices.create(index=name, mappings={"_routing": {"required": True}})
+
+        [problem] = index.denied(name)
+
+        assert "needs a routing value" in problem
+        with pytest.raises(IndexMisconfigured, match="routing"):
+            index.read(name, ["a"], [])
+        with pytest.raises(IndexMisconfigured, match="routing"):
+            index.delete(name, "a", Guard(0, 1))
+
+
+class TestDocumentsOfOtherPrograms:
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"lastModified": 1_700_000_000_000},
+            {"lastModified": "2031-01-01T00:00:00Z"},
+            {"esInfo": {"reindex": {"digest": 7, "runId": ["x"]}}},
+            {"esInfo": {"reindex": {"digest": "", "stage": None}}},
+            {"esInfo": [{"migration": {"migratedTo": "x"}}, {"reindex": {}}]},
+        ],
+        ids=str,
+    )
+    def test_are_read_without_being_believed(
+        self, index: Index, name: str, document: dict[str, Any]
+    ) -> None:
+        _write(index, name, "a", **document)
+
+        found = index.read(name, ["a"], ["*"])["a"]
+
+        assert found.provenance is None
+        assert (found.modified_at is None) == ("lastModified" not in document)
+
+
 class TestTheAlias:
     def test_names_one_concrete_index(self, index: Index, alias: str) -> None:
         assert index.resolve(alias) != alias
@@ -464,11 +573,6 @@ def test_the_health_is_a_colour(index: Index) -> None:
 
 
 class TestOneBulk:
-    @pytest.fixture
-    def small(self, server: Server) -> ElasticsearchIndex:
-        schema = Schema(settings={}, mapping=MAPPING)
-        return ElasticsearchIndex(server.client, schema, max_bulk_bytes=2_000)
-
     def test_becomes_several_when_it_is_too_large(self, small: ElasticsearchIndex) -> None:
         name = small.prepare(_new_alias()).index
         title = "x" * 700

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from reindex.failures import Failure
 from reindex.progress import ProgressRow, Retry
 from reindex.states import SHARDS, Phase, State, shard_of
 from reindex.stores.interfaces import Change, Cursor, ProgressTable
+from reindex.stores.progress_table import DynamoProgressTable
+from tests.twins.progress_table import MemoryProgressTable
 
 NOW = 1_795_305_600.0
 FAILURE = Failure("truncated", "It ends before its dimensions", "byte 17 of 40", retryable=True)
@@ -65,28 +68,28 @@ def write_all(table: ProgressTable, changes: Sequence[tuple[ProgressRow, Progres
 def test_an_empty_table_answers_nothing(progress: ProgressTable) -> None:
     assert progress.insert([]) == set()
     assert progress.write([]) == set()
-    assert progress.read([]) == {}
-    assert progress.read(["a"]) == {}
+    assert progress.read([]).rows == {}
+    assert progress.read(["a"]).rows == {}
     assert scanned(progress, 0, 1) == []
 
 
 def test_an_inserted_row_reads_as_it_was(progress: ProgressTable) -> None:
     assert progress.insert([row("a")]) == {"a"}
-    assert progress.read(["a", "b"]) == {"a": row("a")}
+    assert progress.read(["a", "b"]).rows == {"a": row("a")}
 
 
 @pytest.mark.parametrize("image_id", ["a'b", 'a"b', "ä/ö ü", "?", "#", "x" * 512])
 def test_an_id_may_be_any_text(progress: ProgressTable, image_id: str) -> None:
     assert progress.insert([row(image_id)]) == {image_id}
     assert write(progress, row(image_id), enqueued(row(image_id)))
-    assert progress.read([image_id]) == {image_id: enqueued(row(image_id))}
+    assert progress.read([image_id]).rows == {image_id: enqueued(row(image_id))}
 
 
 def test_a_row_that_exists_is_not_inserted_again(progress: ProgressTable) -> None:
     progress.insert([row("a")])
     write(progress, row("a"), enqueued(row("a")))
     assert progress.insert([row("a"), row("b")]) == {"b"}
-    assert progress.read(["a"]) == {"a": enqueued(row("a"))}
+    assert progress.read(["a"]).rows == {"a": enqueued(row("a"))}
 
 
 @pytest.mark.parametrize("count", [25, 26, 130])
@@ -97,7 +100,7 @@ def test_batches_of_any_size_are_inserted_written_and_read(
     ids = {each.id for each in rows}
     assert progress.insert(rows) == ids
     assert write_all(progress, [(each, enqueued(each)) for each in rows]) == ids
-    assert progress.read(sorted(ids)) == {each.id: enqueued(each) for each in rows}
+    assert progress.read(sorted(ids)).rows == {each.id: enqueued(each) for each in rows}
 
 
 def test_an_id_twice_in_one_call_is_refused(progress: ProgressTable) -> None:
@@ -105,12 +108,12 @@ def test_an_id_twice_in_one_call_is_refused(progress: ProgressTable) -> None:
         progress.insert([row("a"), row("a")])
     with pytest.raises(ValueError, match="twice"):
         write_all(progress, [(row("a"), enqueued(row("a")))] * 2)
-    assert progress.read(["a"]) == {}
+    assert progress.read(["a"]).rows == {}
 
 
 def test_an_id_twice_is_read_once(progress: ProgressTable) -> None:
     progress.insert([row("a")])
-    assert progress.read(["a", "a"]) == {"a": row("a")}
+    assert progress.read(["a", "a"]).rows == {"a": row("a")}
 
 
 def test_every_attribute_comes_and_goes(progress: ProgressTable) -> None:
@@ -125,20 +128,20 @@ def test_every_attribute_comes_and_goes(progress: ProgressTable) -> None:
     before = first
     for after in (retried, waiting, sent, missing, requeued):
         assert write(progress, before, after)
-        assert progress.read(["a"]) == {"a": after}
+        assert progress.read(["a"]).rows == {"a": after}
         before = after
 
 
 def test_a_row_that_is_not_there_is_not_written(progress: ProgressTable) -> None:
     assert not write(progress, row("a"), enqueued(row("a")))
-    assert progress.read(["a"]) == {}
+    assert progress.read(["a"]).rows == {}
 
 
 def test_a_row_in_another_state_is_not_written(progress: ProgressTable) -> None:
     sent = enqueued(row("a"))
     progress.insert([sent])
     assert not write(progress, replace(row("a"), rev=sent.rev), sent.verified(NOW))
-    assert progress.read(["a"]) == {"a": sent}
+    assert progress.read(["a"]).rows == {"a": sent}
 
 
 def test_a_row_that_came_back_to_its_state_is_not_written(progress: ProgressTable) -> None:
@@ -150,7 +153,7 @@ def test_a_row_that_came_back_to_its_state_is_not_written(progress: ProgressTabl
     write(progress, first, sent)
     write(progress, sent, back)
     assert not write(progress, first, sent)
-    assert progress.read(["a"]) == {"a": back}
+    assert progress.read(["a"]).rows == {"a": back}
 
 
 def test_the_same_change_is_written_once(progress: ProgressTable) -> None:
@@ -177,7 +180,7 @@ def test_of_two_who_write_one_wins(progress: ProgressTable) -> None:
     with ThreadPoolExecutor(4) as pool:
         written = list(pool.map(lambda changes: write_all(progress, changes), theirs))
     assert sorted(image_id for ids in written for image_id in ids) == sorted(r.id for r in rows)
-    stored = progress.read([each.id for each in rows])
+    stored = progress.read([each.id for each in rows]).rows
     for worker, ids in enumerate(written):
         assert {stored[image_id].due_at for image_id in ids} <= {int(NOW) + worker}
 
@@ -285,3 +288,48 @@ def test_segments_of_a_scan_are_disjoint_and_together_all(
     found = [each for n in range(segments) for each in scanned(progress, n, segments)]
     expected = [finished, *rows[1:]]
     assert sorted(found, key=lambda each: each.id) == sorted(expected, key=lambda each: each.id)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"state": {"S": "Queued"}},
+        {"rev": {"S": "7"}},
+        {"failure": {"L": []}},
+        {"due_at": {"B": b"x"}},
+        {"work": {"S": "check#99"}},
+    ],
+    ids=str,
+)
+def test_a_row_that_somebody_spoilt_is_told_apart_from_its_neighbours(
+    progress: ProgressTable, spoilt: dict[str, Any]
+) -> None:
+    progress.insert([row("a"), row("b"), row("c")])
+    _spoil(progress, "b", spoilt)
+
+    found = progress.read(["a", "b", "c", "absent"])
+    page = progress.scan(0, 1, None)
+
+    assert found.rows == {"a": row("a"), "c": row("c")}
+    assert found.unreadable.keys() == page.unreadable.keys() == {"b"}
+    assert "b" in found.unreadable["b"]
+    assert sorted(page.rows, key=lambda each: each.id) == [row("a"), row("c")]
+    # Nothing of it was written: it can be mended.
+    assert progress.insert([row("b")]) == set()
+
+
+def _spoil(progress: ProgressTable, image_id: str, attributes: dict[str, Any]) -> None:
+    match progress:
+        case MemoryProgressTable():
+            progress.unreadable[image_id] = f"progress row '{image_id}': {attributes}"
+        case DynamoProgressTable():
+            for name, value in attributes.items():
+                # Of the index's keys a table takes values of their own kind alone.
+                kept = value if name != "due_at" else {"N": "0.5"}
+                progress._client.update_item(
+                    TableName=progress._table,
+                    Key={"id": {"S": image_id}},
+                    UpdateExpression="SET #name = :value",
+                    ExpressionAttributeNames={"#name": name},
+                    ExpressionAttributeValues={":value": kept},
+                )

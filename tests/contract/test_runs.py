@@ -166,6 +166,35 @@ def test_what_moved_is_added_up_by_kind(runs: Runs) -> None:
     assert runs.current() == replace(record(), counts=counts, progressed_at=NOW + 3)
 
 
+def test_fields_change_together_with_what_moved_and_progress_is_no_must(runs: Runs) -> None:
+    runs.open(record(), None)
+    assert runs.moved("run-1", {"enqueued": 2}, None, {"recent_projections": {"ok": 2}})
+    assert runs.moved("run-1", {}, None, {"failed_ticks": 1})
+    assert runs.current() == replace(
+        record(), counts={"enqueued": 2}, recent_projections={"ok": 2}, failed_ticks=1
+    )
+
+
+def test_what_was_gathered_is_added_up(runs: Runs) -> None:
+    runs.open(record(), None)
+    assert runs.gathered("run-1", {"new": 3, "invalid": 1})
+    assert runs.gathered("run-1", {"new": 4})
+    assert runs.gathered("run-1", {})
+    assert not runs.gathered("run-0", {"new": 1})
+    assert runs.current() == replace(record(), gathered={"new": 7, "invalid": 1})
+
+
+def test_a_report_is_noted_of_a_run_that_has_ended_too_but_of_no_other(runs: Runs) -> None:
+    runs.open(record(), None)
+    runs.update("run-1", {"status": "failed"})
+    ended = runs.current()
+    assert ended is not None
+    assert runs.reported(ended, {"status": "succeeded", "report": "reports/1"})
+    assert not runs.reported(ended, {"report": "reports/2"}), "its status is another by now"
+    assert not runs.reported(record("run-0"), {"report": "reports/3"})
+    assert runs.current() == replace(record(), status="succeeded", report="reports/1")
+
+
 def test_what_moves_at_once_is_all_counted(contended_runs: Runs) -> None:
     contended_runs.open(record(), None)
     with ThreadPoolExecutor(4) as pool:
@@ -188,6 +217,12 @@ def test_each_worker_of_each_phase_has_its_own_lease(runs: Runs) -> None:
     assert take(runs, "a")
     assert take(runs, "b", worker=1)
     assert runs.take_lease(Phase.CHECK, 0, "c", NOW, UNTIL)
+
+
+def test_a_lease_that_lasts_much_longer_than_ours_would_is_nobodys(runs: Runs) -> None:
+    assert runs.take_lease(Phase.INDEX, 0, "edited", NOW, NOW + 1e9)
+    assert runs.take_lease(Phase.INDEX, 0, "ours", NOW, NOW + 125)
+    assert runs.take_lease(Phase.INDEX, 0, "another", NOW + 30, NOW + 155) is None
 
 
 def test_of_many_that_take_a_lease_one_gets_it(contended_runs: Runs) -> None:

@@ -604,7 +604,7 @@ def _failing() -> Iterator[SampleImage]:
         (b"PK\x03\x04" + b"\0" * 60, NotAnImage.code),
         (b"%PDF-1.7\n", UnsupportedFormat.code),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', UnsupportedFormat.code),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", UnsupportedFormat.code),
+        (b"gimp xcf file\0", UnsupportedFormat.code),
         (jpeg[:20], TruncatedImage.code),
         (png[:18], TruncatedImage.code),
         (_png_of_size(200_000, 200_000), TooManyPixels.code),

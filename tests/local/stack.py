@@ -139,8 +139,8 @@ class LocalStack:
         )
 
     def rows(self) -> dict[str, ProgressRow]:
-        """The whole progress table, by image id."""
-        return {row.id: row for rows in scan_all(self.table, 1) for row in rows}
+        """The rows of the progress table that can be read, by image id."""
+        return {row.id: row for page in scan_all(self.table, 1) for row in page.rows}
 
     def outcomes(self) -> dict[str, Outcome]:
         """Where each image's row stands, and the code of its failure."""

@@ -21,7 +21,7 @@ TUNING = {
     "projection_concurrency": 8,
     "settle_seconds": 1,
     "tick_seconds": 40,
-    "function_seconds": 80,
+    "function_seconds": 110,
     "max_attempts": 2,
     "preserve": ["embedding"],
 }

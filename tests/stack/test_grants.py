@@ -70,7 +70,7 @@ TICK: Grants = {
 EXPECTED: Mapping[str, Grants] = {
     "gather": {
         PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"},
-        RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        RUNS: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         FILES: {"s3:ListBucket"},
         ORIGINALS: {"s3:ListBucket"},
         f"{FILES}/uploads/*": {"s3:GetObject"},
@@ -112,6 +112,7 @@ EXPECTED: Mapping[str, Grants] = {
         },
         DEAD_LETTERS: {"sqs:SendMessage"},
         PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"},
+        RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         FILES: {"s3:ListBucket"},
         f"{FILES}/claims/*": {"s3:GetObject"},
         **INDEX,
@@ -129,13 +130,12 @@ EXPECTED: Mapping[str, Grants] = {
             )
         },
         WORK: {"dynamodb:Query"},
-        RUNS: {"dynamodb:GetItem", "dynamodb:PutItem"},
+        RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         **{bucket: {"s3:ListBucket"} for bucket in (FILES, ORIGINALS, THUMBNAILS, CROPS)},
         **{queue: {"sqs:GetQueueAttributes"} for queue in (QUEUE, DEAD_LETTERS, LIVE_QUEUE)},
         PROJECTION: {"lambda:GetFunctionConfiguration"},
         INDEX_RULE: {"events:DescribeRule"},
         CHECK_RULE: {"events:DescribeRule"},
-        EXECUTIONS: {"states:DescribeExecution"},
         **INDEX,
     },
     "tally": {

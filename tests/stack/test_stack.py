@@ -72,8 +72,8 @@ def test_functions_run_alike(prod: Stage) -> None:
     assert {name: found[name]["MemorySize"] for name in found} == footprint.MEMORY_MB
     assert {name: found[name]["Timeout"] for name in found} == {
         "gather": 900,
-        "batch_index": 90,
-        "batch_check": 90,
+        "batch_index": 120,
+        "batch_check": 120,
         "image_projection": 30,
         "indexer": 60,
         "preflight": 120,
@@ -179,7 +179,7 @@ def test_the_queue_outlasts_its_consumer(stage: Stage) -> None:
     queues = stage.properties("AWS::SQS::Queue")
     queue, dead_letters = queues["<ReingestQueue>"], queues["<ReingestDeadLetters>"]
     assert queue["VisibilityTimeout"] >= 6 * functions(stage)["indexer"]["Timeout"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 100
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 40
     assert readable(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "<ReingestDeadLetters.Arn>"
     for properties in (queue, dead_letters):
         assert properties["MessageRetentionPeriod"] == 14 * 24 * 3600

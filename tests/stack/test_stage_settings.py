@@ -108,10 +108,7 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
         ({"tuning": {"workers": 3}}, "stage X: tuning.workers must be one of 1, 2, 4, 5"),
         (
             {"tuning": {"tick_seconds": 90}},
-            (
-                "stage X: tuning.tick_seconds must be below tuning.function_seconds, "
-                "and that at most 900"
-            ),
+            ("stage X: tuning.function_seconds must be from tuning.tick_seconds + 55 to 900"),
         ),
         (
             {"tuning": {"live_queue_url": "ingestion"}},
@@ -132,8 +129,15 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
         (
             {"schedule": {"expression": "monthly", "source": {"kind": "moon"}}},
             (
-                "stage X: schedule.expression is neither rate(…) nor cron(…) as EventBridge takes "
-                "it; schedule: source.kind must be one of table, bucket, index, file"
+                "stage X: schedule.expression is no cron(…) as EventBridge takes it; "
+                "schedule: source.kind must be one of table, bucket, index, file"
+            ),
+        ),
+        (
+            {"schedule": {"expression": "rate(30 days)", "source": {"kind": "bucket"}}},
+            (
+                "stage X: schedule.expression: a rate counts from each deployment, and may fire "
+                "with it: use cron(…)"
             ),
         ),
         (

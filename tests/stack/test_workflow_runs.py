@@ -41,9 +41,11 @@ def gather(event, context):
 
 def preflight(event, context):
     note(event)
-    if event["run_id"].startswith("refused"):
+    run_id = event["execution"].rpartition(":")[2]
+    if run_id.startswith("refused"):
         raise RuntimeError("nothing is queued")
-    return {"run_id": event["run_id"], "index": "images-1", "segments": [0, 1]}
+    work = not run_id.startswith("nothing")
+    return {"run_id": run_id, "index": "images-1", "segments": [0, 1], "work": work}
 
 def tally(event, context):
     note(event)
@@ -254,7 +256,7 @@ def test_a_run_from_start_to_report(machine: Machine) -> None:
     }
     assert ended.rules == [("index", ["index"]), ("check", ["check"])]
     assert machine.rules_on() == []
-    assert len(ended.states) == 14 + 1
+    assert len(ended.states) == 15 + 1
     assert float(ended.record["progressed_at"]) == pytest.approx(time.time(), abs=60)
     assert "held_by" not in ended.record
 
@@ -265,7 +267,7 @@ def test_what_the_lambdas_are_told(machine: Machine) -> None:
     assert execution.endswith(":run:told")
     assert plan == {"step": "plan", "execution": execution, "input": {"any": "input"}}
     assert preflight.pop("execution") == execution
-    assert preflight == {"run_id": "told", "input": {"any": "input"}}
+    assert preflight == {"input": {"any": "input"}}
     common = {"run_id": "told", "round": 0}
     segments = [told for told in tally if told["step"] == "segment"]
     assert sorted(segments, key=lambda told: (told["segment"], told["cursor"] is not None)) == [
@@ -277,6 +279,13 @@ def test_what_the_lambdas_are_told(machine: Machine) -> None:
         {**common, "step": "decide", "segments": 2},
         {**common, "step": "report"},
     ]
+
+
+def test_a_run_with_nothing_to_do_counts_and_reports(machine: Machine) -> None:
+    ended = machine.run("nothing")
+    assert ended.status == "SUCCEEDED"
+    assert ended.rules == []
+    assert [told["step"] for told in ended.told if "round" in told][-2:] == ["decide", "report"]
 
 
 def test_every_part_of_the_source_is_gathered_to_its_end(machine: Machine) -> None:

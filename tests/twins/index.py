@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reindex.failures import IndexMisconfigured, StoreUnavailable
+from reindex.failures import IndexGone, IndexMisconfigured, StoreUnavailable
 from reindex.records import Guard, Indexed
 from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
 from tests.twins.outages import Outages
 
 _TERM = 1
+_UUIDS = itertools.count()
 
 
 @dataclass
@@ -22,6 +23,7 @@ class _Shard:
 
     mapping: Mapping[str, Any] | None
     documents: dict[str, tuple[int, str]] = field(default_factory=dict)
+    uuid: str = field(default_factory=lambda: f"uuid-{next(_UUIDS)}")
     seq_no: itertools.count[int] = field(default_factory=itertools.count)
 
 
@@ -32,6 +34,7 @@ class MemoryIndex(Outages, Index):
         aliases: Names of the concrete indices behind each alias.
         status: What ``health`` answers.
         lacking: What ``accepts`` answers.
+        forbidden: What ``denied`` answers.
         refused: Reasons to refuse documents with, by id.
         overloaded: Ids whose writes are turned away as if by a full queue (429).
         bulks: The ids of every call of ``write``.
@@ -49,6 +52,7 @@ class MemoryIndex(Outages, Index):
         self.aliases: dict[str, list[str]] = {alias: [name]}
         self.status = "green"
         self.lacking: list[str] = []
+        self.forbidden: list[str] = []
         self.refused: dict[str, str] = {}
         self.overloaded: set[str] = set()
         self.bulks: list[list[str]] = []
@@ -81,6 +85,15 @@ class MemoryIndex(Outages, Index):
             case names:
                 raise IndexMisconfigured(f"alias {alias} names {', '.join(names)}")
 
+    def uuid(self, index: str) -> str:
+        self.answer()
+        return self._shard(index).uuid
+
+    def denied(self, index: str) -> list[str]:
+        self.answer()
+        self._shard(index)
+        return list(self.forbidden)
+
     def accepts(self, index: str) -> list[str]:
         self.answer()
         self._shard(index)
@@ -99,7 +112,7 @@ class MemoryIndex(Outages, Index):
             if image_id in documents:
                 seq_no, text = documents[image_id]
                 source = _pick(json.loads(text), paths)
-                found[image_id] = Indexed(Guard(seq_no, _TERM), source)
+                found[image_id] = Indexed.of(Guard(seq_no, _TERM), source)
         return found
 
     def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -108,8 +121,12 @@ class MemoryIndex(Outages, Index):
         for image_id, (_, text) in list(self._shard(index).documents.items()):
             yield image_id, _pick(json.loads(text), paths)
 
-    def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
+    def write(
+        self, index: str, writes: Sequence[IndexWrite], uuid: str | None = None
+    ) -> list[WriteResult]:
         shard = self._shard(index)
+        if uuid and shard.uuid != uuid:
+            raise IndexGone(f"{index} was deleted, and another index has its name")
         self.bulks.append([write.id for write in writes])
         try:
             self.answer()
@@ -130,11 +147,11 @@ class MemoryIndex(Outages, Index):
         try:
             return self._indices[index]
         except KeyError:
-            raise IndexMisconfigured(f"no index {index}") from None
+            raise IndexGone(f"no index {index}") from None
 
     def _write(self, shard: _Shard, write: IndexWrite) -> WriteResult:
         if write.id in self.overloaded:
-            return WriteResult(Verdict.UNAVAILABLE, "es_rejected_execution_exception")
+            return WriteResult(Verdict.NOT_TAKEN, "es_rejected_execution_exception")
         # As Elasticsearch does: the mapping has its say before the guard.
         document = write.document
         values = json.loads(document) if isinstance(document, str) else document

@@ -8,7 +8,7 @@ from threading import RLock
 
 from reindex.progress import ProgressRow
 from reindex.states import Phase, work_key
-from reindex.stores.interfaces import Change, Cursor, IdPage, RowPage
+from reindex.stores.interfaces import Change, Cursor, FoundRows, IdPage, RowPage
 
 _Entry = tuple[str, int]
 
@@ -20,10 +20,15 @@ class MemoryProgressTable:
         index_lags: Whether `due`, `has_work` and `count_work` show writes only once
             `catch_up` is called, as an eventually consistent index may.
         page_size: Rows on a page of `scan`.
+
+    Attributes:
+        rows: By id.
+        unreadable: What is wrong with the rows that somebody spoilt, by id.
     """
 
     def __init__(self, *, index_lags: bool = False, page_size: int = 100) -> None:
         self.rows: dict[str, ProgressRow] = {}
+        self.unreadable: dict[str, str] = {}
         self._index: dict[str, _Entry] = {}
         self._index_lags = index_lags
         self._page_size = page_size
@@ -47,9 +52,12 @@ class MemoryProgressTable:
             self._put(new)
         return {row.id for row in new}
 
-    def read(self, ids: Sequence[str]) -> dict[str, ProgressRow]:
+    def read(self, ids: Sequence[str]) -> FoundRows:
         with self._lock:
-            return {image_id: self.rows[image_id] for image_id in ids if image_id in self.rows}
+            return FoundRows(
+                {i: self.rows[i] for i in ids if i in self.rows and i not in self.unreadable},
+                {i: self.unreadable[i] for i in ids if i in self.unreadable},
+            )
 
     def write(self, changes: Sequence[Change]) -> set[str]:
         _refuse_repeats([change.after.id for change in changes])
@@ -86,11 +94,13 @@ class MemoryProgressTable:
                 for image_id in self.rows
                 if image_id > start and zlib.adler32(image_id.encode()) % segments == segment
             )
-            page = [self.rows[image_id] for image_id in ids[: self._page_size]]
-        return RowPage(page, {"id": page[-1].id} if len(ids) > len(page) else None)
+            page = ids[: self._page_size]
+            found = self.read(page)
+        following = {"id": page[-1]} if len(ids) > len(page) else None
+        return RowPage(list(found.rows.values()), following, found.unreadable)
 
     def _stands(self, row: ProgressRow) -> bool:
-        stored = self.rows.get(row.id)
+        stored = None if row.id in self.unreadable else self.rows.get(row.id)
         return stored is not None and (stored.state, stored.rev) == (row.state, row.rev)
 
     def _put(self, rows: Sequence[ProgressRow]) -> None:

@@ -26,6 +26,13 @@ class MemoryRunFiles(Outages, RunFiles):
         self.files[key] = body
         self.content_types[key] = content_type
 
+    def create(self, key: str, body: bytes) -> bool:
+        self.answer()
+        if key in self.files:
+            return False
+        self.files[key] = body
+        return True
+
     def upload(self, key: str, body: IO[bytes]) -> None:
         self.put(key, body.read(), "binary/octet-stream")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from reindex.records import Lease, Ledger, RunRecord, UploadRecord
 from reindex.states import Phase
-from reindex.stores.runs import check_fields
+from reindex.stores.runs import LONGEST_SKEW, check_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,37 @@ class MemoryRuns:
             self.record = replace(self.record, **changes)
             return True
 
-    def moved(self, run_id: str, counts: Mapping[str, int], now: float) -> bool:
+    def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
+        check_fields(changes)
+        with self._lock:
+            if self.record is None or _standing(self.record) != _standing(run):
+                return False
+            self.record = replace(self.record, **changes)
+            return True
+
+    def moved(
+        self,
+        run_id: str,
+        counts: Mapping[str, int],
+        now: float | None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> bool:
+        check_fields(changes or {})
         with self._lock:
             if not self._is_open(run_id):
                 return False
             assert self.record is not None
-            old = self.record.counts
-            sums = {kind: old.get(kind, 0) + more for kind, more in counts.items()}
-            self.record = replace(self.record, counts={**old, **sums}, progressed_at=now)
+            fields = dict(changes or {}) | ({} if now is None else {"progressed_at": now})
+            sums = _sums(self.record.counts, counts)
+            self.record = replace(self.record, counts=sums, **fields)
+            return True
+
+    def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
+        with self._lock:
+            if not self._is_open(run_id):
+                return False
+            assert self.record is not None
+            self.record = replace(self.record, gathered=_sums(self.record.gathered, counts))
             return True
 
     def take_lease(
@@ -63,7 +86,7 @@ class MemoryRuns:
     ) -> Lease | None:
         with self._lock:
             held = self.leases.get((phase, worker))
-            if held and held.until >= now:
+            if held and now <= held.until <= until + LONGEST_SKEW:
                 return None
             left_behind = held.ids if held else ()
             self.leases[phase, worker] = _Held(holder, until, left_behind)
@@ -98,6 +121,10 @@ class MemoryRuns:
     def _ours(self, lease: Lease) -> _Held | None:
         held = self.leases.get((lease.phase, lease.worker))
         return held if held and held.holder == lease.holder else None
+
+
+def _sums(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return {**counts, **{kind: counts.get(kind, 0) + n for kind, n in more.items()}}
 
 
 def _standing(record: RunRecord | None) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ import pytest
 
 from reindex import handling
 from reindex.handling import Context, lambda_handler
+from reindex.time_limit import TimeLimit
 from reindex.wiring import Wiring
 from tests.unit.steps.world import CountingMeter
 
@@ -27,11 +28,15 @@ class FakeWiring:
     groups: Any
     meter: FlushableMeter = field(default_factory=FlushableMeter)
     is_outdated: bool = False
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
 
 
 @dataclass
 class Invocation:
     aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +55,10 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> Wirin
 
 def test_what_was_wired_is_kept_for_the_next_invocation() -> None:
     assert handler({}, Invocation()) is handler({}, Invocation())
+
+
+def test_an_invocation_has_no_more_time_than_lambda_gives_it() -> None:
+    assert 50 < handler({}, Invocation()).time_limit.left() < 60
 
 
 def test_what_the_cluster_refuses_is_wired_anew() -> None:

@@ -188,7 +188,7 @@ def test_a_run_record_that_the_state_machine_wrote_to_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "attribute"), [("index", {"NULL": True}), ("phase", {"S": "lunch"})]
+    ("name", "attribute"), [("alias", {"NULL": True}), ("phase", {"S": "lunch"})]
 )
 def test_a_malformed_run_record_says_so(name: str, attribute: AttributeValueTypeDef) -> None:
     with pytest.raises(MalformedItem, match=f"^run record: .*{name}|lunch"):

@@ -142,9 +142,35 @@ def test_an_image_without_an_original_waits_for_its_check_too() -> None:
     assert (after.is_absent, after.digest, after.waits) == (True, None, 0)
     assert (after.work, after.due_at) == ("check#07", int(NOW) + 60)
 
-    gone = after.vanished(NOW)
+    gone = after.vanished(NOW, FINAL)
     assert gone.state is State.NOT_FOUND
     assert gone.failure == after.failure == RecordedFailure.of(FINAL, NOW)
+
+
+def test_an_image_asked_for_while_it_is_enqueued_is_projected_anew_with_no_attempt_counted() -> (
+    None
+):
+    before = enqueue(queued(attempts=1))
+    after = before.asked_again(NOW)
+    assert (after.state, after.digest, after.attempts) == (State.QUEUED, None, 1)
+    assert after.created, "its message may still create the document"
+    assert enqueue(after).created
+
+
+def test_an_image_asked_for_while_it_is_queued_is_written_anew_and_nothing_else_changes() -> None:
+    before = fail(RETRYABLE)(queued())
+    after = before.asked_again(NOW + 9)
+    assert after == replace(before, rev=before.rev + 1, updated_at=after.updated_at)
+
+
+def test_a_check_that_cannot_be_made_is_made_again_a_bounded_number_of_times() -> None:
+    row = enqueue(queued())
+    again = row.unchecked(RETRYABLE, retry=RETRY, now=NOW)
+    assert (again.state, again.attempts, again.due_at) == (State.ENQUEUED, 1, int(NOW) + 30)
+    for _ in range(2):
+        again = again.unchecked(RETRYABLE, retry=RETRY, now=NOW)
+    assert (again.state, again.attempts) == (State.KNOWN_ERROR, 3)
+    assert row.unchecked(FINAL, retry=RETRY, now=NOW).state is State.KNOWN_ERROR
 
 
 def test_a_verified_row_keeps_the_proof_and_forgets_the_failures() -> None:

@@ -189,7 +189,7 @@ def test_a_throttle_inside_an_answer_is_retried_alone(code: str) -> None:
     dynamodb = filled(befores, Call(errors={"image-1": code}), Call(errors={"image-1": code}))
     assert dynamodb.table().write(changes(befores)) == {"image-0", "image-1", "image-2"}
     assert dynamodb.batches == [["image-0", "image-1", "image-2"], ["image-1"], ["image-1"]]
-    assert dynamodb.table().read(["image-1"]) == {"image-1": enqueued(befores[1])}
+    assert dynamodb.table().read(["image-1"]).rows == {"image-1": enqueued(befores[1])}
 
 
 @pytest.mark.parametrize("code", PASSING)
@@ -269,7 +269,7 @@ def test_a_conflict_behind_a_lost_answer_is_not_taken_for_ours() -> None:
     theirs = enqueued(befores[0], digest="theirs")
     dynamodb = filled([theirs, befores[1]], Call(loses_answer=True))
     assert dynamodb.table().write(changes(befores)) == {"image-1"}
-    assert dynamodb.table().read(["image-0"]) == {"image-0": theirs}
+    assert dynamodb.table().read(["image-0"]).rows == {"image-0": theirs}
 
 
 def test_a_row_that_existed_is_not_counted_as_inserted_behind_a_lost_answer() -> None:
@@ -306,7 +306,7 @@ def test_batches_keep_to_the_limits_of_the_service() -> None:
     table = dynamodb.table()
     assert len(table.insert(befores)) == 260
     assert len(table.write(changes(befores))) == 260
-    assert len(table.read([row.id for row in befores])) == 260
+    assert len(table.read([row.id for row in befores]).rows) == 260
     assert max(map(len, dynamodb.batches)) == MAX_STATEMENTS == 25
     assert max(map(len, dynamodb.gets)) == MAX_KEYS == 100
 
@@ -322,7 +322,9 @@ def test_keys_left_unprocessed_are_read_again() -> None:
     befores = rows(10)
     dynamodb = filled(befores)
     dynamodb.unprocessed = iter([10, 6])
-    assert set(dynamodb.table().read([row.id for row in befores])) == {row.id for row in befores}
+    assert set(dynamodb.table().read([row.id for row in befores]).rows) == {
+        row.id for row in befores
+    }
     assert [len(ids) for ids in dynamodb.gets] == [10, 10, 6]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from reindex.records import (
     Projected,
     ProjectionAnswer,
     Provenance,
+    UnreadableAnswer,
     UnreadableMessage,
     claim_check,
     claimed_key,
@@ -28,6 +30,7 @@ OUTGOING = OutgoingMessage(
     run_id="run-1",
     digest="d",
     index="images-1",
+    index_uuid="uuid-1",
     guard=Guard(7, 1),
     preserved='{"embedding": [1]}',
     projected_at="2026-03-01T18:00:00.000Z",
@@ -124,7 +127,9 @@ def test_a_projections_answer_survives_the_wire() -> None:
         requests=2,
     )
 
-    assert ProjectionAnswer.from_event(json.loads(json.dumps(answer.to_event()))) == answer
+    assert (
+        ProjectionAnswer.from_event(json.loads(json.dumps(answer.to_event())), ["b", "a"]) == answer
+    )
 
 
 def test_provenance_is_read_from_a_document_and_absent_from_others() -> None:
@@ -137,3 +142,66 @@ def test_provenance_is_read_from_a_document_and_absent_from_others() -> None:
 
 def test_ledgers_add_up_modulo_2_to_the_64() -> None:
     assert Ledger(1, 2**64 - 1) + Ledger(2, 2) == Ledger(3, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"images": []}, "exactly the ids"),
+        (
+            {"failures": [{"id": "z", "code": "c", "message": "", "detail": "", "retryable": 0}]},
+            "exactly",
+        ),
+        ({"images": [{"id": "a", "digest": "d", "image": "{}"}] * 2}, "exactly the ids"),
+        ({"images": [{"id": "a", "digest": None, "image": "{}"}]}, "no text"),
+        ({"images": [{"id": "a", "digest": "d", "image": {}}]}, "no text"),
+        ({"images": None}, "TypeError"),
+        ({"bytesRead": "12"}, "no number"),
+    ],
+    ids=str,
+)
+def test_an_answer_that_is_none_to_what_was_asked_is_refused(
+    change: dict[str, Any], why: str
+) -> None:
+    answer = {
+        "images": [{"id": "a", "digest": "d", "image": "{}"}],
+        "failures": [],
+        "bytesRead": 1,
+        "requests": 1,
+    }
+    assert ProjectionAnswer.from_event(answer, ["a"]).images
+    with pytest.raises(UnreadableAnswer, match=why):
+        ProjectionAnswer.from_event(answer | change, ["a"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rev": True},
+        {"id": ""},
+        {"id": "x" * 513},
+        {"index_uuid": 7},
+        {"run_id": None},
+        {"guard": {"seq_no": -1, "primary_term": 1}},
+        {"guard": {"seq_no": "1", "primary_term": 1}},
+        {"guard": ["seq_no"]},
+        {"preserved": []},
+        {"image": "text"},
+    ],
+    ids=str,
+)
+def test_a_message_with_a_field_of_another_kind_is_unreadable(change: dict[str, Any]) -> None:
+    whole = json.loads(OUTGOING.body())
+    with pytest.raises(UnreadableMessage):
+        Message.parse(json.dumps(whole | change))
+
+
+def test_a_message_that_is_nested_too_deep_is_unreadable() -> None:
+    with pytest.raises(UnreadableMessage):
+        Message.parse('{"subject": ' + "[" * 100_000 + "]" * 100_000 + "}")
+
+
+def test_a_message_of_an_older_release_names_no_uuid() -> None:
+    whole = json.loads(OUTGOING.body())
+    del whole["index_uuid"]
+    assert Message.parse(json.dumps(whole)).index_uuid is None

@@ -18,7 +18,15 @@ from reindex.states import (
 
 ALLOWED = {
     "queued": {"queued", "enqueued", "verified", "known_error", "unknown_error"},
-    "enqueued": {"enqueued", "verified", "queued", "inconsistent", "known_error", "not_found"},
+    "enqueued": {
+        "enqueued",
+        "verified",
+        "queued",
+        "inconsistent",
+        "known_error",
+        "unknown_error",
+        "not_found",
+    },
     "verified": {"queued"},
     "not_found": {"queued"},
     "known_error": {"queued"},

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -23,11 +23,12 @@ from elasticsearch import Elasticsearch
 from reindex import settings
 from reindex.failures import IndexMisconfigured, StoreUnavailable
 from reindex.records import Guard
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
+from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
 from reindex.stores.interfaces import IndexWrite, Verdict
 from tests.local import loopback
 
 NAME = "images-000001"
+UUID = "uuid-1"
 SMALL = Schema(settings={"new": 1}, older_settings={}, mapping={"properties": {}})
 
 
@@ -57,7 +58,7 @@ class FakeServer:
 
     Attributes:
         url: Its base URL.
-        requests: What it was asked, but for whether an index exists.
+        requests: What it was asked, but for which index it is.
         answers: What it says to the next requests; to the last one's for ever.
         bulk: If set, says what becomes of a bulk's actions.
     """
@@ -69,8 +70,8 @@ class FakeServer:
         self.bulk: Callable[[Sequence[str]], Answer] | None = None
 
     def answer(self, request: Request) -> Answer:
-        if request.method == "HEAD":
-            return Answer()
+        if request.path.startswith(f"/{NAME}/_settings/"):
+            return Answer(body={NAME: {"settings": {"index.uuid": UUID}}})
         self.requests.append(request)
         if self.bulk and request.path.split("?")[0].endswith("/_bulk"):
             lines = request.body.decode().splitlines()
@@ -171,9 +172,9 @@ class TestABulk:
             (_item(201), Verdict.WRITTEN),
             (_item(409, "version_conflict_engine_exception"), Verdict.CONFLICT),
             (_item(400, "document_parsing_exception"), Verdict.REFUSED),
-            (_item(429, "es_rejected_execution_exception"), Verdict.UNAVAILABLE),
-            (_item(503, "unavailable_shards_exception"), Verdict.UNAVAILABLE),
-            (_item(500, "whatever"), Verdict.UNAVAILABLE),
+            (_item(429, "es_rejected_execution_exception"), Verdict.NOT_TAKEN),
+            (_item(503, "unavailable_shards_exception"), Verdict.NOT_TAKEN),
+            (_item(500, "whatever"), Verdict.NOT_TAKEN),
             (_item(403, "cluster_block_exception"), Verdict.UNAVAILABLE),
             (_item(403, "security_exception"), Verdict.UNAVAILABLE),
         ],
@@ -443,3 +444,22 @@ def _served_with(authority: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority, authority.with_suffix(".key"))
     return context
+
+
+@pytest.mark.parametrize(("length", "slices"), [(100, 16), (20_000, 6), (110_000, 1), (200_000, 1)])
+def test_the_moment_of_all_slices_fits_the_state_of_a_run(length: int, slices: int) -> None:
+    class Cluster:
+        def resolve(self, _alias: str) -> str:
+            return NAME
+
+        def hold(self, _index: str, _keep_alive: str) -> str:
+            return "m" * length
+
+        def count(self, _index: str, _query: Mapping[str, Any]) -> int:
+            return 40_000_000
+
+    parts = IndexIds(cast("ElasticsearchIndex", Cluster()), "images").parts(256)
+
+    assert len(parts) == slices
+    assert {part["slices"] for part in parts} == {slices}
+    assert slices == 1 or sum(len(json.dumps(part)) for part in parts) < 256_000 / 2

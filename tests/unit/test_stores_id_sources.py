@@ -106,6 +106,15 @@ class TestTheOriginals:
         assert all_ids(BucketIds(s3, "originals"), 1) == ["oaaaaaa", "paaaaaa"]
         assert len(lists.parameters) == 2, "what is known to be none is not paged through"
 
+    def test_in_an_archive_are_counted(self, s3: S3Client) -> None:
+        for number, kind in enumerate(["STANDARD", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"]):
+            key = original_key(f"image-{number}")
+            s3.put_object(Bucket="originals", Key=key, StorageClass=kind)  # type: ignore[arg-type]
+        source = BucketIds(s3, "originals")
+        pages = [source.page(part, None) for part in source.parts(1)]
+
+        assert sum(page.archived for page in pages) == 2, "instant retrieval is no archive"
+
     def test_of_an_empty_library_are_none(self, s3: S3Client) -> None:
         assert all_ids(BucketIds(s3, "originals")) == []
 

@@ -18,6 +18,7 @@ from reindex.failures import (
     Failure,
     OriginalNotFound,
     ReindexFailure,
+    SourceArchived,
     SourceForbidden,
     SourceUnavailable,
 )
@@ -193,7 +194,7 @@ class TestAnOriginal:
         with pytest.raises(SourceForbidden, match="refused"):
             misnamed.open(ID)
 
-    @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState", "403"])
+    @pytest.mark.parametrize("code", ["AccessDenied", "403"])
     def test_that_is_forbidden_is_never_not_found(
         self, library: Library, s3: "S3Client", code: str
     ) -> None:
@@ -203,6 +204,12 @@ class TestAnOriginal:
             library.open(ID)
 
         assert code in refused.value.detail
+
+    def test_that_is_archived_says_so(self, library: Library, s3: "S3Client") -> None:
+        Calls(s3, "GetObject").refuse("InvalidObjectState", 403)
+
+        with pytest.raises(SourceArchived, match="restored"):
+            library.open(ID)
 
     @pytest.mark.parametrize(
         ("code", "status"),

@@ -11,13 +11,13 @@ from reindex.failures import StoreUnavailable
 from reindex.records import Guard, Message, OutgoingMessage
 from reindex.stores.aws import client_config
 from reindex.stores.backlog import (
-    MAX_MESSAGE_BYTES,
     MAX_VISIBILITY_SECONDS,
     SqsBacklog,
     SqsDeliveries,
 )
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.interfaces import Backlog, DeadLetters, Deliveries, Depth
+from reindex.stores.sqs import MAX_MESSAGE_BYTES
 from tests.unit.aws import SESSION, Calls
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _message(image_id: str, size: int = 0) -> OutgoingMessage:
         run_id="run",
         digest="d",
         index="images-000001",
+        index_uuid="uuid-1",
         guard=Guard(7, 1),
         preserved="{}",
         projected_at="2024-05-17T09:30:00.000Z",
@@ -225,6 +226,16 @@ class TestDeadLetters:
         found = {letter.body: letter.reason for letter in dead_letters.receive(60)}
 
         assert found == {"a": "unreadable", "b": ""}
+
+    def test_of_the_largest_size_are_kept_without_their_reason(
+        self, dead_letters: SqsDeadLetters
+    ) -> None:
+        largest = "x" * MAX_MESSAGE_BYTES
+        dead_letters.put(largest, "unreadable")
+
+        [letter] = dead_letters.receive(60)
+
+        assert (letter.body, letter.reason) == (largest, "")
 
     def test_are_hidden_until_they_are_released(self, dead_letters: SqsDeadLetters) -> None:
         for number in range(12):

@@ -89,3 +89,9 @@ def test_a_bucket_that_does_not_exist_is_unavailable_and_not_a_missing_file(
 ) -> None:
     with pytest.raises(StoreUnavailable, match="NoSuchBucket"):
         S3RunFiles(s3, "gone").get("report")
+
+
+def test_a_file_is_created_once(files: RunFiles) -> None:
+    assert files.create("tallies/1", b"first")
+    assert not files.create("tallies/1", b"second")
+    assert files.get("tallies/1") == b"first"

@@ -98,6 +98,7 @@ def with_provenance(
     *,
     digest: str,
     run_id: str,
+    stage: str,
     projected_at: datetime,
     projector: str,
 ) -> dict[str, Any]:
@@ -109,12 +110,14 @@ def with_provenance(
         document: As :func:`build` gives it; it is left as it is.
         digest: Of ``document``.
         run_id: The run that projects.
+        stage: The deployment that does.
         projected_at: When, with zone.
         projector: Name and version of what projects.
     """
     provenance = {
         "digest": digest,
         "runId": run_id,
+        "stage": stage,
         "projectedAt": format_date(projected_at),
         "projector": projector,
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from reindex import stamps
 from reindex.image.dates import format_date
 from reindex.image.rows import Fields, present
 from reindex.image.truth import Row
@@ -74,8 +75,38 @@ def _lease(fields: Fields, now: datetime) -> dict[str, Any]:
         mediaId=fields.text("mediaId"),
         createdAt=created and format_date(created),
     )
-    lease["active"] = (start is None or start <= now) and (end is None or now <= end)
+    lease["active"] = _is_active(start, end, now)
     return lease
+
+
+def _is_active(start: datetime | None, end: datetime | None, now: datetime) -> bool:
+    return (start is None or start <= now) and (end is None or now <= end)
+
+
+def are_current(stored: object, now: float) -> bool:
+    """Whether a stored document says rightly which of its leases are active.
+
+    Args:
+        stored: Its ``leases``, whoever wrote them; None when it has none.
+        now: Epoch seconds.
+    """
+    if stored is None:
+        return True
+    found = stored.get("leases") if isinstance(stored, Mapping) else None
+    if not isinstance(found, list):
+        return False
+    moment = datetime.fromtimestamp(now, UTC)
+    return all(
+        isinstance(lease, Mapping)
+        and lease.get("active")
+        is _is_active(_moment(lease.get("startDate")), _moment(lease.get("endDate")), moment)
+        for lease in found
+    )
+
+
+def _moment(value: object) -> datetime | None:
+    seconds = stamps.parse(value)
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _access(fields: Fields) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from reindex.failures import DocumentMissing, DocumentSuperseded, OriginalNotFound
+from reindex import outcomes
+from reindex.failures import (
+    DocumentMissing,
+    DocumentSuperseded,
+    Failure,
+    OriginalNotFound,
+    ReindexFailure,
+    StoreUnavailable,
+)
 from reindex.progress import ProgressRow, Retry
-from reindex.records import Indexed, Provenance, RunRecord
+from reindex.records import Indexed, RunRecord
 from reindex.settings import Pace
 from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.tick import PAGE_SIZE, Deadline, Room
+from reindex.steps.shift import PAGE_SIZE, RETRIED, Deadline, PageResult, Room
 from reindex.stores.interfaces import (
     Backlog,
     Change,
@@ -27,16 +34,28 @@ from reindex.stores.interfaces import (
 #: Originals asked after at once.
 EXISTENCE_CHECKS = 16
 
+#: Originals of one page that must be unavailable alike, for the first time, before it is S3 that
+#: does not answer.
+_OUTAGE = 2
+
+#: How images are counted that another run enqueued: they are projected anew.
+OUTDATED = "outdated"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckPhase:
-    """What batch-check does with a page of enqueued rows."""
+    """What batch-check does with a page of enqueued rows.
+
+    Attributes:
+        stage: The deployment: documents of another are never deleted.
+    """
 
     table: ProgressTable
     runs: Runs
     backlog: Backlog
     index: Index
     library: Library
+    stage: str
     pace: Pace
     retry: Retry
     clock: Clock
@@ -44,7 +63,7 @@ class CheckPhase:
     phase: Phase = Phase.CHECK
 
     def room(self, run: RunRecord) -> Room:
-        """A full page: reading harms nobody. Notes since when the queue has been empty."""
+        """Return a full page of credit, and record when the queue became empty."""
         depth = self.backlog.depth().total
         self.meter.count("Backlog", depth)
         quiet_since = None if depth else run.quiet_since or self.clock.now()
@@ -57,42 +76,71 @@ class CheckPhase:
         run: RunRecord,
         rows: Sequence[ProgressRow],
         deadline: Deadline,  # noqa: ARG002 (a page of reads fits what is left of any tick)
-    ) -> Mapping[str, int]:
-        """Check rows; return how many became what.
+    ) -> PageResult:
+        """Check rows.
 
         What is not there yet is merely early while the queue holds anything: no row of it is
         written, and it is due again on the next pass. So is what this run created: until no
         message is left, its create may be delivered once more, after a live writer's delete. And
         so is what had no original.
+
+        What another run enqueued was projected from the truth of that time, so that nothing the
+        index holds can verify it: it is projected anew.
         """
+        ours = [row for row in rows if row.run_id == run.run_id]
+        now = self.clock.now()
+        outdated = [Change(row, row.outdated(now)) for row in rows if row.run_id != run.run_id]
+        changes = outdated + (self._checked(run, ours) if ours else [])
+        written = self.table.write(changes)
+        result = PageResult()
+        for change in changes:
+            if change.before.id in written:
+                result.moved[self._name(change, run)] += 1
+                failure = change.after.failure
+                result.outcomes[failure.code if failure else outcomes.OK] += 1
+        for kind, count in result.moved.items():
+            self.meter.count("Images" + kind.title().replace("_", ""), count)
+        return result
+
+    def _checked(self, run: RunRecord, rows: Sequence[ProgressRow]) -> list[Change]:
         quiet = self._is_quiet(run)
         found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])
         absent = [row for row in rows if row.is_absent and quiet]
         present = [row for row in rows if not row.is_absent]
-        ours = [
+        confirmed = [
             row
             for row in present
-            if _is_ours(row, found.get(row.id)) and (quiet or not row.created)
+            if _is_confirmed(row, found.get(row.id)) and (quiet or not row.created)
         ]
-        without = self._without_original([*absent, *(row for row in ours if row.created)])
+        without, unknown = self._without_original(
+            [*absent, *(row for row in confirmed if row.created)]
+        )
+        known = [row for row in confirmed if row.id not in unknown]
         now = self.clock.now()
-        changes = [Change(row, row.verified(now)) for row in ours if row.id not in without]
-        late = [row for row in ours if row.id in without]
-        changes += self._vanished(self._deleted(run, late, found))
-        changes += self._never_there(run, absent, without, found)
+        changes = [Change(row, row.verified(now)) for row in known if row.id not in without]
+        changes += self._vanished(
+            self._deleted(run, [row for row in known if row.id in without], found)
+        )
+        changes += self._never_there(
+            run, [row for row in absent if row.id not in unknown], without, found
+        )
+        changes += [
+            Change(row, row.unchecked(unknown[row.id], retry=self.retry, now=now))
+            for row in rows
+            if row.id in unknown
+        ]
         if quiet:
             changes += [
                 Change(row, self._missing(row, found.get(row.id), now))
                 for row in present
-                if not _is_ours(row, found.get(row.id))
+                if not _is_confirmed(row, found.get(row.id))
             ]
-        written = self.table.write(changes)
-        moved = Counter(
-            str(change.after.state) for change in changes if change.before.id in written
-        )
-        for state, count in moved.items():
-            self.meter.count("Images" + state.title().replace("_", ""), count)
-        return moved
+        return changes
+
+    def _name(self, change: Change, run: RunRecord) -> str:
+        if change.before.run_id != run.run_id:
+            return OUTDATED
+        return RETRIED if change.after.state is change.before.state else str(change.after.state)
 
     def _is_quiet(self, run: RunRecord) -> bool:
         return (
@@ -124,20 +172,55 @@ class CheckPhase:
         now = self.clock.now()
         again = [row for row in absent if row.id not in without]
         gone = [row for row in absent if row.id in without]
-        late = [row for row in gone if _is_late_create(row, found.get(row.id), run)]
+        late = [row for row in gone if self._is_late_create(row, found.get(row.id), run)]
         settled = [row for row in gone if row not in late] + self._deleted(run, late, found)
         back = DocumentMissing("the original is there again").as_failure()
+        never = OriginalNotFound("the original does not exist").as_failure()
         return [
             *(Change(row, row.missing(back, retry=self.retry, now=now)) for row in again),
-            *(Change(row, row.vanished(now)) for row in settled),
+            *(Change(row, row.vanished(now, never)) for row in settled),
         ]
 
-    def _without_original(self, rows: Sequence[ProgressRow]) -> set[str]:
+    def _is_late_create(self, row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
+        """Whether a document is there that only a message of this deployment can have brought."""
+        provenance = found.provenance if found else None
+        if provenance is None:
+            return False
+        by_this_run = provenance.run_id == run.run_id
+        return by_this_run or (row.created and provenance.stage == self.stage)
+
+    def _without_original(self, rows: Sequence[ProgressRow]) -> tuple[set[str], dict[str, Failure]]:
+        """The ids of which no original exists now, and why it is not known of some.
+
+        Raises:
+            StoreUnavailable: It is not known of any: that is no single image's failure.
+        """
         if not rows:
-            return set()
+            return set(), {}
         with ThreadPoolExecutor(EXISTENCE_CHECKS) as pool:
-            stands = list(pool.map(self.library.exists, [row.id for row in rows]))
-        return {row.id for row, there in zip(rows, stands, strict=True) if not there}
+            answers = dict(
+                zip(
+                    [row.id for row in rows],
+                    pool.map(self._exists, [row.id for row in rows]),
+                    strict=True,
+                )
+            )
+        unknown = {id_: answer for id_, answer in answers.items() if isinstance(answer, Failure)}
+        first_time = sum(row.failure is None or row.is_absent for row in rows)
+        if (
+            len(unknown) == len(rows)
+            and first_time >= _OUTAGE
+            and all(failure.retryable for failure in unknown.values())
+        ):
+            why = next(iter(unknown.values()))
+            raise StoreUnavailable(f"the originals: {why.message} {why.detail}")
+        return {id_ for id_, answer in answers.items() if answer is False}, unknown
+
+    def _exists(self, image_id: str) -> bool | Failure:
+        try:
+            return self.library.exists(image_id)
+        except ReindexFailure as failure:
+            return failure.as_failure()
 
     def _deleted(
         self, run: RunRecord, rows: Sequence[ProgressRow], found: Mapping[str, Indexed]
@@ -157,12 +240,7 @@ class CheckPhase:
         ]
 
 
-def _is_ours(row: ProgressRow, found: Indexed | None) -> bool:
-    provenance = Provenance.of(found.source) if found else None
-    return provenance == Provenance(row.digest or "", row.run_id or "")
-
-
-def _is_late_create(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
-    """Whether a document is there that only a message of a reindex can have brought."""
-    provenance = Provenance.of(found.source) if found else None
-    return provenance is not None and (row.created or provenance.run_id == run.run_id)
+def _is_confirmed(row: ProgressRow, found: Indexed | None) -> bool:
+    """Whether the index holds the document of the row's projection."""
+    provenance = found.provenance if found else None
+    return provenance is not None and provenance.is_of(row.digest, row.run_id)

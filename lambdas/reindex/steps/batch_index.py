@@ -8,34 +8,37 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from reindex import outcomes
 from reindex.batches import in_batches
 from reindex.digest import digest
 from reindex.failures import (
     Failure,
+    IndexMisconfigured,
     OriginalNotFound,
     ProjectionDied,
     ProjectorDied,
+    SourceUnavailable,
     StoreUnavailable,
     WorkerDied,
 )
+from reindex.image.leases import are_current
 from reindex.progress import ProgressRow, Retry, iso
 from reindex.records import (
     Indexed,
     OutgoingMessage,
     Projected,
     ProjectionAnswer,
-    Provenance,
     RunRecord,
 )
 from reindex.settings import Pace
+from reindex.stamps import STAMPS
 from reindex.states import Phase, State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
-from reindex.steps.tick import Deadline, Room
+from reindex.steps.shift import RETRIED, Deadline, PageResult, Room
 from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
 
 #: Images one projection call builds.
@@ -49,6 +52,12 @@ MAX_WAITS = 3
 
 #: Where a document says which projection it is.
 PROVENANCE = "esInfo.reindex"
+
+#: Images of one batch that must fail alike, for the first time, before it is an outage.
+_OUTAGE = 2
+
+#: How images are counted that wait for a live writer to settle.
+WAITING = "waiting"
 
 #: How verified images are counted whose document the index held already.
 UNCHANGED = "unchanged"
@@ -84,9 +93,9 @@ class IndexPhase:
     meter: Meter
     phase: Phase = Phase.INDEX
 
-    def room(self, run: RunRecord) -> Room:  # noqa: ARG002 (the queue knows all of it)
+    def room(self, run: RunRecord) -> Room:
         """How many rows may be worked on now: flow control by credit against the backlog."""
-        held_by = self.gates.held_by()
+        held_by = self.gates.held_by(run)
         if held_by:
             return Room(0, held_by)
         depth = self.backlog.depth().total
@@ -95,30 +104,37 @@ class IndexPhase:
         # A handful of rows would cost a call each: rather wait until a batch fits.
         if credit < min(BATCH_SIZE, self.pace.max_backlog // self.workers):
             return Room(0, "the backlog is full")
+        for recent in (run.recent_projections, run.recent_writes):
+            code = outcomes.prevailing_failure(recent, self.pace.max_failure_percent)
+            if code:
+                return Room(outcomes.PROBE, outcomes.gate(code), is_probe=True)
         return Room(credit)
 
-    def page(
-        self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline
-    ) -> Mapping[str, int]:
-        """Reindex rows, many projections in flight; return how many became what.
+    def page(self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline) -> PageResult:
+        """Reindex rows, many projections in flight.
 
-        Raises:
-            StoreUnavailable: A service did not answer; what it left unsettled is still queued.
+        What a service that did not answer left unsettled is still queued; that it did not
+        answer is a problem of the page only if nothing else was done.
         """
-        moved: Counter[str] = Counter()
-        problem: StoreUnavailable | None = None
+        result = PageResult()
+        unanswered: Exception | None = None
         with ThreadPoolExecutor(self.pace.projection_concurrency) as pool:
             calls = [
                 pool.submit(self._batch, run, batch, deadline) for batch in self._batches(rows)
             ]
             for call in as_completed(calls):
                 try:
-                    moved.update(call.result())
-                except StoreUnavailable as error:
-                    problem = error
-        if problem and not moved:
-            raise problem
-        return moved
+                    changes = call.result()
+                except (StoreUnavailable, IndexMisconfigured) as error:
+                    unanswered = error
+                except Exception as error:  # noqa: BLE001 - the tick isolates the image it is about
+                    result.problem = error
+                else:
+                    result.moved.update(map(_name, changes))
+                    result.outcomes.update(_outcome(c) for c in changes if _name(c) != WAITING)
+        if unanswered and not result.moved:
+            result.problem = unanswered
+        return result
 
     def _batches(self, rows: Sequence[ProgressRow]) -> Iterable[Sequence[ProgressRow]]:
         sound = [row for row in rows if not _is_suspect(row)]
@@ -127,19 +143,24 @@ class IndexPhase:
 
     def _batch(
         self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline
-    ) -> Counter[str]:
+    ) -> list[Change]:
         """Reindex one batch: guard, project, enqueue, settle, in that order.
 
         The guard is read before the truth is: a write that comes between them wins.
+
+        Returns:
+            The changes that were written.
         """
-        some = ["lastModified", PROVENANCE, *self.preserve]
+        if self.clock.now() > deadline.soft:
+            return []
+        some = [*STAMPS, PROVENANCE, *self.preserve]
         fields = ["*"] if run.skip_unchanged else some
         found = self.index.read(run.index, [row.id for row in rows], fields)
         now = self.clock.now()
         changes: list[Change] = []
         ready: dict[str, ProgressRow] = {}
         for row in rows:
-            settled_at = self._settled_at(found.get(row.id))
+            settled_at = self._settled_at(found.get(row.id), now)
             if settled_at > now and row.waits < MAX_WAITS:
                 changes.append(Change(row, row.waiting(settled_at, now)))
             else:
@@ -150,35 +171,40 @@ class IndexPhase:
             self.meter.seconds("ProjectionLatency", self.clock.now() - started)
             self.meter.count("ImagesProjected", len(answer.images))
             self.meter.bytes("OriginalBytesRead", answer.bytes_read)
+            if outage := _outage(answer, ready):
+                raise StoreUnavailable(outage)
             changes += self._failed(answer.failures, ready, found, run)
-            news, same = self._told_apart(answer.images, found, run)
-            changes += self._unchanged(same, ready, run)
-            changes += self._enqueue(news, ready, found, run)
+            changed, unchanged = self._split_unchanged(answer.images, found, run)
+            changes += self._unchanged(unchanged, ready, run)
+            changes += self._enqueue(changed, ready, found, run)
         return self._settle(changes)
 
-    def _told_apart(
+    def _split_unchanged(
         self, images: Sequence[Projected], found: Mapping[str, Indexed], run: RunRecord
     ) -> tuple[list[Projected], list[Projected]]:
         """The images whose document must be written, and those that the index holds already."""
-        news: list[Projected] = []
-        same: list[Projected] = []
+        changed: list[Projected] = []
+        unchanged: list[Projected] = []
         for image in images:
-            held = found.get(image.id) if run.skip_unchanged else None
-            (same if held and self._is_held(image, held, run) else news).append(image)
-        return news, same
+            stored = found.get(image.id) if run.skip_unchanged else None
+            is_current = stored and self._is_current(image, stored, run)
+            (unchanged if is_current else changed).append(image)
+        return changed, unchanged
 
-    def _is_held(self, image: Projected, held: Indexed, run: RunRecord) -> bool:
+    def _is_current(self, image: Projected, stored: Indexed, run: RunRecord) -> bool:
         """Whether the index held what was projected: as its provenance says, and in truth.
 
         Provenance alone would prove nothing: a live writer's update may have left it in place.
-        What this run wrote itself is for the check to confirm.
+        What this run wrote itself is for the check to confirm. Which leases are active is no
+        part of the digest, and may have changed since.
         """
-        provenance = Provenance.of(held.source)
+        provenance = stored.provenance
         return (
             provenance is not None
             and provenance.run_id != run.run_id
             and provenance.digest == image.digest
-            and digest(held.source, self.preserve) == image.digest
+            and digest(stored.source, self.preserve) == image.digest
+            and are_current(stored.source.get("leases"), self.clock.now())
         )
 
     def _unchanged(
@@ -194,11 +220,14 @@ class IndexPhase:
             for image in images
         ]
 
-    def _settled_at(self, found: Indexed | None) -> float:
-        modified = found.source.get("lastModified") if found else None
-        if not modified:
+    def _settled_at(self, found: Indexed | None, now: float) -> float:
+        """When reads by secondary index show what a live writer last wrote of the image.
+
+        A time stamp in the future is somebody's mistake: it is waited for no longer than any.
+        """
+        if found is None or found.modified_at is None:
             return 0
-        return datetime.fromisoformat(modified).timestamp() + self.pace.settle_seconds
+        return min(found.modified_at, now) + self.pace.settle_seconds
 
     def _project(
         self, ids: Sequence[str], run_id: str, deadline: Deadline, *, suspected: bool = False
@@ -272,6 +301,7 @@ class IndexPhase:
                 run_id=run.run_id,
                 digest=image.digest,
                 index=run.index,
+                index_uuid=run.index_uuid,
                 guard=found[image.id].guard if image.id in found else None,
                 preserved=self._preserved(found.get(image.id), run.run_id, image),
                 projected_at=iso(now),
@@ -304,9 +334,9 @@ class IndexPhase:
             return claim(self.files, run_id, f"{name}-preserved", text)
         return text
 
-    def _settle(self, changes: Sequence[Change]) -> Counter[str]:
+    def _settle(self, changes: Sequence[Change]) -> list[Change]:
         written = self.table.write(changes)
-        return Counter(_name(change) for change in changes if change.before.id in written)
+        return [change for change in changes if change.before.id in written]
 
 
 def _is_created(found: Indexed | None, run: RunRecord) -> bool:
@@ -315,8 +345,9 @@ def _is_created(found: Indexed | None, run: RunRecord) -> bool:
     One may be there already: of a worker that died, or lost an answer, before it could settle
     what it had sent.
     """
-    provenance = Provenance.of(found.source) if found else None
-    return found is None or (provenance is not None and provenance.run_id == run.run_id)
+    if found is None:
+        return True
+    return found.provenance is not None and found.provenance.run_id == run.run_id
 
 
 def _is_suspect(row: ProgressRow) -> bool:
@@ -336,9 +367,31 @@ def only(source: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
     return kept
 
 
+def _outage(answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
+    """What failed a whole batch, if that is no image's doing: for people; None when it is.
+
+    A source of truth does not answer at all, or the projection died on each image alone. A
+    death that no image was found for is another matter: its images must travel alone. So is a
+    failure of images that have all failed before, while others did not.
+    """
+    failures = list(answer.failures.values())
+    if len(failures) < len(rows) or sum(r.failure is None for r in rows.values()) < _OUTAGE:
+        return None
+    codes = {failure.code for failure in failures}
+    if codes == {SourceUnavailable.code}:
+        return f"a source of truth: {failures[0].message} {failures[0].detail}"
+    if codes == {ProjectionDied.code} and _SUSPECTED not in failures:
+        return f"the projection dies on every image: {failures[0].detail}"
+    return None
+
+
 def _name(change: Change) -> str:
     if change.after.state is State.VERIFIED:
         return UNCHANGED
     if change.after.state is not change.before.state:
         return str(change.after.state)
-    return "retried" if change.after.attempts > change.before.attempts else "waiting"
+    return RETRIED if change.after.attempts > change.before.attempts else WAITING
+
+
+def _outcome(change: Change) -> str:
+    return change.after.failure.code if change.after.failure else outcomes.OK

@@ -6,11 +6,11 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reindex.digest import add_hashes, digest, pair_hash
 from reindex.progress import ProgressRow
-from reindex.records import Provenance, RunRecord
+from reindex.records import Indexed, Provenance, RunRecord
 from reindex.states import State
 from reindex.steps.scanning import scan_all
 from reindex.steps.tally import PREFIX_LENGTH, Prefix, Tally, unbalanced
@@ -109,11 +109,14 @@ class Certifying:
     def _all(self, counted: Certified, *, deep: bool) -> Iterator[Difference]:
         counted.index = self.index.resolve(self.alias)
         tally = Tally()
-        for rows in scan_all(self.table, self.segments):
-            tally.count(rows)
-            counted.images += len(rows)
-            counted.verified += sum(row.state is State.VERIFIED for row in rows)
-        for problem in unbalanced(self.runs.uploads(), tally.uploads):
+        before = self.runs.uploads()
+        for page in scan_all(self.table, self.segments):
+            tally.count(page)
+            counted.images += len(page.rows) + len(page.unreadable)
+            counted.verified += sum(row.state is State.VERIFIED for row in page.rows)
+            for image_id, why in page.unreadable.items():
+                yield Difference(image_id, f"its row cannot be read: {why}")
+        for problem in unbalanced(before, self.runs.uploads(), tally.uploads):
             yield Difference("the uploads", problem)
         run = self.runs.current()
         if run:
@@ -159,17 +162,17 @@ class Certifying:
 
     def _missing(self, prefixes: Collection[str], index: str) -> Iterator[Difference]:
         """Verified images of some prefixes whose document is not, or not any more, there."""
-        for rows in scan_all(self.table, self.segments):
+        for page in scan_all(self.table, self.segments):
             verified = [
                 row
-                for row in rows
+                for row in page.rows
                 if row.state is State.VERIFIED and row.id[:PREFIX_LENGTH] in prefixes
             ]
             for chunk in _chunks(verified):
                 found = self.index.read(index, [row.id for row in chunk], [_PROVENANCE])
                 for row in chunk:
                     document = found.get(row.id)
-                    what = _flaw(row, document.source if document else None)
+                    what = _flaw(row, document)
                     if what:
                         yield Difference(row.id, what)
 
@@ -181,20 +184,22 @@ class Certifying:
             if image_id[:PREFIX_LENGTH] in prefixes and Provenance.of(source)
         )
         for chunk in _chunks(ids):
-            rows = self.table.read(chunk)
+            found = self.table.read(chunk)
             for image_id in chunk:
-                row = rows.get(image_id)
+                row = found.rows.get(image_id)
+                if image_id in found.unreadable:
+                    continue
                 if row is None:
                     yield Difference(image_id, "the index holds it, the table does not know it")
                 elif row.state is not State.VERIFIED:
                     yield Difference(image_id, f"the index holds it, its row says {row.state}")
 
 
-def _flaw(row: ProgressRow, source: Mapping[str, Any] | None) -> str:
+def _flaw(row: ProgressRow, document: Indexed | None) -> str:
     """What is wrong with the document of a verified image; empty when nothing is."""
-    if source is None:
+    if document is None:
         return "verified, but the index holds no document of it"
-    provenance = Provenance.of(source)
+    provenance = document.provenance
     if provenance is None:
         return "verified, but the index holds a document that no reindex wrote"
     if provenance.digest != row.digest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reindex.records import RunRecord
 from reindex.stores.interfaces import Index, Queue
 
 
@@ -21,8 +22,15 @@ class Gates:
     live_queue: Queue | None
     live_queue_max: int
 
-    def held_by(self) -> str | None:
-        """The gate that holds now, in words for people; None when none does."""
+    def held_by(self, run: RunRecord) -> str | None:
+        """The gate that holds now, in words for people; None when none does.
+
+        Raises:
+            IndexMisconfigured: The index cannot be used: a gate, too, that names itself.
+            StoreUnavailable: A service does not answer; likewise.
+        """
+        if run.index_uuid and self.index.uuid(run.index) != run.index_uuid:
+            return "the index was deleted, and another has its name"
         if self.index.health() == "red":
             return "the cluster is red"
         if self.live_queue and self.live_queue.depth().total > self.live_queue_max:

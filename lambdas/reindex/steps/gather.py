@@ -1,6 +1,7 @@
 """Gathering: the ids of a run's source go into the progress table, before anything else.
 
-The state machine has the source cut into parts, and works some of them side by side. Every
+The plan takes the run record, so that no second run gathers beside this one. The state machine
+has the source cut into parts, and works some of them side by side. Every
 invocation is an upload of its own: one that died has said too little in the ledger, as any
 upload that dies, and its rows tell the rest. So a part can be tried again from any place, and
 even shown other ids than before, and conservation still holds.
@@ -8,16 +9,20 @@ even shown other ids than before, and conservation still holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from reindex.options import RunOptions, Source
+from reindex.records import RunRecord, run_id_of
 from reindex.source_kinds import TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way
-from reindex.steps.upload import Upload
+from reindex.steps.upload import Upload, Uploaded
 from reindex.stores.interfaces import Cursor, IdSource, Part, Phases, ProgressTable, Runs
+
+log = logging.getLogger(__name__)
 
 #: The most parts. Each takes eleven of the 25,000 events that an execution may have, and seven
 #: more for each further invocation.
@@ -35,17 +40,19 @@ class Gathering:
 
     Attributes:
         source: Opens a source of ids.
+        alias: The alias that people search through.
     """
 
     table: ProgressTable
     runs: Runs
     phases: Phases
     source: Callable[[Source], IdSource]
+    alias: str
     clock: Clock
     meter: Meter
 
     def plan(self, execution: str, told: Any) -> dict[str, Any]:
-        """Look whether a run may be opened, and cut its source into parts.
+        """Take the run record, and cut the run's source into parts.
 
         Args:
             execution: The execution's ARN.
@@ -62,20 +69,46 @@ class Gathering:
             StoreUnavailable: A service does not answer.
         """
         options = RunOptions.of(told)
-        if obstacle := in_the_way(self.runs.current(), execution, self.phases):
-            raise PreflightFailed([obstacle])
+        self._take_record(execution, options)
         if options.source.kind == TABLE:
             return {"parts": []}
         # A limit is one count, which parts worked side by side could not share.
         at_most = MAX_PARTS if options.limit is None else 1
         return {"parts": list(self.source(options.source).parts(at_most))}
 
+    def _take_record(self, execution: str, options: RunOptions) -> None:
+        current = self.runs.current()
+        if current and current.is_open and current.execution == execution:
+            # A plan that is tried again finds its own record: its answer was lost.
+            return
+        if obstacle := in_the_way(current, execution, self.phases):
+            raise PreflightFailed([obstacle])
+        now = self.clock.now()
+        record = RunRecord(
+            run_id=run_id_of(execution),
+            execution=execution,
+            alias=self.alias,
+            started_at=now,
+            progressed_at=now,
+            skip_unchanged=options.skip_unchanged,
+            unreported=current is not None and not current.is_reported,
+            last_reported=_last_reported(current),
+        )
+        if not self.runs.open(record, instead_of=current):
+            raise PreflightFailed(["another run was opened in this moment"])
+
     def part(
-        self, upload: str, told: Any, part: Part, cursor: Mapping[str, Any] | None
+        self,
+        run_id: str,
+        upload: str,
+        told: Any,
+        part: Part,
+        cursor: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
         """Upload the ids of a part, or as many of them as fit one invocation.
 
         Args:
+            run_id: Of the run.
             upload: Names this invocation and no other: what it brings is said under this name.
             told: The execution's input.
             part: As :meth:`plan` cut it.
@@ -89,46 +122,83 @@ class Gathering:
             StoreUnavailable: A service does not answer; what was uploaded so far stands.
         """
         options = RunOptions.of(told)
-        stint = _Stint(
+        pages = _Pages(
+            self.table,
             self.source(options.source),
             part,
-            options.limit,
+            options,
             self.clock,
             after=cursor["after"] if cursor else None,
             taken=cursor["taken"] if cursor else 0,
         )
         uploading = Upload(self.table, self.runs, self.clock, upload, only_new=options.only_new)
-        done = uploading.upload(stint.ids())
+        done = uploading.upload(pages.ids())
         self.meter.count("ImagesGathered", done.new + done.queued_again)
-        return {
-            "next": None if stint.after is None else {"after": stint.after, "taken": stint.taken}
-        }
+        counts = _counts(done, pages)
+        if done.invalid:
+            log.warning("ids that no index can hold", extra={"count": done.invalid})
+        self.runs.gathered(run_id, counts)
+        following = {"after": pages.after, "taken": pages.taken}
+        return {"next": None if pages.after is None else following}
+
+
+def _last_reported(run: RunRecord | None) -> str | None:
+    """The last run that has a report."""
+    if run is None:
+        return None
+    return run.run_id if run.report else run.last_reported
+
+
+def _counts(done: Uploaded, pages: _Pages) -> dict[str, int]:
+    """What a part's ids came to, those left out: ``left_finished`` includes what was skipped."""
+    counts = asdict(done) | {"archived": pages.archived}
+    counts["left_finished"] += pages.known
+    return {kind: count for kind, count in counts.items() if count}
 
 
 @dataclass(slots=True)
-class _Stint:
+class _Pages:
     """What one invocation takes of a part.
 
     Attributes:
         after: Where the part goes on; None at its end, once all ids were taken.
-        taken: Ids, those of the invocations before included.
+        taken: Ids towards the limit, those of the invocations before included.
+        known: Ids that have a row already, and were passed over for it.
+        archived: Originals in a storage class from which they cannot be read at once.
     """
 
+    table: ProgressTable
     source: IdSource
     part: Part
-    limit: int | None
+    options: RunOptions
     clock: Clock
     after: Cursor | None
     taken: int
+    known: int = 0
+    archived: int = 0
 
     def ids(self) -> Iterator[str]:
-        """Ids, page by page, until the part or the invocation is at its end."""
-        enough, end = self.taken + PART_IDS, self.clock.now() + PART_SECONDS
+        """Ids, page by page, until the part or the invocation is at its end.
+
+        A limit counts the ids that are new where only new ones are wanted, and all ids else: a
+        run every month with such a limit gets through the whole source.
+        """
+        limit = self.options.limit
+        started, end = self.taken, self.clock.now() + PART_SECONDS
         while True:
             page = self.source.page(self.part, self.after)
-            ids = page.ids if self.limit is None else page.ids[: self.limit - self.taken]
+            self.archived += page.archived
+            ids = self._unknown(page.ids) if limit and self.options.only_new else page.ids
+            ids = ids if limit is None else ids[: limit - self.taken]
             yield from ids
             self.taken += len(ids)
-            self.after = None if self.taken == self.limit else page.next
-            if self.after is None or self.taken >= enough or self.clock.now() > end:
+            self.after = None if self.taken == limit else page.next
+            if self.after is None or self.taken - started >= PART_IDS or self.clock.now() > end:
                 return
+
+    def _unknown(self, ids: Sequence[str]) -> Sequence[str]:
+        """The ids that have no row yet."""
+        found = self.table.read(ids)
+        unknown = [i for i in ids if i not in found.rows and i not in found.unreadable]
+        self.known += len(ids) - len(unknown)
+        return unknown

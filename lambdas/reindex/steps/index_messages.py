@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reindex.failures import Failure, IndexMisconfigured, IndexRefused, StoreUnavailable
+from reindex.failures import (
+    IndexGone,
+    IndexMisconfigured,
+    IndexRefused,
+    IndexUnavailable,
+    ReindexFailure,
+    StoreUnavailable,
+)
+from reindex.outcomes import OK, with_more
 from reindex.progress import ProgressRow, Retry
 from reindex.records import (
     Message,
@@ -28,8 +36,11 @@ from reindex.stores.interfaces import (
     IndexWrite,
     ProgressTable,
     RunFiles,
+    Runs,
     Verdict,
+    WriteResult,
 )
+from reindex.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +51,18 @@ PATIENCE = (0.5, 1.0, 2.0)
 #: a brown-out of an hour costs a message a handful of its deliveries.
 RETURN_SECONDS = 30
 RETURN_CAP = 900
+
+#: Deliveries after which a document that the index answers for, and does not take, is given up
+#: for now: its message has been coming for 40 minutes by then, and keeps the queue from being
+#: quiet for all other images.
+MAX_NOT_TAKEN = 12
+
+#: Seconds that a further attempt to write must have.
+WRITE_SECONDS = 15
+
+#: Characters of documents that are written together, those behind claim checks included: a
+#: batch of five hundred of the largest would not fit in the function's memory.
+GROUP_CHARACTERS = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +83,31 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class _Readable:
+    """A message that can be written.
+
+    Attributes:
+        message: With what it claims.
+        body: As it came.
+        receive_count: How often it has been delivered, this time included.
+    """
+
+    message: Message
+    body: str
+    receive_count: int
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it has been coming for so long that it is given up next time."""
+        return self.receive_count >= MAX_NOT_TAKEN
+
+
+@dataclass(frozen=True, slots=True)
 class Indexer:
     """Feeds messages to the index."""
 
     table: ProgressTable
+    runs: Runs
     index: Index
     files: RunFiles
     queue: Deliveries
@@ -71,6 +115,7 @@ class Indexer:
     retry: Retry
     clock: Clock
     meter: Meter
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
 
     def handle(self, deliveries: Sequence[Delivery]) -> list[str]:
         """Write each message's document under its guard.
@@ -78,26 +123,63 @@ class Indexer:
         Returns:
             The ``message_id`` of each delivery that must come again.
         """
-        readable: dict[str, Message] = {}
         again: set[str] = set()
-        for delivery in deliveries:
-            try:
-                readable[delivery.message_id] = self._whole(Message.parse(delivery.body))
-            except UnreadableMessage as error:
-                self.dead_letters.put(delivery.body, str(error))
-                self.meter.count("MessagesUnreadable")
-                log.error("unreadable message", extra={"reason": str(error)})  # noqa: TRY400
-            except StoreUnavailable as error:
-                again.add(delivery.message_id)
-                log.warning("a claim check cannot be read", extra={"reason": str(error)})
-        again |= self._write_all(readable)
+        for group in self._groups(deliveries, again):
+            again |= self._write_all(group)
         returned = [d for d in deliveries if d.message_id in again]
         if returned:
             self.meter.count("MessagesReturned", len(returned))
-            self.queue.postpone(
-                {d.receipt: min(RETURN_CAP, RETURN_SECONDS * d.receive_count) for d in returned}
-            )
+            try:
+                self.queue.postpone(
+                    {d.receipt: min(RETURN_CAP, RETURN_SECONDS * d.receive_count) for d in returned}
+                )
+            except StoreUnavailable as error:
+                # They come again all the same, only sooner.
+                log.warning("messages cannot be postponed", extra={"reason": str(error)})
         return [d.message_id for d in returned]
+
+    def _groups(
+        self, deliveries: Sequence[Delivery], again: set[str]
+    ) -> Iterator[Mapping[str, _Readable]]:
+        """The readable messages, in groups that fit in memory with what they claim.
+
+        Args:
+            deliveries: As they came.
+            again: Added to: what cannot be read now, or cannot be set aside.
+        """
+        group: dict[str, _Readable] = {}
+        size = 0
+        for delivery in deliveries:
+            try:
+                message = self._whole(Message.parse(delivery.body))
+            except UnreadableMessage as error:
+                if not self._set_aside(delivery.body, str(error)):
+                    again.add(delivery.message_id)
+                continue
+            except StoreUnavailable as error:
+                log.warning("a claim check cannot be read", extra={"reason": str(error)})
+                given_up = delivery.receive_count >= MAX_NOT_TAKEN
+                if not (given_up and self._set_aside(delivery.body, str(error))):
+                    again.add(delivery.message_id)
+                continue
+            group[delivery.message_id] = _Readable(message, delivery.body, delivery.receive_count)
+            size += len(message.image)
+            if size >= GROUP_CHARACTERS:
+                yield group
+                group, size = {}, 0
+        if group:
+            yield group
+
+    def _set_aside(self, body: str, reason: str) -> bool:
+        """Put a message on the dead-letter queue; False when that does not take it."""
+        self.meter.count("MessagesUnreadable")
+        log.error("unreadable message", extra={"reason": reason})
+        try:
+            self.dead_letters.put(body, reason)
+        except StoreUnavailable as error:
+            log.warning("a message cannot be set aside", extra={"reason": str(error)})
+            return False
+        return True
 
     def _whole(self, message: Message) -> Message:
         """The message with what it left behind claim checks fetched."""
@@ -108,75 +190,195 @@ class Indexer:
             preserved = self._fetched(key)
         return replace(message, image=image, preserved=preserved)
 
-    def _fetched(self, key: str) -> dict[str, Any]:
+    def _fetched(self, key: object) -> dict[str, Any]:
+        if not isinstance(key, str):
+            raise UnreadableMessage("its claim check names no file")
         try:
-            found: dict[str, Any] = json.loads(self.files.get(key))
+            found = json.loads(self.files.get(key))
         except KeyError as error:
             raise UnreadableMessage(f"its claim check names no file: {key}") from error
+        except ValueError as error:
+            raise UnreadableMessage(f"what it claims is no JSON: {key}") from error
+        if not isinstance(found, dict):
+            raise UnreadableMessage(f"what it claims is no object: {key}")
         return found
 
-    def _write_all(self, messages: Mapping[str, Message]) -> set[str]:
+    def _write_all(self, messages: Mapping[str, _Readable]) -> set[str]:
         """Write messages, waiting a little for an index that is busy; return those left over."""
         left = dict(messages)
         for wait in (*PATIENCE, None):
-            for index, ids in _by_index(left).items():
-                for message_id in self._write(index, {m: left[m] for m in ids}):
+            for place, ids in _by_index(left).items():
+                for message_id in self._isolated(*place, {m: left[m] for m in ids}):
                     del left[message_id]
-            if not left or wait is None:
+            if not left or wait is None or self.time_limit.left() < WRITE_SECONDS:
                 break
             self.clock.sleep(wait)
         return set(left)
 
-    def _write(self, index: str, messages: Mapping[str, Message]) -> set[str]:
+    def _isolated(
+        self, index: str, uuid: str | None, messages: Mapping[str, _Readable]
+    ) -> set[str]:
+        """Write messages; halve what fails in an unforeseen way, and set aside what it fails on."""
+        try:
+            done = self._write(index, uuid, messages)
+        except Exception as error:
+            if len(messages) > 1:
+                return self._in_halves(index, uuid, messages)
+            log.exception("unforeseen")
+            [(message_id, readable)] = messages.items()
+            reason = f"{type(error).__name__}: {error}"
+            return {message_id} if self._set_aside(readable.body, reason) else set()
+        # One document may keep a whole request from being answered, each time it is in one.
+        left = {m: r for m, r in messages.items() if m not in done and r.is_old}
+        if 1 < len(left) == len(messages):
+            return self._in_halves(index, uuid, left)
+        return done
+
+    def _in_halves(
+        self, index: str, uuid: str | None, messages: Mapping[str, _Readable]
+    ) -> set[str]:
+        """Write messages in two requests; return those that have had their verdict."""
+        ids = list(messages)
+        done: set[str] = set()
+        for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+            if self.time_limit.left() >= WRITE_SECONDS:
+                done |= self._isolated(index, uuid, {m: messages[m] for m in half})
+        return done
+
+    def _write(self, index: str, uuid: str | None, messages: Mapping[str, _Readable]) -> set[str]:
         """Write the messages of one index; return those that have had their verdict."""
         writes = [
-            IndexWrite(message.id, message.guard, _document(message))
-            for message in messages.values()
+            IndexWrite(m.id, m.guard, _document(m)) for m in (r.message for r in messages.values())
         ]
         try:
-            results = self.index.write(index, writes)
+            results = self.index.write(index, writes, uuid)
+        except IndexGone as error:
+            # They could not be written ever after: the check finds their images not written.
+            self.meter.count("MessagesForGoneIndex", len(messages))
+            log.warning("the index is gone", extra={"reason": str(error), "count": len(messages)})
+            return set(messages)
         except (IndexMisconfigured, StoreUnavailable) as error:
             log.warning("the index cannot be written", extra={"reason": str(error)})
             return set()
-        done = set(messages)
-        refused: list[tuple[Message, str]] = []
-        for (message_id, message), result in zip(messages.items(), results, strict=True):
-            if result.verdict is Verdict.REFUSED:
-                refused.append((message, result.reason))
-            if result.verdict is Verdict.UNAVAILABLE:
-                done.discard(message_id)
-        # A refusal that cannot be recorded is not acknowledged: the message brings it again.
+        judged = [
+            (message_id, readable, result)
+            for (message_id, readable), result in zip(messages.items(), results, strict=True)
+        ]
+        refused = [
+            (readable.message, result.reason)
+            for _, readable, result in judged
+            if result.verdict is Verdict.REFUSED
+        ]
+        not_taken = self._not_taken(judged)
+        waiting = {m for m, _, r in judged if r.verdict in {Verdict.UNAVAILABLE, Verdict.NOT_TAKEN}}
+        done = (messages.keys() - waiting) | _ids_of(messages, not_taken)
+        # What cannot be recorded is not acknowledged: the message brings it again.
         if refused and not self._record_refusals(refused):
-            ids = {message.id for message, _ in refused}
-            done -= {m for m, message in messages.items() if message.id in ids}
-        for name, verdict in (
-            ("ImagesIndexed", Verdict.WRITTEN),
-            ("ImagesSuperseded", Verdict.CONFLICT),
-            ("ImagesRefused", Verdict.REFUSED),
-            ("WritesUnavailable", Verdict.UNAVAILABLE),
-        ):
-            self.meter.count(name, sum(r.verdict is verdict for r in results))
+            done -= _ids_of(messages, refused)
+        if not_taken and not self._record_not_taken(not_taken):
+            done -= _ids_of(messages, not_taken)
+        self._count(results, messages, refused, not_taken)
         return done
 
-    def _record_refusals(self, refused: Sequence[tuple[Message, str]]) -> bool:
-        """Note in each row why the index refused its document; False when it cannot be noted."""
+    def _not_taken(
+        self, judged: Sequence[tuple[str, _Readable, WriteResult]]
+    ) -> list[tuple[Message, str]]:
+        """The messages that the index has answered for, and not taken, often enough.
+
+        None while a shard is missing: that is not these documents' failure.
+        """
+        # Alone in its request, a document that is not answered for is not taken either, unless
+        # the index answers nothing at all.
+        kinds = {Verdict.NOT_TAKEN} | ({Verdict.UNAVAILABLE} if len(judged) == 1 else set())
+        found = [
+            (readable.message, result.reason)
+            for _, readable, result in judged
+            if result.verdict in kinds and readable.is_old
+        ]
+        return [] if found and self._is_red() else found
+
+    def _is_red(self) -> bool:
         try:
-            rows = self.table.read(list({message.id for message, _ in refused}))
+            return self.index.health() == "red"
+        except (IndexMisconfigured, StoreUnavailable):
+            return True
+
+    def _count(
+        self,
+        results: Sequence[WriteResult],
+        messages: Mapping[str, _Readable],
+        refused: Sequence[tuple[Message, str]],
+        not_taken: Sequence[tuple[Message, str]],
+    ) -> None:
+        """Count what became of writes, for people who watch and for the gate of failures."""
+        unanswered = (Verdict.UNAVAILABLE, Verdict.NOT_TAKEN)
+        for name, verdicts in (
+            ("ImagesIndexed", (Verdict.WRITTEN,)),
+            ("ImagesSuperseded", (Verdict.CONFLICT,)),
+            ("ImagesRefused", (Verdict.REFUSED,)),
+            ("WritesUnavailable", unanswered),
+        ):
+            self.meter.count(name, sum(r.verdict in verdicts for r in results))
+        failed = Counter({IndexRefused.code: len(refused), IndexUnavailable.code: len(not_taken)})
+        for code, count in failed.items():
+            if count:
+                self.meter.failures(code, count)
+        accepted = sum(r.verdict in {Verdict.WRITTEN, Verdict.CONFLICT} for r in results)
+        run_ids = {readable.message.run_id for readable in messages.values()}
+        try:
+            run = self.runs.current()
+            # In a run that no refusal was met in, successes need not be counted.
+            if run is None or run.run_id not in run_ids:
+                return
+            if failed.total() or run.recent_writes:
+                recent = with_more(run.recent_writes, {OK: accepted, **failed}, run.held_by)
+                self.runs.update(run.run_id, {"recent_writes": recent})
+        except StoreUnavailable as error:
+            log.warning("the run record does not answer", extra={"reason": str(error)})
+
+    def _record_refusals(self, refused: Sequence[tuple[Message, str]]) -> bool:
+        """Record in each row why the index refused its document; False when that fails."""
+        return self._record(
+            refused, lambda reason: IndexRefused("the index refused the document", reason)
+        )
+
+    def _record_not_taken(self, not_taken: Sequence[tuple[Message, str]]) -> bool:
+        """Record in each row that the index does not take its document; False when that fails."""
+        what = "the index did not take the document, though it answered"
+        return self._record(not_taken, lambda reason: IndexUnavailable(what, reason))
+
+    def _record(
+        self,
+        failed: Sequence[tuple[Message, str]],
+        failure: Callable[[str], ReindexFailure],
+    ) -> bool:
+        now = self.clock.now()
+        try:
+            rows = self.table.read(list({message.id for message, _ in failed})).rows
             changes = {
-                row.id: Change(row, self._refused(row, message, reason))
-                for message, reason in refused
+                row.id: Change(
+                    row,
+                    row.failed(
+                        failure(reason).as_failure(),
+                        run_id=message.run_id,
+                        retry=self.retry,
+                        now=now,
+                    ),
+                )
+                for message, reason in failed
                 if (row := rows.get(message.id)) and _is_about(message, row)
             }
             self.table.write(list(changes.values()))
         except StoreUnavailable as error:
-            log.warning("a refusal cannot be recorded", extra={"reason": str(error)})
+            log.warning("a failure cannot be recorded", extra={"reason": str(error)})
             return False
         return True
 
-    def _refused(self, row: ProgressRow, message: Message, reason: str) -> ProgressRow:
-        failure: Failure = IndexRefused("the index refused the document", reason).as_failure()
-        self.meter.failures(failure.code, 1)
-        return row.failed(failure, run_id=message.run_id, retry=self.retry, now=self.clock.now())
+
+def _ids_of(messages: Mapping[str, _Readable], chosen: Sequence[tuple[Message, str]]) -> set[str]:
+    """The message ids of all messages that are about the same images as some."""
+    images = {message.id for message, _ in chosen}
+    return {m for m, readable in messages.items() if readable.message.id in images}
 
 
 def _document(message: Message) -> Mapping[str, Any] | str:
@@ -196,10 +398,10 @@ def merged(document: Mapping[str, Any], preserved: Mapping[str, Any]) -> dict[st
     return result
 
 
-def _by_index(messages: Mapping[str, Message]) -> dict[str, list[str]]:
-    by_index: dict[str, list[str]] = defaultdict(list)
-    for message_id, message in messages.items():
-        by_index[message.index].append(message_id)
+def _by_index(messages: Mapping[str, _Readable]) -> dict[tuple[str, str | None], list[str]]:
+    by_index: dict[tuple[str, str | None], list[str]] = defaultdict(list)
+    for message_id, readable in messages.items():
+        by_index[readable.message.index, readable.message.index_uuid].append(message_id)
     return by_index
 
 

@@ -1,8 +1,9 @@
-"""Preflight: find everything that would make a run fail, before anything is touched."""
+"""Preflight: find everything that would make a run fail, before any image is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,14 @@ from reindex.source_kinds import TABLE
 from reindex.states import SHARDS, Phase
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Phases, ProgressTable, Runs
+
+#: Seconds before each further time that a service is asked which failed at once, and how soon
+#: that must have been.
+_PAUSES = (0.5, 1.0, 2.0)
+_QUICK_SECONDS = 3.0
+
+#: Probes made at once.
+PROBES_AT_ONCE = 16
 
 #: Looks whether one thing a run needs is there and lets us in.
 Probe = Callable[[], object]
@@ -28,7 +37,7 @@ class PreflightFailed(InternalFailure):
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """Opens runs.
+    """Checks runs before they begin.
 
     Attributes:
         probes: What else a run needs, by its name for people.
@@ -38,67 +47,87 @@ class Preflight:
 
     table: ProgressTable
     runs: Runs
-    phases: Phases
     index: Index
     probes: Mapping[str, Probe]
     alias: str
     segments: int
     clock: Clock
 
-    def open_run(self, run_id: str, execution: str, options: RunOptions) -> dict[str, Any]:
-        """Check everything, then take the run record.
+    def open_run(self, execution: str, options: RunOptions) -> dict[str, Any]:
+        """Check everything a run needs, and pin the index it writes to.
 
         Args:
-            run_id: Names the run: the execution's name.
-            execution: The execution's ARN.
-            options: What the run was told; of it, ``skip_unchanged`` is for the ticks.
+            execution: The execution's ARN; its plan has taken the run record.
+            options: What the run was told.
 
         Returns:
-            What the state machine carries through the run.
+            What the state machine carries through the run: ``work`` is False when there is
+            nothing to do but to count and report.
 
         Raises:
             PreflightFailed: Names each finding; nothing has been touched.
         """
         findings: list[str] = []
-        for name, probe in self.probes.items():
-            _try(findings, name, probe)
-        index = _try(findings, "index", lambda: self.index.resolve(self.alias))
+        # Side by side: one that cannot be reached takes seconds to say so.
+        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
+            list(pool.map(lambda named: self._try(findings, *named), self.probes.items()))
+        findings.sort()
+        index = self._try(findings, "index", lambda: self.index.resolve(self.alias))
+        uuid = None
         if index:
-            lacking = _try(findings, "index", lambda: self.index.accepts(index)) or []
+            uuid = self._try(findings, "index", lambda: self.index.uuid(index))
+            lacking = self._try(findings, "index", lambda: self.index.accepts(index)) or []
+            lacking += self._try(findings, "index", lambda: self.index.denied(index)) or []
             findings += [f"index {index}: {what}" for what in lacking]
-        total = _try(findings, "progress table", self._work) or 0
-        # A source that has nothing to bring is a run that has nothing to do, and succeeds.
-        if total == 0 and options.source.kind == TABLE and not findings:
+        total = self._try(findings, "progress table", self._work) or 0
+        run = self._try(findings, "run record", self.runs.current)
+        if run is not None and (run.execution != execution or not run.is_open):
+            findings.append(f"run {run.run_id} has the run record")
+        # A source that has nothing to bring is a run that has nothing to do, and succeeds; so is
+        # one that is started for the report that the run before it did not come to.
+        wants_report = run is not None and run.unreported
+        if total == 0 and options.source.kind == TABLE and not wants_report and not findings:
             findings.append("nothing is queued: upload ids first")
-        current = _try(findings, "run record", self.runs.current)
-        ours = current is not None and current.execution == execution
-        obstacle = _try(
-            findings, "state machine", lambda: in_the_way(current, execution, self.phases)
-        )
-        if obstacle:
-            findings.append(obstacle)
-        if findings or index is None:
-            raise PreflightFailed(findings)
+        if findings or index is None or run is None:
+            raise PreflightFailed(findings or ["the run record is gone"])
         now = self.clock.now()
-        record = RunRecord(
-            run_id=run_id,
-            execution=execution,
-            index=index,
-            alias=self.alias,
-            started_at=now,
-            progressed_at=now,
-            total=total,
-            skip_unchanged=options.skip_unchanged,
-        )
-        # A preflight that is tried again finds its own record: its answer was lost.
-        if not ours and not self.runs.open(record, instead_of=current):
-            raise PreflightFailed(["another run was opened in this moment"])
-        return {"run_id": run_id, "index": index, "segments": list(range(self.segments))}
+        changes = {"index": index, "index_uuid": uuid, "total": total, "progressed_at": now}
+        if not self.runs.update(run.run_id, changes):
+            raise PreflightFailed(["the run was aborted, or taken over, in this moment"])
+        return {
+            "run_id": run.run_id,
+            "index": index,
+            "segments": list(range(self.segments)),
+            "work": total > 0,
+        }
+
+    def _try(self, findings: list[str], name: str, call: Callable[[], Any]) -> Any:
+        """What a call returns; None, and a finding, when it fails.
+
+        A service that is throttled, or busy for a moment, is asked again.
+        """
+        for pause in (*_PAUSES, None):
+            started = self.clock.now()
+            try:
+                return call()
+            except StoreUnavailable as error:
+                problem: Exception = error
+                if pause is None or not _quick_to_fail(self.clock.now() - started):
+                    break
+            except (IndexMisconfigured, ReindexFailure) as error:
+                problem = error
+                break
+            self.clock.sleep(pause)
+        finding = f"{name}: {problem}"
+        if finding not in findings:
+            findings.append(finding)
+        return None
 
     def _work(self) -> int:
-        return sum(
-            self.table.count_work(phase, shard) for phase in Phase for shard in range(SHARDS)
-        )
+        """Count what has work left, all shards side by side: a shard may hold millions."""
+        keys = [(phase, shard) for phase in Phase for shard in range(SHARDS)]
+        with ThreadPoolExecutor(len(keys), thread_name_prefix="count") as pool:
+            return sum(pool.map(lambda key: self.table.count_work(*key), keys))
 
 
 def in_the_way(current: RunRecord | None, execution: str, phases: Phases) -> str | None:
@@ -119,12 +148,6 @@ def in_the_way(current: RunRecord | None, execution: str, phases: Phases) -> str
     return f"run {current.run_id} is open: abort it, or let it end"
 
 
-def _try(findings: list[str], name: str, call: Callable[[], Any]) -> Any:
-    """What a call returns; None, and a finding, when it fails."""
-    try:
-        return call()
-    except (StoreUnavailable, IndexMisconfigured, ReindexFailure) as error:
-        finding = f"{name}: {error}"
-        if finding not in findings:
-            findings.append(finding)
-        return None
+def _quick_to_fail(seconds: float) -> bool:
+    """Whether a service that failed so soon may answer next time; one out of reach takes long."""
+    return seconds < _QUICK_SECONDS

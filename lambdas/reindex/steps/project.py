@@ -54,11 +54,13 @@ class Projection:
 
     Attributes:
         projector: Name and version of what projects, for the documents' provenance.
+        stage: The deployment, likewise.
     """
 
     library: Library
     files: RunFiles
     projector: str
+    stage: str
     clock: Clock
     meter: Meter
 
@@ -141,6 +143,7 @@ class Projection:
             document,
             digest=digest(document),
             run_id=run_id,
+            stage=self.stage,
             projected_at=now,
             projector=self.projector,
         )

@@ -171,7 +171,7 @@ class Redrive:
                 return
             seen.update(letter.message_id for letter in fresh)
             messages = [_parsed(letter) for letter in fresh]
-            rows = self.table.read(list({message.id for message in messages if message}))
+            rows = self.table.read(list({message.id for message in messages if message})).rows
             yield [
                 _Found(letter, message, rows.get(message.id) if message else None)
                 for letter, message in zip(fresh, messages, strict=True)

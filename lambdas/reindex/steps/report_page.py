@@ -176,7 +176,7 @@ def _verdict(report: Mapping[str, Any]) -> Markup:
     if letters := report["dead_letters"]:
         wrong.append(
             f"The dead-letter queue holds {counted(letters, 'message')}: "
-            "reindex dlq list says which, and why."
+            "reindex dlq says which, and why."
         )
     if status != "succeeded":
         sign, mood = "✗", "bad"
@@ -345,6 +345,9 @@ def _gates(report: Mapping[str, Any]) -> Markup:
 
 def _run(report: Mapping[str, Any]) -> Markup:
     moved = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report["moved"].items()))
+    gathered = ", ".join(
+        f"{count:,} {kind.replace('_', ' ')}" for kind, count in report["gathered"].items()
+    )
     facts = {
         "run": report["run_id"],
         "index": report["index"],
@@ -352,6 +355,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
         "started": _moment(report["started_at"]),
         "ended": _moment(report["ended_at"]),
         "rounds": f"{report['rounds']:,}",
+        **({"gathered": gathered} if gathered else {}),
         "moved": moved or "nothing",
         "dead letters": f"{report['dead_letters']:,}",
     }
@@ -408,6 +412,15 @@ def _certificate(report: Mapping[str, Any]) -> Markup:
             element("code", "reindex certify"),
             " recomputes it from the table and from the index.",
         ),
+        element(
+            "p",
+            "What the index holds was projected by ",
+            ", ".join(f"run {run} ({count:,})" for run, count in certificate["runs"].items()),
+            ".",
+            class_="soft",
+        )
+        if certificate["runs"]
+        else "",
         element(
             "details",
             element("summary", f"By the ids' first characters: {counted(len(rows), 'sum')}"),

@@ -54,12 +54,14 @@ class Requeued:
         kinds: Images chosen, by state and failure code ("" without a failure).
         in_work: Fitting images that are in work: left alone.
         absent: Ids without a row.
+        unreadable: Images whose row cannot be read.
         moved: Images that somebody else moved meanwhile: left alone.
     """
 
     kinds: Counter[tuple[State, str]] = field(default_factory=Counter)
     in_work: int = 0
     absent: int = 0
+    unreadable: int = 0
     moved: int = 0
 
     @property
@@ -136,9 +138,12 @@ class Requeue:
         self, ids: Iterable[str] | None, note: Requeued
     ) -> Iterator[Sequence[ProgressRow]]:
         if ids is None:
-            yield from scan_all(self.table, self.segments)
+            for page in scan_all(self.table, self.segments):
+                note.unreadable += len(page.unreadable)
+                yield page.rows
             return
         for chunk in in_batches(list(dict.fromkeys(ids)), CHUNK):
             found = self.table.read(chunk)
-            note.absent += len(chunk) - len(found)
-            yield list(found.values())
+            note.unreadable += len(found.unreadable)
+            note.absent += len(chunk) - len(found.rows) - len(found.unreadable)
+            yield list(found.rows.values())

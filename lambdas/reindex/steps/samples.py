@@ -58,23 +58,33 @@ class Sample:
 
 
 def keep(files: RunFiles, run_id: str, sample: Sample) -> None:
-    """Store a sample; if that fails, the report lacks it, and no more harm is done."""
+    """Store a sample.
+
+    Raises:
+        StoreUnavailable: S3 does not take it: the report lacks it, and no more harm is done.
+    """
     key = f"{_prefix(run_id)}{sample.phase}-{sample.worker}-{sample.at * 1000:.0f}.json"
-    try:
-        files.put(key, json.dumps(asdict(sample)).encode())
-    except StoreUnavailable as error:
-        log.warning("a sample was not kept", extra={"key": key, "reason": str(error)})
+    files.put(key, json.dumps(asdict(sample)).encode())
 
 
 def kept(files: RunFiles, run_id: str) -> list[Sample]:
-    """A run's samples, in order of time; none at all, rather than no report, if S3 fails."""
+    """A run's samples, in order of time; none at all, rather than no report, if S3 fails.
+
+    A file that is no sample is passed over.
+    """
     try:
         keys = files.keys(_prefix(run_id))
         with ThreadPoolExecutor(READERS, thread_name_prefix="samples") as pool:
-            found = [Sample.from_json(json.loads(body)) for body in pool.map(files.get, keys)]
-    except StoreUnavailable as error:
+            bodies = [*zip(keys, pool.map(files.get, keys), strict=True)]
+    except (StoreUnavailable, KeyError) as error:
         log.warning("the samples cannot be read", extra={"reason": str(error)})
         return []
+    found = []
+    for key, body in bodies:
+        try:
+            found.append(Sample.from_json(json.loads(body)))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("no sample", extra={"key": key, "reason": str(error)})
     return sorted(found, key=lambda sample: (sample.at, sample.phase, sample.worker))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
-from reindex.progress import ProgressRow
-from reindex.stores.interfaces import ProgressTable
+from reindex.stores.interfaces import ProgressTable, RowPage
 
 
-def scan_all(table: ProgressTable, segments: int) -> Iterator[Sequence[ProgressRow]]:
+def scan_all(table: ProgressTable, segments: int) -> Iterator[RowPage]:
     """Page through the whole table, consistently and in no order.
 
     At most one page per segment is in memory beside the one yielded.
@@ -33,4 +32,4 @@ def scan_all(table: ProgressTable, segments: int) -> Iterator[Sequence[ProgressR
                 if page.next is not None:
                     following = pool.submit(table.scan, segment, segments, page.next)
                     calls[following] = segment
-                yield page.rows
+                yield page

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Self
 
 from reindex.digest import add_hashes, id_hash, pair_hash
-from reindex.failures import IndexMisconfigured, StoreUnavailable
-from reindex.progress import ProgressRow, iso
+from reindex.failures import IndexMisconfigured
+from reindex.progress import iso
 from reindex.records import Ledger, RunRecord, UploadRecord
 from reindex.states import CODES, State
 from reindex.steps import cost, timeline
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.report_page import CONTENT_TYPE, page
 from reindex.steps.samples import kept
-from reindex.stores.interfaces import Index, ProgressTable, Queue, RunFiles, Runs
+from reindex.stores.interfaces import Index, ProgressTable, Queue, RowPage, RunFiles, Runs
 
 #: Seconds of scanning after which a segment hands over to a further invocation.
 SEGMENT_SECONDS = 600
@@ -66,6 +68,9 @@ class Tally:
         kinds: Failures by fingerprint.
         prefixes: Verified images by id prefix.
         uploads: Rows by the upload that brought them.
+        runs: Verified images by the run whose projection the index was found to hold.
+        unreadable: Rows that cannot be read.
+        unreadable_examples: What is wrong with some of them, by id.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -74,10 +79,13 @@ class Tally:
     kinds: dict[str, Kind] = field(default_factory=dict)
     prefixes: dict[str, Prefix] = field(default_factory=dict)
     uploads: dict[str, Ledger] = field(default_factory=dict)
+    runs: Counter[str] = field(default_factory=Counter)
+    unreadable: int = 0
+    unreadable_examples: dict[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
-        """Rows."""
+        """Rows that can be read."""
         return self.states.total()
 
     @property
@@ -90,9 +98,10 @@ class Tally:
         """Sum of the ids' hashes, modulo 2**64."""
         return sum(self.uploads.values(), Ledger()).id_sum
 
-    def count(self, rows: Iterable[ProgressRow], run_id: str | None = None) -> None:
-        """Count rows."""
-        for row in rows:
+    def count(self, page: RowPage, run_id: str | None = None) -> None:
+        """Count a page of rows."""
+        self._count_unreadable(len(page.unreadable), page.unreadable)
+        for row in page.rows:
             self.states[row.state] += 1
             self._count_upload(row.upload, Ledger(1, id_hash(row.id)))
             if row.run_id == run_id:
@@ -107,12 +116,15 @@ class Tally:
                 prefix = self.prefixes.setdefault(row.id[:PREFIX_LENGTH], Prefix())
                 prefix.count += 1
                 prefix.pairs = add_hashes([pair_hash(row.id, row.digest or "")], prefix.pairs)
+                self.runs[row.run_id or ""] += 1
 
     def add(self, other: Tally) -> None:
         """Add another part's counts."""
         self.states += other.states
         self.this_run += other.this_run
         self.codes += other.codes
+        self.runs += other.runs
+        self._count_unreadable(other.unreadable, other.unreadable_examples)
         for upload, ledger in other.uploads.items():
             self._count_upload(upload, ledger)
         for fingerprint, kind in other.kinds.items():
@@ -121,6 +133,11 @@ class Tally:
             ours = self.prefixes.setdefault(name, Prefix())
             ours.count += theirs.count
             ours.pairs = add_hashes([theirs.pairs], ours.pairs)
+
+    def _count_unreadable(self, count: int, examples: Mapping[str, str]) -> None:
+        self.unreadable += count
+        room = EXAMPLES - len(self.unreadable_examples)
+        self.unreadable_examples |= dict(islice(examples.items(), max(0, room)))
 
     def _count_upload(self, upload: str, more: Ledger) -> None:
         self.uploads[upload] = self.uploads.get(upload, Ledger()) + more
@@ -142,6 +159,9 @@ class Tally:
             "kinds": {name: asdict(kind) for name, kind in self.kinds.items()},
             "prefixes": {name: asdict(prefix) for name, prefix in self.prefixes.items()},
             "uploads": {name: asdict(ledger) for name, ledger in self.uploads.items()},
+            "runs": dict(self.runs),
+            "unreadable": self.unreadable,
+            "unreadable_examples": self.unreadable_examples,
         }
 
     @classmethod
@@ -154,6 +174,9 @@ class Tally:
             kinds={name: Kind(**kind) for name, kind in raw["kinds"].items()},
             prefixes={name: Prefix(**prefix) for name, prefix in raw["prefixes"].items()},
             uploads={name: Ledger(**ledger) for name, ledger in raw["uploads"].items()},
+            runs=Counter(raw["runs"]),
+            unreadable=raw["unreadable"],
+            unreadable_examples=raw["unreadable_examples"],
         )
 
 
@@ -180,44 +203,97 @@ class Tallying:
     ) -> dict[str, Any]:
         """Count one segment of the table, or as much of it as fits one invocation.
 
-        Each invocation writes a file of its own, so that one tried again counts nothing twice.
+        Each invocation creates a file of its own, and goes on from where that file ends: one
+        that is done twice, or twice at once, counts nothing twice. The ledger is read before
+        the first row is.
 
         Returns:
             ``{"next": cursor}`` to go on from; None at the segment's end.
         """
         part = cursor["part"] if cursor else 0
         after = cursor["after"] if cursor else None
+        key = _part(run_id, round_, segment, part)
+        ledger = None if cursor else self.runs.uploads()
         started = self.clock.now()
         tally = Tally()
         while True:
             page = self.table.scan(segment, segments, after)
-            tally.count(page.rows, run_id)
+            tally.count(page, run_id)
             after = page.next
             if after is None or self.clock.now() - started > SEGMENT_SECONDS:
                 break
-        last = after is None
-        self._put(_part(run_id, round_, segment, part), {"last": last, "tally": tally.to_json()})
-        return {"next": None if last else {"part": part + 1, "after": after}}
+        counted = {
+            "after": after,
+            "tally": tally.to_json(),
+            "ledger": None if ledger is None else _ledger_to_json(ledger),
+        }
+        if not self.files.create(key, json.dumps(counted).encode()):
+            after = self._get(key)["after"]
+        return {"next": None if after is None else {"part": part + 1, "after": after}}
 
     def decide(self, run_id: str, round_: int, segments: int) -> dict[str, Any]:
         """Add the segments up, and decide whether the run goes round again."""
-        tally = Tally()
-        for segment in range(segments):
-            part = 0
-            while True:
-                found = self._get(_part(run_id, round_, segment, part))
-                tally.add(Tally.from_json(found["tally"]))
-                if found["last"]:
-                    break
-                part += 1
-        self._put(_total(run_id, round_), tally.to_json())
+        tally = self.add_up(run_id, round_, segments)
         again = tally.unfinished > 0 and round_ + 1 < self.max_rounds
         following = round_ + 1 if again else round_
         self.runs.update(run_id, {"round": following})
         return {"again": again, "round": following, "unfinished": tally.unfinished}
 
-    def report(self, run_id: str, round_: int) -> dict[str, Any]:
+    def add_up(self, run_id: str, round_: int, segments: int) -> Tally:
+        """Add the segments up, and keep the sum for the report."""
+        tally = Tally()
+        ledgers = []
+        for segment in range(segments):
+            part = 0
+            while True:
+                found = self._get(_part(run_id, round_, segment, part))
+                tally.add(Tally.from_json(found["tally"]))
+                if found["ledger"] is not None:
+                    ledgers.append(_ledger_from_json(found["ledger"]))
+                if found["after"] is None:
+                    break
+                part += 1
+        ledger = known_before(ledgers)
+        self._put(
+            _total(run_id, round_),
+            {"tally": tally.to_json(), "ledger": _ledger_to_json(ledger)},
+        )
+        return tally
+
+    def report_again(self, run_id: str, segments: int) -> dict[str, Any]:
+        """Count the table anew and write the report again, whatever became of the run's own.
+
+        Nothing is sent round again: what has work left is a problem that the report names.
+
+        Raises:
+            StoreUnavailable: A service does not answer.
+        """
+        run = self.runs.current()
+        # Numbers that no run can have come to, for a file of a tally is never overwritten.
+        round_ = round(self.clock.now())
+        with ThreadPoolExecutor(segments, thread_name_prefix="tally") as pool:
+            list(
+                pool.map(
+                    lambda s: self._whole_segment(run_id, round_, s, segments), range(segments)
+                )
+            )
+        self.add_up(run_id, round_, segments)
+        return self.report(run_id, round_, rounds=run.round + 1 if run else 1)
+
+    def _whole_segment(self, run_id: str, round_: int, segment: int, segments: int) -> None:
+        cursor = None
+        while True:
+            cursor = self.segment(run_id, round_, segment, segments, cursor)["next"]
+            if cursor is None:
+                return
+
+    def report(self, run_id: str, round_: int, rounds: int | None = None) -> dict[str, Any]:
         """Write the run's report, as JSON and as a page for people, and close its record.
+
+        Args:
+            run_id: Of the run.
+            round_: Of the tally that is reported.
+            rounds: Rounds that the run took; None for those up to that tally.
 
         Returns:
             ``{"run_id", "status", "report", "problems"}``.
@@ -225,9 +301,10 @@ class Tallying:
         run = self.runs.current()
         if run is None or run.run_id != run_id:
             return {"run_id": run_id, "status": "failed", "problems": ["the run was taken over"]}
-        tally = Tally.from_json(self._get(_total(run_id, round_)))
+        total = self._get(_total(run_id, round_))
+        tally = Tally.from_json(total["tally"])
         now = self.clock.now()
-        problems = self._problems(run, tally)
+        problems = self._problems(run, tally, _ledger_from_json(total["ledger"]))
         key = report_key(run_id)
         status = "failed" if problems else "succeeded"
         samples = kept(self.files, run_id)
@@ -238,18 +315,21 @@ class Tallying:
             "index": run.index,
             "alias": run.alias,
             "started_at": iso(run.started_at),
-            "ended_at": iso(now),
-            "duration_seconds": round(now - run.started_at, 3),
-            "rounds": round_ + 1,
+            "ended_at": iso(run.ended_at or now),
+            "duration_seconds": round((run.ended_at or now) - run.started_at, 3),
+            "rounds": rounds or round_ + 1,
             "images": tally.total,
             "states": {state: tally.states[state] for state in CODES},
             "this_run": {state: tally.this_run[state] for state in CODES},
             "moved": dict(run.counts),
             "failure_codes": dict(tally.codes),
             "failures": {name: asdict(kind) for name, kind in tally.kinds.items()},
+            "gathered": dict(run.gathered),
+            "unreadable": tally.unreadable_examples,
             "certificate": {
                 "ids": tally.total,
                 "id_sum": f"{tally.id_sum:016x}",
+                "runs": dict(tally.runs),
                 "prefixes": {
                     name: {"count": prefix.count, "pairs": f"{prefix.pairs:016x}"}
                     for name, prefix in sorted(tally.prefixes.items())
@@ -258,15 +338,16 @@ class Tallying:
             "dead_letters": self.dead_letters.depth().total,
             "rates": timeline.rates(samples, run.started_at, now),
             "gates": timeline.gates(samples),
-            "cost": cost.estimate(run.counts, samples, tally.total, round_ + 1),
+            "cost": cost.estimate(run.counts, samples, tally.total, rounds or round_ + 1),
         }
         self._put(key, report)
         self.files.put(page_key(run_id), page(report).encode(), CONTENT_TYPE)
-        self.runs.update(
-            run_id,
+        self.runs.reported(
+            run,
             {
-                "status": status,
-                "ended_at": now,
+                # What an operator ended stays so, whatever it came to.
+                "status": run.status if run.status == "aborted" else status,
+                "ended_at": run.ended_at or now,
                 "report": key,
                 "reason": "; ".join(problems) or None,
                 "phase": None,
@@ -277,21 +358,34 @@ class Tallying:
         self.meter.count("RunsSucceeded" if status == "succeeded" else "RunsFailed")
         return {"run_id": run_id, "status": status, "report": key, "problems": problems}
 
-    def _problems(self, run: RunRecord, tally: Tally) -> list[str]:
-        """Why the run's promise does not hold; failed images are no problem of the run."""
+    def _problems(
+        self, run: RunRecord, tally: Tally, before: Mapping[str, UploadRecord]
+    ) -> list[str]:
+        """Why the run's promise does not hold; failed images are no problem of the run.
+
+        Args:
+            run: Its record.
+            tally: The scan.
+            before: The ledger as it was before the scan.
+        """
         problems = []
         if tally.unfinished:
             problems.append(f"{tally.unfinished} images still have work left after all rounds")
-        problems += unbalanced(self.runs.uploads(), tally.uploads)
+        if tally.unreadable:
+            named = "; ".join(f"{i}: {why}" for i, why in tally.unreadable_examples.items())
+            problems.append(f"{tally.unreadable} rows cannot be read: {named}")
+        problems += unbalanced(before, self.runs.uploads(), tally.uploads)
         try:
             alias_now = self.index.resolve(run.alias)
-        except (IndexMisconfigured, StoreUnavailable) as error:
+        except IndexMisconfigured as error:
             problems.append(f"the alias cannot be resolved: {error}")
         else:
             if alias_now != run.index:
                 problems.append(
                     f"the alias {run.alias} moved from {run.index} to {alias_now} during the run"
                 )
+            elif run.index_uuid and self.index.uuid(alias_now) != run.index_uuid:
+                problems.append(f"the index {run.index} was deleted, and made anew")
         return problems
 
     def _put(self, key: str, value: Mapping[str, Any]) -> None:
@@ -312,26 +406,62 @@ def page_key(run_id: str) -> str:
     return f"reports/{run_id}.html"
 
 
-def unbalanced(said: Mapping[str, UploadRecord], found: Mapping[str, Ledger]) -> list[str]:
+def known_before(ledgers: Sequence[Mapping[str, UploadRecord]]) -> dict[str, UploadRecord]:
+    """What was in the ledger before any of several scans began.
+
+    Args:
+        ledgers: As each of them found it at its beginning.
+    """
+    names = set.intersection(*(set(ledger) for ledger in ledgers)) if ledgers else set()
+    return {
+        name: min((ledger[name] for ledger in ledgers), key=lambda r: (r.done, r.brought.count))
+        for name in names
+    }
+
+
+def unbalanced(
+    before: Mapping[str, UploadRecord],
+    after: Mapping[str, UploadRecord],
+    found: Mapping[str, Ledger],
+) -> list[str]:
     """What does not balance between what the uploads brought and what the table holds.
 
-    An upload that died has said too little, by at most its last chunk: its rows name it, so
-    that the table itself tells what it brought. None of what it did say may be missing.
+    An upload that was done before the scan began has all its rows in it. One that was not, or
+    that died, has said too little, by at most its last chunk: its rows name it, so that the
+    table itself tells what it brought. None of what it did say may be missing. One that began
+    during the scan is only required to be known by its end.
+
+    Args:
+        before: The ledger before the scan.
+        after: The ledger after it.
+        found: The scan's rows by the upload that they name.
     """
     problems = []
-    for name in sorted(said.keys() | found.keys()):
+    for name in sorted(before.keys() | found.keys()):
         there = found.get(name, Ledger())
-        if name not in said:
-            problems.append(f"{there.count} images of the table were not brought by any upload")
+        if name not in before:
+            if name not in after:
+                problems.append(f"{there.count} images of the table were not brought by any upload")
             continue
-        brought = said[name].brought
-        balanced = there == brought if said[name].done else there.count >= brought.count
+        brought = before[name].brought
+        balanced = there == brought if before[name].done else there.count >= brought.count
         if not balanced:
             problems.append(
                 f"upload {name} brought {brought.count} images, "
                 f"but the table holds {there.count} of it: ids were lost or changed"
             )
     return problems
+
+
+def _ledger_to_json(ledger: Mapping[str, UploadRecord]) -> dict[str, Any]:
+    return {name: asdict(record) for name, record in ledger.items()}
+
+
+def _ledger_from_json(raw: Mapping[str, Any]) -> dict[str, UploadRecord]:
+    return {
+        name: UploadRecord(Ledger(**record["brought"]), record["done"])
+        for name, record in raw.items()
+    }
 
 
 def _part(run_id: str, round_: int, segment: int, part: int) -> str:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from itertools import islice
 
 from reindex.digest import sum_of_ids
+from reindex.failures import StoreUnavailable
 from reindex.progress import ProgressRow
 from reindex.records import Ledger
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, ProgressTable, Runs
+from reindex.stores.interfaces import Change, FoundRows, ProgressTable, Runs
 
 #: Ids per round of table calls.
 CHUNK = 1_000
+
+#: Times that an image is asked for which is moved meanwhile: each time takes a worker as long
+#: as a projection, so that two are hardly ever needed.
+_ASKS = 10
 
 
 @dataclass(slots=True)
@@ -24,10 +29,11 @@ class Uploaded:
         new: Inserted.
         queued_again: Finished before; queued again.
         left_finished: Finished before; left so, as asked.
-        in_work: In work already; left alone.
+        in_work: In work already: what was read of their truth before is outdated.
         duplicates: Seen before in this upload.
-        blank: Blank lines.
+        blank: Empty ids.
         invalid: Not usable as an id.
+        unreadable: Their rows cannot be read.
     """
 
     new: int = 0
@@ -37,10 +43,11 @@ class Uploaded:
     duplicates: int = 0
     blank: int = 0
     invalid: int = 0
+    unreadable: int = 0
 
     @property
     def seen(self) -> int:
-        """Lines read."""
+        """Ids read."""
         return (
             self.new
             + self.queued_again
@@ -49,6 +56,7 @@ class Uploaded:
             + self.duplicates
             + self.blank
             + self.invalid
+            + self.unreadable
         )
 
 
@@ -68,9 +76,9 @@ class Upload:
     only_new: bool = False
 
     def upload(
-        self, lines: Iterable[str], progress: Callable[[Uploaded], None] = lambda _: None
+        self, ids: Iterable[str], progress: Callable[[Uploaded], None] = lambda _: None
     ) -> Uploaded:
-        """Upload ids, one per line; call ``progress`` after each chunk.
+        """Upload ids, exactly as they are; call ``progress`` after each chunk.
 
         It may be repeated, under another name, after a failure: what it did before is then
         found done, and stays in its own ledger item.
@@ -80,7 +88,7 @@ class Upload:
         """
         uploaded = Uploaded()
         brought = Ledger()
-        for chunk in _chunks(_distinct(lines, uploaded)):
+        for chunk in _chunks(_distinct(ids, uploaded)):
             # Said before the first row is written, so that no row names an unknown upload.
             self.runs.record_upload(self.name, brought, done=False)
             brought += self._insert(chunk, uploaded)
@@ -103,18 +111,48 @@ class Upload:
         return Ledger(len(inserted), sum_of_ids(inserted))
 
     def _requeue(self, ids: Sequence[str], done: Uploaded) -> None:
-        found = self.table.read(ids) if ids else {}
-        finished = [row for row in found.values() if row.state.phase is None]
-        in_work = len(found) - len(finished)
+        found = self.table.read(ids) if ids else FoundRows()
+        done.unreadable += len(found.unreadable)
+        finished = [row for row in found.rows.values() if row.state.phase is None]
+        in_work = [row for row in found.rows.values() if row.state.phase]
         if self.only_new:
             done.left_finished += len(finished)
-        else:
+            done.in_work += len(in_work)
+            return
+        now = self.clock.now()
+        written = self.table.write(
+            [
+                *(Change(row, row.requeued(now)) for row in finished),
+                *(Change(row, row.asked_again(now)) for row in in_work),
+            ]
+        )
+        queued_again = sum(row.id in written for row in finished)
+        done.queued_again += queued_again
+        # A finished row that another moved was queued by them: it is in work.
+        done.in_work += len(in_work) + len(finished) - queued_again
+        self._ask_again([row.id for row in in_work if row.id not in written])
+
+    def _ask_again(self, ids: Sequence[str]) -> None:
+        """Ask for images that were moved while they were asked for.
+
+        A worker may have enqueued them from the truth that it read before.
+        """
+        left = ids
+        for _ in range(_ASKS):
+            if not left:
+                return
+            rows = self.table.read(left).rows.values()
             now = self.clock.now()
-            written = self.table.write([Change(row, row.requeued(now)) for row in finished])
-            done.queued_again += len(written)
-            # Who else moved a finished row has queued it: it is in work.
-            in_work += len(finished) - len(written)
-        done.in_work += in_work
+            changes = [
+                Change(row, row.asked_again(now) if row.state.phase else row.requeued(now))
+                for row in rows
+            ]
+            written = self.table.write(changes)
+            left = [change.before.id for change in changes if change.before.id not in written]
+        if left:
+            raise StoreUnavailable(
+                f"{len(left)} images are moved faster than they can be asked for"
+            )
 
 
 def _chunks(ids: Iterator[str]) -> Iterator[list[str]]:
@@ -122,14 +160,18 @@ def _chunks(ids: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _distinct(lines: Iterable[str], done: Uploaded) -> Iterator[str]:
-    """The ids of some lines, each once.
+def ids_of_lines(lines: Iterable[str]) -> Iterator[str]:
+    """The ids of a file's lines, without the blanks around them; empty for a blank line."""
+    return map(str.strip, lines)
+
+
+def _distinct(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
+    """Some ids, each once.
 
     A set of the ids' hashes would be smaller, but two ids that share one would lose an image.
     """
     seen: set[str] = set()
-    for line in lines:
-        image_id = line.strip()
+    for image_id in ids:
         if not image_id:
             done.blank += 1
         elif image_id in seen:

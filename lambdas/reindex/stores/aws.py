@@ -52,7 +52,7 @@ USER_AGENT = f"image-reindex botocore/{botocore.__version__}"
 
 
 def client_config(
-    *, max_pool_connections: int = 10, read_timeout: float = 10, attempts: int = 4
+    *, max_pool_connections: int = 10, read_timeout: float = 6, attempts: int = 3
 ) -> Config:
     """How a client calls its service.
 

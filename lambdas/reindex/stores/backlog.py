@@ -10,14 +10,10 @@ from reindex.batches import in_batches
 from reindex.failures import StoreUnavailable
 from reindex.records import OutgoingMessage
 from reindex.stores.aws import persist, unavailable
-from reindex.stores.sqs import BATCH_ENTRIES, SERVICE, SqsQueue
+from reindex.stores.sqs import BATCH_ENTRIES, MAX_MESSAGE_BYTES, SERVICE, SqsQueue
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
-
-#: Bytes of one message, and of all messages of one batch together.
-#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-MAX_MESSAGE_BYTES = 1_048_576
 
 #: Longest time a delivery can be hidden, in seconds.
 MAX_VISIBILITY_SECONDS = 12 * 3600

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 from reindex.batches import in_batches
 from reindex.stores.aws import persist, unavailable
 from reindex.stores.interfaces import DeadLetter
-from reindex.stores.sqs import BATCH_ENTRIES, SERVICE, SqsQueue
+from reindex.stores.sqs import BATCH_ENTRIES, MAX_MESSAGE_BYTES, SERVICE, SqsQueue
+from reindex.text import printable
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
 #: Characters of a reason: enough to understand it by, and far from the message's own limit,
 #: which counts attributes too.
 _MAX_REASON = 500
 
 _REASON = "reason"
+
+#: Bytes of the attribute that holds a reason, its name and type included.
+_MAX_ATTRIBUTE_BYTES = 4 * _MAX_REASON + 64
 
 #: Seconds to wait for a message. Any wait at all makes SQS ask all of its servers, so that no
 #: message means that there is none.
@@ -40,13 +44,15 @@ class SqsDeadLetters(SqsQueue):
         Raises:
             StoreUnavailable: SQS does not take it.
         """
+        attributes: dict[str, MessageAttributeValueTypeDef] = {
+            _REASON: {"DataType": "String", "StringValue": printable(reason)[:_MAX_REASON]}
+        }
+        if len(body.encode()) > MAX_MESSAGE_BYTES - _MAX_ATTRIBUTE_BYTES:
+            # Attributes count: a message of the largest size came without one, and goes so.
+            attributes = {}
         with unavailable(SERVICE):
             self._client.send_message(
-                QueueUrl=self._url,
-                MessageBody=body,
-                MessageAttributes={
-                    _REASON: {"DataType": "String", "StringValue": reason[:_MAX_REASON]}
-                },
+                QueueUrl=self._url, MessageBody=body, MessageAttributes=attributes
             )
 
     def receive(self, seconds: int) -> Sequence[DeadLetter]:

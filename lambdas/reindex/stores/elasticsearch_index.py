@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,11 +22,12 @@ from elasticsearch import (
 )
 
 from reindex import settings
-from reindex.failures import IndexMisconfigured, SourceUnusable, StoreUnavailable
+from reindex.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
 from reindex.records import Guard, Indexed, document_text
 from reindex.stores.interfaces import Cursor, IdPage, IndexWrite, Part, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
+from reindex.time_limit import TimeLimit
 
 #: Bytes of one bulk request. Elastic advises 5 to 15 MB; the server's hard limit
 #: (``http.max_content_length``) is 100 MB, that of managed clusters may be 10.
@@ -53,12 +54,31 @@ _PAGE_IDS = 5_000
 _SLICE_DOCUMENTS = 100_000
 _SLICES = 16
 
+#: Bytes that the moment of all slices may take in the state of a run, which holds 256 KB.
+_MOMENTS_BYTES = 120_000
+
 _BAD_REQUEST = 400
 _TOO_LARGE = 413
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
-_NO_INDEX = {"index_not_found_exception", "index_closed_exception"}
+#: Errors that are the index's own, whichever document was asked for or written.
+_UNUSABLE = {
+    "index_not_found_exception",
+    "index_closed_exception",
+    "routing_missing_exception",
+}
+
+#: An id that no image has, and a version that no document has: a write of them is judged by all
+#: that a real one is judged by, and changes nothing.
+_PROBE_ID = "image-reindex-preflight"
+_PROBE_GUARD = Guard(2**53 - 1, 1)
+
+#: Times that what is only read is asked for in all.
+_READS = 3
+
+#: Seconds without which a request is not begun.
+_LEAST_SECONDS = 1.0
 
 #: Of a bulk's answer only what decides the verdicts: most of it would be echo.
 _BULK_ANSWER = ("items.*.status", "items.*.error")
@@ -175,6 +195,7 @@ class ElasticsearchIndex:
         client: From :func:`connect`.
         schema: What prepared indices are made of.
         max_bulk_bytes: Of one bulk request; a single document may be larger.
+        time_limit: No request outlives it.
 
     Attributes:
         is_stranger: The cluster has answered once that it does not know our credentials.
@@ -186,13 +207,101 @@ class ElasticsearchIndex:
         schema: Schema | None = None,
         *,
         max_bulk_bytes: int = MAX_BULK_BYTES,
+        time_limit: TimeLimit | None = None,
     ) -> None:
-        self._client = client
-        # What is only read may be asked again, of the next node, when one does not answer.
-        self._reader = client.options(max_retries=2, retry_on_status=(502, 503, 504))
+        self._unlimited = client
+        self._unlimited_reader = client.options(
+            max_retries=_READS - 1, retry_on_status=(502, 503, 504)
+        )
+        self._time_limit = time_limit or TimeLimit()
         self._schema = schema or Schema()
         self._max_bulk_bytes = max_bulk_bytes
         self.is_stranger = False
+
+    @property
+    def _client(self) -> Elasticsearch:
+        """The client for one request, with no more patience than time is left.
+
+        Raises:
+            StoreUnavailable: No time is left to ask.
+        """
+        left = self._time_limit.left()
+        if left < _LEAST_SECONDS:
+            raise StoreUnavailable("Elasticsearch: no time is left to ask it.")
+        if left > REQUEST_SECONDS:
+            return self._unlimited
+        return self._unlimited.options(request_timeout=left)
+
+    @property
+    def _reader(self) -> Elasticsearch:
+        """The client for what is only read: asked again, of the next node, if one is silent."""
+        left = self._time_limit.left()
+        if left < _LEAST_SECONDS:
+            raise StoreUnavailable("Elasticsearch: no time is left to ask it.")
+        if left > _READS * REQUEST_SECONDS:
+            return self._unlimited_reader
+        return self._unlimited_reader.options(request_timeout=left / _READS)
+
+    def uuid(self, index: str) -> str:
+        """What the index is known by for life: one made later under the same name has another.
+
+        Raises:
+            IndexGone: There is no such index.
+            IndexMisconfigured: The cluster refuses us.
+            StoreUnavailable: The cluster does not answer.
+        """
+        with self._answering():
+            answer = self._reader.indices.get_settings(
+                index=index, name="index.uuid", flat_settings=True
+            )
+        if index not in answer:
+            raise IndexGone(f"{index} is no index of its own name.")
+        return str(answer[index]["settings"]["index.uuid"])
+
+    def denied(self, index: str) -> list[str]:
+        """What a run must be able to do with the index and is not let do; nothing is changed.
+
+        Each privilege is tried by the request that needs it: on an id that no image has, and
+        with a version that no document has.
+
+        Raises:
+            IndexGone: There is no such index.
+            IndexMisconfigured: The cluster does not let us see its mapping.
+            StoreUnavailable: The cluster does not answer.
+        """
+        if self._mapping(index).get("_routing", {}).get("required") in (True, "true"):
+            problem = (
+                f"we cannot address documents by their id alone: the mapping of {index} has "
+                "_routing.required, so every request needs a routing value, and ours have none"
+            )
+            return [problem]
+        attempts: dict[str, Callable[[], object]] = {
+            "see the cluster's health (privilege monitor)": self.health,
+            "read documents (read)": lambda: self.read(index, [_PROBE_ID], []),
+            "write documents (index)": lambda: self._try_to_write(index),
+            "delete documents (delete)": lambda: self._try_to_delete(index),
+        }
+        problems = []
+        for what, attempt in attempts.items():
+            try:
+                attempt()
+            except (IndexMisconfigured, ApiError) as error:
+                problems.append(f"we cannot {what}: {error}")
+        return problems
+
+    def _try_to_write(self, index: str) -> None:
+        [result] = self.write(index, [IndexWrite(_PROBE_ID, _PROBE_GUARD, {})])
+        match result.verdict:
+            case Verdict.CONFLICT:
+                return
+            case Verdict.NOT_TAKEN:
+                raise StoreUnavailable(f"Elasticsearch: {result.reason}")
+            case _:
+                raise IndexMisconfigured(result.reason or f"the answer was {result.verdict.name}")
+
+    def _try_to_delete(self, index: str) -> None:
+        if self.delete(index, _PROBE_ID, _PROBE_GUARD) is Verdict.UNAVAILABLE:
+            raise StoreUnavailable("Elasticsearch: the deletion was not answered")
 
     def resolve(self, alias: str) -> str:
         """The one concrete index behind an alias.
@@ -263,7 +372,7 @@ class ElasticsearchIndex:
                 raise _unavailable(document["error"])
             if document["found"]:
                 guard = Guard(document["_seq_no"], document["_primary_term"])
-                found[document["_id"]] = Indexed(guard, document.get("_source", {}))
+                found[document["_id"]] = Indexed.of(guard, document.get("_source", {}))
         return found
 
     def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -299,7 +408,7 @@ class ElasticsearchIndex:
         finally:
             # Left to itself, it would be kept for a while longer, to no harm.
             with suppress(ApiError, TransportError):
-                self._client.close_point_in_time(id=page.moment)
+                self._unlimited.close_point_in_time(id=page.moment)
 
     def hold(self, index: str, keep_alive: str) -> str:
         """Hold the index as it is at this moment, to page through it.
@@ -379,15 +488,23 @@ class ElasticsearchIndex:
                 return False
         return found.get("index") not in (False, "false")
 
-    def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
+    def write(
+        self, index: str, writes: Sequence[IndexWrite], uuid: str | None = None
+    ) -> list[WriteResult]:
         """Write documents in bulk; one result per write, in order.
 
         A document replaces exactly the version its guard names, or is created. Writes that the
         cluster did not answer for are ``UNAVAILABLE``: they may have been written, and, written
         again, will then conflict with themselves.
 
+        Args:
+            index: The concrete index.
+            writes: Each is judged alone.
+            uuid: Of the index that is meant; None for whichever has the name.
+
         Raises:
-            IndexMisconfigured: There is no such index, or the cluster does not let us write.
+            IndexGone: There is no such index, or another has its name.
+            IndexMisconfigured: The cluster does not let us write.
             StoreUnavailable: The cluster does not even say whether the index exists.
         """
         if not writes:
@@ -396,7 +513,9 @@ class ElasticsearchIndex:
         # and there is no option against it ('require_alias' wants an alias). What remains is the
         # instant between this question and the bulk; a cluster closes it too with the setting
         # 'action.auto_create_index', or an index template with 'allow_auto_create: false'.
-        self._require(index)
+        found = self.uuid(index)
+        if uuid and found != uuid:
+            raise IndexGone(f"{index} was deleted, and another index has its name.")
         results: list[WriteResult] = []
         for batch in _batches(map(_operation, writes), self._max_bulk_bytes):
             results += self._bulk(index, batch)
@@ -473,11 +592,6 @@ class ElasticsearchIndex:
         found: Mapping[str, Any] = answer[index]["mappings"]
         return found
 
-    def _require(self, index: str) -> None:
-        with self._answering():
-            if not self._reader.indices.exists(index=index):
-                raise IndexMisconfigured(f"The index {index} does not exist any more.")
-
     def _create(self, alias: str) -> bool:
         """Create an index under the alias; False when somebody else just did."""
         number = 1
@@ -545,7 +659,9 @@ class ElasticsearchIndex:
             self.is_stranger |= isinstance(error, AuthenticationException)
             raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
         except ApiError as error:
-            if _error_type(error) in _NO_INDEX:
+            if _error_type(error) == "index_not_found_exception":
+                raise IndexGone(f"Elasticsearch: {error}") from error
+            if _error_type(error) in _UNUSABLE:
                 raise IndexMisconfigured(f"Elasticsearch: {error}") from error
             if error.status_code in (408, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERROR:
                 raise StoreUnavailable(f"Elasticsearch: {error}") from error
@@ -593,7 +709,8 @@ class IndexIds:
         # First, for it makes what was written just now searchable.
         moment = self._index.hold(name, _IDS_KEEP_ALIVE)
         count = self._index.count(name, self._query)
-        slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most)
+        fitting = max(1, _MOMENTS_BYTES // len(moment))
+        slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most, fitting)
         return [{"moment": moment, "slice": k, "slices": slices} for k in range(slices)]
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
@@ -657,14 +774,16 @@ def _verdict(item: Mapping[str, Any]) -> WriteResult:
     match status:
         case 409:
             return WriteResult(Verdict.CONFLICT, reason)
-        case _ if error["type"] in _NO_INDEX:
+        case _ if error["type"] in _UNUSABLE:
             raise _unavailable(error)
         # Forbidden (a write block, a lost permission) is no more the document's doing
         # than an overload is.
-        case 401 | 403 | 429:
+        case 401 | 403:
             return WriteResult(Verdict.UNAVAILABLE, reason)
+        case 429:
+            return WriteResult(Verdict.NOT_TAKEN, reason)
         case _ if status >= _SERVER_ERROR:
-            return WriteResult(Verdict.UNAVAILABLE, reason)
+            return WriteResult(Verdict.NOT_TAKEN, reason)
         case _:
             return WriteResult(Verdict.REFUSED, reason)
 
@@ -683,9 +802,13 @@ def _error_type(error: ApiError) -> str:
 
 
 def _unavailable(error: Mapping[str, Any]) -> Exception:
-    if error["type"] in _NO_INDEX:
-        return IndexMisconfigured(f"Elasticsearch: {_reason(error)}")
-    return StoreUnavailable(f"Elasticsearch: {_reason(error)}")
+    match error["type"]:
+        case "index_not_found_exception":
+            return IndexGone(f"Elasticsearch: {_reason(error)}")
+        case "index_closed_exception" | "routing_missing_exception":
+            return IndexMisconfigured(f"Elasticsearch: {_reason(error)}")
+        case _:
+            return StoreUnavailable(f"Elasticsearch: {_reason(error)}")
 
 
 def _provenance(live: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -22,6 +22,11 @@ PART_BYTES = 8 * 1024 * 1024
 #: Bytes of a file that are read at once: many times the longest line that can be an id.
 BLOCK_BYTES = 256 * 1024
 
+#: Storage classes from which an object must be restored before it can be read. An object in an
+#: archive tier of Intelligent-Tiering is listed as any other.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
+ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
+
 _SERVICE = "S3"
 
 #: Comes after every key of an optimised PNG, and before any other that follows them.
@@ -78,10 +83,15 @@ class BucketIds:
         until = part["until"]
         inside = [key for key in keys if until is None or key < until]
         ids = [image_id for key in inside if (image_id := image_id_of(key)) is not None]
+        archived = sum(
+            found.get("StorageClass") in ARCHIVES and image_id_of(found["Key"]) is not None
+            for found in answer.get("Contents", [])[: len(inside)]
+        )
         if not answer["IsTruncated"] or len(inside) < len(keys):
-            return IdPage(ids, None)
+            return IdPage(ids, None, archived)
         last = keys[-1]
-        return IdPage(ids, {"after": _PAST_OPTIMISED if last.startswith(OPTIMISED) else last})
+        following = {"after": _PAST_OPTIMISED if last.startswith(OPTIMISED) else last}
+        return IdPage(ids, following, archived)
 
     def _below(self, folders: Iterable[str]) -> Iterator[str]:
         """The folders in some folders, but for that of the optimised PNGs."""

@@ -8,7 +8,7 @@ behind them does not answer in the end; what they return is then unknown, never 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import IO, Any, Protocol
 
@@ -45,18 +45,45 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class IdPage:
-    """A page of ids, and where the next begins; None at the end."""
+    """A page of ids.
+
+    Attributes:
+        ids: Of images.
+        next: Where the next page begins; None at the end.
+        archived: How many of them are known to be in an archive, where a listing shows it.
+    """
 
     ids: Sequence[str]
     next: Cursor | None
+    archived: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRows:
+    """Rows that were asked for by id; an id without a row is in neither.
+
+    Attributes:
+        rows: By id.
+        unreadable: Of items that are no rows (others wrote them): what is wrong, by id.
+    """
+
+    rows: Mapping[str, ProgressRow] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """A page of rows, and where the next begins; None at the end."""
+    """A page of rows.
+
+    Attributes:
+        rows: In no order.
+        next: Where the next page begins; None at the end.
+        unreadable: Of items that are no rows (others wrote them): what is wrong, by id.
+    """
 
     rows: Sequence[ProgressRow]
     next: Cursor | None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 class ProgressTable(Protocol):
@@ -66,8 +93,8 @@ class ProgressTable(Protocol):
         """Write each row unless its id has one; return the ids that were new."""
         ...
 
-    def read(self, ids: Sequence[str]) -> dict[str, ProgressRow]:
-        """Read rows consistently; an id without a row is absent from the answer."""
+    def read(self, ids: Sequence[str]) -> FoundRows:
+        """Read rows consistently."""
         ...
 
     def write(self, changes: Sequence[Change]) -> set[str]:
@@ -122,11 +149,43 @@ class Runs(Protocol):
         """
         ...
 
-    def moved(self, run_id: str, counts: Mapping[str, int], now: float) -> bool:
-        """Note that something moved: add to the open run's counters, and set ``progressed_at``.
+    def moved(
+        self,
+        run_id: str,
+        counts: Mapping[str, int],
+        now: float | None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Add to the open run's counters, and change fields of its record.
+
+        Args:
+            run_id: Of the run.
+            counts: What to add, by kind.
+            now: Epoch seconds for ``progressed_at``; None to leave that.
+            changes: Of fields, as for :meth:`update`; none may be removed.
 
         Returns:
             False, with nothing changed, when that run is no longer open.
+        """
+        ...
+
+    def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
+        """Add to what the open run's source brought, by what became of the ids.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        ...
+
+    def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
+        """Change fields of a run's record, be it open or not.
+
+        Args:
+            run: As it was read.
+            changes: As for :meth:`update`.
+
+        Returns:
+            False, with nothing changed, when its status changed since, or another run began.
         """
         ...
 
@@ -264,12 +323,17 @@ class DeadLetterReview(Queue, Protocol):
 
 
 class Verdict(Enum):
-    """What became of one write."""
+    """What became of one write.
+
+    ``UNAVAILABLE``: the request was not answered; the document may have been written.
+    ``NOT_TAKEN``: the request was answered, and for this document with 429 or 5xx.
+    """
 
     WRITTEN = auto()
     CONFLICT = auto()
     REFUSED = auto()
     UNAVAILABLE = auto()
+    NOT_TAKEN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +358,11 @@ class WriteResult:
 
 
 class Index(Protocol):
-    """The search index. Every call names the concrete index."""
+    """The search index. Every call names the concrete index.
+
+    Every call raises :class:`reindex.failures.IndexMisconfigured` when that index cannot be
+    used, and its subclass ``IndexGone`` when it does not exist.
+    """
 
     def resolve(self, alias: str) -> str:
         """The one concrete index behind an alias.
@@ -302,6 +370,14 @@ class Index(Protocol):
         Raises:
             IndexMisconfigured: There is none, or more than one.
         """
+        ...
+
+    def uuid(self, index: str) -> str:
+        """What the index is known by for life: one made later under the same name has another."""
+        ...
+
+    def denied(self, index: str) -> list[str]:
+        """What a run must be able to do with the index and is not let do; nothing is changed."""
         ...
 
     def accepts(self, index: str) -> list[str]:
@@ -333,8 +409,19 @@ class Index(Protocol):
         """
         ...
 
-    def write(self, index: str, writes: Sequence[IndexWrite]) -> list[WriteResult]:
-        """Write documents in bulk; one result per write, in order."""
+    def write(
+        self, index: str, writes: Sequence[IndexWrite], uuid: str | None = None
+    ) -> list[WriteResult]:
+        """Write documents in bulk; one result per write, in order.
+
+        Args:
+            index: The concrete index.
+            writes: Each is judged alone.
+            uuid: Of the index that is meant; None for whichever has the name.
+
+        Raises:
+            IndexGone: There is no such index, or another has its name.
+        """
         ...
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
@@ -356,6 +443,10 @@ class Projector(Protocol):
 
 class RunFiles(Protocol):
     """The run's private bucket: claim checks, tallies, samples, reports."""
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Store a file unless there is one of that key; return False when there is."""
+        ...
 
     def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
         """Store a file."""

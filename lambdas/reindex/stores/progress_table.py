@@ -20,7 +20,8 @@ from reindex.progress import ProgressRow, RecordedFailure
 from reindex.states import Phase, State, work_key
 from reindex.stores.attributes import MalformedItem, from_attributes, to_attribute, to_attributes
 from reindex.stores.aws import TRANSIENT, persist, unavailable, was_retried
-from reindex.stores.interfaces import Change, Cursor, IdPage, RowPage
+from reindex.stores.interfaces import Change, Cursor, FoundRows, IdPage, RowPage
+from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -103,6 +104,20 @@ def from_item(item: Mapping[str, AttributeValueTypeDef]) -> ProgressRow:
     return row
 
 
+def _rows(
+    items: Iterable[Mapping[str, AttributeValueTypeDef]],
+) -> tuple[list[ProgressRow], dict[str, str]]:
+    """Items as rows, and of those that are none what is wrong, by id."""
+    rows: list[ProgressRow] = []
+    unreadable: dict[str, str] = {}
+    for item in items:
+        try:
+            rows.append(from_item(item))
+        except MalformedItem as error:
+            unreadable[item["id"]["S"]] = str(error)
+    return rows, unreadable
+
+
 def _failure(values: dict[str, Any] | None) -> RecordedFailure | None:
     if values is None:
         return None
@@ -161,6 +176,7 @@ class DynamoProgressTable:
         concurrency: Batches of one call that are in flight at once.
         patience: Seconds for which one call goes on repeating what is throttled, beyond the
             repetitions of the client itself.
+        time_limit: No repetition begins after it.
     """
 
     def __init__(
@@ -170,11 +186,13 @@ class DynamoProgressTable:
         *,
         concurrency: int = 4,
         patience: float = 20,
+        time_limit: TimeLimit | None = None,
     ) -> None:
         self._client = client
         self._table = table_name
         self._concurrency = concurrency
         self._patience = patience
+        self._time_limit = time_limit or TimeLimit()
 
     @unavailable(_SERVICE)
     def insert(self, rows: Sequence[ProgressRow]) -> set[str]:
@@ -193,13 +211,14 @@ class DynamoProgressTable:
         uploads = {row.id: row.upload for row in rows}
         statements = [insertion(self._table, row) for row in rows]
         inserted, doubtful = self._execute([row.id for row in rows], statements, "DuplicateItem")
-        found = self.read(list(doubtful))
+        found = self.read(list(doubtful)).rows
         return inserted | {id_ for id_, row in found.items() if row.upload == uploads[id_]}
 
     @unavailable(_SERVICE)
-    def read(self, ids: Sequence[str]) -> dict[str, ProgressRow]:
-        """Read rows consistently (a read unit each); an id without a row is absent."""
-        return {image_id: from_item(item) for image_id, item in self._items(ids).items()}
+    def read(self, ids: Sequence[str]) -> FoundRows:
+        """Read rows consistently (a read unit each)."""
+        rows, unreadable = _rows(self._items(ids).values())
+        return FoundRows({row.id: row for row in rows}, unreadable)
 
     @unavailable(_SERVICE)
     def write(self, changes: Sequence[Change]) -> set[str]:
@@ -219,8 +238,8 @@ class DynamoProgressTable:
         statements = [update(self._table, change) for change in changes]
         ids = [change.after.id for change in changes]
         written, doubtful = self._execute(ids, statements, "ConditionalCheckFailed")
-        found = self._items(doubtful)
-        return written | {id_ for id_, item in found.items() if from_item(item) == after[id_]}
+        found = self.read(list(doubtful)).rows
+        return written | {id_ for id_, row in found.items() if row == after[id_]}
 
     @unavailable(_SERVICE)
     def due(self, phase: Phase, shard: int, now: float, after: Cursor | None, limit: int) -> IdPage:
@@ -291,9 +310,8 @@ class DynamoProgressTable:
         if after:
             request["ExclusiveStartKey"] = after
         answer = self._client.scan(**request)
-        return RowPage(
-            [from_item(item) for item in answer["Items"]], answer.get("LastEvaluatedKey")
-        )
+        rows, unreadable = _rows(answer["Items"])
+        return RowPage(rows, answer.get("LastEvaluatedKey"), unreadable)
 
     def _query(self, phase: Phase, shard: int) -> QueryInputTypeDef:
         return {
@@ -381,7 +399,7 @@ class DynamoProgressTable:
         batches: Collection[Sequence[_Input]],
     ) -> list[_Result]:
         """Do work on each batch; all share the moment (monotonic) at which patience ends."""
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + self._time_limit.at_most(self._patience)
         if len(batches) <= 1:
             return [work(batch, end) for batch in batches]
         with ThreadPoolExecutor(min(self._concurrency, len(batches))) as pool:

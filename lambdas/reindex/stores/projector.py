@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from reindex.failures import ProjectorDied, StoreUnavailable
 from reindex.records import ProjectionAnswer
 from reindex.stores.aws import NO_ANSWER, backoff, client_config, error_code, unavailable
+from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -46,6 +47,7 @@ class LambdaProjector:
         client: Of Lambda, made with :func:`projector_config`.
         function_name: Of the lambda.
         patience_seconds: How long a call that Lambda does not start is tried again.
+        time_limit: No call is begun that could outlive it.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class LambdaProjector:
         function_name: str,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
+        time_limit: TimeLimit | None = None,
     ) -> None:
         self._client = client
         self._function_name = function_name
         self._patience_seconds = patience_seconds
+        self._time_limit = time_limit or TimeLimit()
 
     def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
         """Have documents built.
@@ -76,15 +80,18 @@ class LambdaProjector:
         if function_error:
             raise ProjectorDied(_cause(function_error, text))
         try:
-            return ProjectionAnswer.from_event(json.loads(text))
-        except (ValueError, TypeError, KeyError) as error:
+            return ProjectionAnswer.from_event(json.loads(text), ids)
+        except (ValueError, RecursionError) as error:
             raise ProjectorDied(f"no answer of ours: {type(error).__name__}: {error}") from error
 
     def _invoke(self, event: bytes) -> tuple[str | None, str]:
         """The kind of error in the function, if any, and the text of its answer."""
         problem: Exception | None = None
+        patience = self._time_limit.at_most(self._patience_seconds + READ_SECONDS) - READ_SECONDS
+        if patience < 0:
+            raise StoreUnavailable(f"{_SERVICE}: no time is left to wait for a projection")
         with unavailable(_SERVICE):
-            for _ in backoff(self._patience_seconds, first=0.2):
+            for _ in backoff(patience, first=0.2):
                 try:
                     answer = self._client.invoke(FunctionName=self._function_name, Payload=event)
                     return answer.get("FunctionError"), answer["Payload"].read().decode()

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 _SERVICE = "S3"
 
+#: There is a file of that key, or another is creating one in this moment: it is asked for next.
+_EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
+
 
 class S3RunFiles:
     """The run's private bucket.
@@ -36,6 +39,29 @@ class S3RunFiles:
             self._client.put_object(
                 Bucket=self._bucket, Key=key, Body=body, ContentType=content_type
             )
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Store a file unless there is one of that key; return False when there is.
+
+        One whose answer was lost may be found to be there: it is ours, or another's as good.
+
+        Raises:
+            StoreUnavailable: S3 does not take it.
+        """
+        with unavailable(_SERVICE):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if error_code(error) not in _EXISTS:
+                    raise
+                return False
+        return True
 
     def upload(self, key: str, body: IO[bytes]) -> None:
         """Store a file of any size, as it is read; one of that key is replaced.

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
         UpdateItemInputTypeDef,
     )
 
+#: Seconds by which the clocks of two workers may differ.
+LONGEST_SKEW = 60
+
 _SERVICE = "DynamoDB"
 _CURRENT = "current"
 _LEDGER = "ledger#"
@@ -64,6 +67,20 @@ def from_item(item: Mapping[str, AttributeValueTypeDef]) -> RunRecord:
         return RunRecord(**known)
     except (TypeError, ValueError) as error:
         raise MalformedItem(f"run record: {error}") from error
+
+
+def _upload(item: Mapping[str, AttributeValueTypeDef]) -> tuple[str, UploadRecord]:
+    """Read an upload's item of the ledger: its name, and what it brought.
+
+    Raises:
+        MalformedItem: Names the item.
+    """
+    values = from_attributes(item)
+    count, id_sum, done = (values.get(name) for name in ("count", "id_sum", "done"))
+    # Not isinstance: a boolean is no number here.
+    if type(count) is not int or type(id_sum) is not int or type(done) is not bool:
+        raise MalformedItem(f"{values['id']}: {count!r} ids, {id_sum!r}, done: {done!r}")
+    return values["id"].removeprefix(_LEDGER), UploadRecord(Ledger(count, id_sum), done)
 
 
 def _plain(value: Any) -> Plain:
@@ -156,25 +173,81 @@ class DynamoRuns:
         return self._change(_CURRENT, values, condition, run_id=run_id, open="open") is not None
 
     @unavailable(_SERVICE)
-    def moved(self, run_id: str, counts: Mapping[str, int], now: float) -> bool:
-        """Note that something moved: add to the open run's counters, and set ``progressed_at``.
+    def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
+        """Change fields of a run's record, be it open or not.
+
+        Args:
+            run: As it was read.
+            changes: As for :meth:`update`.
+
+        Returns:
+            False, with nothing changed, when its status changed since, or another run began.
+
+        Raises:
+            ValueError: The record has no such field, has it for life, or cannot lack it.
+        """
+        check_fields(changes)
+        values = {name: _plain(value) for name, value in changes.items()} | {"run_id": run.run_id}
+        condition = "#run_id = :run_id AND #status = :found"
+        found = self._change(_CURRENT, values, condition, run_id=run.run_id, found=run.status)
+        return found is not None
+
+    @unavailable(_SERVICE)
+    def moved(
+        self,
+        run_id: str,
+        counts: Mapping[str, int],
+        now: float | None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Add to the open run's counters, and change fields of its record.
 
         The counters are for people who watch: an addition whose answer was lost is made twice.
+
+        Args:
+            run_id: Of the run.
+            counts: What to add, by kind.
+            now: Epoch seconds for ``progressed_at``; None to leave that.
+            changes: Of fields, as for :meth:`update`; none may be removed.
 
         Returns:
             False, with nothing changed, when that run is no longer open.
         """
+        fields_ = dict(changes or {}) | ({} if now is None else {"progressed_at": now})
         if not counts:
-            return self.update(run_id, {"progressed_at": now})
+            return self.update(run_id, fields_)
+        return self._add(run_id, "counts", counts, fields_)
+
+    @unavailable(_SERVICE)
+    def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
+        """Add to what the open run's source brought, by what became of the ids.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        return self._add(run_id, "gathered", counts, {}) if counts else True
+
+    def _add(
+        self,
+        run_id: str,
+        field: str,
+        counts: Mapping[str, int],
+        changes: Mapping[str, Any],
+    ) -> bool:
+        """Add to the counters in a field of the open run's record, and change other fields."""
+        check_fields(changes)
         kinds = {f"kind{n}": kind for n, kind in enumerate(counts)}
-        sums = [f"#counts.#{k} = if_not_exists(#counts.#{k}, :zero) + :{k}" for k in kinds]
-        names = {"counts": "counts", "status": "status", **kinds}
+        others = {f"field{n}": name for n, name in enumerate(changes)}
+        sets = [f"#counts.#{k} = if_not_exists(#counts.#{k}, :zero) + :{k}" for k in kinds]
+        sets += [f"#{key} = :{key}" for key in others]
+        names = {"counts": field, "status": "status", **kinds, **others}
         values: dict[str, Plain] = {k: counts[kind] for k, kind in kinds.items()}
-        values |= {"zero": 0, "now": now, "run_id": run_id, "open": "open"}
+        values |= {key: _plain(changes[name]) for key, name in others.items()}
+        values |= {"zero": 0, "run_id": run_id, "open": "open"}
         request: UpdateItemInputTypeDef = {
             "TableName": self._table,
             "Key": {"id": to_attribute(_CURRENT)},
-            "UpdateExpression": f"SET progressed_at = :now, {', '.join(sums)}",
+            "UpdateExpression": f"SET {', '.join(sets)}",
             "ConditionExpression": "run_id = :run_id AND #status = :open",
             "ExpressionAttributeNames": {f"#{k}": name for k, name in names.items()},
             "ExpressionAttributeValues": to_attributes({f":{k}": v for k, v in values.items()}),
@@ -192,6 +265,8 @@ class DynamoRuns:
     ) -> Lease | None:
         """Take a worker's lease: one that nobody holds, or that ran out before ``now``.
 
+        One that lasts much longer than ours would is nobody's: a clock was wrong, or it was edited.
+
         Args:
             phase: Of the run.
             worker: Number of the worker.
@@ -206,12 +281,14 @@ class DynamoRuns:
         item = self._change(
             _lease_id(phase, worker),
             {"holder": holder, "until": until},
-            "attribute_not_exists(#holder) OR #until < :now",
+            "attribute_not_exists(#holder) OR #until < :now OR #until > :longest",
             now=now,
+            longest=until + LONGEST_SKEW,
         )
         if item is None:
             return None
-        return Lease(phase, worker, holder, until, tuple(item.get("ids", ())))
+        ids = item.get("ids", ())
+        return Lease(phase, worker, holder, until, tuple(ids) if isinstance(ids, list) else ())
 
     @unavailable(_SERVICE)
     def hold(self, lease: Lease, ids: Sequence[str]) -> bool:
@@ -253,13 +330,7 @@ class DynamoRuns:
             FilterExpression="begins_with(id, :ledger)",
             ExpressionAttributeValues={":ledger": to_attribute(_LEDGER)},
         )
-        items = (from_attributes(item) for page in pages for item in page["Items"])
-        return {
-            item["id"].removeprefix(_LEDGER): UploadRecord(
-                Ledger(item["count"], item["id_sum"]), item["done"]
-            )
-            for item in items
-        }
+        return dict(_upload(item) for page in pages for item in page["Items"])
 
     def _change_lease(self, lease: Lease, changes: Mapping[str, Plain]) -> bool:
         lease_id = _lease_id(lease.phase, lease.worker)

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from reindex.failures import ReindexFailure, SourceForbidden, SourceUnavailable
+from reindex.failures import ReindexFailure, SourceArchived, SourceForbidden, SourceUnavailable
 from reindex.stores.aws import TRANSIENT, client_config, error_code
 
 #: Refusals that pass although their status is that of a wrong request: of the connection,
@@ -40,6 +40,7 @@ def reading(service: str) -> Iterator[None]:
         service: Its name for people.
 
     Raises:
+        SourceArchived: It is in an archive, from which it must be restored first.
         SourceForbidden: The service refuses to let us read.
         SourceUnavailable: It does not answer, or what was read has changed meanwhile.
     """
@@ -57,6 +58,8 @@ def _failure(service: str, error: ClientError) -> ReindexFailure:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = error.response.get("Error", {}).get("Message", "")
     detail = f"{error.operation_name}: {code}: {message}"
+    if code == "InvalidObjectState":
+        return SourceArchived("It is archived, and must be restored before it can be read.", detail)
     if status == HTTPStatus.PRECONDITION_FAILED:
         return SourceUnavailable("It changed while it was read.", detail)
     if (

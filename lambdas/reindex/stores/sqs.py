@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 BATCH_ENTRIES = 10
 
+#: Bytes of one message, and of all messages of one batch together. Likewise.
+MAX_MESSAGE_BYTES = 1_048_576
+
 SERVICE = "SQS"
 
 

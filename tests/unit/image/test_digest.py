@@ -74,7 +74,7 @@ def test_the_digest_leaves_out_provenance_and_the_clock() -> None:
     built = build(FULL, NOW)
     later = build(FULL, NOW.replace(year=2050))
     written = with_provenance(
-        later, digest=digest(built), run_id="r", projected_at=NOW, projector="p"
+        later, digest=digest(built), run_id="r", stage="TEST", projected_at=NOW, projector="p"
     )
     assert digest(json.loads(json.dumps(written))) == digest(built)
 

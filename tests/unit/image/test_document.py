@@ -144,6 +144,7 @@ def test_provenance() -> None:
         document,
         digest="abc",
         run_id="run-1",
+        stage="TEST",
         projected_at=datetime(2024, 7, 1, 12, 0, 0, 5000, UTC),
         projector="image-reindex 0.1.0",
     )
@@ -154,6 +155,7 @@ def test_provenance() -> None:
             "reindex": {
                 "digest": "abc",
                 "runId": "run-1",
+                "stage": "TEST",
                 "projectedAt": "2024-07-01T12:00:00.005Z",
                 "projector": "image-reindex 0.1.0",
             }
@@ -166,6 +168,7 @@ def test_provenance_keeps_what_else_es_info_holds() -> None:
         {"esInfo": {"migration": {"migratedTo": "images_2"}, "reindex": {"digest": "old"}}},
         digest="new",
         run_id="r",
+        stage="TEST",
         projected_at=NOW,
         projector="p",
     )

@@ -26,6 +26,7 @@ def example() -> str:
         document,
         digest=digest(document),
         run_id="2024-07-01T11:58:00Z-7f3a",
+        stage="PROD",
         projected_at=NOW,
         projector="image-reindex 0.1.0",
     )

@@ -133,7 +133,7 @@ def test_analysers_and_limits_are_those_of_the_settings() -> None:
 
 def test_the_document_that_has_everything_is_accepted() -> None:
     document = with_provenance(
-        build(FULL, NOW), digest="d", run_id="r", projected_at=NOW, projector="p"
+        build(FULL, NOW), digest="d", run_id="r", stage="TEST", projected_at=NOW, projector="p"
     )
     assert list(refusals(document, mapping())) == []
 

@@ -89,7 +89,9 @@ class Stage(World):
 
     @property
     def projection(self) -> Projection:
-        return Projection(self.library, self.files, "image-reindex 1", self.clock, self.meter)
+        return Projection(
+            self.library, self.files, "image-reindex 1", "TEST", self.clock, self.meter
+        )
 
     def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
         return Upload(self.table, self.runs, self.clock, name, only_new=only_new)

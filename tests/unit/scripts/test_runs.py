@@ -59,7 +59,7 @@ def test_each_finding_of_preflight_is_a_line(stage: Stage) -> None:
         "  index images-000001: esInfo.reindex is missing\n"
         "  index images-000001: usages is text\n"
     )
-    assert stage.runs.current() is None
+    assert not stage.run.is_open
 
 
 def test_an_execution_that_ends_otherwise_says_how(stage: Stage) -> None:

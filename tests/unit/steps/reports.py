@@ -86,6 +86,8 @@ def report(**changes: Any) -> dict[str, Any]:
         "moved": moved,
         "failure_codes": _codes(failures),
         "failures": failures,
+        "gathered": {"new": 12_000, "queued_again": images - 12_000, "archived": 40},
+        "unreadable": {},
         "certificate": _certificate(images, states[State.VERIFIED]),
         "dead_letters": 0,
         "rates": timeline.rates(samples, START, ENDED),
@@ -137,6 +139,7 @@ def _certificate(ids: int, verified: int) -> dict[str, Any]:
     return {
         "ids": ids,
         "id_sum": "9f86d081884c7d65",
+        "runs": {"20260301-180000-ab12": verified} if verified else {},
         "prefixes": {
             f"{n:02x}": {"count": each + (n < rest), "pairs": f"{n * 0x0123456789ABCD:016x}"}
             for n in range(256)

@@ -13,7 +13,7 @@ from reindex.progress import ProgressRow
 from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.tally import Tally, unbalanced
-from reindex.stores.interfaces import Change
+from reindex.stores.interfaces import Change, RowPage
 from tests.unit.steps.world import World
 
 IDS = [f"image-{n}" for n in range(12)]
@@ -128,7 +128,7 @@ class Reindexing(RuleBasedStateMachine):
 
     @rule()
     def deliver_again(self) -> None:
-        for body in reversed(self.world.backlog.bodies):
+        for body in reversed(dict.fromkeys(self.world.backlog.bodies)):
             self.world.backlog.put_raw(body)
 
     @rule()
@@ -165,8 +165,9 @@ class Reindexing(RuleBasedStateMachine):
     @invariant()
     def every_image_is_accounted_for(self) -> None:
         tally = Tally()
-        tally.count(self.rows.rows.values())
-        assert unbalanced(self.world.runs.uploads(), tally.uploads) == []
+        tally.count(RowPage(list(self.rows.rows.values()), None))
+        ledger = self.world.runs.uploads()
+        assert unbalanced(ledger, ledger, tally.uploads) == []
 
     @invariant()
     def nothing_verified_is_reopened_unasked(self) -> None:

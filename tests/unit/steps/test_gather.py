@@ -14,9 +14,9 @@ from reindex.states import State
 from reindex.steps import gather
 from reindex.steps.preflight import PreflightFailed
 from reindex.steps.tally import Tally, unbalanced
-from reindex.stores.interfaces import IdSource
+from reindex.stores.interfaces import IdSource, RowPage
 from tests.twins.id_sources import MemoryIds
-from tests.unit.steps.world import World
+from tests.unit.steps.world import ALIAS, World
 
 BUCKET: dict[str, Any] = {"source": {"kind": "bucket"}}
 IDS = [f"image-{n:03d}" for n in range(50)]
@@ -28,8 +28,9 @@ class Killed(BaseException):
 
 def imbalance(world: World) -> list[str]:
     tally = Tally()
-    tally.count(world.table.rows.values())
-    return unbalanced(world.runs.uploads(), tally.uploads)
+    tally.count(RowPage(list(world.table.rows.values()), None))
+    ledger = world.runs.uploads()
+    return unbalanced(ledger, ledger, tally.uploads)
 
 
 def test_a_run_gathers_every_original_and_reindexes_it() -> None:
@@ -53,7 +54,9 @@ def test_what_was_finished_is_done_again_and_with_only_new_it_is_not() -> None:
 
     world.gather({**BUCKET, "only_new": True}, "run-2")
     assert (world.state("a"), world.state("b")) == (State.VERIFIED, State.QUEUED)
+    assert world.run.gathered == {"new": 1, "left_finished": 1}
 
+    world.end("run-2", "aborted")
     world.gather(BUCKET, "run-3")
     assert world.states() == {"queued": 2}
     assert imbalance(world) == []
@@ -119,7 +122,7 @@ def test_a_part_hands_over_when_its_time_is_up() -> None:
     gathering = _gathering(world, ids)
     [part] = gathering.plan("run-1", {**BUCKET, "limit": 50})["parts"]
 
-    step = gathering.part("first", {**BUCKET, "limit": 50}, part, None)
+    step = gathering.part("run-1", "first", {**BUCKET, "limit": 50}, part, None)
 
     assert step == {"next": {"after": {"start": 6}, "taken": 6}}
     assert json.loads(json.dumps(step)) == step
@@ -140,13 +143,13 @@ def test_a_part_that_dies_and_is_tried_again_balances(lands: bool) -> None:  # n
 
     world.table.insert = dies  # type: ignore[method-assign, assignment]
     with pytest.raises(Killed):
-        gathering.part("first", BUCKET, {"of": 1, "part": 0}, None)
+        gathering.part("run-1", "first", BUCKET, {"of": 1, "part": 0}, None)
     assert imbalance(world) == []
     world.table.insert = insert  # type: ignore[method-assign]
     # What was there is gone meanwhile, and what was not has come.
     ids.ids = [*IDS[10:], "new"]
 
-    gathering.part("second", BUCKET, {"of": 1, "part": 0}, None)
+    gathering.part("run-1", "second", BUCKET, {"of": 1, "part": 0}, None)
 
     assert imbalance(world) == []
     assert world.table.rows.keys() == {*(IDS if lands else IDS[10:]), "new"}
@@ -159,11 +162,11 @@ def test_a_part_that_two_invocations_work_at_once_balances() -> None:
 
     def overtaken(rows: list[ProgressRow]) -> set[str]:
         world.table.insert = insert  # type: ignore[method-assign]
-        gathering.part("second", BUCKET, {"of": 1, "part": 0}, None)
+        gathering.part("run-1", "second", BUCKET, {"of": 1, "part": 0}, None)
         return insert(rows)
 
     world.table.insert = overtaken  # type: ignore[method-assign, assignment]
-    gathering.part("first", BUCKET, {"of": 1, "part": 0}, None)
+    gathering.part("run-1", "first", BUCKET, {"of": 1, "part": 0}, None)
 
     assert imbalance(world) == []
     assert {upload.brought.count for upload in world.runs.uploads().values()} == {0, 50}
@@ -200,4 +203,6 @@ def _gathering(world: World, ids: IdSource) -> gather.Gathering:
     def source(_: Source) -> IdSource:
         return ids
 
-    return gather.Gathering(world.table, world.runs, world.phases, source, world.clock, world.meter)
+    return gather.Gathering(
+        world.table, world.runs, world.phases, source, ALIAS, world.clock, world.meter
+    )

@@ -43,7 +43,7 @@ def files() -> MemoryRunFiles:
 
 @pytest.fixture
 def projection(library: MemoryLibrary, files: MemoryRunFiles) -> Projection:
-    return Projection(library, files, "image-reindex test", ManualClock(), CountingMeter())
+    return Projection(library, files, "image-reindex test", "TEST", ManualClock(), CountingMeter())
 
 
 def test_each_image_is_in_the_answer_once_with_its_document_or_its_failure(
@@ -69,6 +69,7 @@ def test_a_document_carries_its_provenance_and_its_digest_is_reproducible(
     assert document["esInfo"]["reindex"] == {
         "digest": image.digest,
         "runId": "run-1",
+        "stage": "TEST",
         "projectedAt": "2026-03-01T18:00:00.000Z",
         "projector": "image-reindex test",
     }

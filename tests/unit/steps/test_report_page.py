@@ -57,7 +57,7 @@ def test_a_failed_run_says_why_before_anything_else() -> None:
 def test_dead_letters_want_a_look_even_when_every_image_is_verified() -> None:
     mood, said = verdict(reports.flawless() | {"dead_letters": 1})
     assert mood == "attention"
-    assert "The dead-letter queue holds 1 message: reindex dlq list" in said
+    assert "The dead-letter queue holds 1 message: reindex dlq" in said
 
 
 def test_almost_all_does_not_look_like_all() -> None:
@@ -65,6 +65,15 @@ def test_almost_all_does_not_look_like_all() -> None:
     report["states"] = dict.fromkeys(CODES, 0) | {"verified": 999_999, "not_found": 1}
     found = read(page(report | {"images": 1_000_000}))
     assert "99.99% of all" in found.pieces
+
+
+def test_what_the_source_brought_and_whose_projections_are_verified() -> None:
+    report = reports.flawless()
+    report["gathered"] = {"new": 1_200, "left_finished": 3, "archived": 2}
+    report["certificate"]["runs"] = {"run-1": 20, "run-2": 200}
+    text = read(page(report)).text
+    assert "1,200 new, 3 left finished, 2 archived" in text
+    assert "projected by run run-1 (20), run run-2 (200)" in text
 
 
 def test_a_run_without_images() -> None:

@@ -233,7 +233,7 @@ def test_a_sample_that_cannot_be_kept_harms_no_tick(caplog: pytest.LogCaptureFix
         report = world.tick(Phase.INDEX)
 
     assert report.outcome is Outcome.DRAINED
-    assert "a sample was not kept" in caplog.messages
+    assert "the sample cannot be kept" in caplog.messages
     assert kept(world.files, "run-1") == []
 
 

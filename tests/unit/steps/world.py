@@ -23,7 +23,7 @@ from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Delivery, Indexer
-from reindex.steps.preflight import Preflight
+from reindex.steps.preflight import Preflight, PreflightFailed
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Outcome, Ticker, TickReport
 from reindex.steps.upload import Upload
@@ -42,6 +42,9 @@ START = datetime(2026, 3, 1, 18, tzinfo=UTC).timestamp()
 INDEX = "images-000001"
 ALIAS = "images"
 TOKEN = "token"
+
+#: Each world is a deployment of its own, unless a test gives two the same name.
+_STAGES = itertools.count()
 
 
 class ManualClock:
@@ -97,6 +100,7 @@ class TruthProjector:
     """
 
     clock: ManualClock
+    stage: str
     truth: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: dict[str, Failure] = field(default_factory=dict)
     deadly: set[str] = field(default_factory=set)
@@ -126,6 +130,7 @@ class TruthProjector:
             document,
             digest=known_by,
             run_id=run_id,
+            stage=self.stage,
             projected_at=datetime.fromtimestamp(self.clock.now(), UTC),
             projector="test",
         )
@@ -143,7 +148,10 @@ class World:
         index_lags: bool = False,
         max_attempts: int = 3,
         mapping: Mapping[str, Any] | None = None,
+        stage: str | None = None,
+        tick_seconds: int = 50,
     ) -> None:
+        self.stage = stage or f"stage-{next(_STAGES)}"
         self.clock = ManualClock()
         self.meter = CountingMeter()
         self.table = MemoryProgressTable(index_lags=index_lags)
@@ -154,14 +162,16 @@ class World:
         self.index = MemoryIndex(INDEX, ALIAS, mapping)
         self.files = MemoryRunFiles()
         self.library = MemoryLibrary()
-        self.projector = TruthProjector(self.clock)
+        self.projector = TruthProjector(self.clock, self.stage)
         self.live_queue = MemoryBacklog()
         self.workers = workers
         self.pace = pace or Pace(
             projection_concurrency=1, settle_seconds=0, check_delay_seconds=0, quiet_seconds=10
         )
         self.retry = Retry(max_attempts, base_seconds=60)
-        self.rules = PhaseRules("index-rule", "check-rule", workers=workers)
+        self.rules = PhaseRules(
+            "index-rule", "check-rule", workers=workers, tick_seconds=tick_seconds
+        )
         self.preserve = ("embedding", "esInfo.migration")
         self._holders = itertools.count()
         self.indexing = True
@@ -193,22 +203,49 @@ class World:
         for part in self.gathering.plan(run_id, told)["parts"]:
             cursor = None
             while True:
-                upload = f"{run_id}-invocation-{next(self._holders)}"
-                cursor = self.gathering.part(upload, told, part, cursor)["next"]
+                upload = self.invocation(run_id)
+                cursor = self.gathering.part(run_id, upload, told, part, cursor)["next"]
                 if cursor is None:
                     break
 
     def preflight(
         self, run_id: str = "run-1", options: Mapping[str, Any] | None = None, **changes: Any
     ) -> dict[str, Any]:
+        """Plan, without gathering anything, and check."""
         self.phases.running.add(run_id)
+        self.gathering.plan(run_id, options or {})
+        try:
+            return self.check(run_id, options, **changes)
+        except PreflightFailed:
+            self.end(run_id, "failed")
+            raise
+
+    def check(
+        self, run_id: str, options: Mapping[str, Any] | None = None, **changes: Any
+    ) -> dict[str, Any]:
+        """Preflight alone."""
         arguments: dict[str, Any] = {"probes": {}, "alias": ALIAS, "segments": 3} | changes
-        return Preflight(
-            self.table, self.runs, self.phases, self.index, clock=self.clock, **arguments
-        ).open_run(run_id, run_id, RunOptions.of(options or {}))
+        preflight = Preflight(self.table, self.runs, self.index, clock=self.clock, **arguments)
+        return preflight.open_run(run_id, RunOptions.of(options or {}))
+
+    def invocation(self, run_id: str) -> str:
+        """Name an invocation, and no other."""
+        return f"{run_id}-invocation-{next(self._holders)}"
+
+    def end(self, run_id: str, status: str) -> None:
+        """End an execution, as the state machine does when a step fails, or as an abort does."""
+        self.runs.update(run_id, {"status": status, "phase": None, "task_token": None})
+        self.phases.running.discard(run_id)
 
     def begin_opening(self, phase: Phase) -> None:
-        changes = {"phase": phase, "opening": True, "task_token": None, "quiet_since": None}
+        changes = {
+            "phase": phase,
+            "opening": True,
+            "task_token": None,
+            "quiet_since": None,
+            "failed_ticks": 0,
+            "progressed_at": self.clock.now(),
+        }
         assert self.runs.update(self.run.run_id, changes)
         self.phases.on.add(phase)
 
@@ -270,7 +307,7 @@ class World:
         return self.indexer.handle(
             [
                 Delivery(d.receipt, d.receipt, d.body, d.received)
-                for d in self.backlog.receive(limit=100)
+                for d in self.backlog.receive(limit=1_000)
             ]
         )
 
@@ -300,11 +337,13 @@ class World:
             case "index":
                 return MemoryIds(list(self.index.documents))
             case _:
-                return MemoryIds(self.files.get(source.key or "").decode().split())
+                return MemoryIds(self.files.get(source.key or "").decode().splitlines())
 
     @property
     def gathering(self) -> Gathering:
-        return Gathering(self.table, self.runs, self.phases, self.id_source, self.clock, self.meter)
+        return Gathering(
+            self.table, self.runs, self.phases, self.id_source, ALIAS, self.clock, self.meter
+        )
 
     @property
     def ticker(self) -> Ticker:
@@ -344,6 +383,7 @@ class World:
             backlog=self.backlog,
             index=self.index,
             library=self.library,
+            stage=self.stage,
             pace=self.pace,
             retry=self.retry,
             clock=self.clock,
@@ -354,6 +394,7 @@ class World:
     def indexer(self) -> Indexer:
         return Indexer(
             table=self.table,
+            runs=self.runs,
             index=self.index,
             files=self.files,
             queue=self.backlog,

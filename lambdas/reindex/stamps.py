@@ -1,0 +1,66 @@
+"""When a stored document was last modified, by the times that it holds.
+
+Other programs write the index too, so a time may be of any form, or none. What cannot be read
+as a time is passed over: it must hold up neither the image nor its neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+#: Dotted paths of the times that live writers set in a document; an update may set only one.
+STAMPS = (
+    "lastModified",
+    "usagesLastModified",
+    "userMetadataLastModified",
+    "leases.lastModified",
+    "collections.actionData.date",
+    "exports.date",
+    "usages.lastModified",
+)
+
+#: Numbers above this are milliseconds, not seconds: it is the year 5138 in seconds, and 1973 in
+#: milliseconds.
+_MILLISECONDS = 1e11
+
+
+def modified_at(source: Mapping[str, Any]) -> float | None:
+    """Return the latest of a document's :data:`STAMPS` as epoch seconds; None without any."""
+    paths = (path.split(".") for path in STAMPS)
+    stamps = (parse(value) for path in paths for value in _values(source, path))
+    return max((stamp for stamp in stamps if stamp is not None), default=None)
+
+
+def parse(value: object) -> float | None:
+    """Read a time in ISO 8601, or as epoch seconds or milliseconds; None if it is neither.
+
+    A time without a zone is UTC.
+    """
+    try:
+        match value:
+            case bool():
+                return None
+            case int() | float():
+                seconds = value / 1000 if abs(value) > _MILLISECONDS else float(value)
+                return seconds if math.isfinite(seconds) else None
+            case str():
+                moment = datetime.fromisoformat(value.strip())
+                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+            case _:
+                return None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _values(value: Any, path: Sequence[str]) -> Iterator[object]:
+    """The values that a path names, in an object or in each member of a list."""
+    if isinstance(value, list):
+        for member in value:
+            yield from _values(member, path)
+    elif not path:
+        yield value
+    elif isinstance(value, Mapping) and path[0] in value:
+        yield from _values(value[path[0]], path[1:])
