@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 _SERVICE = "Step Functions"
 
 
-def run_of(execution: str) -> str:
-    """The name of an execution, which is its run's id."""
-    return execution.rpartition(":")[2]
-
-
 @dataclass(frozen=True, slots=True)
 class Execution:
     """How an execution stands.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
 )
 @click.option("--run-id", metavar="ID", help="Of the run; the latest without it.")
+@click.option("--again", is_flag=True, help="Count the table, and write the latest run's anew.")
 @click.option("--json", "as_json", is_flag=True, help="The report as it is stored.")
 @click.option(
     "--html",
@@ -34,17 +35,28 @@ if TYPE_CHECKING:
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
 @on_stack
 def report(
-    session: Session, *, run_id: str | None, as_json: bool, file: str | None, in_browser: bool
+    session: Session,
+    *,
+    run_id: str | None,
+    again: bool,
+    as_json: bool,
+    file: str | None,
+    in_browser: bool,
 ) -> None:
     """Show a run's report.
 
     That is: how it ended, the tally of states, and the failures, the most frequent first. The
     page has, beside these, the rates over time, what held the run, its cost, and the
     certificate; it is one file that needs nothing else.
+
+    With --again the whole table is counted as the run itself does, and the latest run's report
+    is written of what it holds now: for a run that failed before it came to its report.
     """
     as_page = in_browser or file is not None
     if as_json and as_page:
         raise click.UsageError("Give --json, or --html and --open.")
+    if again and run_id:
+        raise click.UsageError("--again is for the latest run: leave out --run-id.")
     from reindex.steps.tally import page_key, report_key
 
     from .report_view import view
@@ -52,6 +64,8 @@ def report(
     from .terminal import note, show
 
     files = session.wiring.files
+    if again:
+        _write_again(session)
     run_id = run_id or _latest(session.wiring)
     key = page_key(run_id) if as_page else report_key(run_id)
     try:
@@ -68,6 +82,25 @@ def report(
         click.echo(json.dumps(json.loads(body), indent=2))
     else:
         show(view(json.loads(body)))
+
+
+def _write_again(session: Session) -> None:
+    """Count the table, and write the latest run's report."""
+    from reindex.settings import Rounds
+
+    from .run_control import NotNow
+    from .terminal import progress
+
+    wiring = session.wiring
+    run = wiring.runs.current()
+    if run is None:
+        raise NotNow("no run has been started yet")
+    if run.is_open and wiring.phases.is_running(run.execution):
+        raise NotNow(f"run {run.run_id} is open: it writes its report itself")
+    session.on_interrupt("the report may be half written; repeat it")
+    with progress("Counting the table"):
+        segments = wiring.settings[Rounds].tally_segments
+        wiring.tallying.report_again(run.run_id, segments)
 
 
 def _write(page: bytes, file: str | None, run_id: str) -> Path:
@@ -96,5 +129,6 @@ def _latest(wiring: Wiring) -> str:
         raise NotNow("no run has been started yet")
     if run.report is None:
         reason = f": {run.reason}" if run.reason else ""
-        raise NotNow(f"run {run.run_id} has no report, it is {run.status}{reason}")
+        last = f"; the last report is of run {run.last_reported}" if run.last_reported else ""
+        raise NotNow(f"run {run.run_id} has no report, it is {run.status}{reason}{last}")
     return run.run_id

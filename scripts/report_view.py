@@ -21,6 +21,8 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
     head.add_row("duration", duration(stored["duration_seconds"]))
     head.add_row("rounds", f"{stored['rounds']:,}")
     head.add_row("images", f"{stored['images']:,}")
+    if gathered := stored.get("gathered"):
+        head.add_row("gathered", ", ".join(f"{n:,} {kind}" for kind, n in gathered.items()))
     head.add_row("dead letters", f"{stored['dead_letters']:,}")
     for problem in stored["problems"]:
         head.add_row("problem", problem)

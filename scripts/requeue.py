@@ -94,6 +94,7 @@ def _aside(plan: Requeued) -> str:
     kinds = {
         "in work already": plan.in_work,
         "not in the table": plan.absent,
+        "with unreadable rows": plan.unreadable,
         "moved meanwhile": plan.moved,
     }
     said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)

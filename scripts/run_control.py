@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from reindex.failures import InternalFailure
 from reindex.options import RunOptions
-from reindex.records import RunRecord
+from reindex.records import RunRecord, run_id_of
 from reindex.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces import Phases, Runs
 
-from .executions import Executions, run_of
+from .executions import Executions
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -71,7 +71,7 @@ class RunControl:
         # One that Preflight has not judged yet is in no record.
         running = self.executions.running()
         if running:
-            raise NotNow(f"run {run_of(running[0])} is being opened: let it end, or abort it")
+            raise NotNow(f"run {run_id_of(running[0])} is being opened: let it end, or abort it")
 
     def start(self, run_id: str, options: RunOptions) -> str:
         """Start a run, and return its execution.
@@ -92,7 +92,7 @@ class RunControl:
             # In this order: an execution that ended after the look may have opened the run.
             state = self.executions.look(execution)
             record = self.runs.current()
-            if record and record.run_id == run_id:
+            if record and record.run_id == run_id and record.index:
                 return
             if not state.is_running:
                 raise PreflightFailed(state.message.split("; "))
@@ -110,19 +110,27 @@ class RunControl:
     def resume(self) -> RunRecord:
         """Let the paused run go on; return its record as it was before.
 
-        Its time without progress starts anew, so that a long pause is no stall.
+        Its time without progress starts anew, so that a long pause is no stall. What failed for
+        one cause before no longer holds it.
 
         Raises:
             NotNow: No run is open.
             StoreUnavailable: The runs table does not answer.
         """
-        return self._change({"paused": False, "progressed_at": self.clock.now()})
+        return self._change(
+            {
+                "paused": False,
+                "progressed_at": self.clock.now(),
+                "recent_projections": {},
+                "recent_writes": {},
+            }
+        )
 
     def abort(self) -> Aborted:
         """End whatever runs; safe at any point of a run, and to repeat.
 
-        A Preflight that is on its way may still open a record for the execution stopped here.
-        Nothing ticks for it, and the next start takes it over.
+        A plan that is on its way may still open a record for the execution stopped here. Nothing
+        ticks for it, and the next start takes it over.
 
         Raises:
             StoreUnavailable: A service does not answer: repeat it.
@@ -138,7 +146,7 @@ class RunControl:
         if stopped:
             # The state machine may have been about to turn one on.
             self._turn_off()
-        return Aborted(run, closed, sorted(map(run_of, stopped)))
+        return Aborted(run, closed, sorted(map(run_id_of, stopped)))
 
     def _change(self, changes: dict[str, object]) -> RunRecord:
         run = self.runs.current()

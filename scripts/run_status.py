@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from reindex.failures import StoreUnavailable
 from reindex.progress import iso
-from reindex.records import RunRecord
+from reindex.records import RunRecord, run_id_of
 from reindex.states import Phase, State
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import UNCHANGED
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
 
-from .executions import Executions, run_of
+from .executions import Executions
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -202,7 +202,7 @@ class StatusReader:
         """
         if run and run.is_open:
             return None
-        names = map(run_of, self.executions.running())
+        names = map(run_id_of, self.executions.running())
         return next((name for name in names if not run or name != run.run_id), None)
 
     def watch(self, seconds: float) -> Iterator[RunStatus]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
@@ -66,16 +66,18 @@ def scan_states(
         click.open_file(out, "w", encoding="utf-8") if out else nullcontext() as file,
         progress("Scanning") as advance,
     ):
-        scanned = 0
-        for rows in scan_all(session.wiring.table, segments):
-            scanned += len(rows)
-            found = [row for row in rows if row.state in wanted]
+        scanned, unreadable = 0, 0
+        for page in scan_all(session.wiring.table, segments):
+            scanned += len(page.rows)
+            unreadable += len(page.unreadable)
+            found = [row for row in page.rows if row.state in wanted]
             counts.update(row.state for row in found)
             if file:
                 _write(file, found)
+                _write_unreadable(file, page.unreadable)
             advance(scanned, f"{scanned:,} rows")
     where = error_console() if out == "-" else console()
-    where.print(_table(counts, wanted))
+    where.print(_table(counts, wanted, unreadable))
 
 
 def as_json(row: ProgressRow) -> dict[str, Any]:
@@ -89,13 +91,21 @@ def _write(file: IO[Any], rows: Iterable[ProgressRow]) -> None:
         file.write(json.dumps(as_json(row), ensure_ascii=False) + "\n")
 
 
-def _table(counts: Counter[State], wanted: Collection[State]) -> Any:
+def _write_unreadable(file: IO[Any], unreadable: Mapping[str, str]) -> None:
+    for image_id, reason in unreadable.items():
+        row = {"id": image_id, "unreadable": reason}
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _table(counts: Counter[State], wanted: Collection[State], unreadable: int) -> Any:
     from .terminal import table
 
     made = table("state", "code", "images", right=("code", "images"))
     for state, code in CODES.items():
         if state in wanted:
             made.add_row(state, str(code), f"{counts[state]:,}")
+    if unreadable:
+        made.add_row("unreadable", "", f"{unreadable:,}")
     made.add_section()
-    made.add_row("all", "", f"{counts.total():,}")
+    made.add_row("all", "", f"{counts.total() + unreadable:,}")
     return made

@@ -46,6 +46,8 @@ def phase(status: RunStatus) -> str:
         return run.status
     if status.is_dead:
         return "its execution has ended, its record is open"
+    if not run.index:
+        return "gathering ids, or being checked"
     name = f"{run.phase} phase" if run.phase else "between phases"
     if run.round:
         name += f", round {run.round + 1}"
@@ -62,7 +64,12 @@ def view(status: RunStatus) -> RenderableType:
     made = grid()
     made.add_row("run", run.run_id)
     made.add_row("phase", phase(status))
-    made.add_row("index", run.index)
+    if run.index:
+        made.add_row("index", run.index)
+    if run.gathered:
+        made.add_row(
+            "gathered", ", ".join(f"{n:,} {_in_words(k)}" for k, n in run.gathered.items())
+        )
     made.add_row("images", f"{status.done:,} of {run.total:,}")
     counts = [*CODES, UNCHANGED, *_DETOURS]
     moved = ", ".join(f"{run.counts[kind]:,} {kind}" for kind in counts if run.counts.get(kind))
@@ -88,6 +95,10 @@ def view(status: RunStatus) -> RenderableType:
     if run.report:
         made.add_row("report", run.report)
     return made
+
+
+def _in_words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def follow(session: Session, *, seconds: float, as_json: bool) -> None:

@@ -31,11 +31,11 @@ def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
     """Ask for images to be reindexed.
 
     FILE holds one image id per line; - is stdin. An id that is new is inserted; one that was
-    finished before is queued again; one that is in work is left alone. Blank lines and
-    duplicates are dropped, and counted. It may be repeated: what was uploaded before is then
-    found in work.
+    finished before is queued again; one that is in work is projected anew if its original was
+    read before. Blank lines and duplicates are dropped, and counted. It may be repeated: what
+    was uploaded before is then found in work.
     """
-    from reindex.steps.upload import Uploaded
+    from reindex.steps.upload import Uploaded, ids_of_lines
 
     from .terminal import progress
 
@@ -62,16 +62,18 @@ def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
         if not first or first[-1].isspace():
             raise click.ClickException(f"no ids in {file}")
         upload = session.wiring.upload(fresh_name(session.wiring.clock), only_new=only_new)
-        done = upload.upload(chain(first, lines), note)
+        done = upload.upload(ids_of_lines(chain(first, lines)), note)
     click.echo(counts(done))
 
 
 def counts(done: Uploaded) -> str:
     """What became of the ids, each kind with its number."""
+    unreadable = f", {done.unreadable:,} with unreadable rows" if done.unreadable else ""
     return (
         f"{done.new:,} new, {done.queued_again:,} queued again, "
         f"{done.left_finished:,} left finished, {done.in_work:,} in work already, "
         f"{done.duplicates:,} duplicates, {done.blank:,} blank, {done.invalid:,} invalid"
+        f"{unreadable}"
     )
 
 

@@ -1,0 +1,395 @@
+"""Writes the fault matrix of ``docs/design.md``: ``python -m scripts.fault_pages``.
+
+A row for every call that leaves the process and for every input that enters it, a column for
+every way in which it can go wrong. Each cell is a word; the words say what happens, and name the
+tests that show it. With ``--check`` nothing is written: a method without a row, a cell without a
+word, a word without a test, or a page that is out of date is an error.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reindex.stores import interfaces
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "design.md"
+
+_BEGIN = "<!-- fault matrix: made by python -m scripts.fault_pages -->\n"
+_END = "<!-- end of the fault matrix -->\n"
+
+COLUMNS = (
+    "absent",
+    "slow",
+    "throttled",
+    "refused",
+    "malformed",
+    "from the future",
+    "doubled",
+    "stale",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a fault comes to.
+
+    Attributes:
+        means: For people.
+        tests: Functions that show it, as ``file.py::function`` below ``tests``.
+    """
+
+    means: str
+    tests: tuple[str, ...]
+
+
+_NIGHTS = "unit/steps/test_nights.py::"
+_FAULTS = "unit/steps/test_faults.py::"
+_PERMANENT = f"{_NIGHTS}test_a_permanent_fault_ends_the_phase_by_its_name"
+_HOUR = f"{_NIGHTS}test_an_hour_of_any_declared_fault_charges_nobody"
+_ANY = "unit/steps/test_any_moment.py::AnyMoment"
+
+ENDINGS: Mapping[str, Ending] = {
+    "held": Ending(
+        "The tick is held by a gate that names the service or the index; no image is charged. It "
+        "goes on when that answers; after `max_hold_seconds` the phase fails with the gate's name.",
+        (_PERMANENT, _HOUR, _ANY),
+    ),
+    "silent": Ending(
+        "The tick ends without a heartbeat. The state machine opens the phase again, three times, "
+        "then the run fails.",
+        (_PERMANENT, f"{_NIGHTS}test_a_permanent_fault_ends_the_phase_by_its_name"),
+    ),
+    "logged": Ending(
+        "A line in the log; no work depends on it.",
+        (
+            _PERMANENT,
+            "unit/steps/test_timeline.py::test_a_sample_that_cannot_be_kept_harms_no_tick",
+        ),
+    ),
+    "retried": Ending(
+        "The step of the state machine is made again: it finds done what was done. After some "
+        "minutes the run fails with the service's name; the next start goes on, or only reports.",
+        (
+            _HOUR,
+            f"{_FAULTS}test_a_run_that_failed_in_its_tally_is_reported_by_the_next",
+            f"{_FAULTS}test_a_report_that_is_tried_again_says_the_same",
+        ),
+    ),
+    "named": Ending(
+        "Preflight names it before any image is touched; during a run it is *held* or *retried*.",
+        (
+            "unit/steps/test_run.py::test_preflight_names_what_is_wrong_and_touches_no_image",
+            _PERMANENT,
+        ),
+    ),
+    "own": Ending(
+        "The failure of the one image it is about, by its own code; its neighbours go on. If all "
+        "images of a batch fail for it at once, it is *held* instead, as an outage.",
+        (
+            f"{_FAULTS}test_one_original_that_s3_does_not_show_holds_up_no_other",
+            f"{_FAULTS}test_an_outage_of_s3_in_the_check_charges_nobody",
+            "unit/steps/test_project.py::test_a_source_that_forbids_is_that_images_failure_alone",
+        ),
+    ),
+    "isolated": Ending(
+        "Unforeseen: the batch is halved until the image it is about stands alone, which is "
+        "charged with it. Ten ticks in a row that end in an error fail the phase with it.",
+        (
+            f"{_FAULTS}test_what_nobody_foresaw_is_charged_to_the_image_it_is_about",
+            f"{_FAULTS}test_ten_ticks_in_a_row_that_end_in_an_error_fail_the_phase_with_it",
+            f"{_FAULTS}test_a_table_that_dies_of_one_row_holds_up_no_other",
+            "unit/steps/test_run.py::test_poison_alone_is_set_aside_and_its_neighbours_go_on",
+        ),
+    ),
+    "aside": Ending(
+        "Set aside and named: a row in the report, a message on the dead-letter queue. Nothing "
+        "waits for it.",
+        (
+            f"{_FAULTS}test_a_row_that_cannot_be_read_holds_up_no_other_and_the_report_names_it",
+            f"{_FAULTS}test_a_claim_check_that_holds_no_document_spoils_its_own_message_alone",
+            "unit/steps/test_run.py::test_an_unreadable_message_goes_to_the_dead_letters_and_is_counted",
+        ),
+    ),
+    "again": Ending(
+        "The message comes again, later each time. After 40 minutes one that the index answers "
+        "for, and does not take, is charged to its image, and one that cannot be read is set "
+        "aside, so that the queue becomes quiet.",
+        (
+            f"{_FAULTS}test_one_message_that_never_gets_through_holds_up_no_other",
+            f"{_FAULTS}test_one_document_that_keeps_its_whole_request_from_being_answered_holds_up_no_other",
+            f"{_FAULTS}test_a_claim_check_that_can_never_be_read_is_set_aside",
+            f"{_FAULTS}test_a_dead_letter_queue_that_refuses_holds_up_no_other_message",
+            "unit/steps/test_run.py::test_a_brown_out_of_the_index_fills_no_dead_letter_queue",
+        ),
+    ),
+    "dropped": Ending(
+        "The messages of an index that is gone, or was made anew, are acknowledged; the check "
+        "finds their images, which are projected anew.",
+        (
+            f"{_FAULTS}test_messages_for_a_deleted_index_do_not_block_the_next_run",
+            f"{_FAULTS}test_an_index_made_anew_under_the_same_name_is_not_written_by_the_messages_of_the_old",
+        ),
+    ),
+    "bounded": Ending(
+        "No work is begun for which the tick has no time left: it is left to the next; every call "
+        "has a time-out within what is left of its invocation.",
+        (
+            f"{_FAULTS}test_a_tick_ends_before_its_function_does",
+            f"{_FAULTS}test_a_page_that_has_become_slow_is_left_to_the_next_tick",
+            "unit/test_time_limit.py::test_no_request_is_begun_without_time",
+        ),
+    ),
+    "same": Ending(
+        "Harmless: the second meets the conditions of the first (`state` and `rev`, a guard, a "
+        "key that exists), or says the same again.",
+        (
+            _ANY,
+            "unit/steps/test_run.py::test_duplicate_and_reordered_messages_change_nothing",
+            "unit/steps/test_run.py::test_aba_a_late_write_meets_a_row_that_came_back_to_the_same_state",
+            f"{_FAULTS}test_a_segment_that_is_counted_twice_at_once_counts_nothing_twice",
+        ),
+    ),
+    "checked": Ending(
+        "Not trusted: a condition on the row, the guard, the check or the Tally decides, each by "
+        "a consistent read.",
+        (
+            "unit/steps/test_run.py::test_early_end_ids_the_secondary_index_does_not_show_yet_are_found_by_the_tally",
+            "unit/steps/test_run.py::test_false_verified_an_older_runs_document_proves_nothing",
+            f"{_FAULTS}test_what_an_aborted_run_enqueued_is_projected_anew_by_the_next",
+        ),
+    ),
+    "ignored": Ending(
+        "What is not of our form counts as absent: the document is somebody else's and is "
+        "replaced, under its guard.",
+        (f"{_FAULTS}test_a_document_that_is_odd_in_the_index_is_repaired",),
+    ),
+    "clamped": Ending(
+        "A time in the future counts as now: it is waited for no longer than any. A lease that "
+        "lasts longer than a tick can is nobody's.",
+        (
+            f"{_FAULTS}test_a_modification_in_the_future_is_waited_for_no_longer_than_one_of_now",
+            f"{_FAULTS}test_a_lease_from_the_future_is_nobodys",
+        ),
+    ),
+    "settled": Ending(
+        "What changed a moment ago is waited for, by the latest stamp that the document has; "
+        "after three waits the guard and the check decide.",
+        (
+            f"{_FAULTS}test_the_latest_stamp_that_a_document_has_is_waited_for",
+            "unit/steps/test_run.py::test_a_document_just_modified_waits_until_the_truth_has_settled_and_no_attempt_counts",
+        ),
+    ),
+    "line": Ending(
+        "An operator's command: one line that says what happened, exit status 1; it may be "
+        "repeated.",
+        ("unit/scripts/test_again.py::",),
+    ),
+    "refused": Ending(
+        "Refused by name before anything is done.",
+        (
+            "unit/steps/test_gather.py::test_what_a_run_cannot_be_told_is_refused",
+            "unit/test_settings.py::",
+        ),
+    ),
+    "new": Ending(
+        "That is the beginning: no run, no row, no document. A document is created under a guard "
+        "that there is none.",
+        (_ANY, "unit/steps/test_run.py::test_every_image_ends_verified_or_says_why"),
+    ),
+    "waits": Ending(
+        "The other holds it: this one is turned away, and comes again; if nobody gives it back, "
+        "the phase fails after `max_hold_seconds`.",
+        (
+            "unit/steps/test_run.py::test_stale_lease_what_a_dead_worker_held_is_worked_alone",
+            f"{_FAULTS}test_a_second_execution_is_refused_while_the_first_gathers",
+            f"{_FAULTS}test_a_lease_that_is_never_given_back_ends_the_phase",
+        ),
+    ),
+    "lost": Ending(
+        "Found by the ledger: the report fails and names the upload.",
+        (
+            "unit/steps/test_run.py::test_conservation_a_row_that_vanished_fails_the_report",
+            f"{_FAULTS}test_an_upload_while_the_table_is_scanned_is_no_loss",
+        ),
+    ),
+    "never": Ending("Cannot be: the call has no such answer, or no time in it.", ()),
+}
+
+
+def _row(cells: str) -> tuple[str, ...]:
+    return tuple(cells.split())
+
+
+#: What a tick asks of DynamoDB, SQS, EventBridge and Step Functions, unless said otherwise.
+_HELD = _row("named bounded held held isolated never same checked")
+_STEP = _row("named bounded retried retried retried never same checked")
+_LINE = _row("line line line line line never same checked")
+
+CALLS: Mapping[str, tuple[str, ...]] = {
+    "ProgressTable.insert": _row("named retried retried retried retried never same same"),
+    "ProgressTable.read": _row("new bounded held held aside never same never"),
+    "ProgressTable.write": _row("named bounded held held isolated never same same"),
+    "ProgressTable.due": _HELD,
+    "ProgressTable.has_work": _HELD,
+    "ProgressTable.count_work": _STEP,
+    "ProgressTable.scan": _row("lost retried retried retried aside never same never"),
+    "Runs.current": _row("new silent silent silent silent never same never"),
+    "Runs.open": _row("named retried retried retried retried never waits waits"),
+    "Runs.update": _row("same logged logged logged logged never same same"),
+    "Runs.moved": _row("same bounded held held isolated never same same"),
+    "Runs.gathered": _row("same retried retried retried retried never same same"),
+    "Runs.reported": _row("same retried retried retried retried never same waits"),
+    "Runs.take_lease": _row("new bounded held held isolated clamped waits waits"),
+    "Runs.hold": _row("waits bounded held held isolated never same waits"),
+    "Runs.release": _row("same logged logged logged logged never same same"),
+    "Runs.record_upload": _row("new retried retried retried retried never same same"),
+    "Runs.uploads": _row("lost retried retried retried retried never same checked"),
+    "Phases.turn_off": _row("named bounded isolated isolated isolated never same never"),
+    "Phases.is_on": _LINE,
+    "Phases.is_running": _row("same silent silent silent silent never same checked"),
+    "Phases.heartbeat": _row("same silent silent silent silent never same never"),
+    "Phases.succeed": _row("same bounded isolated isolated isolated never same never"),
+    "Phases.fail": _row("same silent silent silent silent never same never"),
+    "Queue.depth": _row("named bounded held held isolated never same checked"),
+    "Backlog.send": _row("named bounded held held isolated never same never"),
+    "Deliveries.postpone": _row("same logged logged logged isolated never same never"),
+    "DeadLetters.put": _row("named again again again again never aside never"),
+    "DeadLetterReview.receive": _LINE,
+    "DeadLetterReview.release": _LINE,
+    "DeadLetterReview.remove": _LINE,
+    "Index.resolve": _row("named retried retried named retried never same checked"),
+    "Index.uuid": _row("held bounded held held isolated never same checked"),
+    "Index.denied": _row("named retried retried named retried never same never"),
+    "Index.accepts": _row("named retried retried named retried never same never"),
+    "Index.health": _row("named bounded held named isolated never same checked"),
+    "Index.read": _row("new bounded held held ignored clamped same checked"),
+    "Index.scan": _row("line line line line ignored never same checked"),
+    "Index.write": _row("dropped bounded again again isolated never same same"),
+    "Index.delete": _row("same bounded held held isolated never same same"),
+    "Projector.project": _row("named bounded held held isolated never same checked"),
+    "RunFiles.put": _row("named logged logged logged logged never same never"),
+    "RunFiles.create": _row("named retried retried retried retried never same never"),
+    "RunFiles.upload": _LINE,
+    "RunFiles.get": _row("aside again again again aside never same never"),
+    "RunFiles.keys": _row("logged logged logged logged logged never same checked"),
+    "IdSource.parts": _row("refused retried retried retried refused never same checked"),
+    "IdSource.page": _row("refused retried retried retried refused never same checked"),
+    "Originals.open": _row("own own own own own never same settled"),
+    "Originals.thumbnail": _row("new own own own own never same settled"),
+    "Originals.optimised_png": _row("new own own own own never same settled"),
+    "Originals.exists": _row("own own own own own never same checked"),
+    "Originals.crops": _row("new own own own own never same settled"),
+    "UserDataTables.user_data": _row("new own own own own never same settled"),
+}
+
+INPUTS: Mapping[str, tuple[str, ...]] = {
+    "a document of the index": _row("new never never never ignored clamped same checked"),
+    "a row of the progress table": _row("lost never never never aside same same checked"),
+    "the run record": _row("new never never never silent never same waits"),
+    "a lease": _row("new never never never isolated clamped waits waits"),
+    "an upload's item in the ledger": _row("lost never never never retried never same checked"),
+    "an answer of the projection": _row("isolated bounded held held isolated never same checked"),
+    "a message of the low-priority queue": _row("checked never never never aside never same same"),
+    "a claim check's file": _row("aside again again again aside never same same"),
+    "a tally's file": _row("retried retried retried retried retried never same same"),
+    "a tick's sample": _row("logged logged logged logged logged logged same never"),
+    "a list of ids": _row("refused retried retried retried refused never same never"),
+    "bytes and metadata of an original": _row("own own own own own own same settled"),
+    "rows of user data": _row("new own own own own own same settled"),
+    "a run's input": _row("new never never never refused never waits never"),
+    "settings and the secret": _row("refused never never never refused never same held"),
+}
+
+
+def methods() -> Iterator[str]:
+    """The methods of all interfaces, each by the first that declares it."""
+    seen: set[object] = set()
+    for name, interface in inspect.getmembers(interfaces, inspect.isclass):
+        if not getattr(interface, "_is_protocol", False):
+            continue
+        for method, function in vars(interface).items():
+            if method.startswith("_") or not inspect.isfunction(function) or function in seen:
+                continue
+            seen.add(function)
+            yield f"{name}.{method}"
+
+
+def problems() -> Iterator[str]:
+    """What keeps the matrix from being whole."""
+    known = set(methods())
+    yield from (f"{method} has no row" for method in sorted(known - CALLS.keys()))
+    yield from (f"{method} is no method" for method in sorted(CALLS.keys() - known))
+    for name, cells in {**CALLS, **INPUTS}.items():
+        if len(cells) != len(COLUMNS):
+            yield f"{name} has {len(cells)} cells, not {len(COLUMNS)}"
+        yield from (f"{name}: {cell!r} is no ending" for cell in cells if cell not in ENDINGS)
+    used = {cell for cells in (*CALLS.values(), *INPUTS.values()) for cell in cells}
+    yield from (f"{word} is in no cell" for word in ENDINGS.keys() - used)
+    for word, ending in ENDINGS.items():
+        if not ending.tests and word != "never":
+            yield f"{word} names no test"
+        yield from (
+            f"{word}: there is no test {test}" for test in ending.tests if not _is_there(test)
+        )
+
+
+def _is_there(test: str) -> bool:
+    file, _, name = test.partition("::")
+    path = ROOT / "tests" / file
+    if not path.is_file():
+        return False
+    return bool(re.search(rf"^\s*(def|class) {re.escape(name)}", path.read_text(), re.MULTILINE))
+
+
+def matrix() -> str:
+    """The matrix, in Markdown."""
+    head = f"| | {' | '.join(COLUMNS)} |\n|{' --- |' * (len(COLUMNS) + 1)}\n"
+    calls = "".join(_line(f"`{name}`", cells) for name, cells in CALLS.items())
+    inputs = "".join(_line(name, cells) for name, cells in INPUTS.items())
+    words = "".join(
+        f"| {word} | {ending.means} | {', '.join(f'`{_short(t)}`' for t in ending.tests)} |\n"
+        for word, ending in ENDINGS.items()
+    )
+    return (
+        f"Calls that leave the process:\n\n{head}{calls}\n"
+        f"Inputs that enter it:\n\n{head}{inputs}\n"
+        f"What the words mean, and the tests that show it:\n\n"
+        f"| word | what happens | shown by |\n| --- | --- | --- |\n{words}"
+    )
+
+
+def _line(name: str, cells: tuple[str, ...]) -> str:
+    return f"| {name} | {' | '.join(cells)} |\n"
+
+
+def _short(test: str) -> str:
+    file, _, name = test.partition("::")
+    return name or Path(file).name
+
+
+def page(text: str) -> str:
+    """The page with the matrix as it should be."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n{matrix()}\n{_END}{after}"
+
+
+def main() -> None:
+    """Write the matrix, or check it."""
+    found = list(problems())
+    text = PAGE.read_text(encoding="utf-8")
+    if "--check" in sys.argv[1:] and text != page(text):
+        found.append("docs/design.md is out of date: python -m scripts.fault_pages")
+    if found:
+        sys.exit("\n".join(found))
+    PAGE.write_text(page(text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
