@@ -21,7 +21,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reindex.states import Phase
-from reindex.steps.tick import LEASE_MARGIN
+from reindex.steps.shift import LEASE_MARGIN
 from tests.chaos.cloud import Cloud
 from tests.chaos.index_faults import IndexFaults
 from tests.chaos.live_library import LiveLibrary
@@ -61,6 +61,17 @@ _LAST_WORDS: Final = 0.3
 #: Ids that one upload in the middle of a run brings.
 _UPLOADED: Final = 20
 
+#: Documents that are made odd at once, and what of them.
+_ODD: Final = 10
+_ODD_PARTS: Final[tuple[Mapping[str, Any], ...]] = (
+    {"lastModified": "2031-01-01T00:00:00.000Z"},
+    {"lastModified": 1_700_000_000_000},
+    {"esInfo": {"reindex": {"digest": 7, "runId": ["x"]}}},
+)
+
+#: No state that there is.
+_SPOILT: Final = "Queued"
+
 #: How many times each accident is in the deck.
 _DECK: Final = {
     "projection killed": 4,
@@ -71,6 +82,11 @@ _DECK: Final = {
     "ticks doubled": 6,
     "ids uploaded": 4,
     "index down": 3,
+    "index closed": 2,
+    "documents made odd": 3,
+    "row spoilt": 2,
+    "run aborted": 1,
+    "second execution": 2,
     "phase silent": 1,
 }
 
@@ -171,6 +187,11 @@ class Accidents:
             "ticks doubled": self._double_ticks,
             "ids uploaded": self._upload_more,
             "index down": self._index_down,
+            "index closed": self._index_closed,
+            "documents made odd": self._make_documents_odd,
+            "row spoilt": self._spoil_row,
+            "run aborted": self._abort,
+            "second execution": self._start_beside,
             "phase silent": self._fall_silent,
         }
 
@@ -263,6 +284,42 @@ class Accidents:
 
     def _index_down(self) -> bool:
         self.index.go_down(self.rng.uniform(2, 6))
+        return True
+
+    def _index_closed(self) -> bool:
+        self.index.close_index(self.rng.uniform(2, 6))
+        return True
+
+    def _make_documents_odd(self) -> bool:
+        """Have another program write what no document of ours holds."""
+        known = sorted(self.library.titles)
+        for image_id in self.rng.sample(known, min(_ODD, len(known))):
+            self.library.make_odd(image_id, self.rng.choice(_ODD_PARTS))
+        return True
+
+    def _spoil_row(self) -> bool:
+        """Edit a row with work left in the console, and mend it after a while."""
+        working = [row for row in self.cloud.stack.rows().values() if row.state.phase]
+        if not working:
+            return False
+        row = self.rng.choice(working)
+        if not self.cloud.set_state(row.id, row.state, _SPOILT):
+            return False
+        time.sleep(self.rng.uniform(3, 8))
+        return self.cloud.set_state(row.id, _SPOILT, row.state)
+
+    def _abort(self) -> bool:
+        run = self.cloud.run()
+        if not (run and run.phase):
+            return False
+        return self.cloud.stack.reindex("abort").returncode == 0
+
+    def _start_beside(self) -> bool:
+        """Start an execution beside the one that runs, as a schedule does: it must be refused."""
+        run = self.cloud.run()
+        if not (run and run.is_open):
+            return False
+        self.cloud.start_execution({"source": {"kind": "bucket"}})
         return True
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from reindex.records import RunRecord
-from reindex.settings import PhaseRules, Queue, Tables
+from reindex.settings import PhaseRules, Queue, StateMachine, Tables
 from reindex.states import Phase
 from reindex.stores.phases import AwsPhases
 from reindex.stores.sqs import SqsQueue
@@ -112,6 +113,29 @@ class Cloud:
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return
+
+    def set_state(self, image_id: str, before: str, after: str) -> bool:
+        """Write the state of a row by hand, if it is still another; return whether it was."""
+        dynamodb = self.client("dynamodb")
+        try:
+            dynamodb.update_item(
+                TableName=self.stack.settings[Tables].progress_table,
+                Key={"id": {"S": image_id}},
+                UpdateExpression="SET #state = :after",
+                ConditionExpression="#state = :before",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={":before": {"S": before}, ":after": {"S": after}},
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def start_execution(self, told: Mapping[str, Any]) -> None:
+        """Start an execution of the state machine, past the command and its checks."""
+        self.client("stepfunctions").start_execution(
+            stateMachineArn=self.stack.settings[StateMachine].state_machine_arn,
+            input=json.dumps(told),
+        )
 
     def depths(self) -> dict[str, int]:
         """Messages on each of the queues, those in flight included."""

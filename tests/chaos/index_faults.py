@@ -1,4 +1,4 @@
-"""A proxy before the index server that refuses, drops, delays and is away for a while.
+"""A proxy before the index server that refuses, drops, delays, lies and is away for a while.
 
 The index as a reindex meets it on a bad day. Only callers that use the proxy's URL meet it; a
 live writer that must never fail goes to the server itself.
@@ -41,6 +41,8 @@ class Fate(StrEnum):
     DELAYED = "delayed"
     REFUSED = "refused"
     ITEMS_REFUSED = "items refused"
+    ITEMS_FORGOTTEN = "items forgotten"
+    CLOSED = "index closed"
     LOST = "request lost"
     ANSWER_LOST = "answer lost"
     DOWN = "down"
@@ -56,6 +58,7 @@ class Odds:
         answer_lost: Its connection ends after the server did what it asked.
         delayed: It is held for up to ``delay_seconds``.
         item: One item of a bulk is refused with 429 or 503, the others are not.
+        forgotten: One item of a bulk is answered for as written, and is not.
         delay_seconds: See above.
     """
 
@@ -64,10 +67,11 @@ class Odds:
     answer_lost: float = 0.02
     delayed: float = 0.05
     item: float = 0.05
+    forgotten: float = 0.002
     delay_seconds: float = 0.5
 
 
-CALM: Final = Odds(refused=0, lost=0, answer_lost=0, delayed=0, item=0)
+CALM: Final = Odds(refused=0, lost=0, answer_lost=0, delayed=0, item=0, forgotten=0)
 
 
 @dataclass
@@ -85,11 +89,16 @@ class IndexFaults:
     _rng: Random
     met: Counter[Fate] = field(default_factory=Counter)
     _down_until: float = 0.0
+    _closed_until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def go_down(self, seconds: float) -> None:
         """Let every connection end unanswered for a while."""
         self._down_until = time.monotonic() + seconds
+
+    def close_index(self, seconds: float) -> None:
+        """Answer for a while as if somebody had closed the index."""
+        self._closed_until = time.monotonic() + seconds
 
     def fate(self) -> Fate:
         """Draw what becomes of one request."""
@@ -109,6 +118,13 @@ class IndexFaults:
             self.met[Fate.ITEMS_REFUSED] += len(drawn)
         return drawn
 
+    def forgets(self, items: int) -> set[int]:
+        """Draw which items of a bulk are answered for as written, and are not."""
+        with self._lock:
+            drawn = {n for n in range(items) if self._rng.random() < self.odds.forgotten}
+            self.met[Fate.ITEMS_FORGOTTEN] += len(drawn)
+        return drawn
+
     def busy_status(self) -> int:
         """Draw how a request is refused."""
         with self._lock:
@@ -122,6 +138,8 @@ class IndexFaults:
     def _drawn(self) -> Fate:
         if time.monotonic() < self._down_until:
             return Fate.DOWN
+        if time.monotonic() < self._closed_until:
+            return Fate.CLOSED
         draw = self._rng.random()
         for fate, probability in (
             (Fate.REFUSED, self.odds.refused),
@@ -167,6 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
             case Fate.REFUSED:
                 self._answer(_busy(self.faults.busy_status()))
                 return
+            case Fate.CLOSED:
+                self._answer(_closed())
+                return
             case Fate.DELAYED:
                 time.sleep(self.faults.delay())
         try:
@@ -193,16 +214,25 @@ class _Handler(BaseHTTPRequestHandler):
         lines = body.splitlines()
         operations = list(zip(lines[::2], lines[1::2], strict=True))
         refused = self.faults.refusals(len(operations))
-        kept = [pair for number, pair in enumerate(operations) if number not in refused]
+        forgotten = self.faults.forgets(len(operations)) - refused.keys()
+        kept = [
+            pair
+            for number, pair in enumerate(operations)
+            if number not in refused and number not in forgotten
+        ]
         answer = _Answer(200, [("Content-Type", "application/json")], b'{"items": []}')
         if kept:
             answer = self._asked(b"".join(b"%b\n%b\n" % pair for pair in kept))
-        if answer.status != http.client.OK or not refused:
+        if answer.status != http.client.OK or len(kept) == len(operations):
             return answer
         said = json.loads(answer.body)
         judged = iter(said["items"])
         said["items"] = [
-            _refused(action, refused[number]) if number in refused else next(judged)
+            _refused(action, refused[number])
+            if number in refused
+            else _written(action)
+            if number in forgotten
+            else next(judged)
             for number, (action, _) in enumerate(operations)
         ]
         return _Answer(answer.status, answer.headers, json.dumps(said).encode())
@@ -245,6 +275,18 @@ def _busy(status: int) -> _Answer:
     body = json.dumps({"error": {**error, "root_cause": [error]}, "status": status})
     headers = [("Content-Type", "application/json"), ("X-Elastic-Product", "Elasticsearch")]
     return _Answer(status, headers, body.encode())
+
+
+def _closed() -> _Answer:
+    error = {"type": "index_closed_exception", "reason": "closed"}
+    body = json.dumps({"error": {**error, "root_cause": [error]}, "status": 400})
+    headers = [("Content-Type", "application/json"), ("X-Elastic-Product", "Elasticsearch")]
+    return _Answer(400, headers, body.encode())
+
+
+def _written(action: bytes) -> Mapping[str, Any]:
+    [verb] = json.loads(action)
+    return {verb: {"status": 201}}
 
 
 def _refused(action: bytes, status: int) -> Mapping[str, Any]:

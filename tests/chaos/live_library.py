@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -20,7 +20,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import ConflictError, Elasticsearch, NotFoundError
 from elasticsearch.helpers import bulk
 
 from reindex.settings import LibrarySettings
@@ -169,6 +169,15 @@ class LiveLibrary:
             self.documents.update(index=self.index, id=image_id, doc=parts, retry_on_conflict=5)
         except NotFoundError:
             self.documents.index(index=self.index, id=image_id, document=document)
+
+    def make_odd(self, image_id: str, part: Mapping[str, Any]) -> None:
+        """Change a part of a document, if there is one, to what a program of others writes."""
+        with self._lock:
+            if image_id not in self.titles:
+                return
+            self.touched.add(image_id)
+        with suppress(NotFoundError, ConflictError):
+            self.documents.update(index=self.index, id=image_id, doc=part)
 
     def _delete(self, image_id: str, rng: Random) -> None:
         with self._lock:

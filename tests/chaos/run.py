@@ -324,7 +324,7 @@ class _Stage:
         s3, settings = self.cloud.client("s3"), self.cloud.stack.settings
         library = AwsLibrary(s3, self.cloud.client("dynamodb"), settings[LibrarySettings])
         files = S3RunFiles(s3, settings[Bucket].run_bucket)
-        return Projection(library, files, "chaos", SystemClock(), EmfMeter("chaos"))
+        return Projection(library, files, "chaos", "chaos", SystemClock(), EmfMeter("chaos"))
 
     @property
     def _preserve(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from reindex.progress import ProgressRow
 from reindex.records import Provenance
 from reindex.states import Phase, State
 from reindex.steps.certify import Difference
-from reindex.steps.tick import LEASE_MARGIN
+from reindex.steps.shift import LEASE_MARGIN
 from tests.chaos.cloud import Cloud
 from tests.chaos.live_library import LiveLibrary, titles
 
@@ -90,7 +90,7 @@ def _changed(scene: Scene) -> Iterator[str]:
             continue
         source = scene.documents.get(image_id, {})
         provenance = Provenance.of(source)
-        if provenance != Provenance(row.digest or "", row.run_id or ""):
+        if provenance is None or not provenance.is_of(row.digest, row.run_id):
             yield f"{image_id}: is {provenance}, its row says {row.digest} of {row.run_id}"
 
 
