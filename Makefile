@@ -35,6 +35,7 @@ check: install  ## Lint, check types and the import contracts
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+	$(RUN) python -m scripts.fault_pages --check
 
 test: test-fast test-e2e  ## Run every test
 	@$(RUN) python -m tests.local.tools
@@ -52,8 +53,7 @@ chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=1 takes a 
 	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real)
 
 bench: tools  ## Measure everything that the budgets name, and write docs/cost.md of it
-	$(RUN) python -m tests.bench --json bench-results
-	$(RUN) python -m tests.bench.model --figures bench-results --write docs/cost.md
+	$(RUN) python -m tests.bench --json bench-results --write docs/cost.md
 
 bench-projection: tools  ## Measure reading and extraction, against exiftool
 	mkdir -p bench-results
@@ -62,6 +62,7 @@ bench-projection: tools  ## Measure reading and extraction, against exiftool
 docs: install  ## Make the pages that are made from the code
 	$(RUN) python -m scripts.help_pages
 	$(RUN) python -m scripts.failure_pages
+	$(RUN) python -m scripts.fault_pages
 
 clean:  ## Remove what was built
 	rm -rf build cdk.out cdk.out.* bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis
