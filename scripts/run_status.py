@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reindex.failures import StoreUnavailable
 from reindex.progress import iso
 from reindex.records import RunRecord, run_id_of
+from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import UNCHANGED
@@ -45,6 +46,7 @@ class RunStatus:
         dead_letters: Messages set aside.
         at: When it was looked at, epoch seconds.
         rate: Images per second that the phase is done with; None when that cannot be said.
+        quiet_seconds: How long the queue must be empty before the check may confirm creates.
     """
 
     run: RunRecord
@@ -55,6 +57,7 @@ class RunStatus:
     ticks: bool = True
     next_run: str | None = None
     rate: float | None = None
+    quiet_seconds: float = 0
 
     @property
     def is_over(self) -> bool:
@@ -91,10 +94,24 @@ class RunStatus:
         return min(self.run.total, done)
 
     @property
+    def waits_for_quiet(self) -> bool:
+        """Whether the check waits until the queue has been empty for long enough.
+
+        Most images are confirmed at once when that is over, so that no rate tells when.
+        """
+        if self.is_over or self.run.paused or self.run.phase is not Phase.CHECK:
+            return False
+        quiet_since = self.run.quiet_since
+        return quiet_since is None or self.at - quiet_since < self.quiet_seconds
+
+    @property
     def eta_seconds(self) -> float | None:
-        """Seconds until the present phase is done, if it goes on like this."""
+        """Seconds until the present phase is done, if it goes on like this; None if none can say.
+
+        None of a phase that waits for the queue to be quiet: see :attr:`waits_for_quiet`.
+        """
         left = self.run.total - self.done
-        if self.is_over or self.run.paused or not self.rate or not left:
+        if self.is_over or self.run.paused or self.waits_for_quiet or not self.rate or not left:
             return None
         return left / self.rate
 
@@ -131,6 +148,7 @@ class RunStatus:
             "counts": dict(run.counts),
             "rate": self.rate,
             "eta_seconds": self.eta_seconds,
+            "waits_for_quiet": self.waits_for_quiet,
             "backlog": asdict(self.backlog),
             "dead_letters": self.dead_letters,
             "started_at": iso(run.started_at),
@@ -154,6 +172,7 @@ class StatusReader:
     dead_letters: Queue
     executions: Executions
     clock: Clock
+    quiet_seconds: float
 
     @classmethod
     def of(cls, wiring: Wiring) -> StatusReader:
@@ -165,6 +184,7 @@ class StatusReader:
             wiring.dead_letters,
             Executions.of(wiring),
             wiring.clock,
+            wiring.settings[Pace].quiet_seconds,
         )
 
     def look(self) -> RunStatus | None:
@@ -188,6 +208,7 @@ class StatusReader:
             self.clock.now(),
             ticks=run.phase is None or self.phases.is_on(run.phase),
             next_run=self.being_opened(run),
+            quiet_seconds=self.quiet_seconds,
         )
         return status.since(None)
 

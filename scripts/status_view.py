@@ -17,6 +17,9 @@ from .run_status import RunStatus, StatusReader
 from .session import Session
 from .terminal import console, grid, note
 
+#: In place of a time, where none can be said.
+_WAITS = "waiting for the queue to be quiet"
+
 #: What the index phase does again or later, beside the states.
 _DETOURS = ("retried", "waiting")
 
@@ -27,6 +30,8 @@ def line(status: RunStatus) -> str:
     parts = [f"run {run.run_id}", phase(status), f"{status.done:,} of {run.total:,} images"]
     if status.rate is not None and not status.is_over:
         parts.append(f"{status.rate:,.1f} images/s")
+    if status.waits_for_quiet:
+        parts.append(_WAITS)
     if status.eta_seconds is not None:
         parts.append(f"{duration(status.eta_seconds)} left")
     parts.append(f"backlog {status.backlog.total:,}")
@@ -82,6 +87,8 @@ def view(status: RunStatus) -> RenderableType:
     made.add_row("dead letters", f"{status.dead_letters:,}")
     if status.rate is not None:
         made.add_row("rate", f"{status.rate:,.1f} images/s")
+    if status.waits_for_quiet:
+        made.add_row("time left", _WAITS)
     if status.eta_seconds is not None:
         made.add_row("time left", f"{duration(status.eta_seconds)} in this phase")
     if run.held_by and not status.is_over:

@@ -296,6 +296,26 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
         assert said in text
 
 
+@pytest.mark.parametrize(
+    ("quiet_for", "said"),
+    [(None, "waiting for the queue to be quiet"), (60, "waiting for"), (200, "80 s in this phase")],
+)
+def test_status_gives_no_minutes_while_the_queue_is_waited_for(
+    stage: Stage, quiet_for: float | None, said: str
+) -> None:
+    queue(stage, *map(str, range(100)))
+    stage.preflight("run-1")
+    stage.open_phase(Phase.CHECK)
+    stage.clock.time += 20
+    stage.runs.moved("run-1", {"verified": 20}, stage.clock.now())
+    now = stage.clock.now()
+    stage.runs.update("run-1", {"quiet_since": None if quiet_for is None else now - quiet_for})
+
+    text = re.sub(r"[ ]+", " ", stage.reindex("status").stdout)
+
+    assert f"time left {said}" in text
+
+
 def test_status_notices_a_schedule_that_somebody_switched_off(stage: Stage) -> None:
     queue(stage, "a")
     stage.preflight("run-1")
