@@ -81,8 +81,8 @@ class RunControl:
         """
         return self.executions.start(run_id, options.as_input())
 
-    def await_opening(self, run_id: str, execution: str) -> None:
-        """Wait until Preflight has opened the run.
+    def await_opening(self, run_id: str, execution: str) -> RunRecord:
+        """Wait until Preflight has opened the run; return its record.
 
         Raises:
             PreflightFailed: It did not; names every finding.
@@ -93,7 +93,7 @@ class RunControl:
             state = self.executions.look(execution)
             record = self.runs.current()
             if record and record.run_id == run_id and record.index:
-                return
+                return record
             if not state.is_running:
                 raise PreflightFailed(state.message.split("; "))
             self.clock.sleep(_LOOK_SECONDS)

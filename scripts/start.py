@@ -52,9 +52,15 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
         execution = control.start(run_id, options)
         session.on_interrupt(f"run {run_id} goes on; reindex abort ends it")
         try:
-            control.await_opening(run_id, execution)
+            opened = control.await_opening(run_id, execution)
         except PreflightFailed as failure:
             raise Findings("The run was not opened", failure.findings) from failure
     click.echo(run_id)
+    if archived := opened.gathered.get("archived"):
+        click.echo(
+            f"{archived:,} originals are in an archive and cannot be read: restore them, or they "
+            "end as source_archived.",
+            err=True,
+        )
     if watch:
         follow(session, seconds=_LOOK_SECONDS, as_json=False)

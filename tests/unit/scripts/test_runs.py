@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from moto import mock_aws
 
 from reindex.failures import StoreUnavailable
 from reindex.states import Phase
+from reindex.stores.interfaces import Cursor, IdPage, Part
 from scripts.executions import Execution, Executions
+from tests.twins.id_sources import MemoryIds
 from tests.unit.aws import SESSION
 from tests.unit.scripts.stage import Stage
 
@@ -60,6 +63,21 @@ def test_each_finding_of_preflight_is_a_line(stage: Stage) -> None:
         "  index images-000001: usages is text\n"
     )
     assert not stage.run.is_open
+
+
+def test_originals_in_an_archive_are_counted_before_they_fail(stage: Stage) -> None:
+    stage.add("a", "b")
+    page = MemoryIds.page
+
+    def archived(source: MemoryIds, part: Part, after: Cursor | None) -> IdPage:
+        return replace(page(source, part, after), archived=1)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MemoryIds, "page", archived)
+        result = stage.reindex("start", "--source", "bucket")
+
+    assert result.exit_code == 0
+    assert "2 originals are in an archive and cannot be read" in result.stderr
 
 
 def test_an_execution_that_ends_otherwise_says_how(stage: Stage) -> None:
