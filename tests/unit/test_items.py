@@ -10,7 +10,7 @@ import pytest
 
 from reindex.failures import MAX_DETAIL, MAX_MESSAGE, Failure, SourceUnavailable
 from reindex.progress import ProgressRow, Retry
-from reindex.records import RunRecord
+from reindex.records import Ledger, RunRecord, UploadRecord
 from reindex.states import Phase
 from reindex.stores import progress_table, runs
 from reindex.stores.attributes import (
@@ -193,3 +193,13 @@ def test_a_run_record_that_the_state_machine_wrote_to_is_read() -> None:
 def test_a_malformed_run_record_says_so(name: str, attribute: AttributeValueTypeDef) -> None:
     with pytest.raises(MalformedItem, match=f"^run record: .*{name}|lunch"):
         runs.from_item(runs.to_item(run_record()) | {name: attribute})
+
+
+@pytest.mark.parametrize(
+    "change", [{"count": "3"}, {"id_sum": None}, {"done": 1}, {"count": True}], ids=str
+)
+def test_a_malformed_item_of_the_ledger_says_so(change: dict[str, Any]) -> None:
+    sound: dict[str, Any] = {"id": "ledger#upload-1", "count": 3, "id_sum": 7, "done": True}
+    assert runs._upload(to_attributes(sound)) == ("upload-1", UploadRecord(Ledger(3, 7), done=True))
+    with pytest.raises(MalformedItem, match="ledger#upload-1"):
+        runs._upload(to_attributes(sound | change))
