@@ -309,6 +309,31 @@ def open_path(path: str | Path, *, whole: bool = False) -> RangedFile:
     )
 
 
+def open_begun(head: bytes, size: int, fetch: Fetch) -> RangedFile:
+    """Open an object whose first bytes came with the request that found it.
+
+    That request counts as the file's first: what its answer holds is not fetched again.
+
+    Args:
+        head: The object's first bytes.
+        size: The object's length in bytes.
+        fetch: Returns bytes of the same version of the object, or raises.
+    """
+
+    def fetch_rest(start: int, length: int) -> bytes:
+        at_hand = head[start : start + length]
+        if len(at_hand) == length:
+            return at_hand
+        rest = fetch(start + len(at_hand), length - len(at_hand))
+        if at_hand:
+            # The file takes this for one request; the first bytes came with another.
+            file.requests += 1
+        return at_hand + rest
+
+    file = RangedFile(fetch_rest, size)
+    return file
+
+
 def open_bytes(data: bytes) -> RangedFile:
     """Open bytes at hand as a file that was fetched whole."""
     return RangedFile(

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from reindex.failures import OriginalNotFound, SourceForbidden, SourceUnavailable
-from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile
+from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile, open_begun, open_bytes
 from reindex.image.truth import StoredObject
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, with_body
@@ -194,32 +194,21 @@ class S3Originals:
             return None
         if stored.size:
             raise SourceUnavailable("It changed while it was read.")
-        return OpenObject(stored, RangedFile(lambda _start, _length: b"", 0))
+        return OpenObject(stored, open_bytes(b""))
 
     def _file(self, bucket: str, key: str, first: _Piece) -> RangedFile:
         """The whole object as a file, its first bytes at hand."""
 
         def fetch(start: int, length: int) -> bytes:
-            at_hand = first.data[start : start + length]
-            if len(at_hand) == length:
-                return at_hand
-            begin = start + len(at_hand)
             with reading(_SERVICE):
                 try:
-                    rest = self._read_part(
-                        bucket, key, begin, length - len(at_hand), IfMatch=first.etag
-                    )
+                    return self._read_part(bucket, key, start, length, IfMatch=first.etag).data
                 except ClientError as error:
                     if error_code(error) != "NoSuchKey":
                         raise
                     raise SourceUnavailable("It was deleted while it was read.") from error
-            if at_hand:
-                # The file takes this for one request; the first bytes came with another.
-                file.requests += 1
-            return at_hand + rest.data
 
-        file = RangedFile(fetch, first.stored.size)
-        return file
+        return open_begun(first.data, first.stored.size, fetch)
 
     def _read_part(
         self, bucket: str, key: str, start: int, length: int, **pinned: Unpack[_Pinned]

@@ -19,6 +19,7 @@ from reindex.image.ranged import (
     Memory,
     RangedFile,
     Window,
+    open_begun,
     open_bytes,
     open_path,
 )
@@ -64,6 +65,17 @@ def test_an_object_of_no_bytes_is_never_fetched() -> None:
     store = Store(0)
     assert store.open().pread(0, 10) == b""
     assert store.fetched == []
+
+
+@pytest.mark.parametrize("size", [FIRST - 1, FIRST, FIRST + 1, 10 * FIRST])
+def test_what_came_with_the_request_that_found_it_is_not_fetched_again(size: int) -> None:
+    store = Store(size)
+    file = open_begun(store.data[:FIRST], size, store.fetch)
+    assert file.pread(0, 100) == store.data[:100]
+    assert file.readall() == store.data
+    assert sum(length for _, length in store.fetched) == max(0, size - FIRST)
+    assert file.requests == 1 + len(store.fetched)
+    assert file.bytes_read == size
 
 
 def test_walking_on_reads_ahead_ever_further() -> None:
