@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from itertools import chain
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .addresses import Address, google_address
 from .session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -23,24 +24,30 @@ if TYPE_CHECKING:
         "reindex image-meta --dir photos --write photos.jsonl",
         "reindex image-meta --explain photo.jpg | jq .explanation.credit",
         "reindex image-meta --bucket originals --prefix a/b/ | jq -c [.source,.bytesRead]",
+        "reindex image-meta --bucket gs://originals/a/b/ --write images.jsonl",
     )
 )
 @click.option(
     "--file",
     "files",
     multiple=True,
-    metavar="PATH|/BUCKET/KEY",
-    help="An image: a file, or an object in S3; may be given again.",
+    metavar="IMAGE",
+    help="An image: PATH of a file, /BUCKET/KEY in S3, or gs://BUCKET/KEY in Google Cloud "
+    "Storage; may be given again.",
 )
 @click.option(
     "--explain",
     "explained",
     multiple=True,
-    metavar="PATH|/BUCKET/KEY",
+    metavar="IMAGE",
     help="Like --file; also says where each field of originalMetadata is from.",
 )
 @click.option("--dir", "folder", metavar="DIR", help="Every file below a folder.")
-@click.option("--bucket", metavar="BUCKET", help="Every object of a bucket.")
+@click.option(
+    "--bucket",
+    metavar="BUCKET",
+    help="Every object of a bucket in S3, or in Google Cloud Storage: gs://BUCKET[/PREFIX].",
+)
 @click.option("--prefix", metavar="P", help="With --bucket: only keys that begin so.")
 @click.option("--write", metavar="FILE", help="Write to a file instead of stdout.")
 @click.option("--full-read", is_flag=True, help="Read whole files, not just what is needed.")
@@ -61,28 +68,44 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     Each has source, mimeType, size, bytesRead, requests, dimensions, fileMetadata and
     originalMetadata; or source and failure, with its code and message. No stack is needed.
 
+    Google Cloud Storage needs the extra image-reindex[gcs], and the application default
+    credentials of gcloud.
+
     With --explain there is an explanation as well: for each field of originalMetadata its value,
     the source that won, and what was passed over and why.
 
     The exit status is 0 also when some images fail, and 1 when none could be read.
     """
+    _require_keys(files + explained)
     if prefix is not None and bucket is None:
         raise click.UsageError("--prefix needs --bucket.")
     if not files and not explained and folder is None and bucket is None:
         raise click.UsageError("which images? Give --file, --explain, --dir or --bucket.")
+    objects = None if bucket is None else _objects(bucket, prefix)
     from .image_readers import Readers
-    from .image_sources import describe, files_under, objects_under, source_of
+    from .image_sources import (
+        StoredFile,
+        describe,
+        files_under,
+        object_store,
+        objects_under,
+        source_of,
+    )
     from .terminal import progress
 
     named = [source_of(name) for name in explained]
+    given = [*named, *map(source_of, files)]
+    stores = {source.address.store for source in given if isinstance(source, StoredFile)}
+    # Before a file is created: the machine may lack what a store needs.
+    for store in stores | ({objects.store} if objects else set()):
+        object_store(store)
     read = partial(
         describe, full_read=full_read, explained=frozenset(source.name for source in named)
     )
     sources: Iterator[Source] = chain(
-        named,
-        map(source_of, files),
+        given,
         files_under(folder) if folder is not None else (),
-        objects_under(bucket, prefix or "") if bucket is not None else (),
+        objects_under(objects) if objects else (),
     )
     if write:
         session.on_interrupt(f"{write} holds only a part of the images")
@@ -101,3 +124,31 @@ def image_meta(  # noqa: PLR0913 (one for each option)
             advance(images, f"{images:,} images, {failed:,} failed")
     if images == failed:
         raise click.ClickException(f"no image could be read: {why}")
+
+
+def _require_keys(images: Iterable[str]) -> None:
+    """Check what names images in Google Cloud Storage.
+
+    Raises:
+        UsageError: It names no object.
+    """
+    for image in images:
+        address = google_address(image)
+        if address and not (address.bucket and address.key):
+            raise click.UsageError(f"{image} names no object: give gs://BUCKET/KEY.")
+
+
+def _objects(bucket: str, prefix: str | None) -> Address:
+    """Return where the objects of ``--bucket`` are.
+
+    Raises:
+        UsageError: It names no bucket, or two prefixes.
+    """
+    address = google_address(bucket) or Address("s3", bucket, "")
+    if not address.bucket:
+        raise click.UsageError("--bucket names no bucket.")
+    if prefix is None:
+        return address
+    if address.key:
+        raise click.UsageError("give the prefix with --prefix or in the address, not both.")
+    return address._replace(key=prefix)

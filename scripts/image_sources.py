@@ -1,4 +1,4 @@
-"""Where images for ``reindex image-meta`` come from: local files and objects in S3."""
+"""Where images for ``reindex image-meta`` come from: local files, objects in S3 and in GCS."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from botocore.config import Config
+from typing import Any
 
 from reindex.failures import (
     Failure,
@@ -25,13 +23,9 @@ from reindex.image.object_metadata import upload_of
 from reindex.image.original_metadata import Decision, explain, original_metadata
 from reindex.image.ranged import RangedFile, open_bytes, open_path
 from reindex.image.rows import present
-from reindex.settings import LibrarySettings
-from reindex.stores.aws import CLIENT_CONFIG, unavailable
-from reindex.stores.originals import S3Originals
-from reindex.stores.sources import source_config
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from .addresses import Address, StoreName, google_address
+from .object_stores import ObjectStore, StoreUnusable, connect_s3
 
 #: Objects that are read at once.
 OBJECTS_AT_ONCE = 16
@@ -63,19 +57,19 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """An object in S3."""
+    """An object in a store."""
 
-    bucket: str
-    key: str
+    address: Address
 
     @property
     def name(self) -> str:
         """How it is called in the output: as ``--file`` takes it."""
-        return f"/{self.bucket}/{self.key}"
+        return str(self.address)
 
-    def open(self, *, whole: bool) -> tuple[RangedFile, datetime]:  # noqa: ARG002 (S3 has no say)
+    def open(self, *, whole: bool) -> tuple[RangedFile, datetime]:  # noqa: ARG002 (a store has no say)
         """Open it; a date taken may be anything up to its upload."""
-        found = _objects().open_key(self.bucket, self.key)
+        store, bucket, key = self.address
+        found = object_store(store).open_key(bucket, key)
         if found is None:
             raise OriginalNotFound("There is no such object.", self.name)
         return found.file, upload_of(found.stored).at
@@ -85,10 +79,15 @@ Source = LocalFile | StoredFile
 
 
 def source_of(text: str) -> Source:
-    """What ``--file`` names: a path; or ``/bucket/key``, if no folder is called ``/bucket``."""
+    """What ``--file`` names.
+
+    ``gs://bucket/key``; ``/bucket/key``, if no folder is called ``/bucket``; or a path.
+    """
+    if address := google_address(text):
+        return StoredFile(address)
     bucket, _, key = text.removeprefix("/").partition("/")
     if text.startswith("/") and key and not Path("/", bucket).is_dir():
-        return StoredFile(bucket, key)
+        return StoredFile(Address("s3", bucket, key))
     return LocalFile(text)
 
 
@@ -107,23 +106,36 @@ def files_under(folder: str) -> Iterator[LocalFile]:
         yield from (LocalFile(str(Path(parent, name))) for name in sorted(names))
 
 
-def objects_under(bucket: str, prefix: str) -> Iterator[StoredFile]:
-    """Every object of a bucket, or of a prefix in it, page by page.
+def objects_under(folder: Address) -> Iterator[StoredFile]:
+    """Every object of a bucket whose key begins with a prefix, page by page.
 
     Raises:
-        StoreUnavailable: S3 does not list them.
+        StoreUnavailable: The store does not list them.
+        StoreUnusable: It cannot be called.
     """
-    with unavailable("S3"):
-        pages = (
-            _client(CLIENT_CONFIG)
-            .get_paginator("list_objects_v2")
-            .paginate(Bucket=bucket, Prefix=prefix)
-        )
-        for page in pages:
-            for found in page.get("Contents", []):
-                # What consoles make for a folder is no image.
-                if not found["Key"].endswith("/"):
-                    yield StoredFile(bucket, found["Key"])
+    for key in object_store(folder.store).keys(folder.bucket, folder.key):
+        # What consoles make for a folder is no image.
+        if not key.endswith("/"):
+            yield StoredFile(folder._replace(key=key))
+
+
+@cache
+def object_store(name: StoreName) -> ObjectStore:
+    """Return a store, connected with the credentials that this machine has for it.
+
+    Raises:
+        StoreUnusable: Its client is not installed, or there are no credentials.
+    """
+    if name == "s3":
+        return connect_s3(OBJECTS_AT_ONCE)
+    try:
+        from .google_storage import connect
+    except ImportError as error:
+        raise StoreUnusable(
+            "objects in Google Cloud Storage need the extra gcs: install image-reindex[gcs] "
+            f"({error})"
+        ) from error
+    return connect(OBJECTS_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,17 +208,3 @@ def _whole(file: RangedFile) -> RangedFile:
     if file.size > MAX_FULL_READ:
         raise SourceUnavailable("The file is too large to be read whole.", f"{file.size} bytes")
     return open_bytes(file.pread(0, file.size))
-
-
-def _client(config: Config) -> S3Client:
-    # It takes a second to import, and local files need none of it.
-    import boto3
-
-    return boto3.client("s3", config=config)
-
-
-@cache
-def _objects() -> S3Originals:
-    client = _client(source_config(OBJECTS_AT_ONCE))
-    # Objects are opened by their keys: no bucket of a library is asked.
-    return S3Originals(client, LibrarySettings(originals_bucket=""))

@@ -82,6 +82,27 @@ def python_tool(requirement: str) -> Path:
     return cached(f"{name}-python{python_version}", build) / "bin"
 
 
+def go_tool(module: str) -> Path:
+    """The program of a Go module, built here.
+
+    Args:
+        module: The module's path and its exact version, `path@version`.
+
+    Returns:
+        The program's folder.
+
+    Raises:
+        LocalServerError: Go is missing or too old, or could not build it.
+    """
+
+    def build(folder: Path) -> None:
+        # Without cgo no C compiler is needed.
+        env = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(folder)}
+        run(["go", "install", "-trimpath", module], env=env)
+
+    return cached(module.rpartition("/")[2].replace("@", "-"), build)
+
+
 def fetch_from_maven(
     goal: Literal["copy", "unpack"], group: str, artifact: str, version: str, kind: str, into: Path
 ) -> None:

@@ -68,8 +68,12 @@ def serve(
         _stop(guard)
 
 
-def run(command: Command) -> str:
+def run(command: Command, *, env: Mapping[str, str] | None = None) -> str:
     """Runs a program to its end and returns what it wrote to standard output and error.
+
+    Args:
+        command: The program and its arguments.
+        env: Its whole environment; None for this process's.
 
     Raises:
         LocalServerError: It is not installed, or ended with a status other than 0.
@@ -77,7 +81,12 @@ def run(command: Command) -> str:
     program = Path(command[0]).name
     try:
         result = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env=env,
         )
     except FileNotFoundError as error:
         raise LocalServerError(f"{program} is needed and not installed") from error

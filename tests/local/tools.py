@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Final
 from tests.browser import chromium
 from tests.local import versions
 from tests.local.java import java_home
-from tests.local.processes import LocalServerError
+from tests.local.processes import LocalServerError, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ def _has_jdk() -> bool:
     return True
 
 
+def _has_go() -> bool:
+    try:
+        version = re.search(r"go(\d+)\.(\d+)", run(["go", "version"]))
+    except LocalServerError:
+        return False
+    return version is not None and (int(version[1]), int(version[2])) >= versions.GO
+
+
 _SERVERS: Final = (
     "tests on a real Elasticsearch and on DynamoDB Local, make chaos REAL=1, make bench"
 )
@@ -46,6 +55,11 @@ _SERVERS: Final = (
 TOOLS: Final = (
     Tool(f"a JDK, {versions.JAVA} or later", _SERVERS, _has_jdk),
     Tool("Maven", f"the first time: {_SERVERS}", lambda: shutil.which("mvn") is not None),
+    Tool(
+        f"Go, {'.'.join(map(str, versions.GO))} or later",
+        "the first time: tests of images in Google Cloud Storage",
+        _has_go,
+    ),
     Tool("Chromium", "tests of the report page in a browser", lambda: chromium.find() is not None),
     Tool(
         "exiftool",

@@ -13,5 +13,11 @@ ELASTICSEARCH: Final = "8.19.21"
 DYNAMODB_LOCAL: Final = "3.1.0"
 MAVEN_DEPENDENCY_PLUGIN: Final = "3.8.1"
 
-# The oldest Java that both of these run on.
+# From the Go module proxy.
+FAKE_GCS_SERVER: Final = "github.com/fsouza/fake-gcs-server@v1.56.1"
+
+# The oldest Go that builds it.
+GO: Final = (1, 26)
+
+# The oldest Java that the servers from Maven run on.
 JAVA: Final = 17

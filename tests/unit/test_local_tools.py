@@ -22,20 +22,37 @@ def test_each_missing_program_is_a_line_with_what_does_not_run(
     assert [line.split(". ")[0] for line in lines] == [
         "missing: a JDK, 17 or later",
         "missing: Maven",
+        "missing: Go, 1.26 or later",
         "missing: Chromium",
         "missing: exiftool",
     ]
     assert all(". Without it these do not run: " in line for line in lines)
 
 
-def test_a_program_that_is_here_is_not_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("mvn", "chromium", "exiftool"):
+@pytest.fixture
+def all_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with every program, on a path with nothing else."""
+    for name in ("mvn", "chromium", "exiftool", "go"):
         Path(tmp_path, name).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(tools, "java_home", lambda: tmp_path)
-    assert not [*tools.missing()]
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("version", "named"),
+    [
+        ("go1.27 linux/amd64", []),
+        ("go1.26.8 linux/amd64", []),
+        # Debian 12's.
+        ("go1.19.8 linux/amd64", ["missing: Go, 1.26 or later"]),
+    ],
+)
+def test_a_program_that_is_here_and_new_enough_is_not_named(
+    version: str, named: list[str], all_programs: Path
+) -> None:
+    (all_programs / "go").write_text(f"#!/bin/sh\necho go version {version}\n")
+    assert [line.split(". ")[0] for line in tools.missing()] == named
 
 
 def test_a_test_run_ends_with_what_it_skipped_and_why(tmp_path: Path) -> None:
