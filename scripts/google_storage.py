@@ -51,7 +51,7 @@ EMULATOR_VARIABLE: Final = "STORAGE_EMULATOR_HOST"
 #: Seconds to connect, and without a byte, after which a request has failed: as with S3.
 _TIMEOUT: Final = (3.0, 5.0)
 
-#: Seconds for which a request is repeated.
+#: Seconds for which a request that was throttled or lost is repeated.
 _PATIENCE: Final = 15.0
 
 #: What the client, the session and the connection below them raise.
@@ -105,14 +105,13 @@ class GoogleStorage:
 
     Args:
         session: Sends requests with credentials.
-        patience: Seconds for which a request is repeated that was throttled or lost.
     """
 
-    def __init__(self, session: AuthorizedSession, patience: float = _PATIENCE) -> None:
+    def __init__(self, session: AuthorizedSession) -> None:
         self._session = session
         # Without a project: neither reading objects nor listing keys names one.
         self._client = Client(project=None, credentials=session.credentials, _http=session)
-        self._retry = DEFAULT_RETRY.with_delay(initial=0.2, maximum=2).with_timeout(patience)
+        self._retry = DEFAULT_RETRY.with_delay(initial=0.2, maximum=2).with_timeout(_PATIENCE)
 
     def keys(self, bucket: str, prefix: str) -> Iterator[str]:
         """See :meth:`~.object_stores.ObjectStore.keys`."""

@@ -25,7 +25,7 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
 
 
 #: What help and wrong usage have no use for; each takes longer to import than click.
-SLOW = {"PIL", "aws_lambda_powertools", "boto3", "botocore", "elasticsearch", "rich"}
+SLOW = {"PIL", "aws_lambda_powertools", "boto3", "botocore", "elasticsearch", "google", "rich"}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,7 @@ SLOW = {"PIL", "aws_lambda_powertools", "boto3", "botocore", "elasticsearch", "r
         ("--stage", "T", "report", "--json", "--open"),
         ("--stage", "T", "requeue"),
         ("image-meta", "--prefix", "p"),
+        ("image-meta", "--bucket", "gs://"),
     ],
     ids=" ".join,
 )

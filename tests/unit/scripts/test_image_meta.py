@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from moto import mock_aws
 from PIL import Image
 
 from scripts import image_readers, image_sources
+from scripts.addresses import Address
 from scripts.image_sources import LocalFile, StoredFile, source_of
+from scripts.object_stores import S3Objects
 from tests.unit.aws import SESSION
 from tests.unit.scripts.stage import call
 
@@ -40,10 +43,10 @@ def objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with mock_aws():
         client = SESSION.client("s3")
         client.create_bucket(Bucket="originals")
-        monkeypatch.setattr(image_sources, "_client", lambda _: client)
-        image_sources._objects.cache_clear()
+        monkeypatch.setattr(image_sources, "connect_s3", lambda _: S3Objects(client, client))
+        image_sources.object_store.cache_clear()
         yield client
-        image_sources._objects.cache_clear()
+        image_sources.object_store.cache_clear()
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
@@ -142,7 +145,19 @@ def test_a_folder_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
     assert call("image-meta", "--dir", str(tmp_path / "absent")).exit_code == 1
 
 
-@pytest.mark.parametrize("args", [(), ("--prefix", "a"), ("--prefix", "a", "--dir", ".")])
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("--prefix", "a"),
+        ("--prefix", "a", "--dir", "."),
+        ("--bucket", "gs://bucket/a", "--prefix", "b"),
+        ("--bucket", "gs://"),
+        ("--bucket", ""),
+        ("--file", "gs://bucket"),
+        ("--explain", "gs:///key"),
+    ],
+)
 def test_wrong_usage(args: tuple[str, ...]) -> None:
     assert call("image-meta", *args).exit_code == 2
 
@@ -221,7 +236,8 @@ def test_objects_and_buckets_that_are_not_there(objects: Any) -> None:
 
 def test_a_path_in_a_folder_that_exists_is_no_object(photo: Path) -> None:
     assert source_of(f"{photo}.absent") == LocalFile(f"{photo}.absent")
-    assert source_of("/bucket/a/key") == StoredFile("bucket", "a/key")
+    assert source_of("/bucket/a/key") == StoredFile(Address("s3", "bucket", "a/key"))
+    assert source_of("gs://bucket/a/key") == StoredFile(Address("gs", "bucket", "a/key"))
     assert source_of("/bucket") == LocalFile("/bucket")
     assert source_of("some/file") == LocalFile("some/file")
 
@@ -229,3 +245,25 @@ def test_a_path_in_a_folder_that_exists_is_no_object(photo: Path) -> None:
 def test_a_local_picture_may_be_taken_up_to_now(photo: Path) -> None:
     _, until = LocalFile(str(photo)).open(whole=False)
     assert (datetime.now(UTC) - until).total_seconds() < 60
+
+
+@pytest.mark.parametrize("image", [("--file", "gs://bucket/key"), ("--bucket", "gs://bucket")])
+@pytest.mark.parametrize("lacking", ["extra", "credentials"])
+def test_what_google_storage_needs_is_named_before_a_file_is_written(
+    lacking: str, image: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    image_sources.object_store.cache_clear()
+    if lacking == "extra":
+        monkeypatch.delitem(sys.modules, "scripts.google_storage", raising=False)
+        monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
+        named = "image-reindex[gcs]"
+    else:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "absent.json"))
+        named = "GOOGLE_APPLICATION_CREDENTIALS"
+    out = tmp_path / "out.jsonl"
+    result = call("image-meta", *image, "--write", str(out))
+    assert result.exit_code == 1
+    assert named in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not out.exists()
