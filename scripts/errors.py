@@ -48,6 +48,8 @@ class ErrorHandlingGroup(click.Group):
         except (KeyboardInterrupt, click.Abort):
             message = printable(session.interrupt_message())
             click.echo(f"Interrupted: {message}.", err=True)
+            for line in session.interrupt_notes():
+                click.echo(printable(line), err=True)
             ctx.exit(INTERRUPTED)
         except click.ClickException as error:
             _make_printable(error)

@@ -38,6 +38,7 @@ class Asked:
         limit: Most ids.
         only_new: Whether finished images are left as they are.
         skip_unchanged: Whether documents that would not change are left unwritten.
+        lower: Whether the file's ids are turned to lower case.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Asked:
     limit: int | None
     only_new: bool
     skip_unchanged: bool
+    lower: bool
 
     def told(self, run_id: str) -> RunOptions:
         """Return what the run is told; its file, if it has one, has the run's name."""
@@ -68,6 +70,8 @@ class Asked:
         """
         if (self.source == FILE) != (self.file is not None):
             raise click.UsageError("--source file and --file go together")
+        if self.lower and self.file is None:
+            raise click.UsageError("--lower needs --source file")
         if problems := list(self.told("any").problems()):
             raise click.UsageError("; ".join(problems))
 
@@ -91,6 +95,7 @@ _OPTIONS = (
         "--lacking", metavar="FIELD", help="Of the index, the documents without this field."
     ),
     click.option("--file", metavar="PATH|-", help="The file, one id per line; - is stdin."),
+    click.option("--lower", is_flag=True, help="Turn all ids of the file to lower case."),
     click.option(
         "--limit",
         type=click.IntRange(min=1),

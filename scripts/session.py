@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, wraps
@@ -41,12 +41,14 @@ class Session:
         connect: Makes the wiring of a stage's stack.
         interrupt_message: Returns what is printed if the verb is interrupted now; a verb that
             changes something sets it with :meth:`on_interrupt` before it does.
+        interrupt_notes: Returns the lines that follow it.
     """
 
     stage: str | None = None
     debug: bool = False
     connect: Callable[[str], Wiring] = _connect
     interrupt_message: Callable[[], str] = field(default=_nothing_changed)
+    interrupt_notes: Callable[[], Iterable[str]] = field(default=tuple)
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -76,13 +78,17 @@ class Session:
         else:
             hide_log()
 
-    def on_interrupt(self, message: str | Callable[[], str]) -> None:
+    def on_interrupt(
+        self, message: str | Callable[[], str], notes: Callable[[], Iterable[str]] = tuple
+    ) -> None:
         """Set what is printed if the verb is interrupted from now on.
 
         Args:
             message: A clause without its full stop, or what returns one at that moment.
+            notes: Returns lines that follow it.
         """
         self.interrupt_message = message if callable(message) else lambda: message
+        self.interrupt_notes = notes
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

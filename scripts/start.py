@@ -30,12 +30,15 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
     """Start a run, and print its id once Preflight has opened it.
 
     With a source, the run first gathers ids from there, in the cloud, and queues them as
-    upload-ids does. Preflight then looks for all that would make the run fail: each finding is
-    a line on stderr, and the exit status is 1; what was gathered stays queued. Only one run can
-    be open. With --watch the exit status is 0 if the run succeeds, else 1.
+    upload-ids does; ids of a file that have another form than most are noticed likewise.
+    Preflight then looks for all that would make the run fail: each finding is a line on stderr,
+    and the exit status is 1; what was gathered stays queued. Only one run can be open. With
+    --watch the exit status is 0 if the run succeeds, else 1.
     """
     from reindex.steps.preflight import PreflightFailed
 
+    from .id_files import as_file, ids_of, open_ids
+    from .id_forms import IdForms
     from .run_control import RunControl
     from .status_view import follow
     from .terminal import progress
@@ -44,10 +47,13 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
     options = asked.told(run_id)
     control = RunControl.of(session.wiring)
     control.require_none_open()
+    forms = None
+    if asked.file and options.source.key:
+        forms = IdForms.of_table(session.wiring.table)
+        with progress("Uploading the ids"), open_ids(asked.file) as lines:
+            ids = forms.counting(ids_of(lines, lower=asked.lower))
+            session.wiring.files.upload(options.source.key, as_file(ids))
     with progress("Opening the run" if options.source.kind == TABLE else "Gathering ids"):
-        if asked.file and options.source.key:
-            with click.open_file(asked.file, "rb") as ids:
-                session.wiring.files.upload(options.source.key, ids)
         session.on_interrupt(f"run {run_id} may have been started; reindex status tells")
         execution = control.start(run_id, options)
         session.on_interrupt(f"run {run_id} goes on; reindex abort ends it")
@@ -56,6 +62,8 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
         except PreflightFailed as failure:
             raise Findings("The run was not opened", failure.findings) from failure
     click.echo(run_id)
+    for line in forms.warnings() if forms else ():
+        click.echo(line, err=True)
     if archived := opened.gathered.get("archived"):
         click.echo(
             f"{archived:,} originals are in an archive and cannot be read: restore them, or they "

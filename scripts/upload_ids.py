@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from .id_files import open_ids
+from .id_files import ids_of, open_ids
 from .session import Session, example, fresh_name, on_stack
 
 if TYPE_CHECKING:
@@ -20,26 +20,33 @@ if TYPE_CHECKING:
     epilog=example(
         "reindex upload-ids ids.txt",
         "aws s3 ls --recursive s3://originals | sed 's:.*/::' | reindex upload-ids -",
+        "reindex upload-ids --lower ids.txt",
     )
 )
 @click.argument("file", metavar="FILE|-")
 @click.option(
     "--only-new", is_flag=True, help="Leave images that were finished before as they are."
 )
+@click.option("--lower", is_flag=True, help="Turn all ids to lower case.")
 @on_stack
-def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
+def upload_ids(session: Session, *, file: str, only_new: bool, lower: bool) -> None:
     """Ask for images to be reindexed.
 
     FILE holds one image id per line; - is stdin. An id that is new is inserted; one that was
     finished before is queued again; one that is in work is projected anew if its original was
     read before. Blank lines and duplicates are dropped, and counted. It may be repeated: what
     was uploaded before is then found in work.
-    """
-    from reindex.steps.upload import Uploaded, ids_of_lines
 
+    Ids of another form than most in the table (upper case among lower case, blanks inside, a
+    header line) are uploaded as well; a line on stderr counts them, with an example.
+    """
+    from reindex.steps.upload import Uploaded
+
+    from .id_forms import IdForms
     from .terminal import progress
 
     done = Uploaded()
+    forms: IdForms | None = None
 
     def note(so_far: Uploaded) -> None:
         nonlocal done
@@ -51,7 +58,8 @@ def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
             f"{counts(done)} so far; upload the same ids again to go on"
             if done.seen
             else "no id was uploaded"
-        )
+        ),
+        lambda: forms.warnings() if forms and done.seen else (),
     )
     with (
         open_ids(file) as lines,
@@ -62,8 +70,12 @@ def upload_ids(session: Session, *, file: str, only_new: bool) -> None:
         if not first or first[-1].isspace():
             raise click.ClickException(f"no ids in {file}")
         upload = session.wiring.upload(fresh_name(session.wiring.clock), only_new=only_new)
-        done = upload.upload(ids_of_lines(chain(first, lines)), note)
+        forms = IdForms.of_table(session.wiring.table)
+        ids = ids_of(chain(first, lines), lower=lower)
+        done = upload.upload(forms.counting(ids), note)
     click.echo(counts(done))
+    for line in forms.warnings():
+        click.echo(line, err=True)
 
 
 def counts(done: Uploaded) -> str:

@@ -169,6 +169,23 @@ def test_start_uploads_a_file_and_gathers_it(stage: Stage, stdin: bool, tmp_path
     assert stage.states() == {"verified": 1, "queued": 1}
 
 
+def test_start_turns_a_files_ids_to_lower_case_and_names_odd_ones(
+    stage: Stage, tmp_path: Path
+) -> None:
+    known = "0123456789abcdef"
+    stage.upload("before").upload([known])
+    ids = tmp_path / "ids.txt"
+    ids.write_bytes(b"\xef\xbb\xbfImage\r\n\n" + known.upper().encode())
+    result = stage.reindex("start", "--source", "file", "--file", str(ids), "--lower")
+    assert result.exit_code == 0
+    [uploaded] = [body for key, body in stage.files.files.items() if key.startswith("uploads/")]
+    assert uploaded == b"image\n\n" + known.encode() + b"\n"
+    assert result.stderr == (
+        "Warning: 1 id is text without blanks, such as image; most ids in the table are "
+        "lower-case hex digits.\n"
+    )
+
+
 def test_start_uploads_nothing_while_a_run_is_open(stage: Stage, tmp_path: Path) -> None:
     queue(stage, "a")
     stage.preflight("run-1")
@@ -185,6 +202,7 @@ def test_start_uploads_nothing_while_a_run_is_open(stage: Stage, tmp_path: Path)
         (("--source", "bucket", "--lacking", "title"), "source.lacking is for the source index"),
         (("--source", "file"), "--source file and --file go together"),
         (("--file", "ids.txt"), "--source file and --file go together"),
+        (("--source", "bucket", "--lower"), "--lower needs --source file"),
         (("--source", "index", "--query", "title:x"), "this is no JSON: "),
         (("--source", "index", "--query", "[1]"), "this is no JSON object"),
     ],

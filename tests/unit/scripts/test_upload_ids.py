@@ -65,19 +65,50 @@ def test_an_unreadable_file_fails(stage: Stage, tmp_path: Path) -> None:
     assert "No such file" in result.stderr
 
 
-def test_an_interrupted_upload_says_what_stands(
+LOWER, UPPER = "0123456789abcdef", "0123456789ABCDEF"
+
+
+def test_ids_of_another_form_than_the_tables_are_uploaded_and_named_after_the_counts(
+    stage: Stage,
+) -> None:
+    stage.upload("before").upload([LOWER])
+    result = stage.reindex("upload-ids", "-", stdin=f"image id\n{UPPER}\n{LOWER}\n")
+    assert result.exit_code == 0
+    assert stage.table.rows.keys() == {"image id", UPPER, LOWER}
+    counts, upper, blanks = result.output.splitlines()
+    assert result.stdout == f"{counts}\n"
+    assert counts.startswith("2 new, 0 queued again, 0 left finished, 1 in work already, ")
+    most = "most ids in the table are lower-case hex digits."
+    assert upper == f"Warning: 1 id is upper-case hex digits, such as {UPPER}; {most}"
+    assert blanks == f"Warning: 1 id is text with blanks inside, such as image id; {most}"
+
+
+def test_lower_turns_ids_to_lower_case_before_anything_else(stage: Stage) -> None:
+    stage.upload("before").upload([LOWER])
+    result = stage.reindex("upload-ids", "--lower", "-", stdin=f"{UPPER}\n{UPPER[::-1]}\n{LOWER}\n")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("1 new, 0 queued again, 0 left finished, 1 in work already, ")
+    assert "1 duplicates" in result.stdout
+    assert stage.table.rows.keys() == {LOWER, LOWER[::-1]}
+
+
+def test_an_interrupted_upload_says_what_stands_and_what_is_odd(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stage.upload("before").upload([LOWER])
+    seen = len(stage.table.rows)
     insert = stage.table.insert
 
     def interrupted(rows: list[object]) -> set[str]:
-        if stage.table.rows:
+        if len(stage.table.rows) > seen:
             raise KeyboardInterrupt
         return insert(rows)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stage.table, "insert", interrupted)
-    ids = "\n".join(map(str, range(CHUNK + 1)))
+    ids = "\n".join(["image_id", *map(str, range(CHUNK))])
     result = stage.reindex("upload-ids", "-", stdin=ids)
     assert result.exit_code == 130
-    assert result.stderr.startswith("Interrupted: 1,000 new, 0 queued again, ")
-    assert result.stderr.endswith(" so far; upload the same ids again to go on.\n")
+    stopped, odd = result.stderr.splitlines()
+    assert stopped.startswith("Interrupted: 1,000 new, 0 queued again, ")
+    assert stopped.endswith(" so far; upload the same ids again to go on.")
+    assert odd.startswith("Warning: 1 id is text without blanks, such as image_id; ")
