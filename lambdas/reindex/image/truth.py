@@ -13,14 +13,14 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What S3 says of one object.
+    """What a store says of one object.
 
     Attributes:
         uri: Where it is, as the document's ``file`` shows it.
         size: Bytes.
         last_modified: With zone.
-        user_metadata: The ``x-amz-meta-`` headers, names in lower case, values as stored
-            (URL-encoded).
+        user_metadata: The ``x-amz-meta-`` or ``x-goog-meta-`` headers, names in lower case, values
+            as stored (URL-encoded).
     """
 
     uri: str
