@@ -147,6 +147,16 @@ def _error(kind: str, reason: str = "why") -> dict[str, Any]:
     return {"error": {**cause, "root_cause": [cause]}}
 
 
+#: What :meth:`ElasticsearchIndex.denied` is told by a cluster that lets us do everything, but for
+#: the bulk: the mapping, the health, no such document, and a version conflict.
+LET_DO_ALL = (
+    Answer(body={NAME: {"mappings": {}}}),
+    Answer(body={"status": "green"}),
+    Answer(body={"docs": []}),
+    Answer(409, _error("version_conflict_engine_exception")),
+)
+
+
 class TestABulk:
     def test_sends_creates_and_guarded_replacements(
         self, index: ElasticsearchIndex, server: FakeServer
@@ -264,6 +274,35 @@ class TestABulk:
 
         with pytest.raises(IndexMisconfigured):
             index.write(NAME, _writes("a"))
+
+
+class TestWhatWeAreLetDo:
+    @pytest.mark.parametrize(
+        "bulk",
+        [
+            Answer(429, headers={}),
+            Answer(503, headers={}),
+            Answer(body={"items": [_item(503, "unavailable_shards_exception")]}),
+        ],
+    )
+    def test_is_not_known_while_the_cluster_does_not_answer(
+        self, index: ElasticsearchIndex, server: FakeServer, bulk: Answer
+    ) -> None:
+        server.answers = [*LET_DO_ALL]
+        server.bulk = lambda _ids: bulk
+
+        with pytest.raises(StoreUnavailable):
+            index.denied(NAME)
+
+    def test_is_named_when_the_write_is_answered_with_a_refusal(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        server.answers = [*LET_DO_ALL]
+        server.bulk = lambda _ids: Answer(body={"items": [_item(403, "security_exception")]})
+
+        [problem] = index.denied(NAME)
+
+        assert problem.startswith("we cannot write documents (index): security_exception")
 
 
 class TestARead:

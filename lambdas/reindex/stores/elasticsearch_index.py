@@ -290,7 +290,9 @@ class ElasticsearchIndex:
         return problems
 
     def _try_to_write(self, index: str) -> None:
-        [result] = self.write(index, [IndexWrite(_PROBE_ID, _PROBE_GUARD, {})])
+        # Asked first, as in "write": a bulk would create an index that is missing.
+        self.uuid(index)
+        [result] = self._bulk(index, [_operation(IndexWrite(_PROBE_ID, _PROBE_GUARD, {}))])
         match result.verdict:
             case Verdict.CONFLICT:
                 return
@@ -518,7 +520,7 @@ class ElasticsearchIndex:
             raise IndexGone(f"{index} was deleted, and another index has its name.")
         results: list[WriteResult] = []
         for batch in _batches(map(_operation, writes), self._max_bulk_bytes):
-            results += self._bulk(index, batch)
+            results += self._bulk_or_unavailable(index, batch)
         return results
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
@@ -621,7 +623,19 @@ class ElasticsearchIndex:
             else:
                 return True
 
+    def _bulk_or_unavailable(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
+        try:
+            return self._bulk(index, batch)
+        except StoreUnavailable as error:
+            return [WriteResult(Verdict.UNAVAILABLE, str(error))] * len(batch)
+
     def _bulk(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
+        """Send one bulk request, in halves if the cluster refuses it as a whole.
+
+        Raises:
+            IndexMisconfigured: There is no such index, or the cluster does not let us write.
+            StoreUnavailable: The request was not answered; it may have been carried out.
+        """
         try:
             with self._answering():
                 answer = self._client.bulk(
@@ -629,8 +643,6 @@ class ElasticsearchIndex:
                     operations=batch,  # type: ignore[arg-type]  # lines as they are sent
                     filter_path=_BULK_ANSWER,
                 )
-        except StoreUnavailable as error:
-            return [WriteResult(Verdict.UNAVAILABLE, str(error))] * len(batch)
         except ApiError as error:
             if error.status_code not in (_BAD_REQUEST, _TOO_LARGE):
                 raise IndexMisconfigured(f"Elasticsearch takes no bulk: {error}") from error
@@ -639,7 +651,8 @@ class ElasticsearchIndex:
                 reason = f"{len(batch[0])} bytes are refused: {error}"
                 return [WriteResult(Verdict.REFUSED, reason)]
             half = len(batch) // 2
-            return self._bulk(index, batch[:half]) + self._bulk(index, batch[half:])
+            halves = batch[:half], batch[half:]
+            return [r for part in halves for r in self._bulk_or_unavailable(index, part)]
         return [_verdict(*item.values()) for item in answer["items"]]
 
     @contextmanager
