@@ -21,6 +21,7 @@ from elastic_transport import ConnectionTimeout
 from elasticsearch import Elasticsearch
 
 from reindex import settings
+from reindex.digest import DIGEST_LENGTH, digest
 from reindex.failures import IndexMisconfigured, StoreUnavailable
 from reindex.records import Guard
 from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
@@ -30,6 +31,9 @@ from tests.local import loopback
 NAME = "images-000001"
 UUID = "uuid-1"
 SMALL = Schema(settings={"new": 1}, older_settings={}, mapping={"properties": {}})
+
+#: Stands in an answer's body for an object nested as deep as a document of Elasticsearch may have.
+DEEP = "deep"
 
 
 @dataclass
@@ -41,6 +45,9 @@ class Answer:
     headers: Mapping[str, str] = field(
         default_factory=lambda: {"X-Elastic-Product": "Elasticsearch"}
     )
+
+    def text(self) -> bytes:
+        return json.dumps(self.body).replace(f'"{DEEP}"', '{"a":' * 997 + "1" + "}" * 997).encode()
 
 
 @dataclass
@@ -85,7 +92,7 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
         def _say(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             answer = fake.answer(Request(self.command, self.path, body, dict(self.headers)))
-            text = b"" if answer.body is None else json.dumps(answer.body).encode()
+            text = b"" if answer.body is None else answer.text()
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
@@ -317,6 +324,19 @@ class TestARead:
         assert asked.path.startswith(f"/{NAME}/_mget?")
         assert "realtime=true" in asked.path
         assert "_source_includes=esInfo.reindex,lastModified" in asked.path
+
+    def test_of_a_document_nested_as_deep_as_the_cluster_allows_harms_no_other(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        found = {"found": True, "_seq_no": 1, "_primary_term": 1}
+        odd = {"_id": "a", **found, "_source": {"esInfo": {"reindex": DEEP}}}
+        server.answers = [Answer(body={"docs": [odd, {"_id": "b", **found}]})]
+
+        read = index.read(NAME, ["a", "b"], ["esInfo.reindex"])
+
+        assert read.keys() == {"a", "b"}
+        assert read["a"].provenance is None
+        assert len(digest(read["a"].source)) == DIGEST_LENGTH
 
     def test_of_a_failing_shard_is_never_an_absence(
         self, index: ElasticsearchIndex, server: FakeServer

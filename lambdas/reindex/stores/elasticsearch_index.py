@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -69,6 +70,11 @@ _UNUSABLE = {
     "routing_missing_exception",
 }
 
+#: Documents may be nested a thousand deep. Python gives up reading an answer that is nested as deep
+#: as its recursion limit, by default a thousand too, with all documents that are in it. Recursion
+#: of this depth fits a thread's smallest usual stack, 512 KB.
+_RECURSION_LIMIT = 2_500
+
 #: An id that no image has, and a version that no document has: a write of them is judged by all
 #: that a real one is judged by, and changes nothing.
 _PROBE_ID = "image-reindex-preflight"
@@ -97,6 +103,9 @@ def connect(
     The client never repeats a request by itself: a bulk that was in fact written would, sent
     again, conflict with its own guards.
 
+    The recursion limit of the whole process is raised, so that an answer can be read however deep
+    its documents are nested.
+
     Args:
         place: Where the cluster is. A URL without a port means its scheme's own.
         secret: ``username`` and ``password``, or ``api_key``; optionally ``ca``, the PEM text of
@@ -107,6 +116,7 @@ def connect(
         ValueError: A URL or the authority cannot be read, or the secret holds neither
             an API key nor a name and password.
     """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
     secret = secret or {}
     trust = ssl.create_default_context(cadata=secret.get("ca"))
     nodes = [
