@@ -78,6 +78,7 @@ class Wiring:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
+        self._connected_index: ElasticsearchIndex | None = None
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -169,12 +170,14 @@ class Wiring:
 
         place = self.settings[groups.Elasticsearch]
         client = connect(place, self._secret(place.elasticsearch_secret))
-        return ElasticsearchIndex(client, time_limit=self.time_limit)
+        self._connected_index = ElasticsearchIndex(client, time_limit=self.time_limit)
+        return self._connected_index
 
     @property
     def is_outdated(self) -> bool:
         """Whether the cluster refuses the credentials that were read: they may be others now."""
-        return "index" in self.__dict__ and self.index.is_stranger
+        index = self._connected_index
+        return index is not None and index.credentials_rejected
 
     @cached_property
     def files(self) -> S3RunFiles:

@@ -255,7 +255,7 @@ class TestABulk:
         assert set(verdicts.values()) == {Verdict.WRITTEN}
 
     @pytest.mark.parametrize("status", [401, 403, 503])
-    def test_that_does_not_know_us_makes_us_a_stranger(
+    def test_that_does_not_know_our_credentials_has_rejected_them(
         self, server: FakeServer, index: ElasticsearchIndex, status: int
     ) -> None:
         server.answers = [Answer(status, {"error": {"type": "any"}})]
@@ -263,7 +263,7 @@ class TestABulk:
         with pytest.raises((IndexMisconfigured, StoreUnavailable)):
             index.resolve("images")
 
-        assert index.is_stranger is (status == 401)
+        assert index.credentials_rejected is (status == 401)
 
     @pytest.mark.parametrize("status", [401, 403, 404, 405])
     def test_that_is_not_allowed_blames_no_document(

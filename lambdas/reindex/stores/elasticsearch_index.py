@@ -208,7 +208,7 @@ class ElasticsearchIndex:
         time_limit: No request outlives it.
 
     Attributes:
-        is_stranger: The cluster has answered once that it does not know our credentials.
+        credentials_rejected: The cluster has answered once that it does not know our credentials.
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class ElasticsearchIndex:
         self._time_limit = time_limit or TimeLimit()
         self._schema = schema or Schema()
         self._max_bulk_bytes = max_bulk_bytes
-        self.is_stranger = False
+        self.credentials_rejected = False
 
     @property
     def _client(self) -> Elasticsearch:
@@ -679,7 +679,7 @@ class ElasticsearchIndex:
         except TransportError as error:
             raise StoreUnavailable(f"Elasticsearch: {error}") from error
         except (AuthenticationException, AuthorizationException, UnsupportedProductError) as error:
-            self.is_stranger |= isinstance(error, AuthenticationException)
+            self.credentials_rejected |= isinstance(error, AuthenticationException)
             raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
         except ApiError as error:
             if _error_type(error) == "index_not_found_exception":
