@@ -24,7 +24,13 @@ from reindex import settings
 from reindex.digest import DIGEST_LENGTH, digest
 from reindex.failures import IndexMisconfigured, StoreUnavailable
 from reindex.records import Guard
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
+from reindex.stores.elasticsearch_index import (
+    ElasticsearchIndex,
+    IndexIds,
+    Schema,
+    connect,
+    read_secret,
+)
 from reindex.stores.interfaces import IndexWrite, Verdict
 from tests.local import loopback
 
@@ -445,8 +451,23 @@ class TestConnecting:
         assert server.requests[0].headers["authorization"] == "ApiKey key"
 
     def test_refuses_a_secret_that_is_half(self) -> None:
-        with pytest.raises(ValueError, match="no api_key and no password"):
+        with pytest.raises(IndexMisconfigured, match="no api_key and no password"):
             _connect("http://localhost", {"username": "me"})
+
+    @pytest.mark.parametrize("text", ["not JSON", '"text"', '{"username": 7}', "[" * 100_000])
+    def test_refuses_a_secret_that_is_none_and_shows_it_to_nobody(self, text: str) -> None:
+        with pytest.raises(IndexMisconfigured, match="is no JSON object of texts") as refused:
+            read_secret(text)
+        assert text not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("url", "secret"), [("cluster.example", {}), ("https://cluster.example", {"ca": "no PEM"})]
+    )
+    def test_refuses_a_url_and_an_authority_that_are_none(
+        self, url: str, secret: dict[str, str]
+    ) -> None:
+        with pytest.raises(IndexMisconfigured, match="of no use"):
+            _connect(url, {"api_key": "key", **secret})
 
     def test_takes_several_nodes_and_each_schemes_own_port(self) -> None:
         with _connect("https://one.example, http://two.example:9200/path") as client:

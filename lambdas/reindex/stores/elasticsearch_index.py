@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -113,17 +114,20 @@ def connect(
         request_seconds: How long one request may take.
 
     Raises:
-        ValueError: A URL or the authority cannot be read, or the secret holds neither
+        IndexMisconfigured: A URL or the authority cannot be read, or the secret holds neither
             an API key nor a name and password.
     """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
     secret = secret or {}
-    trust = ssl.create_default_context(cadata=secret.get("ca"))
-    nodes = [
-        url_to_node_config(url.strip(), use_default_ports_for_scheme=True)
-        for url in place.elasticsearch_url.split(",")
-        if url.strip()
-    ]
+    try:
+        trust = ssl.create_default_context(cadata=secret.get("ca"))
+        nodes = [
+            url_to_node_config(url.strip(), use_default_ports_for_scheme=True)
+            for url in place.elasticsearch_url.split(",")
+            if url.strip()
+        ]
+    except (ValueError, ssl.SSLError) as error:
+        raise IndexMisconfigured(f"The cluster's URL or authority is of no use: {error}") from error
     return Elasticsearch(
         [n.replace(ssl_context=trust) if n.scheme == "https" else n for n in nodes],
         **_credentials(secret),
@@ -142,9 +146,25 @@ def _credentials(secret: Mapping[str, str]) -> dict[str, Any]:
     try:
         return {"basic_auth": (secret["username"], secret["password"])}
     except KeyError as error:
-        raise ValueError(
-            f"the Elasticsearch secret holds no api_key and no {error.args[0]}"
+        raise IndexMisconfigured(
+            f"The Elasticsearch secret holds no api_key and no {error.args[0]}."
         ) from None
+
+
+def read_secret(text: str) -> Mapping[str, str]:
+    """Read the text of a secret, as :func:`connect` wants it.
+
+    Raises:
+        IndexMisconfigured: It is no JSON object, or a value in it is no text.
+    """
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        # The text itself is for nobody's eyes.
+        raise IndexMisconfigured("The Elasticsearch secret is no JSON object of texts.")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
