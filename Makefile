@@ -22,6 +22,7 @@ $(OWN_UV):
 uv: $(filter $(OWN_UV),$(UV))  # What cdk.json's app needs before it can start
 
 node_modules/.package-lock.json: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "node (npm) is missing: the cdk needs it, so nothing here runs without it"; exit 1; }
 	npm ci --silent --no-fund --no-audit
 
 install: uv node_modules/.package-lock.json  ## Install what everything else needs

@@ -144,6 +144,7 @@ class Grants:
         )
         yield _allow("lambda:GetFunctionConfiguration", self._function("image_projection"))
         yield _allow("events:DescribeRule", *(self._rule(phase) for phase in PHASES))
+        yield self._see_executions()
 
     def _tally(self) -> Iterator[iam.PolicyStatement]:
         yield _allow("dynamodb:Scan", self.tables.progress.table_arn)

@@ -34,9 +34,15 @@ GATHERERS = 16
 #: How often a phase that fell silent is opened again.
 REOPENINGS = 3
 
-#: Attempts with pauses of up to a minute, at random: some three minutes, and over half an hour.
+#: Attempts with pauses of up to a minute, at random: some three minutes, and over half an hour. The
+#: long wait is for a turn: gatherers and tally segments work for ten minutes each, and an account
+#: may let only some of them run at once.
 _ATTEMPTS = 10
 _LONG_ATTEMPTS = 90
+
+#: The same for the first step: whoever started a run waits to hear which service cannot be reached,
+#: and nothing is lost if it does not begin.
+_FIRST_ATTEMPTS = 2
 
 _RUN_ID = "{% $states.context.Execution.Name %}"
 _EXECUTION = "{% $states.context.Execution.Id %}"
@@ -183,6 +189,7 @@ class Workflow(Construct):
             {"step": "plan", "execution": _EXECUTION, "input": _INPUT},
             assign={"parts": "{% $states.result.Payload.parts %}"},
             outputs={},
+            attempts=_FIRST_ATTEMPTS,
         )
         gather = self._in_parts(
             "Gather",
@@ -389,6 +396,7 @@ class Workflow(Construct):
         outputs: Any,
         assign: Mapping[str, Any] | None = None,
         catch: bool = True,
+        attempts: int = _ATTEMPTS,
     ) -> tasks.LambdaInvoke:
         state = tasks.LambdaInvoke.jsonata(
             self,
@@ -399,8 +407,8 @@ class Workflow(Construct):
             outputs=outputs,
             retry_on_service_exceptions=False,
         )
-        _retry(state, _LAMBDA_FAULTS, for_long=True)
-        _retry(state, [*_DEATHS, *_PASSING])
+        _retry(state, _LAMBDA_FAULTS, _LONG_ATTEMPTS)
+        _retry(state, [*_DEATHS, *_PASSING], attempts)
         if catch:
             self._or_fail(state)
         return state
@@ -469,17 +477,13 @@ class Workflow(Construct):
         state.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
 
 
-def _retry(state: sfn.TaskStateBase, faults: Sequence[str], *, for_long: bool = False) -> None:
-    """Try a state again: for some minutes, or for over half an hour.
-
-    The long wait is for a turn: gatherers and tally segments work for ten minutes each, and an
-    account may let only some of them run at once.
-    """
+def _retry(state: sfn.TaskStateBase, faults: Sequence[str], attempts: int = _ATTEMPTS) -> None:
+    """Try a state again after each of some faults, so many times."""
     state.add_retry(
         errors=[*faults],
         interval=Duration.seconds(1),
         backoff_rate=2,
         max_delay=Duration.seconds(60),
-        max_attempts=_LONG_ATTEMPTS if for_long else _ATTEMPTS,
+        max_attempts=attempts,
         jitter_strategy=sfn.JitterType.FULL,
     )

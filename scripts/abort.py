@@ -13,6 +13,8 @@ from .session import Session, example, on_stack
 if TYPE_CHECKING:
     from .run_control import Aborted
 
+_OTHERS = "; the others keep their places for the next start"
+
 
 @click.command(epilog=example("reindex abort"))
 @on_stack
@@ -34,11 +36,10 @@ def abort(session: Session) -> None:
     note(_what_was_done(done))
     after = StatusReader.of(session.wiring).look()
     if after and done.closed:
-        note(
-            f"{counted(after.settled, 'image')} of {after.run.total:,} settled by it; "
-            "the others keep their places for the next start. "
-            f"{counted(after.backlog.total, 'message')} on the queue will still be written."
-        )
+        others = "" if after.settled >= after.run.total else _OTHERS
+        note(f"{counted(after.settled, 'image')} of {after.run.total:,} settled by it{others}.")
+        if after.backlog.total:
+            note(f"{counted(after.backlog.total, 'message')} on the queue will still be written.")
 
 
 def _what_was_done(done: Aborted) -> str:

@@ -1,4 +1,4 @@
-"""What a run takes of AWS: the size of its functions, and what one image asks for.
+"""What a run takes of AWS: the size of its functions, its steps, and what one image asks for.
 
 The stack is made by it, and costs are estimated with it. What one image asks for was measured on
 the sample library, in which most images have all that an image can have: docs/cost.md names the
@@ -43,6 +43,21 @@ USER_DATA_UNITS: Final = 5.0
 
 #: Write units of leases and run record, for each row that moves.
 NOTING_UNITS: Final = 0.06
+
+#: State transitions of a run: once, in each round, and in each of a round's segments of the Tally.
+RUN_TRANSITIONS: Final = 7
+ROUND_TRANSITIONS: Final = 9
+SEGMENT_TRANSITIONS: Final = 3
+
+
+def transitions(rounds: int, segments: int) -> int:
+    """Return the state transitions of a run whose ids are in the table already.
+
+    Args:
+        rounds: How often the table was scanned.
+        segments: Parts that each scan had, each worked by one invocation.
+    """
+    return RUN_TRANSITIONS + rounds * (ROUND_TRANSITIONS + segments * SEGMENT_TRANSITIONS)
 
 
 def gb(function: str) -> float:

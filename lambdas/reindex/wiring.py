@@ -6,8 +6,8 @@ is first asked for, never at import.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import boto3
 
 from reindex import __version__
 from reindex import settings as groups
+from reindex.failures import IndexMisconfigured
 from reindex.metrics import EmfMeter
 from reindex.options import Source
 from reindex.progress import Retry
@@ -78,6 +79,7 @@ class Wiring:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
+        self._connected_index: ElasticsearchIndex | None = None
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -165,16 +167,20 @@ class Wiring:
         from reindex.stores.elasticsearch_index import (  # noqa: PLC0415
             ElasticsearchIndex,
             connect,
+            read_secret,
         )
 
         place = self.settings[groups.Elasticsearch]
-        client = connect(place, self._secret(place.elasticsearch_secret))
-        return ElasticsearchIndex(client, time_limit=self.time_limit)
+        arn = place.elasticsearch_secret
+        client = connect(place, read_secret(self._secret(arn)) if arn else None)
+        self._connected_index = ElasticsearchIndex(client, time_limit=self.time_limit)
+        return self._connected_index
 
     @property
     def is_outdated(self) -> bool:
         """Whether the cluster refuses the credentials that were read: they may be others now."""
-        return "index" in self.__dict__ and self.index.is_stranger
+        index = self._connected_index
+        return index is not None and index.credentials_rejected
 
     @cached_property
     def files(self) -> S3RunFiles:
@@ -302,7 +308,8 @@ class Wiring:
         return Preflight(
             table=self.table,
             runs=self.runs,
-            index=self.index,
+            phases=self.phases,
+            connect=lambda: self.index,
             probes=self._probes(),
             alias=self.settings[groups.Elasticsearch].index_alias,
             segments=self.settings[groups.Rounds].tally_segments,
@@ -343,23 +350,26 @@ class Wiring:
             return FileIds(self.s3, self.settings[groups.Bucket].run_bucket, source.key or "")
         return BucketIds(self.s3, self.settings[groups.LibrarySettings].originals_bucket)
 
-    def _secret(self, arn: str | None) -> Mapping[str, str] | None:
-        if arn is None:
-            return None
+    def _secret(self, arn: str) -> str:
         with unavailable("Secrets Manager"):
             client = boto3.client("secretsmanager", config=CLIENT_CONFIG)
-            secret: Mapping[str, str] = json.loads(
-                client.get_secret_value(SecretId=arn)["SecretString"]
-            )
-        return secret
+            return client.get_secret_value(SecretId=arn)["SecretString"]
+
+    def _reach_index(self) -> None:
+        """Look whether the cluster answers; Preflight finds what else is wrong with its index."""
+        with suppress(IndexMisconfigured):
+            self.index.resolve(self.settings[groups.Elasticsearch].index_alias)
 
     def _probes(self) -> dict[str, Probe]:
-        """What a run needs besides the progress table, the run record and the index."""
+        """What each thing that a run needs is asked first, but for its own execution."""
         library = self.settings[groups.LibrarySettings]
         named = {f.name: getattr(library, f.name) for f in fields(library)}
         rules = self.settings[groups.PhaseRules]
         function = self.settings[groups.Projection].projection_function
         found: dict[str, Probe] = {
+            "index": self._reach_index,
+            "progress table": lambda: self.table.has_work(Phase.INDEX, 0),
+            "run record": self.runs.current,
             "low-priority queue": self.backlog.depth,
             "dead-letter queue": self.dead_letters.depth,
             "run bucket": lambda: probes.bucket(self.s3, self.settings[groups.Bucket].run_bucket),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reindex import prices
-from reindex.footprint import CORE_MB, INDEXER_BATCH, MEMORY_MB, gb
+from reindex.footprint import CORE_MB, INDEXER_BATCH, MEMORY_MB, gb, transitions
 from reindex.settings import PhaseRules, Rounds
 from reindex.steps.batch_index import BATCH_SIZE
 from reindex.steps.cost import Line
@@ -167,7 +167,10 @@ ASSUMED: Mapping[str, Assumed] = {
         "log lines of one invocation", 2_000, "bytes", "Lambda's own three, and one of metrics"
     ),
     "transitions": Assumed(
-        "state transitions of a run", 60, "", "one round, a Tally of 16 segments"
+        "state transitions of a run",
+        transitions(1, Rounds().tally_segments),
+        "",
+        f"one round, a Tally of {Rounds().tally_segments} segments",
     ),
 }
 

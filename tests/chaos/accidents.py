@@ -22,10 +22,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from reindex.states import Phase
 from reindex.steps.shift import LEASE_MARGIN
-from tests.chaos.cloud import Cloud
 from tests.chaos.index_faults import IndexFaults
 from tests.chaos.live_library import LiveLibrary
-from tests.e2e.runs import indexer_stopped
+from tests.local.cloud import Cloud
 from tests.local.ministack import Ministack
 
 #: Shares of all calls that lambdas make to AWS which fail, by how they fail.
@@ -230,7 +229,7 @@ class Accidents:
         """Deliver messages twice and out of order."""
         sqs, url = self.cloud.client("sqs"), self.cloud.queue_url
         taken: list[Mapping[str, Any]] = []
-        with indexer_stopped(self.cloud.stack):
+        with self.cloud.stack.indexer_stopped():
             time.sleep(_HOLD_SECONDS)
             while len(taken) < _MESSAGES:
                 answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
@@ -250,7 +249,7 @@ class Accidents:
 
     def _double_ticks(self) -> bool:
         """Invoke the targets of the rule that is on twice, beside those that run already."""
-        found = [phase for phase in Phase if self.cloud.is_on(phase)]
+        found = self.cloud.stack.phases_on()
         for phase in found:
             for target in [*self.cloud.targets(phase)] * 2:
                 tick = threading.Thread(target=self._tick, args=(target,), daemon=True)

@@ -33,10 +33,10 @@ from reindex.stores.library import AwsLibrary
 from reindex.stores.run_files import S3RunFiles
 from tests.chaos import verdict
 from tests.chaos.accidents import VISIBILITY_SECONDS, Accidents, aws_faults
-from tests.chaos.cloud import Cloud
 from tests.chaos.index_faults import CALM, IndexFaults, Odds, index_faults
 from tests.chaos.live_library import LiveLibrary, live_library
 from tests.contract.analysis import without_analysis_common
+from tests.local.cloud import Cloud
 from tests.local.elasticsearch import real_elasticsearch
 from tests.local.faults import Faults, ministack_with_faults
 from tests.local.index_server import IndexServer
@@ -278,7 +278,8 @@ class _Stage:
         A phase that waits while its rule is off hears no tick any more. On AWS it times out
         after five minutes, and is opened again.
         """
-        if run.phase is None or run.task_token is None or self.cloud.is_on(run.phase):
+        phases = self.cloud.stack.phases
+        if run.phase is None or run.task_token is None or phases.is_on(run.phase):
             self._silent_since = None
         elif self._silent_since is None:
             self._silent_since = time.monotonic()

@@ -17,8 +17,8 @@ from reindex.records import Provenance
 from reindex.states import Phase, State
 from reindex.steps.certify import Difference
 from reindex.steps.shift import LEASE_MARGIN
-from tests.chaos.cloud import Cloud
 from tests.chaos.live_library import LiveLibrary, titles
+from tests.local.cloud import Cloud
 
 #: Documents that are held against a projection made from the truth now, one by one.
 PROJECTED: Final = 60
@@ -131,7 +131,7 @@ def unexplained(scene: Scene, differences: Sequence[Difference]) -> list[str]:
 def left_behind(cloud: Cloud) -> list[str]:
     """What of a run is still there when none is open: rules that tick, lasting leases, messages."""
     return [
-        *(f"the rule of the {phase} phase is on" for phase in Phase if cloud.is_on(phase)),
+        *(f"the rule of the {phase} phase is on" for phase in cloud.stack.phases_on()),
         *(
             f"a worker of the {phase} phase holds a lease that does not run out"
             for phase in Phase

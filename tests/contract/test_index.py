@@ -540,6 +540,23 @@ class TestDocumentsOfOtherPrograms:
         assert found.provenance is None
         assert (found.modified_at is None) == ("lastModified" not in document)
 
+    # noida-db refuses them.
+    @pytest.mark.real_elasticsearch
+    def test_nested_as_deep_as_the_cluster_takes_them_harm_no_other(
+        self, real_server: Server
+    ) -> None:
+        index = ElasticsearchIndex(real_server.client, Schema(settings={}, mapping=MAPPING))
+        name = index.prepare(_new_alias()).index
+        deep: Any = "x"
+        for _ in range(990):
+            deep = {"a": deep}
+        ids = ["fine", "odd"]
+        assert _write(index, name, "fine").verdict is Verdict.WRITTEN
+        assert _write(index, name, "odd", esInfo={"reindex": deep}).verdict is Verdict.WRITTEN
+
+        assert index.read(name, ids, ["*"])["odd"].source["esInfo"]["reindex"] == deep
+        assert sorted(image_id for image_id, _ in index.scan(name, ["*"])) == ids
+
 
 class TestTheAlias:
     def test_names_one_concrete_index(self, index: Index, alias: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from reindex.records import RunRecord
-from reindex.settings import Bucket, PhaseRules, Queue
+from reindex.settings import Bucket
 from tests.local.stack import LocalStack
 
 #: Long enough for a machine that has other things to do.
@@ -56,31 +55,3 @@ def report(stack: LocalStack, run_id: str) -> dict[str, Any]:
     )
     found: dict[str, Any] = json.loads(answer["Body"].read())
     return found
-
-
-@contextmanager
-def indexer_stopped(stack: LocalStack) -> Iterator[None]:
-    """Keep messages on the low-priority queue for the time of a `with` block."""
-    functions = stack.client("lambda")
-    queue = stack.settings[Queue].reingest_queue_url.rpartition("/")[2]
-    [mapping] = (
-        found
-        for found in functions.list_event_source_mappings()["EventSourceMappings"]
-        if found["EventSourceArn"].endswith(f":{queue}")
-    )
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    try:
-        yield
-    finally:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-
-
-def rules_that_are_on(stack: LocalStack) -> list[str]:
-    """Names of the phases' rules that tick."""
-    rules = stack.settings[PhaseRules]
-    events = stack.client("events")
-    return [
-        name
-        for name in (rules.index_rule, rules.check_rule)
-        if events.describe_rule(Name=name)["State"] == "ENABLED"
-    ]

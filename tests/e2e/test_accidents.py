@@ -14,8 +14,8 @@ import pytest
 from reindex.failures import WorkerDied
 from reindex.settings import PhaseRules
 from reindex.states import Phase
-from tests.chaos.cloud import Cloud
-from tests.e2e.runs import eventually, indexer_stopped, record, rules_that_are_on, run, upload
+from tests.e2e.runs import eventually, record, run, upload
+from tests.local.cloud import Cloud
 from tests.local.ministack import Ministack, ministack
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
@@ -90,7 +90,7 @@ def test_two_runs_at_once_are_refused_and_the_first_goes_on(
     stack: LocalStack, library: SampleLibrary
 ) -> None:
     # What stays on the queue keeps a run in its check phase.
-    with indexer_stopped(stack):
+    with stack.indexer_stopped():
         run_id = started(stack, library)
 
         second = stack.reindex("start")
@@ -104,9 +104,9 @@ def test_two_runs_at_once_are_refused_and_the_first_goes_on(
 def test_a_rule_switched_off_by_hand_is_noticed_and_the_phase_opened_again(
     stack: LocalStack, cloud: Cloud, library: SampleLibrary
 ) -> None:
-    with indexer_stopped(stack):
+    with stack.indexer_stopped():
         run_id = started(stack, library)
-        eventually(lambda: cloud.is_on(Phase.CHECK), "the check phase is on")
+        eventually(lambda: Phase.CHECK in stack.phases_on(), "the check phase is on")
         eventually(lambda: record(stack).task_token is not None, "it waits for its ticks")
         stack.client("events").disable_rule(Name=stack.settings[PhaseRules].check_rule)
 
@@ -114,7 +114,7 @@ def test_a_rule_switched_off_by_hand_is_noticed_and_the_phase_opened_again(
 
         # The local cloud misses no heartbeat by itself; AWS does after 300 s.
         assert cloud.miss_heartbeats(record(stack))
-        eventually(lambda: cloud.is_on(Phase.CHECK), "the phase is opened again")
+        eventually(lambda: Phase.CHECK in stack.phases_on(), "the phase is opened again")
     eventually(lambda: not record(stack).is_open, "the run is over")
     assert (record(stack).run_id, record(stack).status) == (run_id, "succeeded")
 
@@ -122,12 +122,12 @@ def test_a_rule_switched_off_by_hand_is_noticed_and_the_phase_opened_again(
 def test_an_execution_stopped_by_hand_leaves_no_ticking_rule_and_is_taken_over(
     stack: LocalStack, library: SampleLibrary
 ) -> None:
-    with indexer_stopped(stack):
+    with stack.indexer_stopped():
         run_id = started(stack, library)
 
         stack.client("stepfunctions").stop_execution(executionArn=record(stack).execution)
 
-        eventually(lambda: rules_that_are_on(stack) == [], "no rule ticks")
+        eventually(lambda: stack.phases_on() == [], "no rule ticks")
         assert "its execution has ended, its record is open" in stack.reindex("status").stdout
     assert run(stack) != run_id
     assert not library.deviations(stack.outcomes())

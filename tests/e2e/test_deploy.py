@@ -10,7 +10,7 @@ import pytest
 
 from reindex.settings import Pace, PhaseRules, Rounds
 from reindex.states import Phase
-from tests.e2e.runs import eventually, record, rules_that_are_on, upload
+from tests.e2e.runs import eventually, record, upload
 from tests.local.deploy import deploy
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
@@ -47,7 +47,7 @@ def test_a_deployment_leaves_a_running_phase_alone(held: LocalStack) -> None:
     upload(held, library.ids)
     assert held.reindex("start").returncode == 0
     eventually(lambda: record(held).task_token is not None, "the phase waits for its ticks")
-    before, on = record(held), rules_that_are_on(held)
+    before, on = record(held), held.phases_on()
     assert before.phase is Phase.INDEX
     assert len(on) == 1
     # The local cloud kills what runs of a function that is replaced, and a killed tick's lease
@@ -57,7 +57,7 @@ def test_a_deployment_leaves_a_running_phase_alone(held: LocalStack) -> None:
     overrides = {"elasticsearch_url": held.index.url, "tuning": tuning(held, max_backlog=500)}
     deploy(held.stage, held.endpoint_url, overrides)
 
-    assert rules_that_are_on(held) == on
+    assert held.phases_on() == on
     assert record(held).task_token == before.task_token
     assert held.reindex("resume").returncode == 0
     # There is room now, and nothing was lost on the way.
@@ -65,7 +65,7 @@ def test_a_deployment_leaves_a_running_phase_alone(held: LocalStack) -> None:
     after = record(held)
     assert (after.run_id, after.status) == (before.run_id, "succeeded")
     assert not library.deviations(held.outcomes())
-    assert rules_that_are_on(held) == []
+    assert held.phases_on() == []
     function = f"image-reindex-{held.stage.lower()}-batch-index"
     found = held.client("lambda").get_function_configuration(FunctionName=function)
     assert found["Environment"]["Variables"]["MAX_BACKLOG"] == "500"

@@ -17,10 +17,8 @@ from reindex.states import Phase, State
 from tests import corpus
 from tests.e2e.runs import (
     eventually,
-    indexer_stopped,
     record,
     report,
-    rules_that_are_on,
     run,
     upload,
 )
@@ -142,7 +140,7 @@ def test_what_the_file_says_stays_beside_what_people_say(
 def test_a_run_turns_itself_off_and_reports(
     stack: LocalStack, library: SampleLibrary, first_run: str
 ) -> None:
-    assert rules_that_are_on(stack) == []
+    assert stack.phases_on() == []
     ended = record(stack)
     assert (ended.run_id, ended.status, ended.phase) == (first_run, "succeeded", None)
     found = report(stack, first_run)
@@ -181,7 +179,7 @@ def test_a_run_without_an_alias_does_not_start_and_touches_nothing(
     assert f"no index behind the alias {alias}" in refused.stderr
     assert stack.rows() == before
     assert not record(stack).is_open
-    assert rules_that_are_on(stack) == []
+    assert stack.phases_on() == []
 
 
 @pytest.mark.usefixtures("first_run")
@@ -248,14 +246,14 @@ def test_an_aborted_run_leaves_nothing_ticking_and_the_next_one_finishes(
 ) -> None:
     rest = SampleLibrary(library.images[2:])
     upload(stack, rest.ids)
-    with indexer_stopped(stack):
+    with stack.indexer_stopped():
         started = stack.reindex("start")
         assert started.returncode == 0, started.stderr
         eventually(lambda: record(stack).phase is Phase.CHECK, "the check phase")
         aborted = stack.reindex("abort")
         assert aborted.returncode == 0, aborted.stderr
 
-        assert rules_that_are_on(stack) == []
+        assert stack.phases_on() == []
         ended = record(stack)
         assert (ended.status, ended.phase) == ("aborted", None)
         execution = stack.client("stepfunctions").describe_execution(executionArn=ended.execution)

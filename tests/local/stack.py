@@ -18,7 +18,9 @@ from elasticsearch import Elasticsearch
 from reindex import settings as groups
 from reindex.progress import ProgressRow
 from reindex.settings import COMMAND, FUNCTIONS, Settings
+from reindex.states import Phase
 from reindex.steps.scanning import scan_all
+from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from scripts.stack import variable_of
@@ -109,6 +111,37 @@ class LocalStack:
     def runs(self) -> DynamoRuns:
         """The run record."""
         return DynamoRuns(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
+
+    @cached_property
+    def rule_names(self) -> Mapping[Phase, str]:
+        """The name of each phase's rule."""
+        names = self.settings[groups.PhaseRules]
+        return {Phase.INDEX: names.index_rule, Phase.CHECK: names.check_rule}
+
+    @cached_property
+    def phases(self) -> AwsPhases:
+        """The switches of a run."""
+        return AwsPhases(self.client("events"), self.client("stepfunctions"), self.rule_names)
+
+    def phases_on(self) -> list[Phase]:
+        """Return the phases whose rule ticks."""
+        return [phase for phase in Phase if self.phases.is_on(phase)]
+
+    @contextmanager
+    def indexer_stopped(self) -> Iterator[None]:
+        """Keep messages on the low-priority queue for the time of a `with` block."""
+        functions = self.client("lambda")
+        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
+        [mapping] = (
+            found
+            for found in functions.list_event_source_mappings()["EventSourceMappings"]
+            if found["EventSourceArn"].endswith(f":{queue}")
+        )
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def client(self, service: str) -> Any:
         """A new boto3 client of one of the cloud's services."""

@@ -136,6 +136,7 @@ EXPECTED: Mapping[str, Grants] = {
         PROJECTION: {"lambda:GetFunctionConfiguration"},
         INDEX_RULE: {"events:DescribeRule"},
         CHECK_RULE: {"events:DescribeRule"},
+        EXECUTIONS: {"states:DescribeExecution"},
         **INDEX,
     },
     "tally": {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reindex import footprint
 from reindex.records import RunRecord
 from reindex.states import Phase
 from reindex.steps.gather import MAX_PARTS, PART_IDS
@@ -67,6 +68,14 @@ def test_every_step_leads_somewhere_and_is_led_to(definition: Mapping[str, Any])
             assert following(state) or state.get("End") or state["Type"] in {"Succeed", "Fail"}, (
                 name
             )
+
+
+def test_a_segment_of_the_tally_is_as_many_transitions_as_its_cost_is_reckoned_with(
+    definition: Mapping[str, Any],
+) -> None:
+    segment = states(definition)["Tally"]["ItemProcessor"]["States"]
+
+    assert len(segment) == footprint.SEGMENT_TRANSITIONS
 
 
 def test_what_a_run_goes_through(definition: Mapping[str, Any]) -> None:
@@ -231,6 +240,8 @@ def test_a_passing_fault_costs_no_step_its_run(definition: Mapping[str, Any]) ->
     for name, state in steps.items():
         tried = {error: r["MaxAttempts"] for r in state["Retry"] for error in r["ErrorEquals"]}
         assert tried.keys() >= PASSING, name
+        # Nobody waits for the later steps, and they have done something that would be lost.
+        assert (tried["StoreUnavailable"] < 3) == (name == "Plan"), name
         # Other parts may work for ten minutes each; a function in a VPC wakes up in minutes.
         for error in (
             "TooManyRequestsException",

@@ -21,15 +21,25 @@ from elastic_transport import ConnectionTimeout
 from elasticsearch import Elasticsearch
 
 from reindex import settings
+from reindex.digest import DIGEST_LENGTH, digest
 from reindex.failures import IndexMisconfigured, StoreUnavailable
 from reindex.records import Guard
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
+from reindex.stores.elasticsearch_index import (
+    ElasticsearchIndex,
+    IndexIds,
+    Schema,
+    connect,
+    read_secret,
+)
 from reindex.stores.interfaces import IndexWrite, Verdict
 from tests.local import loopback
 
 NAME = "images-000001"
 UUID = "uuid-1"
 SMALL = Schema(settings={"new": 1}, older_settings={}, mapping={"properties": {}})
+
+#: Stands in an answer's body for an object nested as deep as a document of Elasticsearch may have.
+DEEP = "deep"
 
 
 @dataclass
@@ -41,6 +51,9 @@ class Answer:
     headers: Mapping[str, str] = field(
         default_factory=lambda: {"X-Elastic-Product": "Elasticsearch"}
     )
+
+    def text(self) -> bytes:
+        return json.dumps(self.body).replace(f'"{DEEP}"', '{"a":' * 997 + "1" + "}" * 997).encode()
 
 
 @dataclass
@@ -85,7 +98,7 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
         def _say(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             answer = fake.answer(Request(self.command, self.path, body, dict(self.headers)))
-            text = b"" if answer.body is None else json.dumps(answer.body).encode()
+            text = b"" if answer.body is None else answer.text()
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
@@ -145,6 +158,16 @@ def _item(status: int, kind: str = "", reason: str = "") -> dict[str, Any]:
 def _error(kind: str, reason: str = "why") -> dict[str, Any]:
     cause = {"type": kind, "reason": reason}
     return {"error": {**cause, "root_cause": [cause]}}
+
+
+#: What :meth:`ElasticsearchIndex.denied` is told by a cluster that lets us do everything, but for
+#: the bulk: the mapping, the health, no such document, and a version conflict.
+LET_DO_ALL = (
+    Answer(body={NAME: {"mappings": {}}}),
+    Answer(body={"status": "green"}),
+    Answer(body={"docs": []}),
+    Answer(409, _error("version_conflict_engine_exception")),
+)
 
 
 class TestABulk:
@@ -238,7 +261,7 @@ class TestABulk:
         assert set(verdicts.values()) == {Verdict.WRITTEN}
 
     @pytest.mark.parametrize("status", [401, 403, 503])
-    def test_that_does_not_know_us_makes_us_a_stranger(
+    def test_that_does_not_know_our_credentials_has_rejected_them(
         self, server: FakeServer, index: ElasticsearchIndex, status: int
     ) -> None:
         server.answers = [Answer(status, {"error": {"type": "any"}})]
@@ -246,7 +269,7 @@ class TestABulk:
         with pytest.raises((IndexMisconfigured, StoreUnavailable)):
             index.resolve("images")
 
-        assert index.is_stranger is (status == 401)
+        assert index.credentials_rejected is (status == 401)
 
     @pytest.mark.parametrize("status", [401, 403, 404, 405])
     def test_that_is_not_allowed_blames_no_document(
@@ -266,6 +289,35 @@ class TestABulk:
             index.write(NAME, _writes("a"))
 
 
+class TestWhatWeAreLetDo:
+    @pytest.mark.parametrize(
+        "bulk",
+        [
+            Answer(429, headers={}),
+            Answer(503, headers={}),
+            Answer(body={"items": [_item(503, "unavailable_shards_exception")]}),
+        ],
+    )
+    def test_is_not_known_while_the_cluster_does_not_answer(
+        self, index: ElasticsearchIndex, server: FakeServer, bulk: Answer
+    ) -> None:
+        server.answers = [*LET_DO_ALL]
+        server.bulk = lambda _ids: bulk
+
+        with pytest.raises(StoreUnavailable):
+            index.denied(NAME)
+
+    def test_is_named_when_the_write_is_answered_with_a_refusal(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        server.answers = [*LET_DO_ALL]
+        server.bulk = lambda _ids: Answer(body={"items": [_item(403, "security_exception")]})
+
+        [problem] = index.denied(NAME)
+
+        assert problem.startswith("we cannot write documents (index): security_exception")
+
+
 class TestARead:
     def test_asks_in_real_time_for_the_fields_alone(
         self, index: ElasticsearchIndex, server: FakeServer
@@ -278,6 +330,19 @@ class TestARead:
         assert asked.path.startswith(f"/{NAME}/_mget?")
         assert "realtime=true" in asked.path
         assert "_source_includes=esInfo.reindex,lastModified" in asked.path
+
+    def test_of_a_document_nested_as_deep_as_the_cluster_allows_harms_no_other(
+        self, index: ElasticsearchIndex, server: FakeServer
+    ) -> None:
+        found = {"found": True, "_seq_no": 1, "_primary_term": 1}
+        odd = {"_id": "a", **found, "_source": {"esInfo": {"reindex": DEEP}}}
+        server.answers = [Answer(body={"docs": [odd, {"_id": "b", **found}]})]
+
+        read = index.read(NAME, ["a", "b"], ["esInfo.reindex"])
+
+        assert read.keys() == {"a", "b"}
+        assert read["a"].provenance is None
+        assert len(digest(read["a"].source)) == DIGEST_LENGTH
 
     def test_of_a_failing_shard_is_never_an_absence(
         self, index: ElasticsearchIndex, server: FakeServer
@@ -386,8 +451,23 @@ class TestConnecting:
         assert server.requests[0].headers["authorization"] == "ApiKey key"
 
     def test_refuses_a_secret_that_is_half(self) -> None:
-        with pytest.raises(ValueError, match="no api_key and no password"):
+        with pytest.raises(IndexMisconfigured, match="no api_key and no password"):
             _connect("http://localhost", {"username": "me"})
+
+    @pytest.mark.parametrize("text", ["not JSON", '"text"', '{"username": 7}', "[" * 100_000])
+    def test_refuses_a_secret_that_is_none_and_shows_it_to_nobody(self, text: str) -> None:
+        with pytest.raises(IndexMisconfigured, match="is no JSON object of texts") as refused:
+            read_secret(text)
+        assert text not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("url", "secret"), [("cluster.example", {}), ("https://cluster.example", {"ca": "no PEM"})]
+    )
+    def test_refuses_a_url_and_an_authority_that_are_none(
+        self, url: str, secret: dict[str, str]
+    ) -> None:
+        with pytest.raises(IndexMisconfigured, match="of no use"):
+            _connect(url, {"api_key": "key", **secret})
 
     def test_takes_several_nodes_and_each_schemes_own_port(self) -> None:
         with _connect("https://one.example, http://two.example:9200/path") as client:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reindex import footprint, prices
+from reindex.settings import Rounds
 from reindex.states import Phase, State
 from reindex.steps.batch_index import BATCH_SIZE, UNCHANGED
 from reindex.steps.samples import Sample
@@ -30,9 +31,6 @@ _SCAN_UNITS = 0.25
 
 #: Requests per message that is sent, received and deleted in batches of ten.
 _REQUESTS_PER_MESSAGE = 3 / 10
-
-#: State transitions of a round, with the Tally in its default 16 segments.
-_TRANSITIONS_PER_ROUND = 60
 
 #: Assumed seconds of one image, in a projection and in an indexer: what the model in docs/cost.md
 #: comes to.
@@ -127,4 +125,5 @@ def _lines(
         "S3", "listings of crops", projected * footprint.S3_LISTINGS, prices.S3_WRITE, assumed=True
     )
     yield Line("S3", "writes: samples", len(samples), prices.S3_WRITE)
-    yield Line("Step Functions", "transitions", rounds * _TRANSITIONS_PER_ROUND, prices.TRANSITION)
+    transitions = footprint.transitions(rounds, Rounds().tally_segments)
+    yield Line("Step Functions", "transitions", transitions, prices.TRANSITION)

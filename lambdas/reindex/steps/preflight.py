@@ -20,9 +20,6 @@ from reindex.stores.interfaces import Index, Phases, ProgressTable, Runs
 _PAUSES = (0.5, 1.0, 2.0)
 _QUICK_SECONDS = 3.0
 
-#: Probes made at once.
-PROBES_AT_ONCE = 16
-
 #: Looks whether one thing a run needs is there and lets us in.
 Probe = Callable[[], object]
 
@@ -40,14 +37,16 @@ class Preflight:
     """Checks runs before they begin.
 
     Attributes:
-        probes: What else a run needs, by its name for people.
+        connect: Makes the index's client, for which credentials may have to be read.
+        probes: What each thing that a run needs is asked first, by its name for people.
         alias: The alias that people search through.
         segments: Parts of the table that the Tally scans side by side.
     """
 
     table: ProgressTable
     runs: Runs
-    index: Index
+    phases: Phases
+    connect: Callable[[], Index]
     probes: Mapping[str, Probe]
     alias: str
     segments: int
@@ -68,19 +67,14 @@ class Preflight:
             PreflightFailed: Names each finding; nothing has been touched.
         """
         findings: list[str] = []
-        # Side by side: one that cannot be reached takes seconds to say so.
-        with ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe") as pool:
-            list(pool.map(lambda named: self._try(findings, *named), self.probes.items()))
-        findings.sort()
-        index = self._try(findings, "index", lambda: self.index.resolve(self.alias))
-        uuid = None
-        if index:
-            uuid = self._try(findings, "index", lambda: self.index.uuid(index))
-            lacking = self._try(findings, "index", lambda: self.index.accepts(index)) or []
-            lacking += self._try(findings, "index", lambda: self.index.denied(index)) or []
-            findings += [f"index {index}: {what}" for what in lacking]
-        total = self._try(findings, "progress table", self._work) or 0
-        run = self._try(findings, "run record", self.runs.current)
+        failed = self._failed_probes(findings, execution)
+        name, uuid = (None, None) if "index" in failed else self._pinned(findings)
+        total = 0
+        if "progress table" not in failed:
+            total = self._try(findings, "progress table", self._work) or 0
+        run = None
+        if "run record" not in failed:
+            run = self._try(findings, "run record", self.runs.current)
         if run is not None and (run.execution != execution or not run.is_open):
             findings.append(f"run {run.run_id} has the run record")
         # A source that has nothing to bring is a run that has nothing to do, and succeeds; so is
@@ -88,18 +82,51 @@ class Preflight:
         wants_report = run is not None and run.unreported
         if total == 0 and options.source.kind == TABLE and not wants_report and not findings:
             findings.append("nothing is queued: upload ids first")
-        if findings or index is None or run is None:
+        if findings or name is None or run is None:
             raise PreflightFailed(findings or ["the run record is gone"])
         now = self.clock.now()
-        changes = {"index": index, "index_uuid": uuid, "total": total, "progressed_at": now}
+        changes = {"index": name, "index_uuid": uuid, "total": total, "progressed_at": now}
         if not self.runs.update(run.run_id, changes):
             raise PreflightFailed(["the run was aborted, or taken over, in this moment"])
         return {
             "run_id": run.run_id,
-            "index": index,
+            "index": name,
             "segments": list(range(self.segments)),
             "work": total > 0,
         }
+
+    def _failed_probes(self, findings: list[str], execution: str) -> set[str]:
+        """Try all probes side by side: what cannot be reached takes seconds to say so.
+
+        Returns:
+            The names of those that failed; each is a finding.
+        """
+        probes: dict[str, Probe] = {
+            **self.probes,
+            "execution": lambda: self.phases.is_running(execution),
+        }
+
+        def succeeds(name: str) -> bool:
+            # In a list, for a probe may return nothing.
+            return self._try(findings, name, lambda: [probes[name]()]) is not None
+
+        with ThreadPoolExecutor(len(probes), thread_name_prefix="probe") as pool:
+            successes = list(pool.map(succeeds, probes))
+        failed = {name for name, success in zip(probes, successes, strict=True) if not success}
+        findings.sort()
+        return failed
+
+    def _pinned(self, findings: list[str]) -> tuple[str | None, str | None]:
+        """The index behind the alias and its UUID, with a finding for whatever it lacks."""
+        index = self._try(findings, "index", self.connect)
+        name = index and self._try(findings, "index", lambda: index.resolve(self.alias))
+        if name is None:
+            return None, None
+        uuid = self._try(findings, "index", lambda: index.uuid(name))
+        lacking = self._try(findings, "index", lambda: index.accepts(name)) or []
+        lacking += self._try(findings, "index", lambda: index.denied(name)) or []
+        findings += [f"index {name}: {what}" for what in lacking]
+        return name, uuid
 
     def _try(self, findings: list[str], name: str, call: Callable[[], Any]) -> Any:
         """What a call returns; None, and a finding, when it fails.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import ssl
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -69,6 +71,11 @@ _UNUSABLE = {
     "routing_missing_exception",
 }
 
+#: Documents may be nested a thousand deep. Python gives up reading an answer that is nested as deep
+#: as its recursion limit, by default a thousand too, with all documents that are in it. Recursion
+#: of this depth fits a thread's smallest usual stack, 512 KB.
+_RECURSION_LIMIT = 2_500
+
 #: An id that no image has, and a version that no document has: a write of them is judged by all
 #: that a real one is judged by, and changes nothing.
 _PROBE_ID = "image-reindex-preflight"
@@ -97,6 +104,9 @@ def connect(
     The client never repeats a request by itself: a bulk that was in fact written would, sent
     again, conflict with its own guards.
 
+    The recursion limit of the whole process is raised, so that an answer can be read however deep
+    its documents are nested.
+
     Args:
         place: Where the cluster is. A URL without a port means its scheme's own.
         secret: ``username`` and ``password``, or ``api_key``; optionally ``ca``, the PEM text of
@@ -104,16 +114,20 @@ def connect(
         request_seconds: How long one request may take.
 
     Raises:
-        ValueError: A URL or the authority cannot be read, or the secret holds neither
+        IndexMisconfigured: A URL or the authority cannot be read, or the secret holds neither
             an API key nor a name and password.
     """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
     secret = secret or {}
-    trust = ssl.create_default_context(cadata=secret.get("ca"))
-    nodes = [
-        url_to_node_config(url.strip(), use_default_ports_for_scheme=True)
-        for url in place.elasticsearch_url.split(",")
-        if url.strip()
-    ]
+    try:
+        trust = ssl.create_default_context(cadata=secret.get("ca"))
+        nodes = [
+            url_to_node_config(url.strip(), use_default_ports_for_scheme=True)
+            for url in place.elasticsearch_url.split(",")
+            if url.strip()
+        ]
+    except (ValueError, ssl.SSLError) as error:
+        raise IndexMisconfigured(f"The cluster's URL or authority is of no use: {error}") from error
     return Elasticsearch(
         [n.replace(ssl_context=trust) if n.scheme == "https" else n for n in nodes],
         **_credentials(secret),
@@ -132,9 +146,25 @@ def _credentials(secret: Mapping[str, str]) -> dict[str, Any]:
     try:
         return {"basic_auth": (secret["username"], secret["password"])}
     except KeyError as error:
-        raise ValueError(
-            f"the Elasticsearch secret holds no api_key and no {error.args[0]}"
+        raise IndexMisconfigured(
+            f"The Elasticsearch secret holds no api_key and no {error.args[0]}."
         ) from None
+
+
+def read_secret(text: str) -> Mapping[str, str]:
+    """Read the text of a secret, as :func:`connect` wants it.
+
+    Raises:
+        IndexMisconfigured: It is no JSON object, or a value in it is no text.
+    """
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        # The text itself is for nobody's eyes.
+        raise IndexMisconfigured("The Elasticsearch secret is no JSON object of texts.")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +228,7 @@ class ElasticsearchIndex:
         time_limit: No request outlives it.
 
     Attributes:
-        is_stranger: The cluster has answered once that it does not know our credentials.
+        credentials_rejected: The cluster has answered once that it does not know our credentials.
     """
 
     def __init__(
@@ -216,7 +246,7 @@ class ElasticsearchIndex:
         self._time_limit = time_limit or TimeLimit()
         self._schema = schema or Schema()
         self._max_bulk_bytes = max_bulk_bytes
-        self.is_stranger = False
+        self.credentials_rejected = False
 
     @property
     def _client(self) -> Elasticsearch:
@@ -290,7 +320,9 @@ class ElasticsearchIndex:
         return problems
 
     def _try_to_write(self, index: str) -> None:
-        [result] = self.write(index, [IndexWrite(_PROBE_ID, _PROBE_GUARD, {})])
+        # Asked first, as in "write": a bulk would create an index that is missing.
+        self.uuid(index)
+        [result] = self._bulk(index, [_operation(IndexWrite(_PROBE_ID, _PROBE_GUARD, {}))])
         match result.verdict:
             case Verdict.CONFLICT:
                 return
@@ -518,7 +550,7 @@ class ElasticsearchIndex:
             raise IndexGone(f"{index} was deleted, and another index has its name.")
         results: list[WriteResult] = []
         for batch in _batches(map(_operation, writes), self._max_bulk_bytes):
-            results += self._bulk(index, batch)
+            results += self._bulk_or_unavailable(index, batch)
         return results
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
@@ -621,7 +653,19 @@ class ElasticsearchIndex:
             else:
                 return True
 
+    def _bulk_or_unavailable(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
+        try:
+            return self._bulk(index, batch)
+        except StoreUnavailable as error:
+            return [WriteResult(Verdict.UNAVAILABLE, str(error))] * len(batch)
+
     def _bulk(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
+        """Send one bulk request, in halves if the cluster refuses it as a whole.
+
+        Raises:
+            IndexMisconfigured: There is no such index, or the cluster does not let us write.
+            StoreUnavailable: The request was not answered; it may have been carried out.
+        """
         try:
             with self._answering():
                 answer = self._client.bulk(
@@ -629,8 +673,6 @@ class ElasticsearchIndex:
                     operations=batch,  # type: ignore[arg-type]  # lines as they are sent
                     filter_path=_BULK_ANSWER,
                 )
-        except StoreUnavailable as error:
-            return [WriteResult(Verdict.UNAVAILABLE, str(error))] * len(batch)
         except ApiError as error:
             if error.status_code not in (_BAD_REQUEST, _TOO_LARGE):
                 raise IndexMisconfigured(f"Elasticsearch takes no bulk: {error}") from error
@@ -639,7 +681,8 @@ class ElasticsearchIndex:
                 reason = f"{len(batch[0])} bytes are refused: {error}"
                 return [WriteResult(Verdict.REFUSED, reason)]
             half = len(batch) // 2
-            return self._bulk(index, batch[:half]) + self._bulk(index, batch[half:])
+            halves = batch[:half], batch[half:]
+            return [r for part in halves for r in self._bulk_or_unavailable(index, part)]
         return [_verdict(*item.values()) for item in answer["items"]]
 
     @contextmanager
@@ -656,7 +699,7 @@ class ElasticsearchIndex:
         except TransportError as error:
             raise StoreUnavailable(f"Elasticsearch: {error}") from error
         except (AuthenticationException, AuthorizationException, UnsupportedProductError) as error:
-            self.is_stranger |= isinstance(error, AuthenticationException)
+            self.credentials_rejected |= isinstance(error, AuthenticationException)
             raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
         except ApiError as error:
             if _error_type(error) == "index_not_found_exception":

@@ -19,7 +19,7 @@ def bucket(client: S3Client, name: str) -> None:
     Raises:
         StoreUnavailable: It does not.
     """
-    with unavailable(f"bucket {name}"):
+    with unavailable(f"S3: bucket {name}"):
         client.list_objects_v2(Bucket=name, MaxKeys=1)
 
 
@@ -29,7 +29,7 @@ def table(client: DynamoDBClient, name: str) -> None:
     Raises:
         StoreUnavailable: It is not.
     """
-    with unavailable(f"table {name}"):
+    with unavailable(f"DynamoDB: table {name}"):
         client.describe_table(TableName=name)
 
 
@@ -39,7 +39,7 @@ def function(client: LambdaClient, name: str) -> None:
     Raises:
         StoreUnavailable: It is not.
     """
-    with unavailable(f"function {name}"):
+    with unavailable(f"Lambda: function {name}"):
         client.get_function_configuration(FunctionName=name)
 
 
@@ -49,5 +49,5 @@ def rule(client: EventBridgeClient, name: str) -> None:
     Raises:
         StoreUnavailable: It is not.
     """
-    with unavailable(f"rule {name}"):
+    with unavailable(f"EventBridge: rule {name}"):
         client.describe_rule(Name=name)

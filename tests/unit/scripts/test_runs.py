@@ -230,8 +230,7 @@ def test_abort_turns_the_schedules_off_stops_the_execution_and_closes_the_record
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
         "Run run-1 is aborted; both schedules are off.\n"
-        "1 image of 3 settled by it; the others keep their places for the next start. "
-        "0 messages on the queue will still be written.\n"
+        "1 image of 3 settled by it; the others keep their places for the next start.\n"
     )
     assert (stage.phases.on, stage.phases.running) == (set(), set())
     run = stage.run

@@ -225,7 +225,9 @@ class World:
     ) -> dict[str, Any]:
         """Preflight alone."""
         arguments: dict[str, Any] = {"probes": {}, "alias": ALIAS, "segments": 3} | changes
-        preflight = Preflight(self.table, self.runs, self.index, clock=self.clock, **arguments)
+        preflight = Preflight(
+            self.table, self.runs, self.phases, lambda: self.index, clock=self.clock, **arguments
+        )
         return preflight.open_run(run_id, RunOptions.of(options or {}))
 
     def invocation(self, run_id: str) -> str:

@@ -1,4 +1,7 @@
-"""What a chaos run asks of the local cloud itself, past the faults that lambdas meet."""
+"""What tests look up in a deployment's services, and do to them, as no command of ours does.
+
+They ask the local cloud itself, past the faults that lambdas meet.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from typing import Any
 from reindex.records import RunRecord
 from reindex.settings import PhaseRules, Queue, StateMachine, Tables
 from reindex.states import Phase
-from reindex.stores.phases import AwsPhases
 from reindex.stores.sqs import SqsQueue
 from tests.local.stack import LocalStack
 
@@ -34,7 +36,7 @@ class HeldLease:
 
 @dataclass(frozen=True)
 class Cloud:
-    """A deployment, as its chaos run sees it; its clients are shared by threads."""
+    """The services of a deployment; its clients are shared by threads."""
 
     stack: LocalStack
     _clients: dict[str, Any] = field(default_factory=dict)
@@ -59,14 +61,9 @@ class Cloud:
         """The latest run's record."""
         return self.stack.runs.current()
 
-    def is_on(self, phase: Phase) -> bool:
-        """Whether a phase's rule is on."""
-        rules = {each: self._rule(each) for each in Phase}
-        return AwsPhases(self.client("events"), self.client("stepfunctions"), rules).is_on(phase)
-
     def targets(self, phase: Phase) -> Sequence[Mapping[str, Any]]:
         """What a phase's rule invokes, each with the input that it fixes."""
-        answer = self.client("events").list_targets_by_rule(Rule=self._rule(phase))
+        answer = self.client("events").list_targets_by_rule(Rule=self.stack.rule_names[phase])
         found: Sequence[Mapping[str, Any]] = answer["Targets"]
         return found
 
@@ -148,6 +145,3 @@ class Cloud:
     @property
     def _runs_table(self) -> str:
         return self.stack.settings[Tables].runs_table
-
-    def _rule(self, phase: Phase) -> str:
-        return {Phase.INDEX: self.rules.index_rule, Phase.CHECK: self.rules.check_rule}[phase]
