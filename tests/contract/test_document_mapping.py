@@ -214,6 +214,101 @@ def test_objects_deeper_than_a_mapping_would_be_refused_and_are_not(
     assert client.index(index=index, id=ID, document=document)["result"] == "created"
 
 
+#: What other documents' values make of a field, and a text of ours that it refuses.
+MADE_BY_OTHERS = [
+    ({"y": "an object"}, "text"),
+    ([{"y": "an object"}], "text"),
+    ({"y": {"z": 1}}, "1"),
+    (1, "text"),
+    (1, "1/250"),
+    (1.5, "undef"),
+    ("2024-06-10", "2024:06:10 18:22:05"),
+    ("2024-06-10", "2024-02-31"),
+    (True, "yes"),
+]
+
+
+@pytest.fixture
+def own(client: Elasticsearch) -> Iterator[str]:
+    """An index of a library's own, which maps what documents bring as a server does by itself."""
+    wanted = mapping()
+    del wanted["dynamic_templates"], wanted["date_detection"]
+    settings = without_analysis_common(index_settings())
+    client.indices.create(index="own", settings=settings, mappings=wanted)
+    yield "own"
+    client.indices.delete(index="own")
+
+
+@ON_A_REAL_SERVER
+@pytest.mark.parametrize(("theirs", "ours"), MADE_BY_OTHERS)
+def test_what_a_field_of_others_refuses_is_left_out_and_the_document_is_written(
+    client: Elasticsearch, own: str, theirs: Any, ours: str
+) -> None:
+    client.index(index=own, id="theirs", document={"fileMetadata": {"xmp": {"x:y": theirs}}})
+    image = replace(truth(), file=image_file(xmp={"x:y": ours, "x:z": "other"}))
+    with pytest.raises(BadRequestError, match="parsing_exception"):
+        client.index(index=own, id=ID, document=build(image, NOW))
+    document = build(image, NOW, ElasticsearchIndex(client).misfits(own))
+    assert document["fileMetadata"] == {
+        "xmp": {"x:z": "other"},
+        "trimmed": ["fileMetadata.xmp.x:y"],
+        "trimmedCount": 1,
+    }
+    assert client.index(index=own, id=ID, document=document)["result"] == "created"
+    assert ElasticsearchIndex(client).accepts(own) == []
+
+
+@ON_A_REAL_SERVER
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("text", "other"),
+        (1, "-1.5"),
+        (1, ["1", "200"]),
+        (1.5, "0.3333333333"),
+        ("2024-06-10", "2024-06-10T18:22:05.120+01:00"),
+        ("2024-06-10", "2024-06-10T18:22Z"),
+        (True, "false"),
+    ],
+)
+def test_what_a_field_of_others_takes_is_left_in(
+    client: Elasticsearch, own: str, theirs: Any, ours: Any
+) -> None:
+    client.index(index=own, id="theirs", document={"fileMetadata": {"xmp": {"x:y": theirs}}})
+    image = replace(truth(), file=image_file(xmp={"x:y": ours}))
+    document = build(image, NOW, ElasticsearchIndex(client).misfits(own))
+    assert document == build(image, NOW)
+    assert client.index(index=own, id=ID, document=document)["result"] == "created"
+
+
+@ON_A_REAL_SERVER
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("text", {"deep": 1}),
+        ({"deep": 1}, "text"),
+        ([{"deep": 1}], ["text"]),
+        (1, "text"),
+        (1, True),
+        (1, 10**30),
+        ("2024-06-10", {"deep": 1}),
+    ],
+)
+def test_what_people_wrote_in_another_shape_than_others_is_left_out(
+    client: Elasticsearch, own: str, theirs: Any, ours: Any
+) -> None:
+    for place in ({}, {"userMetadata": 1}):
+        metadata = {"metadata": {"domainMetadata": {"desk": {"value": theirs}}}}
+        document = {"userMetadata": metadata} if place else metadata
+        client.index(index=own, id=f"theirs{len(place)}", document=document)
+    image = truth(edits={"metadata": {"domainMetadata": {"desk": {"value": ours}, "n": "x"}}})
+    with pytest.raises(BadRequestError):
+        client.index(index=own, id=ID, document=build(image, NOW))
+    document = build(image, NOW, ElasticsearchIndex(client).misfits(own))
+    assert document["metadata"]["domainMetadata"] == {"n": "x"}
+    assert client.index(index=own, id=ID, document=document)["result"] == "created"
+
+
 @ON_A_REAL_SERVER
 def test_more_names_than_the_index_holds_harm_no_image(client: Elasticsearch, index: str) -> None:
     xmp = {f"made:up{number}": "x" for number in range(TOTAL_FIELDS + 1)}

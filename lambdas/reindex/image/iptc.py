@@ -281,16 +281,13 @@ def _decoded(key: tuple[int, int], value: bytes, codec: str | None) -> str | Non
         return "".join(f"{byte:c}" if 32 < byte < 127 else f"\\x{byte:02x}" for byte in value)  # noqa: PLR2004 - what ASCII can show
     if codec == _UTF16 or is_utf16(value):
         return decode_utf16(value, ">")
-    try:
-        # What is UTF-8 beyond ASCII makes no words in any other set, whatever is declared.
-        return value.decode()
-    except UnicodeDecodeError as error:
-        is_cut = error.end == len(value) and error.reason == "unexpected end of data"
-        if codec == _UTF8 and is_cut and len(value) in _BOUNDS:
-            return value[: error.start].decode()
-    if codec not in (None, _UTF8):
+    # What is UTF-8 beyond ASCII makes no words in any other set, whatever is declared.
+    for each in (_UTF8, codec):
         try:
-            return value.decode(codec)
-        except UnicodeDecodeError:
-            pass  # a declared set that the bytes do not obey is taken for no declaration
+            return value.decode(each or _UTF8)
+        except UnicodeDecodeError as error:
+            # A declared set that the bytes do not obey is taken for no declaration.
+            is_cut = error.end == len(value) and error.reason == "unexpected end of data"
+            if codec == _UTF8 and is_cut and len(value) in _BOUNDS:
+                return value[: error.start].decode()
     return decode_utf8(value)

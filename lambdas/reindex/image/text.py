@@ -26,7 +26,12 @@ _JUDGED: Final = 4096
 """Bytes of a text that are judged: more of them say the same."""
 
 _UNLIKELY: Final = 8
-"""Bytes of UTF-16 that are hardly all UTF-8 as well, without a zero among them."""
+"""Bytes of UTF-16 that are hardly all letters of UTF-8 as well, without a zero among them."""
+
+
+def _in_a_word(char: str) -> int:
+    """Return how many bytes of UTF-8 a letter, digit or blank takes; 0 for another character."""
+    return len(char.encode()) if char.isalnum() or char.isspace() else 0
 
 
 def clean(text: str) -> str:
@@ -101,10 +106,10 @@ def decode_utf16(data: bytes, order: str = "<") -> str:
         order: ``<`` or ``>``.
     """
     if len(data) >= _UNLIKELY and 0 not in data.rstrip(b"\0"):
-        try:
-            return data.decode()
-        except UnicodeDecodeError:
-            pass  # it is what it is said to be
+        text = data[:_JUDGED].decode("utf-8", "ignore")
+        # Ideographs of UTF-16 may be ASCII as well, but hardly all of it letters.
+        if sum(map(_in_a_word, text)) * 5 >= min(len(data), _JUDGED) * 4:
+            return data.decode("utf-8", "replace")
     data = data[: len(data) // 2 * 2]
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")

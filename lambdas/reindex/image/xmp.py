@@ -44,6 +44,9 @@ MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
 """Elements and attributes of one packet."""
 
+MAX_REPAIRED: Final = 256 * 1024
+"""Characters of the longest packet in which the errors of its XML are looked for: it takes time."""
+
 MAX_ENCODED: Final = 2048
 """Characters without a blank from which on a value is an encoded picture or table."""
 
@@ -359,6 +362,8 @@ def _repaired(text: str) -> str:
     These are a declaration that is not at the beginning or names another set, references that
     are none of XML's, a less-than sign in text, and prefixes that nobody declares.
     """
+    if len(text) > MAX_REPAIRED:
+        return text
     text = _BARE.sub("&lt;", _REFERENCE.sub(_reference, _DECLARATION.sub("", text)))
     unbound = {*_PREFIX.findall(text)} - {*_BOUND.findall(text)} - {"xml", "xmlns"}
     element = _ELEMENT.search(text)

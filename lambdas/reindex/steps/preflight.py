@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from reindex.failures import IndexMisconfigured, InternalFailure, ReindexFailure, StoreUnavailable
+from reindex.image.misfits import surprising
 from reindex.options import RunOptions
 from reindex.records import RunRecord
 from reindex.source_kinds import TABLE
@@ -15,10 +17,15 @@ from reindex.states import SHARDS, Phase
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Phases, ProgressTable, Runs
 
+log = logging.getLogger(__name__)
+
 #: Seconds before each further time that a service is asked which failed at once, and how soon
 #: that must have been.
 _PAUSES = (0.5, 1.0, 2.0)
 _QUICK_SECONDS = 3.0
+
+#: Fields that the run record names whose mapping may refuse ours: it is written at every tick.
+NAMED_MISFITS = 20
 
 #: Probes made at once.
 PROBES_AT_ONCE = 16
@@ -74,8 +81,12 @@ class Preflight:
         findings.sort()
         index = self._try(findings, "index", lambda: self.index.resolve(self.alias))
         uuid = None
+        misfits: list[str] = []
         if index:
             uuid = self._try(findings, "index", lambda: self.index.uuid(index))
+            misfits = surprising(
+                self._try(findings, "index", lambda: self.index.misfits(index)) or {}
+            )
             lacking = self._try(findings, "index", lambda: self.index.accepts(index)) or []
             lacking += self._try(findings, "index", lambda: self.index.denied(index)) or []
             findings += [f"index {index}: {what}" for what in lacking]
@@ -91,7 +102,15 @@ class Preflight:
         if findings or index is None or run is None:
             raise PreflightFailed(findings or ["the run record is gone"])
         now = self.clock.now()
-        changes = {"index": index, "index_uuid": uuid, "total": total, "progressed_at": now}
+        if misfits:
+            log.warning("the index has misfits", extra={"index": index, "misfits": misfits})
+        changes = {
+            "index": index,
+            "index_uuid": uuid,
+            "misfits": _some(misfits),
+            "total": total,
+            "progressed_at": now,
+        }
         if not self.runs.update(run.run_id, changes):
             raise PreflightFailed(["the run was aborted, or taken over, in this moment"])
         return {
@@ -128,6 +147,12 @@ class Preflight:
         keys = [(phase, shard) for phase in Phase for shard in range(SHARDS)]
         with ThreadPoolExecutor(len(keys), thread_name_prefix="count") as pool:
             return sum(pool.map(lambda key: self.table.count_work(*key), keys))
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    """Return names for people; of many, the first and how many more there are."""
+    more = len(names) - NAMED_MISFITS
+    return list(names) if more <= 0 else [*names[:NAMED_MISFITS], f"and {more:,} more"]
 
 
 def in_the_way(current: RunRecord | None, execution: str, phases: Phases) -> str | None:
