@@ -150,6 +150,16 @@ _MISSPELT: Final = {_plain(uri): prefix for uri, prefix in PREFIXES.items()}
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks: what begins with one is not in UTF-8."""
 
+_WIDE: Final = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"<\0\0\0": "utf-32-le",
+    b"\0\0\0<": "utf-32-be",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
+"""Sets by a packet's first bytes: the parser knows UTF-8, and UTF-16 with a mark."""
+
 _AS_LATIN1: Final = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """Bytes that are not UTF-8, as ``surrogateescape`` gives them, read as Latin-1."""
 
@@ -337,6 +347,9 @@ def _nodes(root: _Node) -> Iterator[_Node]:
 
 def _parse(packet: bytes) -> _Tree:
     """Parse a packet; where it is not well-formed, once more without what XML forbids."""
+    codec = next((codec for start, codec in _WIDE.items() if packet.startswith(start)), None)
+    if codec is not None:
+        packet = packet.decode(codec, "replace").encode()
     data = packet if packet[:2] in _MARKS else packet.strip(b"\0 \t\r\n")
     tree, complete = _attempt(data)
     if complete:

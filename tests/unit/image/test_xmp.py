@@ -184,10 +184,11 @@ def test_depth_and_number_of_elements_are_bounded(body: str) -> None:
     assert properties["dc:format"] == "a"
 
 
-@pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le"])
-def test_other_encodings_are_told_by_their_mark(codec: str) -> None:
-    data = packet("<dc:format>é</dc:format>").decode().partition("?>")[2]
-    assert tree(("\ufeff" + data).encode(codec)) == {"dc:format": "é"}
+@pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+def test_other_encodings_are_told_by_their_mark_or_first_character(codec: str, mark: str) -> None:
+    data = packet("<dc:format>é漢</dc:format>").decode().partition("?>")[2]
+    assert tree((mark + data).encode(codec)) == {"dc:format": "é漢"}
 
 
 @pytest.mark.parametrize(
