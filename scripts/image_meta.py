@@ -62,7 +62,8 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     originalMetadata; or source and failure, with its code and message. No stack is needed.
 
     With --explain there is an explanation as well: for each field of originalMetadata its value,
-    the source that won, and what was passed over and why.
+    the source that won, and what was passed over and why. On a terminal it is printed as a table,
+    in place of all else.
 
     The exit status is 0 also when some images fail, and 1 when none could be read.
     """
@@ -70,9 +71,10 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         raise click.UsageError("--prefix needs --bucket.")
     if not files and not explained and folder is None and bucket is None:
         raise click.UsageError("which images? Give --file, --explain, --dir or --bucket.")
+    from .explanation_view import view
     from .image_readers import Readers
     from .image_sources import describe, files_under, objects_under, source_of
-    from .terminal import progress
+    from .terminal import console, progress, show
 
     named = [source_of(name) for name in explained]
     read = partial(
@@ -93,7 +95,10 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     ):
         images, failed, why = 0, 0, "there are none"
         for described in readers.in_order(sources):
-            click.echo(json.dumps(described.line, ensure_ascii=False), file=file)
+            if "explanation" in described.line and not write and console().is_terminal:
+                show(view(described.line))
+            else:
+                click.echo(json.dumps(described.line, ensure_ascii=False), file=file)
             images += 1
             if failure := described.failure:
                 failed += 1

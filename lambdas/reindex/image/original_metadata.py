@@ -205,12 +205,15 @@ def _dates_taken(file: FileMetadata) -> Iterator[tuple[str, str]]:
     fraction = next(_texts(file.exif_sub, "SubSecTimeOriginal"), "").strip()
     fraction = f".{fraction}" if fraction.isdecimal() else ""
     zone = offset if is_zone(offset) else ""
+    source = "exifSub DateTimeOriginal"
     for date in _texts(file.exif_sub, "DateTimeOriginal"):
         # Some programs write a fraction or zone into the date itself, where it has no place.
         found = _ENDS_IN_TIME.fullmatch(date)
         if found:
+            source += ", SubSecTimeOriginal" if fraction and not found["fraction"] else ""
+            source += ", OffsetTimeOriginal" if zone else ""
             date = f"{found['time']}{found['fraction'] or fraction}{found['half'] or ''}{zone}"  # noqa: PLW2901
-        yield "exifSub DateTimeOriginal", date
+        yield source, date
     iptc_dates = [*_texts(file.iptc, "Date Created")]
     for date, time in zip(iptc_dates, _texts(file.iptc, "Time Created"), strict=False):
         if is_time(time):

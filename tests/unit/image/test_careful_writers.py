@@ -193,7 +193,9 @@ def write_xmp(draw: st.DrawFn, said: dict[str, Any]) -> bytes:
         f"{body}</rdf:RDF></x:xmpmeta>"
     )
     mark = "\ufeff"
-    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-16", "utf-16-be", "utf-32"]))
+    encoding = draw(
+        st.sampled_from(["utf-8", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+    )
     begin = f'<?xpacket begin="{mark}" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     padding = " " * draw(st.integers(0, 200)) + "\n"
     end = '<?xpacket end="w"?>'
