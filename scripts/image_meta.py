@@ -14,6 +14,8 @@ import click
 from .session import Session, example, with_session
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from .image_sources import Source
 
 
@@ -94,9 +96,10 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         Readers(read) as readers,
     ):
         images, failed, why = 0, 0, "there are none"
+        tables: list[RenderableType] = []
         for described in readers.in_order(sources):
             if "explanation" in described.line and not write and console().is_terminal:
-                show(view(described.line))
+                tables.append(view(described.line))
             else:
                 click.echo(json.dumps(described.line, ensure_ascii=False), file=file)
             images += 1
@@ -104,5 +107,8 @@ def image_meta(  # noqa: PLR0913 (one for each option)
                 failed += 1
                 why = f"{failure.code}: {failure.message} {failure.detail}".rstrip()
             advance(images, f"{images:,} images, {failed:,} failed")
+    # Not before: the progress bar is on the same terminal.
+    for each in tables:
+        show(each)
     if images == failed:
         raise click.ClickException(f"no image could be read: {why}")

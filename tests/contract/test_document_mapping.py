@@ -185,6 +185,12 @@ def test_text_longer_than_a_term_would_be_refused_and_is_not(
     xmp = {"photoshop:Credit": chinese, "dc:description": chinese, "dc:x": chinese + chinese}
     document = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
     assert client.index(index=index, id=ID, document=document)["result"] == "created"
+    for text in ("a" * 33_000, "\u6f22" * 11_000):
+        with pytest.raises(BadRequestError, match="failed to parse"):
+            client.index(index=index, id=ID, document={"metadata": {"credit": text}})
+        edited = build(truth(edits={"metadata": {"credit": text, "keywords": [text]}}), NOW)
+        assert edited["fileMetadata"]["trimmedCount"] == 4
+        client.index(index=index, id=ID, document=edited)
 
 
 @ON_A_REAL_SERVER

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from reindex.image.limits import Trimmed
+from reindex.image.mapping import mapping
+from reindex.image.terms import MAX_TERM
 
 TEXTS: Final = frozenset({"text", "keyword", "wildcard", "match_only_text", "search_as_you_type"})
 """Types that take any text, number or truth value."""
@@ -56,7 +58,8 @@ def misfits(live: Mapping[str, Any]) -> dict[str, str]:
 
     Returns:
         In ``identifiers`` and ``fileMetadata``, where we have texts, the fields that are of
-        another type. In ``domainMetadata``, where people write anything, all fields.
+        another type. In ``domainMetadata``, where people write anything, all fields. Elsewhere
+        those that hold a text as one term, which is bounded, where our mapping analyses it.
     """
     found = dict(_not_texts("identifiers", _below(live, "identifiers")))
     for name, group in _below(live, _FILES).items():
@@ -68,6 +71,7 @@ def misfits(live: Mapping[str, Any]) -> dict[str, str]:
             found |= {} if kind in (TEXTS if name in _NO_MAPS else ()) else {path: kind}
         else:
             found |= _not_texts(path, _below(group))
+    found |= _unanalysed(mapping(), live, "")
     for place in _ANY_JSON:
         found |= _all(".".join(place), _below(live, *place))
     return dict(sorted(found.items()))
@@ -132,7 +136,8 @@ def _refuses(kind: str, value: Any) -> bool:
         case "date":
             takes = _is_date(str(value))
         case _:
-            takes = kind in TEXTS or _is_number(str(value), kind)
+            is_term = len(str(value).encode()) <= MAX_TERM
+            takes = (kind in TEXTS and is_term) or _is_number(str(value), kind)
     return not takes
 
 
@@ -155,6 +160,19 @@ def _not_texts(path: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]
     for name, field in fields.items():
         if (kind := _kind(field)) not in TEXTS:
             yield f"{path}.{name}", kind
+
+
+def _unanalysed(
+    wanted: Mapping[str, Any], live: Mapping[str, Any], path: str
+) -> Iterator[tuple[str, str]]:
+    for name, field in wanted.get("properties", {}).items():
+        found = _below(live).get(name, {})
+        inner = f"{path}.{name}" if path else name
+        if field.get("type") == "text" and found.get("type") == "keyword":
+            if found.get("ignore_above", MAX_TERM) * 4 > MAX_TERM:
+                yield inner, "keyword"
+        else:
+            yield from _unanalysed(field, found, inner)
 
 
 def _all(path: str, fields: Mapping[str, Any]) -> dict[str, str]:

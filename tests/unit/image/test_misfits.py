@@ -14,6 +14,7 @@ from reindex.image.document import build
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.mapping import mapping
 from reindex.image.misfits import misfits, surprising, without_misfits
+from reindex.image.terms import MAX_TERM
 from reindex.stores.mapping_gaps import mapping_gaps
 from tests.unit.image.truths import NOW, image_file, truth
 
@@ -70,6 +71,26 @@ def test_fields_that_may_refuse_ours_are_named() -> None:
     }
     assert surprising(misfits(LIVE))[0] == "fileMetadata.exif.Compression (long, exact)"
     assert len(surprising(misfits(LIVE))) == 9
+
+
+@pytest.mark.parametrize(
+    ("limit", "refused"),
+    [({}, True), ({"ignore_above": 10_000}, True), ({"ignore_above": 99}, False)],
+)
+def test_a_text_that_others_hold_as_one_term_is_left_out_where_it_is_too_long(
+    limit: dict[str, Any],
+    refused: bool,  # noqa: FBT001
+) -> None:
+    live = of(metadata=of(description=KEYWORD | limit, title={"type": "text"}))
+    assert misfits(live) == ({"metadata.description": "keyword"} if refused else {})
+    long = "a" * (MAX_TERM + 1)
+    for text in (long, long[1:]):
+        image = truth(edits={"metadata": {"description": text, "title": text}})
+        document = build(image, NOW, misfits(live))
+        assert document["metadata"].get("description") == (
+            None if refused and text == long else text
+        )
+        assert document["metadata"]["title"] == text
 
 
 @pytest.mark.parametrize("live", [{}, of(), mapping(), of(fileMetadata={"type": "object"})])
