@@ -150,6 +150,9 @@ _CODECS: Final = {
 """Codecs by the escape sequence that declares them (IIM 1:90; ISO/IEC 2022 registry)."""
 
 
+_DECODED: Final = 128 * 1024
+"""Bytes of one value that are decoded: four times as many as any document holds of it."""
+
 _BOUNDS: Final = frozenset({32, 64, 128, 256, 2000})
 """Bytes that the standard lets texts have at most: writers cut them there."""
 
@@ -279,6 +282,7 @@ def _decoded(key: tuple[int, int], value: bytes, codec: str | None) -> str | Non
         return str(int.from_bytes(value, "big")) if value else ""
     if key == _CHARSET:
         return "".join(f"{byte:c}" if 32 < byte < 127 else f"\\x{byte:02x}" for byte in value)  # noqa: PLR2004 - what ASCII can show
+    value = value[:_DECODED]
     if codec == _UTF16 or is_utf16(value):
         return decode_utf16(value, ">")
     # What is UTF-8 beyond ASCII makes no words in any other set, whatever is declared.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _C1: Final = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
@@ -18,6 +19,12 @@ _MARK: Final = "\ufeff"
 
 _AS_LATIN1: Final = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """Bytes that are not UTF-8, as ``surrogateescape`` gives them, read as Latin-1."""
+
+_ASCII: Final = bytes(range(128))
+_BEYOND_ASCII: Final = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+"""Characters of UTF-8 that take several bytes."""
 
 _FOR_EACH_STRAY: Final = 3
 """Characters that are UTF-8 which outweigh one byte that is not."""
@@ -76,10 +83,10 @@ def decode_utf8(data: bytes) -> str | None:
         if error.end == len(data) and error.reason == "unexpected end of data":
             whole = data[: error.start]
             return None if whole.isascii() else whole.decode()
-    beginning = data[:_JUDGED].decode("utf-8", "surrogateescape")
-    stray = sum("\udc80" <= char <= "\udcff" for char in beginning)
-    sound = sum(char > "\x7f" for char in beginning) - stray
-    if sound < _FOR_EACH_STRAY * max(1, stray):
+    beginning = data[:_JUDGED]
+    sound = _BEYOND_ASCII.findall(beginning)
+    stray = len(beginning.translate(None, _ASCII)) - sum(map(len, sound))
+    if len(sound) < _FOR_EACH_STRAY * max(1, stray):
         return None
     return data.decode("utf-8", "surrogateescape").translate(_AS_LATIN1)
 
