@@ -11,5 +11,9 @@ from reindex.wiring import Wiring
 
 @lambda_handler("image_projection")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
-    """Build documents; the event is ``{"ids": [...], "run_id": ...}``, at most 25 ids."""
-    return wiring.projection.project(event["ids"], event["run_id"]).to_event()
+    """Build documents of at most 25 ids.
+
+    The event is ``{"ids": [...], "run_id": ..., "misfits": {...}}``; ``misfits`` may be missing.
+    """
+    misfits = event.get("misfits")
+    return wiring.projection.project(event["ids"], event["run_id"], misfits).to_event()

@@ -267,6 +267,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Index.uuid": _row("held bounded held held isolated never same checked"),
     "Index.denied": _row("named retried retried named retried never same never"),
     "Index.accepts": _row("named retried retried named retried never same never"),
+    "Index.misfits": _row("named bounded held held isolated never same checked"),
     "Index.health": _row("named bounded held named isolated never same checked"),
     "Index.read": _row("new bounded held held ignored clamped same checked"),
     "Index.scan": _row("line line line line ignored never same checked"),

@@ -15,6 +15,8 @@ from .addresses import Address, google_address
 from .session import Session, example, with_session
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from .image_sources import Source
 
 
@@ -72,7 +74,8 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     credentials of gcloud.
 
     With --explain there is an explanation as well: for each field of originalMetadata its value,
-    the source that won, and what was passed over and why.
+    the source that won, and what was passed over and why. On a terminal it is printed as a table,
+    in place of all else.
 
     The exit status is 0 also when some images fail, and 1 when none could be read.
     """
@@ -82,6 +85,7 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     if not files and not explained and folder is None and bucket is None:
         raise click.UsageError("which images? Give --file, --explain, --dir or --bucket.")
     objects = None if bucket is None else _objects(bucket, prefix)
+    from .explanation_view import view
     from .image_readers import Readers
     from .image_sources import (
         StoredFile,
@@ -91,7 +95,7 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         objects_under,
         source_of,
     )
-    from .terminal import progress
+    from .terminal import console, progress, show
 
     named = [source_of(name) for name in explained]
     given = [*named, *map(source_of, files)]
@@ -115,13 +119,20 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         Readers(read) as readers,
     ):
         images, failed, why = 0, 0, "there are none"
+        tables: list[RenderableType] = []
         for described in readers.in_order(sources):
-            click.echo(json.dumps(described.line, ensure_ascii=False), file=file)
+            if "explanation" in described.line and not write and console().is_terminal:
+                tables.append(view(described.line))
+            else:
+                click.echo(json.dumps(described.line, ensure_ascii=False), file=file)
             images += 1
             if failure := described.failure:
                 failed += 1
                 why = f"{failure.code}: {failure.message} {failure.detail}".rstrip()
             advance(images, f"{images:,} images, {failed:,} failed")
+    # Not before: the progress bar is on the same terminal.
+    for each in tables:
+        show(each)
     if images == failed:
         raise click.ClickException(f"no image could be read: {why}")
 

@@ -30,5 +30,10 @@ def prepare_index(session: Session) -> None:
         note(f"Added the field for provenance to index {prepared.index}.")
     else:
         note(f"Index {prepared.index} needs no change.")
+    if prepared.misfits:
+        note(
+            "Documents are written without what these fields of other documents' making cannot "
+            f"take: {', '.join(prepared.misfits)}."
+        )
     if prepared.lacking:
         raise Findings("its mapping will not take our documents", prepared.lacking)

@@ -34,9 +34,10 @@ def project(session: Session, *, image_id: str, diff: bool) -> None:
     from .terminal import note
 
     wiring = session.wiring
-    document = wiring.projection.document(image_id, fresh_name(wiring.clock))
     place = wiring.settings[Elasticsearch]
     index = wiring.index.resolve(place.index_alias)
+    misfits = wiring.index.misfits(index)
+    document = wiring.projection.document(image_id, fresh_name(wiring.clock), misfits)
     preserved = wiring.index.read(index, [image_id], place.preserve).get(image_id)
     if preserved:
         document = merged(document, preserved.source)

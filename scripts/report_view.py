@@ -23,6 +23,8 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
     head.add_row("images", f"{stored['images']:,}")
     if gathered := stored.get("gathered"):
         head.add_row("gathered", ", ".join(f"{n:,} {kind}" for kind, n in gathered.items()))
+    if misfits := stored.get("misfits"):
+        head.add_row("fields left out", ", ".join(misfits))
     head.add_row("dead letters", f"{stored['dead_letters']:,}")
     for problem in stored["problems"]:
         head.add_row("problem", problem)

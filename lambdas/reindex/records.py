@@ -351,6 +351,8 @@ class RunRecord:
         execution: ARN of the state machine's execution.
         index: The concrete index behind the alias, pinned at Preflight; empty before.
         index_uuid: Of that index, for its name may be given to another.
+        misfits: Its fields, of other documents' making, that may refuse what files bring along:
+            documents are written without it. Some of them, for people.
         alias: The alias that was resolved.
         status: ``open``, or how it ended: ``succeeded``, ``failed``, ``aborted``.
         phase: The phase that is on; None between phases.
@@ -380,6 +382,7 @@ class RunRecord:
     execution: str
     index: str = ""
     index_uuid: str | None = None
+    misfits: Sequence[str] = field(default_factory=list)
     alias: str
     status: str = "open"
     phase: Phase | None = None

@@ -88,7 +88,9 @@ class InstantProjector(Projector):
     def __init__(self, images: Sequence[str]) -> None:
         self._ready = {image_id: projected(image_id) for image_id in images}
 
-    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+    def project(
+        self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> ProjectionAnswer:
         return ProjectionAnswer([self._ready[image_id] for image_id in ids])
 
 

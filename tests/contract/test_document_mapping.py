@@ -3,7 +3,7 @@
 noida-db ignores `copy_to`, limits and the length of terms; those are shown on a real server.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from elasticsearch import BadRequestError, Elasticsearch
 from reindex.digest import digest
 from reindex.image.dates import format_date
 from reindex.image.document import build, with_provenance
+from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.mapping import (
     PROVENANCE_MAPPING,
     TOTAL_FIELDS,
@@ -22,6 +23,8 @@ from reindex.image.mapping import (
     mapping,
     paths,
 )
+from reindex.image.misfits import without_misfits
+from reindex.steps.index_messages import merged
 from reindex.stores.elasticsearch_index import ElasticsearchIndex
 from tests.contract.analysis import without_analysis_common
 from tests.local.elasticsearch import real_elasticsearch
@@ -182,6 +185,12 @@ def test_text_longer_than_a_term_would_be_refused_and_is_not(
     xmp = {"photoshop:Credit": chinese, "dc:description": chinese, "dc:x": chinese + chinese}
     document = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
     assert client.index(index=index, id=ID, document=document)["result"] == "created"
+    for text in ("a" * 33_000, "\u6f22" * 11_000):
+        with pytest.raises(BadRequestError, match="failed to parse"):
+            client.index(index=index, id=ID, document={"metadata": {"credit": text}})
+        edited = build(truth(edits={"metadata": {"credit": text, "keywords": [text]}}), NOW)
+        assert edited["fileMetadata"]["trimmedCount"] == 4
+        client.index(index=index, id=ID, document=edited)
 
 
 @ON_A_REAL_SERVER
@@ -212,6 +221,78 @@ def test_objects_deeper_than_a_mapping_would_be_refused_and_are_not(
     document = build(truth(edits={"metadata": {"domainMetadata": domain}}), NOW)
     assert document["metadata"]["domainMetadata"] == {"note": "x"}
     assert client.index(index=index, id=ID, document=document)["result"] == "created"
+
+
+@pytest.fixture
+def own(client: Elasticsearch) -> Iterator[str]:
+    """An index of a library's own, which maps what documents bring as a server does by itself."""
+    wanted = mapping()
+    del wanted["dynamic_templates"], wanted["date_detection"]
+    settings = without_analysis_common(index_settings())
+    client.indices.create(index="own", settings=settings, mappings=wanted)
+    yield "own"
+    client.indices.delete(index="own")
+
+
+def _of_file(name: str, value: Any) -> dict[str, Any]:
+    return {"fileMetadata": {"xmp": {name: value}}}
+
+
+def _of_people(name: str, value: Any) -> dict[str, Any]:
+    metadata = {"metadata": {"domainMetadata": {"desk": {name: value}}}}
+    return metadata | {"userMetadata": metadata}
+
+
+#: What other documents' values make of a field; of ours, what it refuses, and what it takes.
+MADE_BY_OTHERS: list[tuple[Any, list[Any], list[Any]]] = [
+    ({"y": "an object"}, ["text"], []),
+    ([{"y": "an object"}], ["text", ["text"]], []),
+    ({"y": {"z": 1}}, ["1"], []),
+    ("text", [], ["other"]),
+    (1, ["text", "1/250", "1e3x"], ["-1.5", ["1", "200"]]),
+    (1.5, ["undef"], ["0.3333333333"]),
+    (
+        "2024-06-10",
+        ["2024:06:10 18:22:05", "2024-02-31"],
+        ["2024-06-10T18:22:05.120+01:00", "2024-06-10T18:22Z"],
+    ),
+    (True, ["yes"], ["false"]),
+]
+
+#: The same of what people wrote, which may be anything.
+MADE_BY_PEOPLE: list[tuple[Any, list[Any], list[Any]]] = [
+    ("text", [{"deep": 1}], [1, 1.5, True]),
+    ({"deep": 1}, ["text", [{"deep": 2}, "text"]], [{"deep": 2}, [{"deep": 2}, {"other": "x"}]]),
+    (1, ["text", True, 10**30, {"deep": 1}], [2, 1.5]),
+    ("2024-06-10", [{"deep": 1}, "soon"], ["2024-06-11"]),
+]
+
+
+@ON_A_REAL_SERVER
+@pytest.mark.parametrize(
+    ("said", "made"), [(_of_file, MADE_BY_OTHERS), (_of_people, MADE_BY_PEOPLE)]
+)
+def test_what_a_field_of_others_refuses_is_left_out_and_the_document_is_written(
+    client: Elasticsearch, own: str, said: Callable[[str, Any], dict[str, Any]], made: list[Any]
+) -> None:
+    for number, (theirs, _, _) in enumerate(made):
+        client.index(index=own, id=f"theirs{number}", document=said(f"f{number}", theirs))
+    misfits = ElasticsearchIndex(client).misfits(own)
+    for number, (theirs, refused, taken) in enumerate(made):
+        for ours in (*refused, *taken):
+            case = f"{ours!r} where others have {theirs!r}"
+            whole = merged(said(f"f{number}", ours), said("other", "text"))
+            trimmed = Trimmed()
+            document = with_trimmed(without_misfits(whole, misfits, trimmed), trimmed)
+            if ours in taken:
+                assert document == whole, case
+            else:
+                assert merged(said("other", "text"), document) == document, case
+                assert document["fileMetadata"]["trimmedCount"] == trimmed.count > 0, case
+                with pytest.raises(BadRequestError, match="exception"):
+                    client.index(index=own, id=ID, document=whole)
+            client.index(index=own, id=ID, document=document)
+    assert ElasticsearchIndex(client).accepts(own) == []
 
 
 @ON_A_REAL_SERVER

@@ -475,6 +475,28 @@ def _make_anew(index: Index, name: str) -> str:
     return after
 
 
+class TestFieldsOfOthers:
+    def test_are_named_and_refuse_what_they_cannot_take(self, index: Index, name: str) -> None:
+        assert index.misfits(name) == {}
+        xmp = {"x:y": {"properties": {"z": {"type": "keyword"}}}}
+        of_files = {"fileMetadata": {"properties": {"xmp": {"properties": xmp}}}}
+        match index:
+            case MemoryIndex():
+                index.live_map({**MAPPING, "properties": {**MAPPING["properties"], **of_files}})
+            case ElasticsearchIndex():
+                index._client.indices.put_mapping(index=name, properties=of_files)
+
+        assert index.misfits(name) == {"fileMetadata.xmp.x:y": "object"}
+        document = {"fileMetadata": {"xmp": {"x:y": "text"}}}
+        [result] = index.write(name, [IndexWrite("a", None, document)])
+        assert result.verdict is Verdict.REFUSED
+        assert "x:y" in result.reason
+
+    def test_cannot_be_named_where_there_is_no_index(self, index: Index) -> None:
+        with pytest.raises(IndexGone):
+            index.misfits("never-made")
+
+
 class TestWhatWeAreLetDo:
     def test_is_all_of_it_where_nothing_is_forbidden(self, index: Index, name: str) -> None:
         assert index.denied(name) == []

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reindex.failures import IndexGone, IndexMisconfigured, StoreUnavailable
+from reindex.image.limits import Trimmed
+from reindex.image.misfits import misfits, without_misfits
 from reindex.records import Guard, Indexed
 from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
 from tests.twins.outages import Outages
@@ -75,6 +77,10 @@ class MemoryIndex(Outages, Index):
         next(shard.seq_no)
         del shard.documents[image_id]
 
+    def live_map(self, mapping: Mapping[str, Any]) -> None:
+        """Map fields as an index does when a live writer brings them."""
+        self._shard(self.name).mapping = mapping
+
     def resolve(self, alias: str) -> str:
         self.answer()
         match self.aliases.get(alias, []):
@@ -98,6 +104,10 @@ class MemoryIndex(Outages, Index):
         self.answer()
         self._shard(index)
         return list(self.lacking)
+
+    def misfits(self, index: str) -> dict[str, str]:
+        self.answer()
+        return misfits(self._shard(index).mapping or {})
 
     def health(self) -> str:
         self.answer()
@@ -171,8 +181,14 @@ def _stands(shard: _Shard, image_id: str, guard: Guard | None) -> bool:
 
 
 def _refusal(mapping: Mapping[str, Any] | None, document: Mapping[str, Any]) -> str:
-    """Why a strict mapping refuses a document; empty when it does not."""
-    if not mapping or mapping.get("dynamic") != "strict":
+    """Why a mapping refuses a document; empty when it does not."""
+    if not mapping:
+        return ""
+    refused = Trimmed()
+    without_misfits(document, misfits(mapping), refused)
+    if refused.count:
+        return f"document_parsing_exception: failed to parse {', '.join(sorted(refused.fields))}"
+    if mapping.get("dynamic") != "strict":
         return ""
     properties = mapping.get("properties", {})
     for name, value in document.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from reindex.digest import digest
 from reindex.failures import Failure, ProjectorDied
@@ -28,6 +28,7 @@ class MemoryProjector(Outages, Projector):
     Attributes:
         deadly: Ids that kill the lambda, whatever else is in the batch.
         calls: The ids of every call.
+        misfits: Of the last call.
     """
 
     def __init__(self, project_one: Callable[[str], Projected | Failure] = plain) -> None:
@@ -36,10 +37,14 @@ class MemoryProjector(Outages, Projector):
         self._lock = threading.Lock()
         self.deadly: set[str] = set()
         self.calls: list[tuple[str, ...]] = []
+        self.misfits: dict[str, str] = {}
 
-    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+    def project(
+        self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> ProjectionAnswer:
         with self._lock:
             self.calls.append(tuple(ids))
+            self.misfits = dict(misfits or {})
             self.answer()
         if self.deadly.intersection(ids):
             raise ProjectorDied("Runtime.OutOfMemory: this twin was told to die")

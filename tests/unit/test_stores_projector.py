@@ -57,6 +57,17 @@ def test_documents_and_failures_come_back_as_they_were_given(
     assert json.loads(calls.parameters[0]["Payload"]) == {"ids": ["a", "b"], "run_id": "run"}
 
 
+def test_what_the_index_may_refuse_is_said_if_there_is_any(
+    projector: Projector, calls: Calls
+) -> None:
+    for misfits in ({"fileMetadata.xmp.x:y": "object"}, {}):
+        calls.answer(_payload(ANSWER.to_event()))
+        projector.project(["a", "b"], "run", misfits)
+    told, nothing = (json.loads(call["Payload"]) for call in calls.parameters)
+    assert told["misfits"] == {"fileMetadata.xmp.x:y": "object"}
+    assert "misfits" not in nothing
+
+
 @pytest.mark.parametrize(
     ("said", "cause"),
     [

@@ -105,10 +105,12 @@ def likelier_charset(texts: Iterable[bytes]) -> Charset:
     scores = {WINDOWS: 0, MAC: 0}
     left = _LOOKED_AT
     for whole in texts:
-        text = whole[: max(0, left)]
+        text = whole[:left]
         left -= len(text)
         for charset, weight, form in _COMPILED:
             scores[charset] += weight * min(_MOST, len(form.findall(text)))
+        if not left:
+            break
     return MAC if scores[MAC] > scores[WINDOWS] else WINDOWS
 
 

@@ -62,24 +62,30 @@ _FURTHEST_ZONE: Final = timedelta(hours=16)
 _LONGEST: Final = 64
 
 _CLOCK: Final = re.compile(
-    r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+    r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?:?"
     r"|(?P<basic_hour>\d{2})(?P<basic_minute>\d{2})(?P<basic_second>\d{2})?)"
-    r"(?:[.,](?P<fraction>\d+))?"
-    r"(?:\s*(?P<half>[AP]M)(?![A-Z]))?"
+    r"(?:[.,](?P<fraction>\d*))?"
+    r"(?:\s*(?P<half>[AP])\.?M\b\.?)?"
     r"(?:\s*(?P<zone>[A-Z]{1,5}|[+-]\d{1,2}(?::?\d{2}){0,2}))?",
     re.ASCII | re.IGNORECASE,
 )
 
+_OFFSET: Final = re.compile(r"[+-](\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?", re.ASCII)
 _ZONE: Final = re.compile(r"Z|[+-]\d{1,2}(?::?\d{2})?", re.ASCII)
+
+#: A blank in place of a number's first zero.
+_PADDED: Final = re.compile(r"(?<=\d)([:./]) (?=\d)", re.ASCII)
+#: The name of a zone behind its offset, as Java prints it: ``+01:00[Europe/Paris]``.
+_REGION: Final = re.compile(r"\[[\w/+-]+\]$", re.ASCII)
 
 #: Year first, as in EXIF (``2014:12:16``), ISO 8601, XMP and IIM (``20141216``).
 _YEAR_FIRST: Final = re.compile(
     r"(?P<year>\d{4})(?:(?P<gap>[-:/. ])(?P<month>\d{1,2})(?:[-:/. ](?P<day>\d{1,2}))?)?"
-    r"(?![\d:])(?:[T\s]\s*(?P<clock>.+))?",
+    r"(?![\d:])(?:[Tt\s]\s*(?P<clock>.+))?",
     re.ASCII,
 )
 _YEAR_FIRST_BASIC: Final = re.compile(
-    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})?(?!\d)(?:[T\s]?\s*(?P<clock>.+))?",
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})?(?!\d)(?:[Tt\s]?\s*(?P<clock>.+))?",
     re.ASCII,
 )
 _COMPACT: Final = re.compile(
@@ -158,7 +164,10 @@ def readings(text: str) -> Iterator[datetime]:
     none is dropped and the day kept. Two numbers that may be month or day are read in the
     form's own order first, and swapped next.
     """
-    text = " ".join(text.replace("\0", " ").split())
+    if len(text) > 4 * _LONGEST:
+        return
+    text = _PADDED.sub(r"\1", " ".join(text.replace("\0", " ").split()))
+    text = _REGION.sub("", text)
     if len(text) > _LONGEST:
         return
     yield from _ymd(text)
@@ -240,7 +249,7 @@ def _since_midnight(clock: str) -> timedelta | None:
     if match["half"]:
         if hour > _HALF_DAY:
             return None
-        hour = hour % _HALF_DAY + (_HALF_DAY if match["half"].lower() == "pm" else 0)
+        hour = hour % _HALF_DAY + (_HALF_DAY if match["half"].lower() == "p" else 0)
     # Leap seconds are times (ISO 8601:2004, 4.2.1).
     if hour > _DAY or minute > 59 or second > 60:  # noqa: PLR2004
         return None
@@ -255,9 +264,9 @@ def _offset(zone: str | None) -> timedelta:
         return timedelta(0)
     if zone[0] not in "+-":
         return timedelta(hours=_ZONE_NAMES.get(zone.upper(), 0))
-    hours, *rest = re.findall(r"\d{1,2}", zone)
-    minutes, seconds = [*map(int, rest), 0, 0][:2]
-    offset = timedelta(hours=int(hours), minutes=minutes, seconds=seconds)
+    match = _OFFSET.fullmatch(zone)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
     if offset > _FURTHEST_ZONE:
         return timedelta(0)
     return -offset if zone[0] == "-" else offset

@@ -18,6 +18,7 @@ from reindex.image.file_metadata import file_metadata
 from reindex.image.image_collections import collections
 from reindex.image.leases import leases
 from reindex.image.limits import Trimmed, newest, with_trimmed
+from reindex.image.misfits import Misfits, without_misfits
 from reindex.image.object_metadata import upload_of
 from reindex.image.original_metadata import original_metadata
 from reindex.image.rows import present
@@ -28,12 +29,14 @@ from reindex.image.truth import ImageTruth
 from reindex.image.usages import usages
 
 
-def build(truth: ImageTruth, now: datetime) -> dict[str, Any]:
+def build(truth: ImageTruth, now: datetime, misfits: Misfits | None = None) -> dict[str, Any]:
     """Return the search document of an image, without provenance.
 
     Args:
         truth: Everything the document is built from.
         now: Decides which leases are active, and nothing else; with zone.
+        misfits: Fields of the index whose mapping may refuse ours: what they cannot take is left
+            out, as :func:`reindex.image.misfits.without_misfits` has it.
 
     Raises:
         InvalidUserData: If a row or a crop is not of the form its table promises.
@@ -90,7 +93,8 @@ def build(truth: ImageTruth, now: datetime) -> dict[str, Any]:
         softDeletedMetadata=soft_deleted(rows.status),
         lastModified=last_modified and format_date(last_modified),
     )
-    return with_trimmed(fitted(document, trimmed), trimmed)
+    fit = without_misfits(fitted(document, trimmed), misfits or {}, trimmed)
+    return with_trimmed(fit, trimmed)
 
 
 def with_provenance(

@@ -9,7 +9,8 @@ How values are written:
 - whole numbers in decimal; rationals as decimal numbers of ten significant digits, ``inf``
   or ``undef`` where the denominator is zero; several numbers with one blank between;
 - text in UTF-8 if it is, else Latin-1; ``UserComment`` and its like in the set they declare;
-- undefined bytes as text when they are printable, else as numbers;
+- undefined bytes as text when they are printable, else as numbers; those of a tag that the
+  standard has as text, always as text;
 - dates as they stand in the file; values in APEX units stay so;
 - GPS latitudes and longitudes as degrees, unsigned (their reference says which side), the
   GPS time stamp as ``hh:mm:ss``.
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import ExifTags
 
-from reindex.image.text import clean, decode
+from reindex.image.text import clean, decode, decode_utf16, is_utf16
 from reindex.image.tiff import ASCII, DOUBLE, FLOAT, RATIONAL, SRATIONAL, UNDEFINED, UTF8
 
 if TYPE_CHECKING:
@@ -99,6 +100,16 @@ _DECLARE_CHARSET: Final = {"UserComment", "GPSProcessingMethod", "GPSAreaInforma
 _UTF16: Final = range(0x9C9B, 0x9CA0)
 """Windows' XPTitle, XPComment, XPAuthor, XPKeywords and XPSubject."""
 
+_TEXTS: Final = {
+    *(0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, COPYRIGHT),
+    *(0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292),
+    *(0xA420, 0xA430, 0xA431, 0xA433, 0xA434, 0xA435),
+    *range(0xA436, 0xA43D),
+}
+"""Tags of text, from ImageDescription to the names of lenses; some writers declare bytes."""
+
+_BYTES: Final = {1, 6, UNDEFINED}
+
 
 @dataclass(slots=True)
 class Exif:
@@ -153,7 +164,8 @@ def _text(tiff: Tiff, entry: Entry, name: str) -> str:
     """Return a value as the module's docstring says, empty when there is nothing to say."""
     if name in _DECLARE_CHARSET:
         return _declared_text(tiff.raw(entry), tiff.order)
-    if entry.kind in (ASCII, UTF8) or entry.tag in _UTF16:
+    is_text = entry.kind in (ASCII, UTF8) or entry.tag in _UTF16
+    if is_text or (entry.kind in _BYTES and entry.tag in _TEXTS):
         return _characters(tiff, entry)
     if entry.kind == UNDEFINED:
         return _undefined(tiff, entry)
@@ -162,9 +174,9 @@ def _text(tiff: Tiff, entry: Entry, name: str) -> str:
 
 def _characters(tiff: Tiff, entry: Entry) -> str:
     data = tiff.raw(entry)
-    if entry.tag in _UTF16 and entry.kind != ASCII:
-        return clean(data.decode("utf-16-le", "replace").partition("\0")[0])
-    if entry.tag == COPYRIGHT:
+    if entry.tag in _UTF16 and (entry.kind != ASCII or is_utf16(data)):
+        return clean(decode_utf16(data).partition("\0")[0])
+    if entry.tag == COPYRIGHT and not is_utf16(data):
         # The photographer's and the editor's, a NUL between (CIPA DC-008, 4.6.5).
         return "\n".join(filter(None, map(decode, data.split(b"\0")[:2])))
     return decode(data)
@@ -231,9 +243,9 @@ def _declared_text(data: bytes, order: str) -> str:
     """Decode text that begins with the eight bytes of its character set (CIPA DC-008, 4.6.6)."""
     charset, text = data[:8].rstrip(b"\0 ").upper(), data[8:]
     if charset == b"UNICODE":
-        return clean(_utf16(text, order).partition("\0")[0])
+        return clean(decode_utf16(text, order).partition("\0")[0])
     if charset == b"JIS":
-        for codec in ("iso2022_jp", "shift_jis"):
+        for codec in ("iso2022_jp", "euc_jp", "shift_jis"):
             try:
                 return clean(text.decode(codec).partition("\0")[0])
             except UnicodeDecodeError:
@@ -241,13 +253,3 @@ def _declared_text(data: bytes, order: str) -> str:
     if charset in (b"ASCII", b"JIS", b""):
         return decode(text)
     return decode(data)
-
-
-def _utf16(data: bytes, order: str) -> str:
-    """Decode UTF-16 by its mark, else by where its zero bytes stand, else in ``order``."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    even, odd = data[0::2].count(0), data[1::2].count(0)
-    if even != odd:
-        return data.decode("utf-16-be" if even > odd else "utf-16-le", "replace")
-    return data.decode("utf-16-le" if order == "<" else "utf-16-be", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from reindex.failures import NotAnImage, TooManyPixels, TruncatedImage, UnsupportedFormat
@@ -37,6 +38,9 @@ format that editors write."""
 MAX_PIXELS: Final = 1_000_000_000
 """Pixels in all. The largest single exposures have 0.4 gigapixels; what declares more than one
 would take 4 GB to decode, which no renderer behind a library has."""
+
+_ORIENTATION: Final = re.compile(r"0*([1-8])(?:\.0+)?")
+"""Some programs write whole numbers of XMP with zeros around."""
 
 _GETTY: Final = "GettyImagesGIFT:"
 
@@ -161,7 +165,8 @@ def _exif(blocks: Blocks) -> Exif:
 def _xmp_orientation(xmp: Mapping[str, str | list[str]]) -> int | None:
     """Return the orientation that XMP declares, for files in which nothing else does."""
     value = xmp.get("tiff:Orientation")
-    return int(value) if isinstance(value, str) and value in set("12345678") else None
+    found = _ORIENTATION.fullmatch(value) if isinstance(value, str) else None
+    return int(found[1]) if found else None
 
 
 def _iptc(blocks: Blocks) -> tuple[dict[str, str | list[str]], dict[str, str]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reindex.image.charsets import WINDOWS, Charset, decode_as, likelier_charset
-from reindex.image.text import clean, decode_utf8
+from reindex.image.text import clean, decode_utf8, decode_utf16, is_utf16
 
 MAX_DATASETS: Final = 4096
 
@@ -126,12 +126,14 @@ _REPEATABLE: Final = {
     (2, 122),
 }
 
+_UTF8: Final = "utf-8"
+_UTF16: Final = "utf-16-be"
 _CODECS: Final = {
-    b"\x1b%G": "utf-8",
-    b"\x1b%/G": "utf-8",
-    b"\x1b%/H": "utf-8",
-    b"\x1b%/I": "utf-8",
-    b"\x1b%/L": "utf-16-be",
+    b"\x1b%G": _UTF8,
+    b"\x1b%/G": _UTF8,
+    b"\x1b%/H": _UTF8,
+    b"\x1b%/I": _UTF8,
+    b"\x1b%/L": _UTF16,
     b"\x1b.A": "iso8859_1",
     b"\x1b-A": "iso8859_1",
     b"\x1b.B": "iso8859_2",
@@ -148,8 +150,17 @@ _CODECS: Final = {
 """Codecs by the escape sequence that declares them (IIM 1:90; ISO/IEC 2022 registry)."""
 
 
+_DECODED: Final = 128 * 1024
+"""Bytes of one value that are decoded: four times as many as any document holds of it."""
+
+_BOUNDS: Final = frozenset({32, 64, 128, 256, 2000})
+"""Bytes that the standard lets texts have at most: writers cut them there."""
+
 _RECORDS: Final = frozenset({*range(1, 10), 240})
 """Records of the standard, and one that picture desks' software adds."""
+
+_OVERLAP: Final = 4
+"""Bytes by which a length may be too large and the next dataset is found all the same."""
 
 _START: Final = re.compile(rb"\x1c[\x01-\x09\xf0]")
 
@@ -176,8 +187,8 @@ def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | li
     that the standard lets repeat are always lists; of the others the last one counts.
     Empty ones are left out. Padding and damage between datasets are passed over.
 
-    Text is in the declared set if it decodes, else in UTF-8 if it is, else in the likelier of
-    two 8-bit sets, see :mod:`reindex.image.charsets`.
+    Text is in UTF-16 or UTF-8 where the bytes show it, else in the declared set if it decodes,
+    else in the likelier of two 8-bit sets, see :mod:`reindex.image.charsets`.
 
     Args:
         data: The record.
@@ -185,7 +196,8 @@ def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | li
     """
     reading = Reading() if reading is None else reading
     datasets = list(_datasets(data, reading))
-    codec = next((_CODECS.get(value) for key, value in datasets if key == _CHARSET), None)
+    declared = next((value for key, value in datasets if key == _CHARSET), b"")
+    codec = _CODECS.get(declared.strip(b" \0"))
     # Records 2 to 6 are in the declared set; the envelope is ASCII (IIM 5.x).
     decoded = [(key, value, _decoded(key, value, codec)) for key, value in datasets]
     undecoded = [value for _, value, text in decoded if text is None]
@@ -229,7 +241,7 @@ def _datasets(data: bytes, reading: Reading) -> Iterator[tuple[tuple[int, int], 
             if value is not None and not _is_plausible(data, start, value[1]):
                 value = None
         reading.passed_over += start - at
-        begin, at = value
+        begin, at = value[0], _end(data, *value)
         yield (data[start + 1], data[start + 2]), data[begin:at]
 
 
@@ -249,6 +261,15 @@ def _value(data: bytes, at: int) -> tuple[int, int] | None:
     return (begin, begin + length) if begin + length <= len(data) else None
 
 
+def _end(data: bytes, begin: int, end: int) -> int:
+    """Return where a value ends whose length may count more than was written, such as a NUL."""
+    if end == len(data) or data[end] == _MARKER:
+        return end
+    early = data.find(_MARKER, max(begin, end - _OVERLAP), end)
+    following = _value(data, early) if early >= 0 else None
+    return early if following and _is_plausible(data, early, following[1]) else end
+
+
 def _is_plausible(data: bytes, start: int, end: int) -> bool:
     """Return True if bytes that were searched for, not led to, look like a dataset."""
     key = data[start + 1], data[start + 2]
@@ -261,9 +282,16 @@ def _decoded(key: tuple[int, int], value: bytes, codec: str | None) -> str | Non
         return str(int.from_bytes(value, "big")) if value else ""
     if key == _CHARSET:
         return "".join(f"{byte:c}" if 32 < byte < 127 else f"\\x{byte:02x}" for byte in value)  # noqa: PLR2004 - what ASCII can show
-    if codec is not None:
+    value = value[:_DECODED]
+    if codec == _UTF16 or is_utf16(value):
+        return decode_utf16(value, ">")
+    # What is UTF-8 beyond ASCII makes no words in any other set, whatever is declared.
+    for each in (_UTF8, codec):
         try:
-            return value.decode(codec)
-        except UnicodeDecodeError:
-            pass  # a declared set that the bytes do not obey is taken for no declaration
+            return value.decode(each or _UTF8)
+        except UnicodeDecodeError as error:
+            # A declared set that the bytes do not obey is taken for no declaration.
+            is_cut = error.end == len(value) and error.reason == "unexpected end of data"
+            if codec == _UTF8 and is_cut and len(value) in _BOUNDS:
+                return value[: error.start].decode()
     return decode_utf8(value)

@@ -218,7 +218,7 @@ def _assemble(blocks: Blocks, collected: _Collected) -> None:
         read_resources(Joined(collected.photoshop), blocks, only_iptc=True)
     for digest, pieces in collected.extended.items():
         # Only the part that the main packet names belongs to this image.
-        if any(digest in packet for packet in blocks.xmp[:1]):
+        if any(digest.upper() in packet.upper() for packet in blocks.xmp[:1]):
             ordered = sorted(pieces, key=lambda item: item[0])
             blocks.xmp.append(b"".join(piece for _, piece in ordered))
     if collected.adobe_transform is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 Texts = dict[str, str | list[str]]
 
@@ -71,40 +71,6 @@ def with_trimmed(document: dict[str, Any], trimmed: Trimmed) -> dict[str, Any]:
     return document | {
         "fileMetadata": file | {"trimmed": names, "trimmedCount": trimmed.count},
     }
-
-
-def without_fields(
-    document: Mapping[str, Any], names: Iterable[str], trimmed: Trimmed
-) -> dict[str, Any]:
-    """Return ``document`` without fields that an index's mapping refuses.
-
-    Args:
-        document: As it was built; it is left as it is.
-        names: Dotted names of the fields, as
-            :func:`reindex.stores.mapping_gaps.refusing_fields` gives them.
-        trimmed: Where to note those that the document has.
-    """
-    kept = dict(document)
-    for name in names:
-        kept = _without(kept, name.split("."), name, trimmed)
-    return kept
-
-
-def _without(
-    values: dict[str, Any], path: list[str], name: str, trimmed: Trimmed
-) -> dict[str, Any]:
-    inner = values.get(path[0])
-    if inner is None:
-        return values
-    others = {key: value for key, value in values.items() if key != path[0]}
-    if len(path) == 1:
-        trimmed.add(name)
-        return others
-    if not isinstance(inner, dict):
-        return values
-    rest = _without(inner, path[1:], name, trimmed)
-    # An object that held nothing else is left out, too.
-    return {**others, path[0]: rest} if rest else others
 
 
 def newest(usages: list[Any], trimmed: Trimmed) -> list[Any]:

@@ -19,7 +19,11 @@ from reindex.image.text import clean
 from reindex.image.truth import FileMetadata
 from reindex.image.uninformative import Written, why_uninformative, written_by_camera
 
-_ENDS_IN_TIME: Final = re.compile(r"[ T]\d{1,2}:\d{2}(?::\d{2})?$")
+_ENDS_IN_TIME: Final = re.compile(
+    r"(?P<time>.*[ Tt]\d{1,2}:\d{2}(?::\d{2})?)(?P<fraction>[.,]\d+)?(?P<half>\s?[AP]\.?M\.?)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""A date with a time and no zone."""
 
 _BLANK: Final = "blank"
 _WORSE: Final = "a better source has a value"
@@ -199,10 +203,17 @@ def _dates_taken(file: FileMetadata) -> Iterator[tuple[str, str]]:
     """Yield sources and texts that may say when the picture was taken, the best first."""
     offset = next(_texts(file.exif_sub, "OffsetTimeOriginal"), "").strip()
     fraction = next(_texts(file.exif_sub, "SubSecTimeOriginal"), "").strip()
-    suffix = (f".{fraction}" if fraction.isdecimal() else "") + (offset if is_zone(offset) else "")
+    fraction = f".{fraction}" if fraction.isdecimal() else ""
+    zone = offset if is_zone(offset) else ""
+    source = "exifSub DateTimeOriginal"
     for date in _texts(file.exif_sub, "DateTimeOriginal"):
         # Some programs write a fraction or zone into the date itself, where it has no place.
-        yield "exifSub DateTimeOriginal", date + suffix if _ENDS_IN_TIME.search(date) else date
+        found = _ENDS_IN_TIME.fullmatch(date)
+        if found:
+            source += ", SubSecTimeOriginal" if fraction and not found["fraction"] else ""
+            source += ", OffsetTimeOriginal" if zone else ""
+            date = f"{found['time']}{found['fraction'] or fraction}{found['half'] or ''}{zone}"  # noqa: PLW2901
+        yield source, date
     iptc_dates = [*_texts(file.iptc, "Date Created")]
     for date, time in zip(iptc_dates, _texts(file.iptc, "Time Created"), strict=False):
         if is_time(time):

@@ -124,8 +124,11 @@ DEFAULTS: Final = (
             r"dcim[\\/]\S+",
             (
                 r"_?(?:img|mg|dsc|dscn|dscf|dsci|dcp|pict|imgp|sany|sdc|hpim|cimg|gopr|dji|pxl|pano"
-                r"|mvc)[_-]?\d{3,}(?:[_~-]\w{1,12})?(?:\.\w{3,4})?"
+                r"|mvc|mvimg|vid|fb_img|received|snapchat)[_-]?\d{3,}(?:[_~-]\w{1,12})?(?:\.\w{3,4})?"
             ),
+            r"p\d{7}|\d{8}_\d{6}(?:_\w{1,12})?",
+            r"whatsapp image \d[\d .-]* at \d[\d .]*(?:\.\w{3,4})?",
+            r"\S+\.(?:jpe?g|jpe|tiff?|png|gif|bmp|heic|webp|psd|dng|nef|cr2|arw|raf|orf)",
         ),
         "cameras and programs: the name of the file",
         r"DCIM\100MEDIA\DJI_0008.JPG",
@@ -140,13 +143,26 @@ DEFAULTS: Final = (
             r"creator: gd-jpeg v[\d.]+.*",
             r"file written by adobe photoshop.*",
             r"processed with (?:vsco ?(?:cam)?|moldiv|rookie)\b.*",
+            r"(?:created|edited|made|saved|processed|exported) (?:by|with|in|using) adobe\b.*",
+            r"(?:handmade software, inc|acd systems digital imaging|optimized by jpegmini)\b.*",
+            (
+                r"(?:shot on|(?:photo )?taken with|captured with) (?:(?:my|an?) )?(?:oneplus|mi"
+                r"|redmi|poco|iphone|lumia|nokia|huawei|honor|galaxy|samsung|xperia|vivo|oppo|realme|gopro)"
+                r"\b.{0,20}"
+            ),
         ),
         "programs: their own name",
         "Processed with VSCO with a6 preset",
         f"{PHOTOPRISM}; comments that the programs write unless told otherwise",
     ),
     Entry(
-        (r"untitled(?:[- ]?\d+)?",),
+        (
+            r"untitled(?:[-_ ]?(?:panorama)?\d+)?",
+            (
+                r"(?:unbenannt|sans titre|sin t[ií]tulo|senza titolo|sem t[ií]tulo|naamloos|namnlös"
+                r"|без имени|名称未設定|未标题|未命名)[-_ ]?\d+"
+            ),
+        ),
         "programs: the name of a new document",
         "Untitled-1",
         "Adobe Photoshop's name for it",
@@ -179,13 +195,15 @@ _FIELD: Final = (
 )
 _ELSEWHERE: Final = (
     rf"(?:{_FIELD}|(?:special )?instructions?|text|notes?|comments?|metadata|below|above"
-    r"|bildtext|beschreibung|bildunterschrift|l[ée]gende|pie de foto|leyenda|didascalia|bijschrift)"
+    r"|iptc|exif|xmp|file ?info(?:rmation)?|file ?name"
+    r"|bildtext|billedtekst|beschreibung|bildunterschrift|l[ée]gende|pie de foto|leyenda|didascalia"
+    r"|bijschrift)"
 )
 _GIVEN: Final = r"(?:available|given|provided|entered|supplied|set|specified)"
 
 PLACEHOLDERS: Final = (
     Entry(
-        (r"[\s\-\u2013\u2014_.…·•,;:?!*#/\\|+=~^'\"`()\[\]{}<>]+",),
+        (r"[\s\-\u2013\u2014_.…·•,;:?!*#/\\|+=~^'\"`()\[\]{}<>]+", r"ÿ+"),
         "people: marks that are no words",
         "--",
         FORM,
@@ -193,7 +211,9 @@ PLACEHOLDERS: Final = (
     ),
     Entry(
         (
-            r"n/a|n\.a\.|nil|null|undefined|tb[acd]|todo|\(?binary data.*",
+            r"n ?/ ?a|n\.a\.?|nil|null|undefined|tb[acd]|todo|tktk|\(?binary data.*",
+            r"to be (?:confirmed|advised|announced|added|determined)|to come",
+            r"#(?:n/a|ref!|name\?|value!|div/0!)|\[object object\]|[\[<({](?:blank|empty)[\])>}]",
             r"string with binary data.*|lorem ipsum\b.*",
         ),
         "people and programs: that there is nothing",
@@ -203,7 +223,10 @@ PLACEHOLDERS: Final = (
     ),
     # A town of Piedmont has that name.
     Entry(
-        (r"none",),
+        (
+            r"none",
+            r"aucune?|néant|ningun[oa]|nessun[oa]|nenhum[a]?|geen|keiner?|inget|нет|无|無|なし",
+        ),
         "people and programs: that there is nothing",
         "None",
         FORM,
@@ -212,7 +235,7 @@ PLACEHOLDERS: Final = (
     Entry(
         (
             rf"(?:no|without|missing) {_FIELD}(?: (?:is |was )?{_GIVEN})?(?: yet)?",
-            rf"(?:{_FIELD} )?(?:is |was )?(?:not|un) ?{_GIVEN}(?: yet)?",
+            rf"(?:{_FIELD} )?(?:is |was )?(?:not|un|none) ?{_GIVEN}(?: yet)?",
             r"not (?:applicable|known)",
             r"keine? (?:beschreibung|bildunterschrift|bildtext|titel|angaben?)|k\. ?a\.",
             r"sans (?:l[ée]gende|titre)|sin (?:descripci[oó]n|t[ií]tulo)|senza titolo",
@@ -226,12 +249,23 @@ PLACEHOLDERS: Final = (
     Entry(
         (
             r"unknown|unspecified|xxx+|unbekannt|inconnue?|desconocid[oa]|desconhecid[oa]",
-            r"sconosciut[oa]|onbekend|ukjent|okänd",
+            r"sconosciut[oa]|onbekend|ukjent|okänd|неизвест(?:но|ен)|不明|未知|不详",
         ),
         "people and programs: that nothing is known",
         "Unknown",
         FORM,
         _SINGLE | _PLACES | {"peopleInImage"},
+    ),
+    # A caption may well say that: it is the picture's photographer who is unknown.
+    Entry(
+        (
+            rf"(?:un|not )(?:credited|attributed)|(?:by )?unknown {_FIELD}|{_FIELD}:? unknown",
+            r"(?:ohne angabe|o\. ?a\.)",
+        ),
+        "people and programs: that nothing is known",
+        "Photographer unknown",
+        FORM,
+        _SINGLE - _SPEAKING,
     ),
     Entry(
         (
@@ -241,7 +275,8 @@ PLACEHOLDERS: Final = (
             ),
             (
                 r"(?:(?:multiple|various|several)[\s,;:/()\u2013-]+)?"
-                r"(?:please )?(?:see|refer to|cf\.?|siehe|s\.|voir|ver|vedi|zie) "
+                rf"(?:(?:mandatory )?{_FIELD}[\s,;:/()\u2013-]+)?"
+                r"(?:please )?(?:see|refer to|cf\.?|siehe|s\.|voir|v[ée]ase|ver|vedi|zie|se) "
                 rf"(?:the |in |die |das |la |le |el )?{_ELSEWHERE}"
                 rf"(?: (?:field|below|above|for (?:the |full |more )?(?:details|{_FIELD})))?"
             ),
@@ -267,7 +302,11 @@ PLACEHOLDERS: Final = (
         _SINGLE | _PLACES | {"peopleInImage", "specialInstructions"},
     ),
     Entry(
-        (r"your (?:full )?(?:name|company|agency|organi[sz]ation)(?: here)?",),
+        (
+            r"your (?:full |company )?(?:name|company|agency|organi[sz]ation)(?: name)?(?: here)?",
+            r"(?:photographer|author|creator|company|agency)(?:[\u2019']?s)? name",
+            r"first ?name[ ,]+last ?name",
+        ),
         "programs: a prompt that nobody answered",
         "Your name here",
         FORM,
@@ -275,6 +314,8 @@ PLACEHOLDERS: Final = (
     ),
 )
 """What says that it says nothing. Brackets and quotation marks around it do not count."""
+
+_PARTS: Final = re.compile(r"[,;|]")
 
 _AROUND: Final = (
     " \t\r\n()[]{}<>\"'*.:;!-_\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -329,6 +370,10 @@ def why_uninformative(field: str, text: str, written: Written = Written()) -> st
 def _why(field: str, words: str, copied: bool) -> str | None:  # noqa: FBT001
     entries, form = _forms(field, copied)
     found = form.fullmatch(words) or form.fullmatch(words.strip(_AROUND))
+    if found is None:
+        # A program's form with several blanks in it: "Unknown, Unknown".
+        parts = [form.fullmatch(part.strip(_AROUND)) for part in _PARTS.split(words)]
+        found = parts[0] if all(parts) else None
     if found is None or not found.lastgroup:
         return None
     return f"says nothing; left by {entries[int(found.lastgroup[1:])].writer}"

@@ -10,8 +10,8 @@ uses; an unknown namespace keeps the file's. Flattened:
 
 - a simple value is a string;
 - an array is a list of strings;
-- of language alternatives ``dc:title`` holds ``x-default``, else the first; the others stand
-  beside it as ``dc:title[@fr-FR]``;
+- of language alternatives ``dc:title`` holds ``x-default``, else the first, of those that
+  are not blank; the others stand beside it as ``dc:title[@fr-FR]``;
 - a structure's fields are paths: ``Iptc4xmpCore:CreatorContactInfo/Iptc4xmpCore:CiAdrCity``;
 - of an array of structures each field is a list, aligned: the n-th entries of all lists
   belong to the n-th structure, and where a structure lacks the field stands ``∅``. An array
@@ -23,6 +23,8 @@ left out.
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import ParseError
@@ -42,6 +44,9 @@ MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
 """Elements and attributes of one packet."""
 
+MAX_REPAIRED: Final = 256 * 1024
+"""Characters of the longest packet in which the errors of its XML are looked for: it takes time."""
+
 MAX_ENCODED: Final = 2048
 """Characters without a blank from which on a value is an encoded picture or table."""
 
@@ -56,6 +61,7 @@ _PARSE_TYPE: Final = f"{{{_RDF}}}parseType"
 _VALUE: Final = f"{{{_RDF}}}value"
 _ABOUTS: Final = (f"{{{_RDF}}}about", "about")
 _LANG: Final = f"{{{_XML}}}lang"
+_DEFAULT: Final = "x-default"
 _TOOLKITS: Final = ("{adobe:ns:meta/}xmptk", "{adobe:ns:meta/}xaptk")
 
 PREFIXES: Final = {
@@ -133,8 +139,26 @@ PREFIXES: Final = {
 
 _TAKEN: Final = frozenset(PREFIXES.values())
 
+
+def _plain(uri: str) -> str:
+    """Return a namespace without what some writers leave out or add."""
+    return uri.removeprefix("https://").removeprefix("http://").rstrip("/#")
+
+
+_MISSPELT: Final = {_plain(uri): prefix for uri, prefix in PREFIXES.items()}
+
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks: what begins with one is not in UTF-8."""
+
+_WIDE: Final = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"<\0\0\0": "utf-32-le",
+    b"\0\0\0<": "utf-32-be",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
+"""Sets by a packet's first bytes: the parser knows UTF-8, and UTF-16 with a mark."""
 
 _AS_LATIN1: Final = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """Bytes that are not UTF-8, as ``surrogateescape`` gives them, read as Latin-1."""
@@ -155,8 +179,8 @@ class Alternatives:
 
     @property
     def default(self) -> str:
-        """The ``x-default`` text, else the first."""
-        return self.texts.get("x-default") or next(iter(self.texts.values()), "")
+        """The ``x-default`` text, else the first; blank ones do not count."""
+        return self.texts.get(_DEFAULT) or next(filter(None, self.texts.values()), "")
 
 
 Value = str | list["Value"] | Structure | Alternatives
@@ -230,7 +254,7 @@ class _Interpreter:
         known = self._names.get(tag)
         if known is None:
             uri, _, local = tag[1:].rpartition("}") if tag.startswith("{") else ("", "", tag)
-            prefix = PREFIXES.get(uri)
+            prefix = PREFIXES.get(uri) or (_MISSPELT.get(_plain(uri)) if uri else None)
             if prefix is None:
                 prefix = self._prefixes.get(uri, "")
                 if prefix in _TAKEN:
@@ -273,8 +297,11 @@ class _Interpreter:
             texts: dict[str, str] = {}
             for child in node.children:
                 value = self.value(child)
-                if isinstance(value, str):
-                    texts.setdefault(child.attributes.get(_LANG, "x-default"), value)
+                language = child.attributes.get(_LANG, _DEFAULT)
+                if language.lower() == _DEFAULT:
+                    language = _DEFAULT
+                if isinstance(value, str) and not texts.get(language):
+                    texts[language] = value
             return Alternatives(texts)
         return [self.value(child) for child in node.children]
 
@@ -320,14 +347,59 @@ def _nodes(root: _Node) -> Iterator[_Node]:
 
 def _parse(packet: bytes) -> _Tree:
     """Parse a packet; where it is not well-formed, once more without what XML forbids."""
+    codec = next((codec for start, codec in _WIDE.items() if packet.startswith(start)), None)
+    if codec is not None:
+        packet = packet.decode(codec, "replace").encode()
     data = packet if packet[:2] in _MARKS else packet.strip(b"\0 \t\r\n")
     tree, complete = _attempt(data)
     if complete:
         return tree
     text = clean(data.decode("utf-8", "surrogateescape").translate(_AS_LATIN1))
     start = text.find("<")
-    repaired, complete = _attempt(text[max(0, start) :].encode())
+    repaired, complete = _attempt(_repaired(text[max(0, start) :]).encode())
     return repaired if complete or len(repaired.prefixes) > len(tree.prefixes) else tree
+
+
+_DECLARATION: Final = re.compile(r"<\?xml\s[^>]{0,200}\?>")
+_REFERENCE: Final = re.compile(r"&(#\d{1,7};|#x[0-9a-fA-F]{1,6};|\w{1,32};)?")
+_BARE: Final = re.compile(r"<(?=[\s\d<=])")
+_ELEMENT: Final = re.compile(r"<[A-Za-z_][\w.-]*(?::[\w.-]+)?")
+_PREFIX: Final = re.compile(r"[<\s]([A-Za-z_][\w.-]*):[A-Za-z_][\w.-]*(?=[\s/>=])", re.ASCII)
+_BOUND: Final = re.compile(r"\sxmlns:([\w.-]+)\s*=")
+_OF_XML: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
+
+
+def _repaired(text: str) -> str:
+    """Return a packet without errors that writers of XML by hand make.
+
+    These are a declaration that is not at the beginning or names another set, references that
+    are none of XML's, a less-than sign in text, and prefixes that nobody declares.
+    """
+    if len(text) > MAX_REPAIRED:
+        return text
+    text = _BARE.sub("&lt;", _REFERENCE.sub(_reference, _DECLARATION.sub("", text)))
+    unbound = {*_PREFIX.findall(text)} - {*_BOUND.findall(text)} - {"xml", "xmlns"}
+    element = _ELEMENT.search(text)
+    if not unbound or element is None:
+        return text
+    owners = {prefix: uri for uri, prefix in reversed(PREFIXES.items())}
+    bindings = "".join(
+        f' xmlns:{prefix}="{owners.get(prefix, "unknown:" + prefix)}"' for prefix in sorted(unbound)
+    )
+    return text[: element.end()] + bindings + text[element.end() :]
+
+
+def _reference(found: re.Match[str]) -> str:
+    """Return a reference that XML has: itself, a character, or an ampersand."""
+    name = found[1]
+    if name is None:
+        return "&amp;"
+    if name.rstrip(";") in _OF_XML:
+        return found[0]
+    char = html.unescape(found[0])
+    if char == found[0]:
+        return f"&amp;{name}"
+    return html.escape(clean(char) or (char if char.isspace() else ""))
 
 
 def _attempt(data: bytes) -> tuple[_Tree, bool]:
@@ -339,7 +411,7 @@ def _attempt(data: bytes) -> tuple[_Tree, bool]:
         parser.close()
     except _TooLarge:
         tree.cut = True
-    except (ParseError, DefusedXmlException, ValueError):
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
         return tree, False
     return tree, True
 
@@ -361,7 +433,7 @@ def _flat(path: str, value: Value) -> Iterator[tuple[str, str | list[str]]]:
     elif isinstance(value, Alternatives):
         yield path, value.default
         for language, text in value.texts.items():
-            if language != "x-default" and _is_language(language):
+            if language != _DEFAULT and _is_language(language):
                 yield f"{path}[@{language}]", text
     elif isinstance(value, Structure):
         for name, inner in value.fields.items():

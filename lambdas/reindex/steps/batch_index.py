@@ -118,9 +118,16 @@ class IndexPhase:
         """
         result = PageResult()
         unanswered: Exception | None = None
+        try:
+            # For each page anew: live writers may add fields at any time.
+            misfits = self.index.misfits(run.index)
+        except (StoreUnavailable, IndexMisconfigured) as error:
+            result.problem = error
+            return result
         with ThreadPoolExecutor(self.pace.projection_concurrency) as pool:
             calls = [
-                pool.submit(self._batch, run, batch, deadline) for batch in self._batches(rows)
+                pool.submit(self._batch, run, batch, misfits, deadline)
+                for batch in self._batches(rows)
             ]
             for call in as_completed(calls):
                 try:
@@ -142,7 +149,11 @@ class IndexPhase:
         yield from ([row] for row in rows if _is_suspect(row))
 
     def _batch(
-        self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline
+        self,
+        run: RunRecord,
+        rows: Sequence[ProgressRow],
+        misfits: Mapping[str, str],
+        deadline: Deadline,
     ) -> list[Change]:
         """Reindex one batch: guard, project, enqueue, settle, in that order.
 
@@ -167,7 +178,7 @@ class IndexPhase:
                 ready[row.id] = row
         if ready:
             started = self.clock.now()
-            answer = self._project(list(ready), run.run_id, deadline)
+            answer = self._project(list(ready), run.run_id, misfits, deadline)
             self.meter.seconds("ProjectionLatency", self.clock.now() - started)
             self.meter.count("ImagesProjected", len(answer.images))
             self.meter.bytes("OriginalBytesRead", answer.bytes_read)
@@ -230,13 +241,20 @@ class IndexPhase:
         return min(found.modified_at, now) + self.pace.settle_seconds
 
     def _project(
-        self, ids: Sequence[str], run_id: str, deadline: Deadline, *, suspected: bool = False
+        self,
+        ids: Sequence[str],
+        run_id: str,
+        misfits: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        suspected: bool = False,
     ) -> ProjectionAnswer:
         """Project ids; when the lambda dies, split the batch until the culprit stands alone.
 
         Args:
             ids: Of one call.
             run_id: The run.
+            misfits: Fields of the index whose mapping may refuse ours.
             deadline: No call is started that could outlive it.
             suspected: A call that held these ids has died.
         """
@@ -244,7 +262,7 @@ class IndexPhase:
             # Without suspicion nothing has failed: they stay queued for the next tick.
             return ProjectionAnswer(failures=dict.fromkeys(ids, _SUSPECTED) if suspected else {})
         try:
-            return self.projector.project(ids, run_id)
+            return self.projector.project(ids, run_id, misfits)
         except ProjectorDied as death:
             self.meter.count("ProjectionDeaths")
             if len(ids) == 1:
@@ -252,7 +270,7 @@ class IndexPhase:
                 return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
         middle = len(ids) // 2
         halves = [
-            self._project(half, run_id, deadline, suspected=True)
+            self._project(half, run_id, misfits, deadline, suspected=True)
             for half in (ids[:middle], ids[middle:])
         ]
         return ProjectionAnswer(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from reindex.failures import IndexMisconfigured, InternalFailure, ReindexFailure, StoreUnavailable
+from reindex.image.misfits import surprising
 from reindex.options import RunOptions
 from reindex.records import RunRecord
 from reindex.source_kinds import TABLE
@@ -15,10 +17,15 @@ from reindex.states import SHARDS, Phase
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Phases, ProgressTable, Runs
 
+log = logging.getLogger(__name__)
+
 #: Seconds before each further time that a service is asked which failed at once, and how soon
 #: that must have been.
 _PAUSES = (0.5, 1.0, 2.0)
 _QUICK_SECONDS = 3.0
+
+#: Fields that the run record names whose mapping may refuse ours: it is written at every tick.
+NAMED_MISFITS = 20
 
 #: Looks whether one thing a run needs is there and lets us in.
 Probe = Callable[[], object]
@@ -30,6 +37,21 @@ class PreflightFailed(InternalFailure):
     def __init__(self, findings: list[str]) -> None:
         super().__init__("; ".join(findings))
         self.findings = findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    """The concrete index that a run writes to.
+
+    Attributes:
+        name: None when there is none.
+        uuid: None when it is not known.
+        misfits: Fields whose mapping may refuse ours.
+    """
+
+    name: str | None = None
+    uuid: str | None = None
+    misfits: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,7 @@ class Preflight:
         """
         findings: list[str] = []
         failed = self._failed_probes(findings, execution)
-        name, uuid = (None, None) if "index" in failed else self._pinned(findings)
+        pinned = _Pinned() if "index" in failed else self._pinned(findings)
         total = 0
         if "progress table" not in failed:
             total = self._try(findings, "progress table", self._work) or 0
@@ -82,15 +104,25 @@ class Preflight:
         wants_report = run is not None and run.unreported
         if total == 0 and options.source.kind == TABLE and not wants_report and not findings:
             findings.append("nothing is queued: upload ids first")
-        if findings or name is None or run is None:
+        if findings or pinned.name is None or run is None:
             raise PreflightFailed(findings or ["the run record is gone"])
         now = self.clock.now()
-        changes = {"index": name, "index_uuid": uuid, "total": total, "progressed_at": now}
+        if pinned.misfits:
+            log.warning(
+                "the index has misfits", extra={"index": pinned.name, "misfits": pinned.misfits}
+            )
+        changes = {
+            "index": pinned.name,
+            "index_uuid": pinned.uuid,
+            "misfits": _some(pinned.misfits),
+            "total": total,
+            "progressed_at": now,
+        }
         if not self.runs.update(run.run_id, changes):
             raise PreflightFailed(["the run was aborted, or taken over, in this moment"])
         return {
             "run_id": run.run_id,
-            "index": name,
+            "index": pinned.name,
             "segments": list(range(self.segments)),
             "work": total > 0,
         }
@@ -116,17 +148,18 @@ class Preflight:
         findings.sort()
         return failed
 
-    def _pinned(self, findings: list[str]) -> tuple[str | None, str | None]:
-        """The index behind the alias and its UUID, with a finding for whatever it lacks."""
+    def _pinned(self, findings: list[str]) -> _Pinned:
+        """The index behind the alias, with a finding for whatever it lacks."""
         index = self._try(findings, "index", self.connect)
         name = index and self._try(findings, "index", lambda: index.resolve(self.alias))
         if name is None:
-            return None, None
+            return _Pinned()
         uuid = self._try(findings, "index", lambda: index.uuid(name))
+        misfits = self._try(findings, "index", lambda: index.misfits(name)) or {}
         lacking = self._try(findings, "index", lambda: index.accepts(name)) or []
         lacking += self._try(findings, "index", lambda: index.denied(name)) or []
         findings += [f"index {name}: {what}" for what in lacking]
-        return name, uuid
+        return _Pinned(name, uuid, surprising(misfits))
 
     def _try(self, findings: list[str], name: str, call: Callable[[], Any]) -> Any:
         """What a call returns; None, and a finding, when it fails.
@@ -155,6 +188,12 @@ class Preflight:
         keys = [(phase, shard) for phase in Phase for shard in range(SHARDS)]
         with ThreadPoolExecutor(len(keys), thread_name_prefix="count") as pool:
             return sum(pool.map(lambda key: self.table.count_work(*key), keys))
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    """Return names for people; of many, the first and how many more there are."""
+    more = len(names) - NAMED_MISFITS
+    return list(names) if more <= 0 else [*names[:NAMED_MISFITS], f"and {more:,} more"]
 
 
 def in_the_way(current: RunRecord | None, execution: str, phases: Phases) -> str | None:

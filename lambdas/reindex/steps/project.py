@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -64,17 +64,22 @@ class Projection:
     clock: Clock
     meter: Meter
 
-    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+    def project(
+        self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> ProjectionAnswer:
         """Build the documents of images; each image's failure is its own.
 
         Args:
             ids: At most 25, without repetition.
             run_id: For the documents' provenance.
+            misfits: See :func:`reindex.image.document.build`.
         """
         now = datetime.fromtimestamp(self.clock.now(), UTC)
         user_data = self.library.user_data(ids)
         with ThreadPoolExecutor(IMAGES_AT_ONCE) as pool:
-            built = list(pool.map(lambda id_: self._one(id_, user_data[id_], run_id, now), ids))
+            built = list(
+                pool.map(lambda id_: self._one(id_, user_data[id_], run_id, now, misfits), ids)
+            )
         for image in built:
             self.meter.bytes("BytesReadPerImage", image.bytes_read)
         documents = [image for image in built if image.failure is None]
@@ -85,7 +90,9 @@ class Projection:
             requests=sum(image.requests for image in built),
         )
 
-    def document(self, image_id: str, run_id: str) -> dict[str, Any]:
+    def document(
+        self, image_id: str, run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """Build one image's document.
 
         Raises:
@@ -95,15 +102,20 @@ class Projection:
         user_data = self.library.user_data([image_id])[image_id]
         if isinstance(user_data, Failure):
             raise SourceUnavailable(user_data.message, user_data.detail)
-        return self._document(image_id, user_data, run_id, now)[0]
+        return self._document(image_id, user_data, run_id, now, misfits)[0]
 
     def _one(
-        self, image_id: str, user_data: UserData | Failure, run_id: str, now: datetime
+        self,
+        image_id: str,
+        user_data: UserData | Failure,
+        run_id: str,
+        now: datetime,
+        misfits: Mapping[str, str] | None,
     ) -> _Built:
         if isinstance(user_data, Failure):
             return _Built(image_id, failure=user_data)
         try:
-            document, file = self._document(image_id, user_data, run_id, now)
+            document, file = self._document(image_id, user_data, run_id, now, misfits)
         except ReindexFailure as failure:
             return _Built(image_id, failure=failure.as_failure())
         except StoreUnavailable as error:
@@ -126,7 +138,12 @@ class Projection:
         )
 
     def _document(
-        self, image_id: str, user_data: UserData, run_id: str, now: datetime
+        self,
+        image_id: str,
+        user_data: UserData,
+        run_id: str,
+        now: datetime,
+        misfits: Mapping[str, str] | None,
     ) -> tuple[dict[str, Any], RangedFile]:
         original = self.library.open(image_id)
         with original.file:
@@ -138,7 +155,7 @@ class Projection:
                 optimised_png=_rendition(self.library.optimised_png(image_id)),
                 user_data=replace(user_data, crops=self.library.crops(image_id)),
             )
-        document = build(truth, now)
+        document = build(truth, now, misfits)
         provenance = with_provenance(
             document,
             digest=digest(document),

@@ -348,6 +348,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
     gathered = ", ".join(
         f"{count:,} {kind.replace('_', ' ')}" for kind, count in report["gathered"].items()
     )
+    misfits = ", ".join(report["misfits"])
     facts = {
         "run": report["run_id"],
         "index": report["index"],
@@ -356,6 +357,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
         "ended": _moment(report["ended_at"]),
         "rounds": f"{report['rounds']:,}",
         **({"gathered": gathered} if gathered else {}),
+        **({"fields left out": misfits} if misfits else {}),
         "moved": moved or "nothing",
         "dead letters": f"{report['dead_letters']:,}",
     }

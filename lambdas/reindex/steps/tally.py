@@ -325,6 +325,7 @@ class Tallying:
             "failure_codes": dict(tally.codes),
             "failures": {name: asdict(kind) for name, kind in tally.kinds.items()},
             "gathered": dict(run.gathered),
+            "misfits": list(run.misfits),
             "unreadable": tally.unreadable_examples,
             "certificate": {
                 "ids": tally.total,

@@ -26,6 +26,7 @@ from elasticsearch import (
 from reindex import settings
 from reindex.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
+from reindex.image.misfits import misfits, surprising
 from reindex.records import Guard, Indexed, document_text
 from reindex.stores.interfaces import Cursor, IdPage, IndexWrite, Part, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
@@ -195,12 +196,14 @@ class Prepared:
         created: It did not exist before.
         provenance_added: It existed, without a place for provenance.
         lacking: What its mapping still lacks for our documents.
+        misfits: Its fields that may refuse what files bring along, for people.
     """
 
     index: str
     created: bool
     provenance_added: bool
     lacking: Sequence[str]
+    misfits: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +367,15 @@ class ElasticsearchIndex:
         if (_provenance(live) or {}).get("enabled") not in (False, "false"):
             gaps.append(f"{_PROVENANCE} is not there as an object with enabled: false")
         return gaps
+
+    def misfits(self, index: str) -> dict[str, str]:
+        """The fields whose mapping may refuse ours, see :func:`reindex.image.misfits.misfits`.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return misfits(self._mapping(index))
 
     def health(self) -> str:
         """The cluster's health: ``green``, ``yellow`` or ``red``.
@@ -594,7 +606,8 @@ class ElasticsearchIndex:
             with self._answering():
                 properties = self._schema.provenance["properties"]
                 self._client.indices.put_mapping(index=index, properties=properties)
-        return Prepared(index, created, adding, self.accepts(index))
+        refusing = surprising(self.misfits(index))
+        return Prepared(index, created, adding, self.accepts(index), refusing)
 
     def search(self, alias: str, text: str, size: int = 10) -> list[Mapping[str, Any]]:
         """The documents whose metadata match a text best, as people would search for them."""

@@ -384,6 +384,10 @@ class Index(Protocol):
         """What the index's mapping lacks for our documents; empty when it will take them."""
         ...
 
+    def misfits(self, index: str) -> dict[str, str]:
+        """The fields whose mapping may refuse ours, see :func:`reindex.image.misfits.misfits`."""
+        ...
+
     def health(self) -> str:
         """The cluster's health: ``green``, ``yellow`` or ``red``."""
         ...
@@ -432,8 +436,10 @@ class Index(Protocol):
 class Projector(Protocol):
     """The image-projection lambda, as batch-index sees it."""
 
-    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
-        """Have documents built.
+    def project(
+        self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> ProjectionAnswer:
+        """Have documents built, without what an index's ``misfits`` would refuse.
 
         Raises:
             ProjectorDied: The lambda died on this batch.

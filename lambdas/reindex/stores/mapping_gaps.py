@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reindex.image.misfits import TEXTS
+
 #: Types that take the same JSON values: an index of a library's own may prefer another.
 _ALIKE = (
-    {"text", "keyword", "wildcard", "match_only_text", "search_as_you_type"},
+    TEXTS,
     {"byte", "short", "integer", "long", "unsigned_long"},
     {"half_float", "float", "double", "scaled_float"},
     {"date", "date_nanos"},
 )
-
-
-#: Members of ``fileMetadata`` that are no maps of texts.
-_TEXTS = {"colourModel", "trimmed"}
-_COUNTS = {"trimmedCount"}
 
 
 def mapping_gaps(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -30,48 +27,6 @@ def mapping_gaps(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
         Sentences for people, each beginning with the field's dotted name.
     """
     return list(_gaps(live, wanted, path="", live_dynamic="true", wanted_dynamic="true"))
-
-
-def refusing_fields(live: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields that files bring along and whose live mapping would refuse ours.
-
-    Other documents made these fields, dynamically, as the first of them had it. They are no gaps:
-    only some images have them, and a document without such a field is accepted.
-
-    Args:
-        live: The index's mapping.
-
-    Returns:
-        What the live mapping holds there, by dotted name, sorted. Fields of numbers and dates that
-        take malformed values (``ignore_malformed``) are not among them.
-    """
-    fields = live.get("properties", {})
-    found = {
-        f"identifiers.{name}": _type(field)
-        for name, field in fields.get("identifiers", {}).get("properties", {}).items()
-        if not _takes_text(field)
-    }
-    for name, group in fields.get("fileMetadata", {}).get("properties", {}).items():
-        path = f"fileMetadata.{name}"
-        if name in _TEXTS:
-            found |= {} if _takes_text(group) else {path: _type(group)}
-        elif name in _COUNTS:
-            continue
-        elif _type(group) != "object":
-            found[path] = _type(group)
-        elif group.get("enabled") not in (False, "false"):
-            found |= {
-                f"{path}.{inner}": _type(field)
-                for inner, field in group.get("properties", {}).items()
-                if not _takes_text(field)
-            }
-    return dict(sorted(found.items()))
-
-
-def _takes_text(field: Mapping[str, Any]) -> bool:
-    if field.get("enabled") in (False, "false"):
-        return True
-    return _type(field) in _ALIKE[0] or field.get("ignore_malformed") in (True, "true")
 
 
 def _gaps(
@@ -91,6 +46,9 @@ def _gaps(
     if live_dynamic == "strict" and wanted_dynamic == "true":
         yield f"{path or 'the document'} is strict, where documents bring names of their own"
     fields = live.get("properties", {})
+    if wanted_dynamic == "true":
+        for name in fields.keys() - wanted.get("properties", {}).keys():
+            yield from _strict_ones(fields[name], f"{path}.{name}" if path else name)
     for name, field in wanted.get("properties", {}).items():
         inner = f"{path}.{name}" if path else name
         found = fields.get(name)
@@ -107,6 +65,16 @@ def _gaps(
                 live_dynamic=live_dynamic,
                 wanted_dynamic=wanted_dynamic,
             )
+
+
+def _strict_ones(field: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield objects that other documents made and that take no more names."""
+    if field.get("enabled") in (False, "false"):
+        return
+    if str(field.get("dynamic")).lower() == "strict":
+        yield f"{path} is strict, where documents bring names of their own"
+    for name, inner in field.get("properties", {}).items():
+        yield from _strict_ones(inner, f"{path}.{name}")
 
 
 def _type(field: Mapping[str, Any]) -> str:

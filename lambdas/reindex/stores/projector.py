@@ -63,19 +63,23 @@ class LambdaProjector:
         self._patience_seconds = patience_seconds
         self._time_limit = time_limit or TimeLimit()
 
-    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+    def project(
+        self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> ProjectionAnswer:
         """Have documents built.
 
         Args:
             ids: At most 25.
             run_id: For the documents' provenance.
+            misfits: Fields of the index whose mapping may refuse ours.
 
         Raises:
             ProjectorDied: The lambda died on this batch, of memory, of time or of an exception,
                 or its answer was too large or no answer; the message says which.
             StoreUnavailable: Lambda did not start it.
         """
-        event = json.dumps({"ids": list(ids), "run_id": run_id}).encode()
+        told = {"misfits": dict(misfits)} if misfits else {}
+        event = json.dumps({"ids": list(ids), "run_id": run_id, **told}).encode()
         function_error, text = self._invoke(event)
         if function_error:
             raise ProjectorDied(_cause(function_error, text))

@@ -54,6 +54,10 @@ CHARSETS = [
     ("iso8859_2", b"\x1b-B", LATIN + "\u0142\u017c\u0105\u0119\xe9\xf3"),
     ("iso8859_5", b"\x1b-L", LATIN + "\u0416\u0434\u043b\u043e"),
     ("ascii", None, LATIN + PUNCTUATION),
+    ("utf-16-be", b"\x1b%/L", LATIN + ACCENTS + OTHERS + PUNCTUATION),
+    ("utf-16", None, LATIN + ACCENTS + OTHERS + PUNCTUATION),
+    # What is declared is not always what is written.
+    ("utf-8", b"\x1b.A", LATIN + ACCENTS + OTHERS + PUNCTUATION),
 ]
 
 
@@ -98,9 +102,7 @@ def write_iptc(draw: st.DrawFn, said: dict[str, Any], codec: str, declared: byte
     """Write a record: what is padded is padded, and a dataset may be there twice."""
     parts = []
     for name, text in said.items():
-        value = text.encode(codec)
-        if draw(st.booleans()):
-            value += b" " * draw(st.integers(1, 3)) if codec != "utf-16-be" else b""
+        value = (text + " " * draw(st.integers(0, 3))).encode(codec)
         if draw(st.integers(0, 4)) == 0 and name != "byline":
             # Of one that must not repeat the last counts.
             parts.append((IPTC_DATASETS[name], "earlier".encode(codec), b""))
@@ -118,11 +120,23 @@ def write_iptc(draw: st.DrawFn, said: dict[str, Any], codec: str, declared: byte
     return record + bytes(draw(st.integers(0, 3)))
 
 
+def is_in(text: str, codec: str) -> bool:
+    try:
+        return bool(text.encode(codec))
+    except UnicodeEncodeError:
+        return False
+
+
 def write_exif(draw: st.DrawFn, said: dict[str, str], extra: dict[int, str]) -> bytes:
     """Write a TIFF structure: its directory before or behind the values."""
     order = draw(st.sampled_from("<>"))
     texts = {EXIF_TAGS[name]: text for name, text in said.items()} | extra
-    values = {tag: text.encode() + bytes(draw(st.integers(1, 4))) for tag, text in texts.items()}
+    values = {}
+    for tag, text in texts.items():
+        codec = draw(st.sampled_from(["utf-8", "utf-8", "cp1252"]))
+        value = text.encode(codec if codec == "utf-8" or is_in(text, codec) else "utf-8")
+        values[tag] = value + bytes(draw(st.integers(1, 4)))
+    kinds = {tag: draw(st.sampled_from([2, 2, 129])) for tag in values}
     count = len(values)
     behind = draw(st.booleans())
     gap = draw(st.integers(0, 3)) * 2
@@ -138,7 +152,7 @@ def write_exif(draw: st.DrawFn, said: dict[str, str], extra: dict[int, str]) -> 
         else:
             inline = struct.pack(order + "I", value_at + len(heap))
             heap += value + bytes(len(value) % 2)
-        entries += struct.pack(order + "HHI", tag, 2, len(value)) + inline
+        entries += struct.pack(order + "HHI", tag, kinds[tag], len(value)) + inline
     heap = heap.ljust(total, b"\0")
     directory = struct.pack(order + "H", count) + entries + struct.pack(order + "I", 0)
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", ifd_at) + bytes(gap)
@@ -179,7 +193,9 @@ def write_xmp(draw: st.DrawFn, said: dict[str, Any]) -> bytes:
         f"{body}</rdf:RDF></x:xmpmeta>"
     )
     mark = "\ufeff"
-    encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-16"]))
+    encoding = draw(
+        st.sampled_from(["utf-8", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+    )
     begin = f'<?xpacket begin="{mark}" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     padding = " " * draw(st.integers(0, 200)) + "\n"
     end = '<?xpacket end="w"?>'

@@ -112,6 +112,31 @@ def test_all_texts_of_a_record_are_judged_together() -> None:
         (None, "\u201cHi\u201d".encode(), "\u201cHi\u201d"),
         (None, "caf\xe9 \x85".encode("latin-1"), "caf\xe9 \u2026"),
         (None, "\x93Hi\x94".encode(), "\u201cHi\u201d"),
+        # Declared as something else than it is.
+        (b"\x1b.A", "caf\xe9 cr\xe8me".encode(), "caf\xe9 cr\xe8me"),
+        (b"\x1b-L", "caf\xe9 \u6f22".encode(), "caf\xe9 \u6f22"),
+        (b"\x1b.A \0", b"caf\xe9", "caf\xe9"),
+        (b"UTF8", "caf\xe9".encode(), "caf\xe9"),
+        (b"\x1b(Q", b"caf\xe9", "caf\xe9"),
+        (b"\x1b%G", "caf\xe9".encode("utf-16"), "caf\xe9"),
+        # UTF-16, with and without a mark, and cut within a character.
+        (None, "caf\xe9 \u6f22".encode("utf-16"), "caf\xe9 \u6f22"),
+        (None, b"\xfe\xff" + "caf\xe9".encode("utf-16-be"), "caf\xe9"),
+        (None, "Hello \u6f22".encode("utf-16-le"), "Hello \u6f22"),
+        (b"\x1b%/L", "\u6f22\u5b57 \xe9".encode("utf-16-be")[:-1], "\u6f22\u5b57"),
+        # A byte order mark; text that shows nothing; NULs that separate nothing.
+        (None, b"\xef\xbb\xbfcaf\xc3\xa9", "caf\xe9"),
+        (b"\x1b.A", b"\xef\xbb\xbfcaf\xc3\xa9", "caf\xe9"),
+        (None, b"abc\0def\0", "abcdef"),
+        # Cut at a length of the standard; elsewhere it is a letter of another set.
+        (b"\x1b%G", b"a" * 31 + b"\xc3", "a" * 31),
+        (b"\x1b%G", b"a" * 1998 + b"\xe2\x80", "a" * 1998),
+        (b"\x1b%G", b"caf\xe9", "caf\xe9"),
+        # A piece of another set within; text that was encoded twice stays as it is.
+        (None, "caf\xe9 cr\xe8me \xe0 ".encode() + b"it\x92s", "caf\xe9 cr\xe8me \xe0 it\u2019s"),
+        (b"\x1b%G", "\u201cA\u201d \u2013 ".encode() + b"\xe9 la", "\u201cA\u201d \u2013 \xe9 la"),
+        (None, b"CAF\xc9\xa0\xbb", "CAF\xc9\xa0\xbb"),
+        (None, "caf\xc3\xa9".encode(), "caf\xc3\xa9"),
     ],
 )
 def test_text_in_a_set_that_is_known_or_cut(
@@ -119,6 +144,49 @@ def test_text_in_a_set_that_is_known_or_cut(
 ) -> None:
     record = dataset(1, 90, declared) if declared else b""
     assert read_iptc(record + dataset(2, 120, value))["Caption/Abstract"] == text
+
+
+@pytest.mark.parametrize("text", ["\u200b\u200b", "\ufeff", "\xa0\u200d \u2060", "\x01\x02"])
+def test_text_in_which_nothing_shows_is_none(text: str) -> None:
+    assert read_iptc(dataset(2, 120, text.encode())) == {}
+    assert original_metadata(image_file(xmp={"dc:description": text}), UPLOADED) == {}
+
+
+UNICODE, ASCII, JIS = b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "value", "text"),
+    [
+        (0x9286, 7, UNICODE + "H\xe9 \u6f22".encode("utf-16-be"), "H\xe9 \u6f22"),
+        (0x9286, 7, UNICODE + "H\xe9llo there".encode(), "H\xe9llo there"),
+        (0x9286, 7, UNICODE + b"Hello there", "Hello there"),
+        (0x9286, 7, UNICODE + "\u6f22\u5b57\u6f22\u5b57".encode("utf-16-le"), "\u6f22\u5b57" * 2),
+        (0x9286, 7, UNICODE + "Hello".encode("utf-16-le") + b"x", "Hello"),
+        (0x9286, 7, ASCII + b"it\x92s", "it\u2019s"),
+        (0x9286, 7, JIS + "\u65e5\u672c".encode("iso2022_jp"), "\u65e5\u672c"),
+        (0x9286, 7, JIS + "\u65e5\u672c\u8a9e".encode("euc_jp"), "\u65e5\u672c\u8a9e"),
+        (0x9286, 7, JIS + "\u65e5\u672c\u8a9e".encode("shift_jis"), "\u65e5\u672c\u8a9e"),
+        (0x9C9B, 1, "H\xe9\u6f22\0".encode("utf-16-le"), "H\xe9\u6f22"),
+        (0x9C9B, 1, "\ufeffH\xe9".encode("utf-16-be"), "H\xe9"),
+        (0x9C9B, 1, "Hello".encode("utf-16-be"), "Hello"),
+        (0x9C9B, 1, b"Hello there\0", "Hello there"),
+        (0x9C9B, 2, "Hello\0".encode("utf-16-le"), "Hello"),
+        (0x010E, 1, b"Hello\0", "Hello"),
+        (0x010E, 7, "caf\xe9".encode("cp1252"), "caf\xe9"),
+        (0x010E, 2, "Hello there\0".encode("utf-16-le"), "Hello there"),
+        (0x010E, 2, b"\xef\xbb\xbfcaf\xc3\xa9\0", "caf\xe9"),
+        (0x010E, 2, b"first\0second\0", "first"),
+        (0x8298, 2, "\xa9 Jo Bloggs".encode("utf-16-le"), "\xa9 Jo Bloggs"),
+    ],
+)
+def test_text_of_exif_in_another_set_or_type_than_is_declared(
+    tag: int, kind: int, value: bytes, text: str
+) -> None:
+    entry = {tag: (kind, len(value), value)}
+    found = read(jpeg(exif_segment(tiff({} if tag == 0x9286 else entry, sub=entry))))
+    [read_back] = (found.exif_sub if tag == 0x9286 else found.exif).values()
+    assert read_back == text
 
 
 @pytest.mark.parametrize(("charset", "form", "meaning"), [(c, f, m) for c, _, f, m in EVIDENCE])
@@ -188,6 +256,18 @@ BOTH = {"Caption/Abstract": "A", "Credit": "B"}
         (VERSION + b"\x1c\x02\x05\x7f\xff" + CAPTION + CREDIT, 5),
         (VERSION + b"\x1c\x00\x1c\x99\x00" + CAPTION + CREDIT, 5),
         (VERSION + CAPTION + b"\x1c\x1c\x1c" + CREDIT, 3),
+        # Lengths that count a NUL or more which nobody wrote.
+        (VERSION + b"\x1c\x02\x78\x00\x02A" + CREDIT, 0),
+        (VERSION + b"\x1c\x02\x78\x00\x05A" + CREDIT + VERSION, 0),
+        # Lengths in fewer and in more bytes than four; in none; in the other order of bytes.
+        (VERSION + b"\x1c\x02\x78\x80\x01\x01A" + CREDIT, 0),
+        (VERSION + b"\x1c\x02\x78\x80\x08" + bytes(7) + b"\x01A" + CREDIT, 0),
+        (VERSION + b"\x1c\x02\x05\x80\x00" + CAPTION + CREDIT, 0),
+        (VERSION + b"\x1c\x02\x05\x01\x00x" + CAPTION + CREDIT, 6),
+        # The order of records and datasets; an empty or blank one behind one that is not.
+        (dataset(3, 10, b"\0\1") + CREDIT + CAPTION + VERSION, 0),
+        (VERSION + CAPTION + dataset(2, 120, b"") + CREDIT + dataset(2, 110, b"  "), 0),
+        (VERSION + dataset(2, 110, b"first") + CAPTION + CREDIT, 0),
     ],
 )
 def test_padding_and_damage_are_passed_over_and_counted(record: bytes, passed_over: int) -> None:
@@ -245,6 +325,14 @@ CAMERAS = [
     "DCIM\\100MEDIA\\DJI_0008.JPG",
     "DSC00019",
     "IMG_20190101_000418.jpg",
+    "20190101_123456.jpg",
+    "P1010001",
+    "WhatsApp Image 2020-01-01 at 10.00.00",
+    "c:\\photos\\x.jpg",
+    "Optimized by JPEGmini 3.14",
+    "Created with Adobe Photoshop Elements",
+    "SHOT ON MI A1",
+    "\xff\xff\xff\xff",
     "Created with GIMP",
     "Processed with VSCO with a6 preset",
 ]
@@ -304,6 +392,7 @@ def test_a_description_that_is_the_cameras_or_programs_name_says_nothing(text: s
         ("title", "xmp", "photoshop:Headline", "IMG_1234"),
         ("title", "iptc", "Headline", "Untitled-1"),
         ("suppliersReference", "xmp", "dc:title", "Untitled-3"),
+        ("suppliersReference", "xmp", "dc:title", "Sans titre-1"),
     ],
 )
 def test_defaults_of_other_fields(field: str, group: str, name: str, text: str) -> None:
@@ -343,6 +432,14 @@ def test_defaults_of_other_fields(field: str, group: str, name: str, text: str) 
         ("byline", "Anonymous"),
         ("source", "See the World Ltd"),
         ("description", "x" * 200 + " unknown"),
+        ("description", "Photographer unknown"),
+        ("description", "Taken with love"),
+        ("description", "Shot on the beach"),
+        ("title", "To be or not to be"),
+        ("byline", "Nan Goldin"),
+        ("credit", "Unknown Pleasures"),
+        ("credit", "None, Smith"),
+        ("title", "I am not a .jpg"),
     ],
 )
 def test_what_says_something_is_kept(field: str, text: str) -> None:
@@ -383,6 +480,27 @@ def test_what_says_something_is_kept(field: str, text: str) -> None:
         "Credit goes here",
         "Enter credit here",
         "(Binary data 1234 bytes, use -b option to extract)",
+        "Mandatory credit: see caption",
+        "credit see below",
+        "See IPTC",
+        "v\xe9ase leyenda",
+        "N / A",
+        "n/a, n/a",
+        "Unknown; unknown",
+        "unknown photographer",
+        "Photographer: unknown",
+        "uncredited",
+        "to be confirmed",
+        "none given",
+        "<blank>",
+        "#N/A",
+        "[object Object]",
+        "Photographer's name",
+        "Firstname Lastname",
+        "YOUR COMPANY NAME",
+        "n\xe9ant",
+        "\u4e0d\u660e",
+        "\u043d\u0435\u0438\u0437\u0432\u0435\u0441\u0442\u043d\u043e",
     ],
 )
 def test_a_placeholder_does_not_win(text: str) -> None:
@@ -504,6 +622,9 @@ def test_an_explanation_names_the_winner_and_all_others() -> None:
         ("2015:08:22 00:08:19 AM", "2015-08-22T00:08:19.000Z"),
         ("2015:12:31 24:30:00", "2015-12-31T00:30:00.000Z"),
         ("2015:08:22 25:08:19", "2015-08-22T00:00:00.000Z"),
+        ("2015:08:22 24:08:19.5-03:30", "2015-08-22T03:38:19.500Z"),
+        ("2015: 8:22 24: 8:19", "2015-08-22T00:08:19.000Z"),
+        ("20150822T240819Z", "2015-08-22T00:08:19.000Z"),
     ],
 )
 def test_an_hour_of_24_is_the_first_of_its_day(text: str, expected: str) -> None:

@@ -10,11 +10,9 @@ import pytest
 
 from reindex.digest import digest
 from reindex.image.document import build
-from reindex.image.limits import MAX_DEPTH, MAX_NESTED, Trimmed, with_trimmed, without_fields
+from reindex.image.limits import MAX_DEPTH, MAX_NESTED, Trimmed
 from reindex.image.mapping import mapping
 from reindex.image.terms import MAX_TERM, fitted
-from reindex.image.truth import ImageTruth
-from reindex.stores.mapping_gaps import mapping_gaps, refusing_fields
 from tests.unit.image.strictness import refusals
 from tests.unit.image.truths import (
     NOW,
@@ -160,91 +158,3 @@ def test_an_identifier_too_long_for_a_term_is_cut() -> None:
         "identifiers": {"ref": "a" * MAX_TERM}
     }
     assert trimmed == Trimmed({"identifiers.ref"}, 1)
-
-
-# Mappings that other documents have made
-
-LIVE: dict[str, Any] = {
-    "properties": {
-        "identifiers": {"properties": {"ref": {"type": "keyword"}, "number": {"type": "long"}}},
-        "fileMetadata": {
-            "properties": {
-                "colourModel": {"type": "keyword"},
-                "trimmed": {"type": "text"},
-                "trimmedCount": {"type": "long"},
-                "icc": {"type": "keyword"},
-                "getty": {"type": "object", "enabled": False},
-                "exif": {
-                    "properties": {
-                        "Make": {"type": "text"},
-                        "DateTime": {"type": "date"},
-                        "GPSAltitude": {"type": "float", "ignore_malformed": True},
-                    }
-                },
-                "xmp": {
-                    "properties": {
-                        "x:y": {"properties": {"z": {"type": "keyword"}}},
-                        "x:flag": {"type": "boolean"},
-                        "x:any": {"type": "object", "enabled": "false"},
-                        "x:flat": {"type": "flattened"},
-                        "x:text": {"type": "wildcard"},
-                    }
-                },
-            }
-        },
-    }
-}
-
-
-def test_fields_that_would_refuse_our_texts_are_named() -> None:
-    assert refusing_fields(LIVE) == {
-        "fileMetadata.exif.DateTime": "date",
-        "fileMetadata.icc": "keyword",
-        "fileMetadata.xmp.x:flag": "boolean",
-        "fileMetadata.xmp.x:flat": "flattened",
-        "fileMetadata.xmp.x:y": "object",
-        "identifiers.number": "long",
-    }
-
-
-@pytest.mark.parametrize(
-    "live",
-    [{}, {"properties": {}}, mapping(), {"properties": {"fileMetadata": {"type": "object"}}}],
-)
-def test_a_mapping_without_such_fields_refuses_none(live: dict[str, Any]) -> None:
-    assert refusing_fields(live) == {}
-
-
-def test_what_other_files_brought_along_keeps_no_run_from_starting() -> None:
-    live = mapping()
-    live["properties"]["fileMetadata"]["properties"] |= LIVE["properties"]["fileMetadata"][
-        "properties"
-    ]
-    assert mapping_gaps(live, mapping()) == []
-    assert "fileMetadata.xmp.x:y" in refusing_fields(live)
-
-
-def test_a_document_is_written_without_what_the_mapping_refuses() -> None:
-    file = image_file(
-        exif={"Make": "Canon", "DateTime": "2024"},
-        xmp={"x:y": "text"},
-        icc={"Class": "mntr"},
-    )
-    image: ImageTruth = replace(truth(), file=file)
-    document = build(image, NOW)
-    trimmed = Trimmed()
-    kept = with_trimmed(without_fields(document, refusing_fields(LIVE), trimmed), trimmed)
-    assert kept["fileMetadata"] == {
-        "exif": {"Make": "Canon"},
-        "trimmed": ["fileMetadata.exif.DateTime", "fileMetadata.icc", "fileMetadata.xmp.x:y"],
-        "trimmedCount": 3,
-    }
-    assert document["fileMetadata"]["xmp"] == {"x:y": "text"}
-    assert {name for name in kept if kept[name] != document.get(name)} == {"fileMetadata"}
-
-
-def test_a_document_that_has_none_of_them_is_left_as_it_is() -> None:
-    document = build(truth(), NOW)
-    trimmed = Trimmed()
-    assert without_fields(document, ["a.b", "id.c", "fileMetadata.xmp.x:y"], trimmed) == document
-    assert with_trimmed(document, trimmed) is document

@@ -15,6 +15,7 @@ from reindex.image.mapping import mapping
 from reindex.image.source import source
 from reindex.image.truth import Dimensions, Rendition
 from tests.unit.image.files import (
+    Tag,
     box,
     chunk,
     exif_segment,
@@ -191,13 +192,50 @@ def test_jpeg_xls_header_comes_before_both_even_if_it_says_nothing_special(
     assert read(in_jxl(by_header, by_exif, by_xmp)).orientation == (by_header or 1)
 
 
-@pytest.mark.parametrize("value", ["", "0", "9", "six", "66", "6 "])
+@pytest.mark.parametrize("value", ["", "0", "9", "six", "66", "-6", "6.5", "6 ", "6.0", "06"])
 def test_an_orientation_of_xmp_that_is_none_does_not_count(value: str) -> None:
     data = in_png(None, None, 6).replace(b'"6"', f'"{value}"'.encode())
     at = data.index(b"iTXt") - 4
     length = struct.pack(">I", struct.unpack_from(">I", data, at)[0] + len(value) - 1)
     found = read(data[:at] + length + data[at + 4 :])
-    assert found.orientation == (6 if value.strip() == "6" else None)
+    assert found.orientation == (6 if value in {"6 ", "6.0", "06"} else None)
+
+
+@pytest.mark.parametrize(
+    ("tag", "wins"),
+    [
+        ((3, 1, b"\6\0"), 6),
+        ((3, 2, b"\6\0\1\0"), 6),
+        ((4, 1, b"\6\0\0\0"), 6),
+        ((1, 1, b"\6"), 6),
+        ((9, 1, b"\xfa\xff\xff\xff"), None),
+        ((3, 1, b"\0\6"), None),
+        ((5, 1, struct.pack("<II", 6, 1)), None),
+        ((2, 2, b"6\0"), None),
+    ],
+)
+def test_an_orientation_of_exif_is_a_whole_number_of_any_size(tag: Tag, wins: int | None) -> None:
+    assert read(jpeg(exif_segment(tiff({0x0112: tag})))).orientation == wins
+
+
+def test_an_orientation_of_the_preview_or_of_another_directory_does_not_count() -> None:
+    make = (2, 2, b"M\0")
+    of_preview = tiff_file({0x010F: make}, {0x0112: short(6)})
+    assert read(jpeg(exif_segment(of_preview))).orientation is None
+    assert read(jpeg(exif_segment(tiff({0x010F: make}, {0x0112: short(6)})))).orientation is None
+
+
+@pytest.mark.parametrize(
+    ("turned", "mirrored", "wins"),
+    [(None, 0, 4), (None, 1, 2), (1, 0, 5), (1, 1, 7), (2, 0, 2), (3, 0, 7), (3, 1, 5)],
+)
+def test_a_picture_may_be_turned_and_mirrored_and_exif_does_not_add_to_it(
+    turned: int | None, mirrored: int, wins: int
+) -> None:
+    boxes = [box(b"irot", bytes([turned]))] if turned is not None else []
+    boxes.append(box(b"imir", bytes([mirrored])))
+    exif_item = [(b"Exif", bytes(4) + exif(6))]
+    assert read(heif([ispe(40, 30), *boxes], exif_item)).orientation == wins
 
 
 # The thumbnail

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from reindex.image.xmp import MAX_NODES, MISSING, Value, flatten, read_xmp
@@ -182,7 +184,62 @@ def test_depth_and_number_of_elements_are_bounded(body: str) -> None:
     assert properties["dc:format"] == "a"
 
 
-@pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le"])
-def test_other_encodings_are_told_by_their_mark(codec: str) -> None:
-    data = packet("<dc:format>é</dc:format>").decode().partition("?>")[2]
-    assert tree(("\ufeff" + data).encode(codec)) == {"dc:format": "é"}
+@pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+def test_other_encodings_are_told_by_their_mark_or_first_character(codec: str, mark: str) -> None:
+    data = packet("<dc:format>é漢</dc:format>").decode().partition("?>")[2]
+    assert tree((mark + data).encode(codec)) == {"dc:format": "é漢"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda text: text.replace("A+B", "A & B"), id="a bare ampersand"),
+        pytest.param(lambda text: text.replace("A+B", "A&nbsp;B"), id="a reference of HTML"),
+        pytest.param(lambda text: text.replace("A+B", "A&#1;+B"), id="a reference to a control"),
+        pytest.param(lambda text: text.replace("A+B", "A < B"), id="a bare less-than sign"),
+        pytest.param(lambda text: text.replace("own:q", "ghost:q"), id="an undeclared prefix"),
+        pytest.param(
+            lambda text: f'<?xml version="1.0" encoding="x-klingon"?>{text}', id="an unknown set"
+        ),
+        pytest.param(
+            lambda text: f'<?xml version="1.0" encoding="utf-16"?>{text}', id="another set"
+        ),
+        pytest.param(
+            lambda text: f'<?xpacket begin=""?><?xml version="1.0"?>{text}', id="a late declaration"
+        ),
+        pytest.param(lambda text: f"junk {text} junk <a>&", id="junk around"),
+    ],
+)
+def test_errors_of_those_who_write_xml_by_hand_cost_nothing(damage: Callable[[str], str]) -> None:
+    whole = packet("<dc:source>A+B</dc:source>", 'own:q="1" photoshop:City="Rome"').decode()
+    found = tree(damage(whole.partition("?>")[2]).encode())
+    assert found["photoshop:City"] == "Rome"
+    assert found["dc:source"] in {"A+B", "A & B", "A\xa0B", "A < B"}
+    assert {"own:q", "ghost:q"} & found.keys()
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([("x-default", " "), ("en", "E")], "E"),
+        ([("fr", "F"), ("X-Default", "D")], "D"),
+        ([("x-default", ""), ("x-default", "D")], "D"),
+        ([("de", ""), ("fr", "F")], "F"),
+    ],
+)
+def test_of_language_alternatives_the_first_that_says_something_counts(
+    texts: list[tuple[str, str]], expected: str
+) -> None:
+    items = "".join(f'<rdf:li xml:lang="{language}">{text}</rdf:li>' for language, text in texts)
+    assert flat(f"<dc:title><rdf:Alt>{items}</rdf:Alt></dc:title>")["dc:title"] == expected
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://ns.adobe.com/photoshop/1.0", "https://ns.adobe.com/photoshop/1.0/"]
+)
+def test_a_namespace_is_known_without_its_end_or_with_another_scheme(uri: str) -> None:
+    data = packet("", 'photoshop:City="Rome"').decode()
+    assert tree(data.replace("http://ns.adobe.com/photoshop/1.0/", uri).encode()) == {
+        "photoshop:City": "Rome"
+    }

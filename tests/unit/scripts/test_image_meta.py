@@ -12,9 +12,11 @@ import pytest
 from click.testing import Result
 from moto import mock_aws
 from PIL import Image
+from rich.console import Console
 
 from scripts import image_readers, image_sources
 from scripts.addresses import Address
+from scripts.explanation_view import view
 from scripts.image_sources import LocalFile, StoredFile, source_of
 from scripts.object_stores import S3Objects
 from tests.unit.aws import SESSION
@@ -104,6 +106,19 @@ def test_what_was_decided_is_explained(photo: Path, tmp_path: Path) -> None:
         "value": "A harbour",
         "source": "exif ImageDescription",
     }
+
+
+def test_on_a_terminal_what_was_decided_is_a_table(photo: Path) -> None:
+    [line] = lines(call("image-meta", "--explain", str(photo)))
+    line["explanation"]["credit"] = {
+        "passedOver": [{"source": "iptc Credit", "value": "N/A\x1b[31m", "why": "says nothing"}]
+    }
+    written = io.StringIO()
+    Console(file=written, width=120).print(view(line))
+    rows = [row.split() for row in written.getvalue().splitlines()]
+    assert ["description", "A", "harbour", "exif", "ImageDescription"] in rows
+    assert ["credit", "(nothing)"] in rows
+    assert ["-", "N/A\\x1b[31m", "iptc", "Credit", "says", "nothing"] in rows
 
 
 def test_one_that_cannot_be_read_does_not_stop_the_others(photo: Path, tmp_path: Path) -> None:

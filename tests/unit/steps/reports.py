@@ -86,6 +86,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "moved": moved,
         "failure_codes": _codes(failures),
         "failures": failures,
+        "misfits": [],
         "gathered": {"new": 12_000, "queued_again": images - 12_000, "archived": 40},
         "unreadable": {},
         "certificate": _certificate(images, states[State.VERIFIED]),

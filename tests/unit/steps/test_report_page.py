@@ -76,6 +76,12 @@ def test_what_the_source_brought_and_whose_projections_are_verified() -> None:
     assert "projected by run run-1 (20), run run-2 (200)" in text
 
 
+def test_fields_that_documents_are_written_without_are_named() -> None:
+    report = reports.flawless() | {"misfits": ["fileMetadata.xmp.x:y (object)", "and 3 more"]}
+    assert "fileMetadata.xmp.x:y (object), and 3 more" in read(page(report)).text
+    assert "fields left out" not in read(page(reports.flawless())).text
+
+
 def test_a_run_without_images() -> None:
     nothing = dict.fromkeys(CODES, 0)
     report = reports.flawless() | {"images": 0, "states": nothing, "this_run": nothing}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from reindex.failures import Failure
 from reindex.progress import ProgressRow
-from reindex.records import Guard, Ledger
+from reindex.records import Guard, Ledger, Message
 from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.preflight import PreflightFailed
@@ -798,6 +800,55 @@ def test_preflight_names_what_is_wrong_and_touches_no_image(broken: str, finding
 
     assert not world.run.is_open
     assert world.states() == ({} if broken == "nothing queued" else {"queued": 1})
+
+
+#: An index in which another document had an object where files have texts.
+OBJECT = {"properties": {"y": {"type": "keyword"}}}
+MISFIT = {"properties": {"fileMetadata": {"properties": {"xmp": {"properties": {"x:y": OBJECT}}}}}}
+
+
+def test_a_document_is_written_without_what_the_index_would_refuse() -> None:
+    world = World(mapping=MISFIT)
+    world.add("a", fileMetadata={"xmp": {"x:y": "text", "x:z": "text"}})
+    world.add("b", fileMetadata={"xmp": {"x:z": "text"}})
+    world.upload(["a", "b"])
+    world.reindex()
+
+    assert world.states() == {"verified": 2}
+    assert world.run.misfits == ["fileMetadata.xmp.x:y (object)"]
+    assert world.index.documents["a"]["fileMetadata"] == {
+        "xmp": {"x:z": "text"},
+        "trimmed": ["fileMetadata.xmp.x:y"],
+        "trimmedCount": 1,
+    }
+    assert world.index.documents["b"]["fileMetadata"] == {"xmp": {"x:z": "text"}}
+
+
+def test_a_field_that_becomes_one_during_the_run_is_left_out_from_the_next_page_on() -> None:
+    world = World()
+    world.add("a", fileMetadata={"xmp": {"x:y": "text"}})
+    world.upload(["a"])
+    world.preflight()
+    world.index.live_map(MISFIT)
+    world.indexing = False
+    world.open_phase(Phase.INDEX)
+    world.tick(Phase.INDEX)
+
+    [sent] = world.backlog.deliveries
+    assert json.loads(Message.parse(sent.body).image)["fileMetadata"] == {
+        "trimmed": ["fileMetadata.xmp.x:y"],
+        "trimmedCount": 1,
+    }
+
+
+def test_of_many_misfits_the_record_names_some() -> None:
+    named = {f"x:{number:03}": OBJECT for number in range(50)}
+    xmp = {"properties": {"fileMetadata": {"properties": {"xmp": {"properties": named}}}}}
+    world = World(mapping=xmp)
+    world.upload(["a"])
+    world.preflight()
+    assert len(world.run.misfits) == 21
+    assert world.run.misfits[-1] == "and 30 more"
 
 
 def test_preflight_tried_again_finds_its_own_record() -> None:

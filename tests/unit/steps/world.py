@@ -13,6 +13,8 @@ from typing import Any
 from reindex.digest import digest
 from reindex.failures import Failure, OriginalNotFound, ProjectorDied
 from reindex.image.document import with_provenance
+from reindex.image.limits import Trimmed, with_trimmed
+from reindex.image.misfits import without_misfits
 from reindex.options import RunOptions, Source
 from reindex.progress import Retry
 from reindex.records import Projected, ProjectionAnswer, RunRecord
@@ -108,7 +110,9 @@ class TruthProjector:
     calls: list[tuple[str, ...]] = field(default_factory=list)
     interrupt: Callable[[], None] = lambda: None
 
-    def project(self, ids: Sequence[str], run_id: str) -> ProjectionAnswer:
+    def project(
+        self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> ProjectionAnswer:
         self.calls.append(tuple(ids))
         if self.deadly.intersection(ids):
             self.clock.sleep(30)
@@ -118,13 +122,15 @@ class TruthProjector:
         failures = {i: self.failing.get(i, absent) for i in ids if i not in self.truth}
         failures |= {i: self.failing[i] for i in ids if i in self.failing}
         answer = ProjectionAnswer(
-            [self._projected(i, run_id) for i in ids if i not in failures], failures
+            [self._projected(i, run_id, misfits or {}) for i in ids if i not in failures], failures
         )
         self.interrupt()
         return answer
 
-    def _projected(self, image_id: str, run_id: str) -> Projected:
+    def _projected(self, image_id: str, run_id: str, misfits: Mapping[str, str]) -> Projected:
         document = {"id": image_id, **self.truth[image_id]}
+        trimmed = Trimmed()
+        document = with_trimmed(without_misfits(document, misfits, trimmed), trimmed)
         known_by = digest(document)
         whole = with_provenance(
             document,
