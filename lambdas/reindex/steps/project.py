@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,7 +136,7 @@ class Projection:
                 file=extract(original.file),
                 thumbnail=_rendition(self.library.thumbnail(image_id)),
                 optimised_png=_rendition(self.library.optimised_png(image_id)),
-                user_data=replace(user_data, crops=self.library.crops(image_id)),
+                user_data=user_data,
             )
         document = build(truth, now)
         provenance = with_provenance(
