@@ -237,26 +237,15 @@ class S3Originals:
         """The whole object as a file, its first bytes at hand."""
 
         def fetch(start: int, length: int) -> bytes:
-            at_hand = first.data[start : start + length]
-            if len(at_hand) == length:
-                return at_hand
-            begin = start + len(at_hand)
             with reading(_SERVICE):
                 try:
-                    rest = self._read_part(
-                        bucket, key, begin, length - len(at_hand), IfMatch=first.etag
-                    )
+                    return self._read_part(bucket, key, start, length, IfMatch=first.etag).data
                 except ClientError as error:
                     if error_code(error) != "NoSuchKey":
                         raise
                     raise SourceUnavailable("It was deleted while it was read.") from error
-            if at_hand:
-                # The file takes this for one request; the first bytes came with another.
-                file.requests += 1
-            return at_hand + rest.data
 
-        file = RangedFile(fetch, first.stored.size)
-        return file
+        return RangedFile(fetch, first.stored.size, head=first.data)
 
     def _read_part(
         self, bucket: str, key: str, start: int, length: int, **pinned: Unpack[_Pinned]
