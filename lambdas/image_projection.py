@@ -11,5 +11,5 @@ from reindex.wiring import Wiring
 
 @lambda_handler("image_projection")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
-    """Build documents; the event is ``{"ids": [...], "run_id": ...}``, at most 25 ids."""
+    """Build documents; the event is ``{"ids": [...], "run_id": ...}``, at most 100 ids."""
     return wiring.projection.project(event["ids"], event["run_id"]).to_event()

@@ -265,6 +265,7 @@ class Wiring:
             self.settings[groups.Stage].stage,
             self.clock,
             self.meter,
+            self.time_limit,
         )
 
     @cached_property

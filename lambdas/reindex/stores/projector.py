@@ -67,7 +67,7 @@ class LambdaProjector:
         """Have documents built.
 
         Args:
-            ids: At most 25.
+            ids: At most 100.
             run_id: For the documents' provenance.
 
         Raises:
