@@ -11,7 +11,7 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -93,6 +93,11 @@ def body_of(request: AWSPreparedRequest) -> bytes:
     return body.encode() if isinstance(body, str) else bytes(body)
 
 
+def is_merging(request: AWSPreparedRequest) -> bool:
+    """Return True if a listing asks for whatever keys follow, and not for those of one folder."""
+    return "prefix" not in parse_qs(urlsplit(request.url).query)
+
+
 def list_objects(request: AWSPreparedRequest, keys: Sequence[str]) -> Answer:
     """A page of a bucket's listing, as S3 writes it.
 
@@ -104,7 +109,8 @@ def list_objects(request: AWSPreparedRequest, keys: Sequence[str]) -> Answer:
     prefix = asked.get("prefix", "")
     after = asked.get("continuation-token") or asked.get("start-after", "")
     start = max(bisect_right(keys, after), bisect_left(keys, prefix))
-    page = [*takewhile(lambda key: key.startswith(prefix), islice(keys, start, start + LIST_PAGE))]
+    following = keys[start : start + LIST_PAGE]
+    page = [*takewhile(lambda key: key.startswith(prefix), following)]
     end = start + len(page)
     more = len(page) == LIST_PAGE and end < len(keys) and keys[end].startswith(prefix)
     token = f"<NextContinuationToken>{quote(page[-1])}</NextContinuationToken>" if more else ""

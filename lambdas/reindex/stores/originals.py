@@ -71,8 +71,11 @@ class _Piece:
     etag: str
 
 
-class _Folders:
-    """The bucket of crops, as it is listed."""
+class CropsBucket:
+    """The bucket of crops, as it is listed.
+
+    Its methods raise the failure of the images whose crops they would have listed.
+    """
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._s3 = client
@@ -163,7 +166,7 @@ class S3Originals:
         bucket = self._buckets.crops_bucket
         if not bucket:
             return dict.fromkeys(ids, ())
-        listed = keys_by_image(ids, _Folders(self._s3, bucket), self._reads.map)
+        listed = keys_by_image(ids, CropsBucket(self._s3, bucket), self._reads.map)
         reads = {
             image_id: [self._reads.submit(self._head, bucket, key) for key in keys]
             for image_id, keys in listed.items()
