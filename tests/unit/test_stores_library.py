@@ -28,8 +28,9 @@ from reindex.stores.aws import client_config
 from reindex.stores.interfaces import Library
 from reindex.stores.library import AwsLibrary
 from reindex.stores.originals import S3Originals, original_key
-from reindex.stores.sources import source_config
+from reindex.stores.sources import source_config, source_session
 from reindex.stores.user_data import DynamoUserData
+from tests.bench.wire import Answer, access, answer_at_once
 from tests.unit.aws import SESSION, Calls
 
 if TYPE_CHECKING:
@@ -582,6 +583,19 @@ def test_failures_of_sources_name_no_image_so_that_like_ones_count_as_one(
         fingerprints.add(refused.value.as_failure().fingerprint)
 
     assert len(fingerprints) == 1
+
+
+@pytest.mark.parametrize(
+    "last_modified", ["Fri, 01 Mar 2024 10:00:00 GMT", "2024-03-01T10:00:00.000Z", "1709287200"]
+)
+def test_the_clients_read_times_as_botocore_does(last_modified: str) -> None:
+    client = source_session().client("s3", **access(source_config(1)))
+    answer = Answer(b"", 200, {"Last-Modified": last_modified})
+    answer_at_once(client, "HeadObject", lambda _: answer)
+
+    found = client.head_object(Bucket="originals", Key=KEY)
+
+    assert found["LastModified"] == datetime(2024, 3, 1, 10, tzinfo=UTC)
 
 
 def test_the_clients_patience_fits_into_one_projection() -> None:
