@@ -503,34 +503,18 @@ class TestUserData:
         }
         assert statements.parameters[1]["NextToken"] == "there"
 
-    def test_of_an_image_that_the_service_refuses_is_its_failure_alone(
+    def test_of_a_statement_that_fails_is_the_failure_of_its_ten_images_alone(
         self, usages: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
         statements = Calls(dynamodb, "ExecuteStatement")
-        # Of the batch, then of the first image; those of the others are answered.
-        statements.refuse("ThrottlingException", times=2)
-        for _ in range(2):
-            statements.answer({"Items": []})
+        statements.refuse("ThrottlingException")
+        statements.answer({"Items": []})
 
-        found = usages.user_data(["a", "b", "c"])
+        found = usages.user_data([str(number) for number in range(20)]).values()
 
-        failure = found["a"]
-        assert isinstance(failure, Failure)
-        assert failure.code == SourceUnavailable.code
-        assert failure.retryable
-        assert isinstance(found["b"], UserData)
-        assert isinstance(found["c"], UserData)
-
-    def test_that_does_not_answer_is_not_asked_for_image_by_image(
-        self, usages: DynamoUserData, dynamodb: "DynamoDBClient"
-    ) -> None:
-        statements = Calls(dynamodb, "ExecuteStatement")
-        statements.lose(ReadTimeoutError(endpoint_url="dynamodb"))
-
-        found = usages.user_data(["a", "b"])
-
-        assert {type(each) for each in found.values()} == {Failure}
-        assert len(statements.parameters) == 1
+        failures = [each for each in found if isinstance(each, Failure)]
+        assert [failure.code for failure in failures] == [SourceUnavailable.code] * 10
+        assert all(failure.retryable for failure in failures)
 
     def test_of_a_batch_that_cannot_be_read_is_the_failure_of_all(
         self, tables: DynamoUserData, dynamodb: "DynamoDBClient"

@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 #: three or four reads in a row for each that an image needs.
 IMAGES_AT_ONCE = 32
 
-#: Seconds that must be left for an image to be begun: what a read takes that S3 does not answer.
-IMAGE_SECONDS = 15.0
+#: Seconds that must be left for an image to be begun: S3 may leave a read of it unanswered twice.
+IMAGE_SECONDS = 10.0
 
 #: Bytes of documents in one answer, as they travel; beyond, the largest wait in the bucket. Lambda
 #: takes 6 MB, but dozens of answers are in batch-index's memory at once.

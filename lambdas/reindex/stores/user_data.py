@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
-from botocore.exceptions import ClientError
 
 from reindex.batches import in_batches
 from reindex.failures import Failure, ReindexFailure, SourceUnavailable, StoreUnavailable
@@ -96,7 +95,8 @@ class DynamoUserData:
         index, which may be a moment behind.
 
         Returns:
-            One entry per id; a failure to read one image's stands in its place.
+            One entry per id; a failure to read one image's stands in its place. Ten images share
+            a statement, and more a batch: what the service refuses of one, fails all of it.
         """
         usages = self._select_each(ids, self._usages)
         leases = self._select_each(ids, self._leases)
@@ -106,8 +106,8 @@ class DynamoUserData:
             try:
                 rows = keyed[image_id].result()[image_id] if image_id in keyed else {}
                 found[image_id] = UserData(
-                    usages=self._selected(image_id, self._usages, usages),
-                    leases=self._selected(image_id, self._leases, leases),
+                    usages=usages[image_id].result()[image_id] if image_id in usages else (),
+                    leases=leases[image_id].result()[image_id] if image_id in leases else (),
                     collections=rows.get("collections"),
                     edits=rows.get("edits"),
                     syndication=rows.get("syndication"),
@@ -124,21 +124,6 @@ class DynamoUserData:
             for batch in in_batches(list(dict.fromkeys(ids)), MAX_VALUES):
                 futures.update(dict.fromkeys(batch, self._reads.submit(self._select, index, batch)))
         return futures
-
-    def _selected(self, image_id: str, index: _Index | None, batches: _Batches) -> Sequence[Row]:
-        """Return one image's rows, once its batch is read.
-
-        A batch that the service refused is read image by image, since it may be one image's many
-        rows that are throttled. A service that did not answer is not called again.
-        """
-        if index is None:
-            return ()
-        try:
-            return batches[image_id].result()[image_id]
-        except ReindexFailure as failure:
-            if not isinstance(failure.__cause__, ClientError):
-                raise
-        return self._select(index, [image_id])[image_id]
 
     def _select(self, index: _Index, ids: Sequence[str]) -> Mapping[str, list[Row]]:
         """Read a batch of images' rows by secondary index.
