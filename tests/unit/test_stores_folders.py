@@ -140,4 +140,6 @@ def test_a_page_that_holds_less_than_the_first_folder_is_followed_within_it(page
         def page(self, after: str) -> KeyPage:
             return page
 
-    assert keys_by_image(["a"], Short({"a/1", "a/2"}, 10), in_turn) == {"a": ["a/1", "a/2"]}
+    found = keys_by_image(["a", "b"], Short({"a/1", "a/2"}, 10), in_turn)
+
+    assert found == {"a": ["a/1", "a/2"], "b": []}

@@ -106,7 +106,7 @@ def keys_by_image(ids: Iterable[str], bucket: Bucket, in_parallel: Parallel) -> 
     found: dict[str, Keys] = {}
     left = sorted(set(ids), key=_folder)
     alone = 0
-    while left:
+    while len(left) > 1:
         try:
             listed = _listed_from(bucket, left[0])
         except ReindexFailure as failure:
@@ -120,7 +120,7 @@ def keys_by_image(ids: Iterable[str], bucket: Bucket, in_parallel: Parallel) -> 
         alone = alone * ALONE_GROWTH or FIRST_ALONE
         apart, left = left[:alone], left[alone:]
         found |= zip(apart, in_parallel(partial(_alone, bucket), apart), strict=True)
-    return found
+    return found | {image_id: _alone(bucket, image_id) for image_id in left}
 
 
 def _listed_from(bucket: Bucket, image_id: str) -> _Listed:
