@@ -32,6 +32,16 @@ def _allow(actions: str | tuple[str, ...], *resources: str) -> iam.PolicyStateme
     )
 
 
+def _deny_scans(*resources: str) -> iam.PolicyStatement:
+    """Refuse a select that names no key, which would read the whole table."""
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        actions=["dynamodb:PartiQLSelect"],
+        resources=[*resources],
+        conditions={"Bool": {"dynamodb:FullTableScan": "true"}},
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grants:
     """Everything the grants speak of."""
@@ -109,7 +119,8 @@ class Grants:
             for table in self._library_tables(field)
         ]
         if indexes:
-            yield _allow("dynamodb:Query", *indexes)
+            yield _allow("dynamodb:PartiQLSelect", *indexes)
+            yield _deny_scans(*indexes)
         yield _allow("s3:PutObject", self._files(CLAIMS))
 
     def _originals(self) -> Iterator[iam.PolicyStatement]:

@@ -11,7 +11,7 @@ from reindex.wiring import Wiring
 
 @lambda_handler("image_projection")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
-    """Build documents of at most 25 ids.
+    """Build documents of at most 100 ids.
 
     The event is ``{"ids": [...], "run_id": ..., "misfits": {...}}``; ``misfits`` may be missing.
     """

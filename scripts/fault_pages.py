@@ -285,8 +285,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Originals.thumbnail": _row("new own own own own never same settled"),
     "Originals.optimised_png": _row("new own own own own never same settled"),
     "Originals.exists": _row("own own own own own never same checked"),
-    "Originals.crops": _row("new own own own own never same settled"),
-    "UserDataTables.user_data": _row("new own own own own never same settled"),
+    "UserDataSource.user_data": _row("new own own own own never same settled"),
 }
 
 INPUTS: Mapping[str, tuple[str, ...]] = {

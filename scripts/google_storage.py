@@ -35,7 +35,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from reindex.failures import ReindexFailure, SourceForbidden, SourceUnavailable, StoreUnavailable
-from reindex.image.ranged import BLOCK, FIRST_BLOCKS, open_begun, open_bytes
+from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile, open_bytes
 from reindex.image.truth import StoredObject
 from reindex.stores.interfaces import OpenObject
 
@@ -143,7 +143,7 @@ class GoogleStorage:
                 raise SourceUnavailable("It changed while it was read.")
             return part.data
 
-        return OpenObject(first.stored, open_begun(first.data, first.stored.size, fetch))
+        return OpenObject(first.stored, RangedFile(fetch, first.stored.size, head=first.data))
 
     def _open_empty(self, bucket: str, key: str) -> OpenObject:
         """Open an object that has not even a first byte, so that no range of it can be read."""

@@ -34,9 +34,12 @@ MEMORY_MB: Final[Mapping[str, int]] = {
 #: each document.
 INDEXER_BATCH: Final = 500
 
-#: GETs of the original and the thumbnail, with HEADs of crops; LISTs of crops.
-S3_READS: Final = 3.0
-S3_LISTINGS: Final = 1.0
+#: GETs of the original and the thumbnail, with HEADs of crops.
+S3_READS: Final = 2.5
+
+#: LISTs of crops: one for each call, where its images lie close together in the bucket, as they do
+#: in all runs but small ones. At most 1, where they lie far apart.
+S3_LISTINGS: Final = 0.01
 
 #: Read units: rows of four tables by key, consistently, and of two by secondary index.
 USER_DATA_UNITS: Final = 5.0

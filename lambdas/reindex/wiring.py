@@ -46,7 +46,7 @@ from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import LambdaProjector, projector_config
 from reindex.stores.run_files import S3RunFiles
 from reindex.stores.runs import DynamoRuns
-from reindex.stores.sources import source_config
+from reindex.stores.sources import source_config, source_session
 from reindex.stores.sqs import SqsQueue
 from reindex.time_limit import TimeLimit
 
@@ -190,10 +190,10 @@ class Wiring:
     @cached_property
     def library(self) -> AwsLibrary:
         """The truth."""
-        config = source_config(CONNECTIONS)
+        session, config = source_session(), source_config(CONNECTIONS)
         return AwsLibrary(
-            boto3.client("s3", config=config),
-            boto3.client("dynamodb", config=config),
+            session.client("s3", config=config),
+            session.client("dynamodb", config=config),
             self.settings[groups.LibrarySettings],
         )
 
@@ -271,6 +271,7 @@ class Wiring:
             self.settings[groups.Stage].stage,
             self.clock,
             self.meter,
+            self.time_limit,
         )
 
     @cached_property

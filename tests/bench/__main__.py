@@ -17,6 +17,7 @@ BENCHES = (
     "start_up",
     "projection",
     "projecting",
+    "crop_listings",
     "write_units",
     "next_batch",
     "indexer",

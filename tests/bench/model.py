@@ -23,7 +23,9 @@ from reindex.steps.batch_index import BATCH_SIZE
 from reindex.steps.cost import Line
 from reindex.steps.project import IMAGES_AT_ONCE
 from reindex.steps.shift import PAGE_SIZE
+from reindex.stores.originals import CROPS_AT_ONCE
 from reindex.stores.sqs import BATCH_ENTRIES
+from reindex.stores.user_data import MAX_VALUES, READS_AT_ONCE
 from tests.bench.indexer import AT_ONCE
 from tests.bench.projection import Row
 from tests.bench.results import FIGURES, Result, parser_of, report
@@ -109,9 +111,20 @@ MEASURED: Mapping[str, Measured] = {
     "document": Measured("bytes of a document", "projecting", "bytes per document", "bytes"),
     "gets": Measured("S3 GETs per image", "projecting", "GetObject per image", ""),
     "heads": Measured("S3 HEADs per image (crops)", "projecting", "HeadObject per image", ""),
-    "lists": Measured("S3 LISTs per image (crops)", "projecting", "ListObjectsV2 per image", ""),
-    "queries": Measured(
-        "user data by secondary index, queries per image", "projecting", "Query per image", ""
+    "lists": Measured(
+        "S3 LISTs per image (crops), whole library",
+        "crop_listings",
+        "lists per image, whole library",
+        "",
+    ),
+    "far_lists": Measured(
+        "S3 LISTs per image (crops), a thousand at random of a million",
+        "crop_listings",
+        "lists per image, 1,000 at random of 1,000,000",
+        "",
+    ),
+    "selected": Measured(
+        "user data by secondary index, lookups per image", "projecting", "values per image", ""
     ),
     "keys": Measured("user data by key, rows per image", "projecting", "keys per image", ""),
     "indexer_cpu": Measured(
@@ -146,6 +159,10 @@ ASSUMED: Mapping[str, Assumed] = {
         0.04,
         "s",
         "AWS names 100-200 ms as the upper end for small objects; mostly it is less",
+    ),
+    "list": Assumed("a LIST of a thousand keys", 0.1, "s", "the upper end for small objects"),
+    "statement": Assumed(
+        "a DynamoDB statement of ten lookups", 0.03, "s", "lookups may follow each other in it"
     ),
     "dynamodb": Assumed(
         "a DynamoDB call", 0.01, "s", "single milliseconds by AWS's word; batches take longer"
@@ -199,16 +216,18 @@ class Model:
 
     @property
     def projection_seconds(self) -> float:
-        """One projection call: reading user data, then images side by side.
+        """One projection call: user data and crops side by side, then images side by side.
 
         Waiting and computing are added up, as if they never overlapped.
         """
-        calls = self.m["gets"] + self.m["lists"] + min(1, self.m["heads"])
+        statements = self.m["selected"] * BATCH_SIZE / MAX_VALUES
+        user_data = math.ceil(statements / READS_AT_ONCE) * self.a["statement"]
+        lists, heads = self.m["lists"] * BATCH_SIZE, self.m["heads"] * BATCH_SIZE
+        crops = math.ceil(lists) * self.a["list"] + math.ceil(heads / CROPS_AT_ONCE) * self.a["s3"]
         waves = math.ceil(BATCH_SIZE / IMAGES_AT_ONCE)
-        # Two queries an image, sixteen at once.
-        user_data = math.ceil(self.m["queries"] * BATCH_SIZE / 16) * self.a["dynamodb"]
+        images = waves * self.m["gets"] * self.a["s3"]
         computing = self.on_lambda("image_projection", self.m["projection_cpu"]) * BATCH_SIZE
-        return user_data + waves * calls * self.a["s3"] + computing
+        return max(user_data, crops) + images + computing
 
     @property
     def index_page_seconds(self) -> float:
@@ -279,7 +298,7 @@ class Model:
         ticks = sum(ticking.values()) * MILLION / PAGE_SIZE / (self.duty * TICK_INTERVAL)
         invocations = calls + indexings + ticks
         writes = self.m["rows_written"] + self.m["overhead_written"]
-        user_data = self.m["keys"] + self.m["queries"] / 2
+        user_data = self.m["keys"] + self.m["selected"] / 2
         chunks = math.ceil(self.m["document"] * BATCH_ENTRIES / SQS_CHUNK)
         requests = (2 * chunks + 1) / BATCH_ENTRIES
         reads = self.m["gets"] + self.m["heads"]
@@ -399,7 +418,9 @@ Hours for {IMAGES:,} images, each verified in the first round, on a cluster that
 - One worker moves {model.index_rate(1):,.0f} images a second through the index phase, and
   {model.check_rate(1):,.0f} through the check phase.
 - A projection call of {BATCH_SIZE} images takes {model.projection_seconds:.2f} s,
-  {processor:.2f} s of them processor.
+  {processor:.2f} s of them processor. All its crops take {model.m["lists"] * BATCH_SIZE:.1f} LISTs
+  where the images are a whole library's, in order; a small selection of a large library takes up
+  to one for each image, ${MILLION * model.m["far_lists"] * prices.S3_WRITE:.2f} a million.
 - A page of {PAGE_SIZE}, all of its projections in flight, takes {model.index_page_seconds:.2f} s.
 - The ticks have {CORE_MB:,} MB, which buys a whole core, for their own processor time bounds a
   worker; everything else has {MEMORY_MB["indexer"]} MB, and goes on many times side by side.

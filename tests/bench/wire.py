@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import io
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -25,6 +28,17 @@ from tests.bench.workload import projected
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+
+#: Keys of one page.
+LIST_PAGE = 1_000
+
+#: What a listing says of an object.
+_LISTED = (
+    "<Contents><Key>{key}</Key><LastModified>2024-03-01T10:00:00.000Z</LastModified>"
+    "<ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag>"
+    "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>"
+    "<Size>123456</Size><StorageClass>STANDARD</StorageClass></Contents>"
+)
 
 _QUEUE = "https://sqs.us-east-1.amazonaws.com/000000000000/low-priority"
 
@@ -77,6 +91,32 @@ def body_of(request: AWSPreparedRequest) -> bytes:
     body = request.body
     assert isinstance(body, str | bytes | bytearray)
     return body.encode() if isinstance(body, str) else bytes(body)
+
+
+def is_merging(request: AWSPreparedRequest) -> bool:
+    """Return True if a listing asks for whatever keys follow, and not for those of one folder."""
+    return "prefix" not in parse_qs(urlsplit(request.url).query)
+
+
+def list_objects(request: AWSPreparedRequest, keys: Sequence[str]) -> Answer:
+    """A page of a bucket's listing, as S3 writes it.
+
+    Args:
+        request: ListObjectsV2.
+        keys: All that the bucket holds, sorted.
+    """
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(request.url).query).items()}
+    prefix = asked.get("prefix", "")
+    after = asked.get("continuation-token") or asked.get("start-after", "")
+    start = max(bisect_right(keys, after), bisect_left(keys, prefix))
+    following = keys[start : start + LIST_PAGE]
+    page = [*takewhile(lambda key: key.startswith(prefix), following)]
+    end = start + len(page)
+    more = len(page) == LIST_PAGE and end < len(keys) and keys[end].startswith(prefix)
+    token = f"<NextContinuationToken>{quote(page[-1])}</NextContinuationToken>" if more else ""
+    contents = "".join(_LISTED.format(key=quote(key)) for key in page)
+    head = f"<EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>"
+    return Answer(f"<ListBucketResult>{head}{token}{contents}</ListBucketResult>".encode())
 
 
 def instant_backlog() -> SqsBacklog:

@@ -1,7 +1,7 @@
 """Least privilege, written down: what a function may do beyond this is a decision, made here."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -56,6 +56,8 @@ def table(name: str) -> str:
     return f"arn:aws:dynamodb:{PROD}:table/library-{name}"
 
 
+INDEXES = (f"{table('usages')}/index/media_id", f"{table('leases')}/index/mediaId")
+
 TICK: Grants = {
     PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"},
     WORK: {"dynamodb:Query"},
@@ -98,8 +100,7 @@ EXPECTED: Mapping[str, Grants] = {
             table(name): {"dynamodb:BatchGetItem"}
             for name in ("image-collections", "edits", "syndication", "image-status")
         },
-        f"{table('usages')}/index/media_id": {"dynamodb:Query"},
-        f"{table('leases')}/index/mediaId": {"dynamodb:Query"},
+        **{index: {"dynamodb:PartiQLSelect"} for index in INDEXES},
         f"{FILES}/claims/*": {"s3:PutObject"},
     },
     "indexer": {
@@ -179,16 +180,21 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def statements_of(stage: Stage, role: str, effect: str) -> Iterator[Mapping[str, Any]]:
+    """A role's statements of one effect."""
+    for properties in stage.properties("AWS::IAM::Policy").values():
+        if role in map(readable, properties["Roles"]):
+            statements = properties["PolicyDocument"]["Statement"]
+            yield from (each for each in statements if each["Effect"] == effect)
+
+
 def grants_of(stage: Stage, role: str) -> Grants:
     """What a role may do, by resource."""
     found: dict[str, set[str]] = {}
-    for properties in stage.properties("AWS::IAM::Policy").values():
-        if role not in map(readable, properties["Roles"]):
-            continue
-        for statement in properties["PolicyDocument"]["Statement"]:
-            assert statement["Effect"] == "Allow"
-            for resource in listed(statement["Resource"]):
-                found.setdefault(readable(resource), set()).update(listed(statement["Action"]))
+    for statement in statements_of(stage, role, "Allow"):
+        assert "Condition" not in statement
+        for resource in listed(statement["Resource"]):
+            found.setdefault(readable(resource), set()).update(listed(statement["Action"]))
     return found
 
 
@@ -202,6 +208,13 @@ def test_a_function_may_do_this_and_no_more(prod: Stage, name: str) -> None:
         # Lambda makes network interfaces before their ARNs can be known.
         "*": NETWORK_INTERFACES,
     }
+
+
+def test_the_librarys_tables_are_never_scanned(prod: Stage) -> None:
+    [denied] = statements_of(prod, "<FunctionsImageProjectionRole>", "Deny")
+
+    assert {readable(resource) for resource in denied["Resource"]} == {*INDEXES}
+    assert denied["Condition"] == {"Bool": {"dynamodb:FullTableScan": "true"}}
 
 
 def test_the_state_machine_may_do_this_and_no_more(prod: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from reindex.failures import Failure, OriginalNotFound, ReindexFailure
@@ -14,7 +15,7 @@ UPLOADED = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
 
 
 class MemoryLibrary(Library):
-    """The twin of ``S3Originals`` and ``DynamoUserData``.
+    """The twin of ``AwsLibrary``.
 
     Attributes:
         originals: Bytes by image id.
@@ -51,15 +52,13 @@ class MemoryLibrary(Library):
         self._check(image_id)
         return image_id in self.originals
 
-    def crops(self, image_id: str) -> Sequence[StoredObject]:
-        self._check(image_id)
-        return self.crop_objects.get(image_id, [])
-
     def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
         return {
             image_id: self.broken[image_id].as_failure()
             if image_id in self.broken
-            else self.rows.get(image_id, UserData())
+            else replace(
+                self.rows.get(image_id, UserData()), crops=self.crop_objects.get(image_id, ())
+            )
             for image_id in ids
         }
 

@@ -2,7 +2,6 @@
 
 import io
 import string
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,8 +27,10 @@ from reindex.settings import LibrarySettings
 from reindex.stores.aws import client_config
 from reindex.stores.interfaces import Library
 from reindex.stores.library import AwsLibrary
-from reindex.stores.originals import original_key
-from reindex.stores.sources import source_config
+from reindex.stores.originals import S3Originals, original_key
+from reindex.stores.sources import source_config, source_session
+from reindex.stores.user_data import DynamoUserData
+from tests.bench.wire import Answer, access, answer_at_once
 from tests.unit.aws import SESSION, Calls
 
 if TYPE_CHECKING:
@@ -75,32 +76,23 @@ def dynamodb() -> "DynamoDBClient":
     return SESSION.client("dynamodb", config=CONFIG)
 
 
-def _create_table(client: "DynamoDBClient", name: str, *keys: str, index: str = "") -> None:
-    attributes = [*keys, index] if index else [*keys]
-    indices: Any = {
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": index,
-                "KeySchema": [{"AttributeName": index, "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ]
-    }
+def _create_table(client: "DynamoDBClient", name: str) -> None:
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
-        KeySchema=[
-            {"AttributeName": key, "KeyType": "RANGE" if number else "HASH"}
-            for number, key in enumerate(keys)
-        ],
-        AttributeDefinitions=[{"AttributeName": a, "AttributeType": "S"} for a in attributes],
-        **(indices if index else {}),
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
     )
 
 
 @pytest.fixture
 def library(s3: "S3Client", dynamodb: "DynamoDBClient") -> Library:
     return AwsLibrary(s3, dynamodb, SETTINGS)
+
+
+@pytest.fixture
+def originals(s3: "S3Client") -> S3Originals:
+    return S3Originals(s3, SETTINGS)
 
 
 def _put(s3: "S3Client", body: bytes, key: str = KEY, bucket: str = "originals") -> None:
@@ -348,7 +340,7 @@ class TestRenditions:
 
 class TestCrops:
     def test_are_the_objects_in_the_images_folder_with_their_metadata(
-        self, library: Library, s3: "S3Client"
+        self, originals: S3Originals, s3: "S3Client"
     ) -> None:
         for key in ("0_0_9_9/master/9.jpg", "0_0_9_9/5.jpg"):
             s3.put_object(
@@ -359,8 +351,9 @@ class TestCrops:
             )
         _put(s3, b"another's", key=f"{ID}0/0_0_9_9/5.jpg", bucket="crops")
 
-        crops = library.crops(ID)
+        crops = originals.crops([ID])[ID]
 
+        assert not isinstance(crops, Failure)
         assert [crop.uri for crop in crops] == [
             f"http://crops.s3.amazonaws.com/{ID}/0_0_9_9/5.jpg",
             f"http://crops.s3.amazonaws.com/{ID}/0_0_9_9/master/9.jpg",
@@ -368,18 +361,21 @@ class TestCrops:
         assert crops[0].size == 4
         assert crops[0].user_metadata == {"bounds_x": "0", "author": "me"}
 
-    def test_may_be_absent(self, library: Library) -> None:
-        assert library.crops(ID) == []
+    def test_of_many_images_close_together_take_one_listing(
+        self, originals: S3Originals, s3: "S3Client"
+    ) -> None:
+        for image_id in ("b", "d"):
+            _put(s3, b"crop", key=f"{image_id}/1", bucket="crops")
+        lists = Calls(s3, "ListObjectsV2")
 
-    def test_are_all_found_when_there_are_many(self, library: Library, s3: "S3Client") -> None:
-        for number in range(5):
-            _put(s3, b"crop", key=f"{ID}/{number}", bucket="crops")
-        Calls(s3, "ListObjectsV2").edit(_one_page_of_two(s3))
+        crops = originals.crops(["d", "b", "a", "c"])
 
-        assert len(library.crops(ID)) == 5
+        assert [image_id for image_id, found in sorted(crops.items()) if found] == ["b", "d"]
+        assert crops.keys() == {"a", "b", "c", "d"}
+        assert len(lists.parameters) == 1
 
     def test_that_are_deleted_meanwhile_are_left_out(
-        self, library: Library, s3: "S3Client"
+        self, originals: S3Originals, s3: "S3Client"
     ) -> None:
         _put(s3, b"crop", key=f"{ID}/a", bucket="crops")
         _put(s3, b"crop", key=f"{ID}/b", bucket="crops")
@@ -387,154 +383,145 @@ class TestCrops:
             lambda _: s3.delete_object(Bucket="crops", Key=f"{ID}/a") and None
         )
 
-        assert [crop.uri[-1] for crop in library.crops(ID)] == ["b"]
+        crops = originals.crops([ID])[ID]
 
-    @pytest.mark.parametrize("operation", ["ListObjectsV2", "HeadObject"])
-    def test_that_are_forbidden_are_not_absent(
-        self, library: Library, s3: "S3Client", operation: str
+        assert not isinstance(crops, Failure)
+        assert [crop.uri[-1] for crop in crops] == ["b"]
+
+    def test_that_cannot_be_read_are_that_images_failure(
+        self, originals: S3Originals, s3: "S3Client"
     ) -> None:
-        _put(s3, b"crop", key=f"{ID}/a", bucket="crops")
-        Calls(s3, operation).refuse("AccessDenied", 403)
+        for image_id in ("a", "b"):
+            _put(s3, b"crop", key=f"{image_id}/1", bucket="crops")
+        Calls(s3, "HeadObject").refuse("AccessDenied", 403)
 
-        with pytest.raises(SourceForbidden):
-            library.crops(ID)
+        failed = [f for f in originals.crops(["a", "b"]).values() if isinstance(f, Failure)]
 
-    def test_that_the_library_does_not_keep_are_not_asked_for(
-        self, s3: "S3Client", dynamodb: "DynamoDBClient"
+        assert [failure.code for failure in failed] == [SourceForbidden.code]
+
+    def test_that_cannot_be_listed_are_not_absent(
+        self, originals: S3Originals, s3: "S3Client"
     ) -> None:
-        plain = AwsLibrary(s3, dynamodb, LibrarySettings(originals_bucket="originals"))
+        Calls(s3, "ListObjectsV2").refuse("SlowDown", 503)
 
-        assert plain.crops(ID) == []
+        failure = originals.crops([ID])[ID]
 
+        assert isinstance(failure, Failure)
+        assert failure.code == SourceUnavailable.code
 
-def _one_page_of_two(s3: "S3Client") -> Any:
-    def change(parsed: dict[str, Any]) -> None:
-        page = s3.list_objects_v2(Bucket="crops", Prefix=f"{ID}/", MaxKeys=2)
-        parsed.clear()
-        parsed.update(page)
+    def test_that_the_library_does_not_keep_are_not_asked_for(self, s3: "S3Client") -> None:
+        plain = S3Originals(s3, LibrarySettings(originals_bucket="originals"))
+        lists = Calls(s3, "ListObjectsV2")
 
-    return change
+        assert plain.crops([ID]) == {ID: ()}
+        assert not lists.parameters
 
 
 class TestUserData:
-    @pytest.fixture(autouse=True)
-    def _tables(self, dynamodb: "DynamoDBClient") -> None:
-        for table in ("collections", "edits", "syndication", "status"):
-            _create_table(dynamodb, table, "id")
-        _create_table(dynamodb, "usages", "grouping", "usage_id", index="media_id")
-        _create_table(dynamodb, "leases", "id", index="mediaId")
+    """What moto cannot do, statements on an index, is tested in ``tests/contract``."""
 
-    def test_is_each_images_own_rows(self, library: Library, dynamodb: "DynamoDBClient") -> None:
-        for table in ("collections", "edits", "syndication", "status"):
-            dynamodb.put_item(TableName=table, Item={"id": {"S": "a"}, "from": {"S": table}})
-        for number in ("1", "2"):
-            dynamodb.put_item(
-                TableName="usages",
-                Item={"grouping": {"S": "g"}, "usage_id": {"S": number}, "media_id": {"S": "a"}},
-            )
-        dynamodb.put_item(TableName="leases", Item={"id": {"S": "l"}, "mediaId": {"S": "b"}})
+    @pytest.fixture
+    def tables(self, dynamodb: "DynamoDBClient") -> DynamoUserData:
+        """Of the tables that are keyed by image id."""
+        for name in ("collections", "edits", "syndication", "status"):
+            _create_table(dynamodb, name)
+        return DynamoUserData(dynamodb, replace(SETTINGS, usages_table=None, leases_table=None))
 
-        found = library.user_data(["a", "b", "c"])
-
-        assert found == {
-            "a": UserData(
-                usages=[
-                    {"grouping": "g", "usage_id": "1", "media_id": "a"},
-                    {"grouping": "g", "usage_id": "2", "media_id": "a"},
-                ],
-                leases=[],
-                collections={"id": "a", "from": "collections"},
-                edits={"id": "a", "from": "edits"},
-                syndication={"id": "a", "from": "syndication"},
-                status={"id": "a", "from": "status"},
-            ),
-            "b": UserData(usages=[], leases=[{"id": "l", "mediaId": "b"}]),
-            "c": UserData(usages=[], leases=[]),
-        }
+    @pytest.fixture
+    def usages(self, dynamodb: "DynamoDBClient") -> DynamoUserData:
+        """Of usages alone."""
+        return DynamoUserData(dynamodb, LibrarySettings("originals", usages_table="usages"))
 
     def test_has_the_types_of_boto3s_resources(
-        self, library: Library, dynamodb: "DynamoDBClient"
+        self, tables: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
         item: Any = {"id": {"S": "a"}, "labels": {"SS": ["x", "y"]}, "n": {"N": "1.5"}}
         dynamodb.put_item(TableName="edits", Item=item)
 
-        found = library.user_data(["a"])["a"]
+        found = tables.user_data(["a"])["a"]
 
         assert isinstance(found, UserData)
         assert found.edits == {"id": "a", "labels": {"x", "y"}, "n": Decimal("1.5")}
 
     def test_of_25_images_takes_one_consistent_read_of_all_tables(
-        self, library: Library, dynamodb: "DynamoDBClient"
+        self, tables: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
         reads = Calls(dynamodb, "BatchGetItem")
 
-        assert len(library.user_data([str(number) for number in range(25)])) == 25
+        assert len(tables.user_data([str(number) for number in range(25)])) == 25
 
         [read] = reads.parameters
-        tables = read["RequestItems"]
-        assert sorted(len(table["Keys"]) for table in tables.values()) == [25, 25, 25, 25]
-        assert all(table["ConsistentRead"] for table in tables.values())
+        asked = read["RequestItems"].values()
+        assert sorted(len(table["Keys"]) for table in asked) == [25, 25, 25, 25]
+        assert all(table["ConsistentRead"] for table in asked)
 
     def test_of_more_images_takes_more_reads_of_at_most_100_keys(
-        self, library: Library, dynamodb: "DynamoDBClient"
+        self, tables: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
         reads = Calls(dynamodb, "BatchGetItem")
 
-        assert len(library.user_data([str(number) for number in range(30)])) == 30
+        assert len(tables.user_data([str(number) for number in range(30)])) == 30
 
         assert len(reads.parameters) == 2
 
     def test_asks_again_for_keys_left_unprocessed(
-        self, library: Library, dynamodb: "DynamoDBClient"
+        self, tables: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
         dynamodb.put_item(TableName="edits", Item={"id": {"S": "a"}})
         reads = Calls(dynamodb, "BatchGetItem")
         reads.edit(_leave_edits_unprocessed)
 
-        found = library.user_data(["a"])["a"]
+        found = tables.user_data(["a"])["a"]
 
         assert isinstance(found, UserData)
         assert found.edits == {"id": "a"}
         assert list(reads.parameters[1]["RequestItems"]) == ["edits"]
 
-    def test_follows_the_pages_of_an_images_usages(
-        self, library: Library, dynamodb: "DynamoDBClient"
+    def test_by_secondary_index_takes_a_statement_for_ten_images(
+        self, usages: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
-        queries = Calls(dynamodb, "Query")
-        usage = {"grouping": {"S": "g"}, "usage_id": {"S": "1"}, "media_id": {"S": "a"}}
-        dynamodb.put_item(TableName="usages", Item=usage)
-        only_usages = AwsLibrary(
-            SESSION.client("s3"),
-            dynamodb,
-            LibrarySettings("originals", usages_table="usages"),
-        )
-        queries.answer({"Items": [usage], "LastEvaluatedKey": usage | {"usage_id": {"S": "0"}}})
+        statements = Calls(dynamodb, "ExecuteStatement")
+        for _ in range(3):
+            statements.answer({"Items": []})
 
-        found = only_usages.user_data(["a"])["a"]
+        assert len(usages.user_data([str(number) for number in range(25)])) == 25
 
-        assert isinstance(found, UserData)
-        assert len(found.usages) == 2
+        assert sorted(len(made["Parameters"]) for made in statements.parameters) == [5, 10, 10]
 
-    def test_of_an_image_that_cannot_be_read_is_its_failure_alone(
-        self, library: Library, dynamodb: "DynamoDBClient"
+    def test_follows_the_pages_of_a_statement(
+        self, usages: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
-        _refuse_queries_for("b", dynamodb)
+        statements = Calls(dynamodb, "ExecuteStatement")
+        statements.answer({"Items": [{"media_id": {"S": "a"}}], "NextToken": "there"})
+        statements.answer({"Items": [{"media_id": {"S": "b"}}, {"media_id": {"S": "a"}}]})
 
-        found = library.user_data(["a", "b", "c"])
+        found = usages.user_data(["a", "b"])
 
-        failure = found["b"]
-        assert isinstance(failure, Failure)
-        assert failure.code == SourceUnavailable.code
-        assert failure.retryable
-        assert isinstance(found["a"], UserData)
-        assert isinstance(found["c"], UserData)
+        assert found == {
+            "a": UserData(usages=[{"media_id": "a"}, {"media_id": "a"}]),
+            "b": UserData(usages=[{"media_id": "b"}]),
+        }
+        assert statements.parameters[1]["NextToken"] == "there"
+
+    def test_of_a_statement_that_fails_is_the_failure_of_its_ten_images_alone(
+        self, usages: DynamoUserData, dynamodb: "DynamoDBClient"
+    ) -> None:
+        statements = Calls(dynamodb, "ExecuteStatement")
+        statements.refuse("ThrottlingException")
+        statements.answer({"Items": []})
+
+        found = usages.user_data([str(number) for number in range(20)]).values()
+
+        failures = [each for each in found if isinstance(each, Failure)]
+        assert [failure.code for failure in failures] == [SourceUnavailable.code] * 10
+        assert all(failure.retryable for failure in failures)
 
     def test_of_a_batch_that_cannot_be_read_is_the_failure_of_all(
-        self, library: Library, dynamodb: "DynamoDBClient"
+        self, tables: DynamoUserData, dynamodb: "DynamoDBClient"
     ) -> None:
         Calls(dynamodb, "BatchGetItem").refuse("AccessDeniedException")
 
-        found = library.user_data(["a", "b"])
+        found = tables.user_data(["a", "b"])
 
         assert {f.code for f in found.values() if isinstance(f, Failure)} == {SourceForbidden.code}
         assert len(found) == 2
@@ -543,29 +530,30 @@ class TestUserData:
         self, s3: "S3Client", dynamodb: "DynamoDBClient"
     ) -> None:
         plain = AwsLibrary(s3, dynamodb, LibrarySettings(originals_bucket="originals"))
-        reads, queries = Calls(dynamodb, "BatchGetItem"), Calls(dynamodb, "Query")
+        reads, statements = Calls(dynamodb, "BatchGetItem"), Calls(dynamodb, "ExecuteStatement")
 
         assert plain.user_data(["a"]) == {"a": UserData()}
         assert not reads.parameters
-        assert not queries.parameters
+        assert not statements.parameters
+
+    def test_has_the_crops_or_their_failure(
+        self, s3: "S3Client", dynamodb: "DynamoDBClient"
+    ) -> None:
+        library = AwsLibrary(s3, dynamodb, LibrarySettings("originals", crops_bucket="crops"))
+        for image_id in ("a", "b"):
+            _put(s3, b"crop", key=f"{image_id}/1", bucket="crops")
+        Calls(s3, "HeadObject").refuse("AccessDenied", 403)
+
+        found = library.user_data(["a", "b"]).values()
+
+        assert [each.code for each in found if isinstance(each, Failure)] == [SourceForbidden.code]
+        assert [len(each.crops) for each in found if isinstance(each, UserData)] == [1]
 
 
 def _leave_edits_unprocessed(parsed: dict[str, Any]) -> None:
     del parsed["Responses"]["edits"]
     keys = {"Keys": [{"id": {"S": "a"}}], "ConsistentRead": True}
     parsed["UnprocessedKeys"] = {"edits": keys}
-
-
-def _refuse_queries_for(image_id: str, dynamodb: "DynamoDBClient") -> None:
-    calls = Calls(dynamodb, "Query")
-    lock = threading.Lock()
-
-    def refuse(params: dict[str, Any], **_: Any) -> None:
-        with lock:
-            if params["ExpressionAttributeValues"][":id"] == {"S": image_id}:
-                calls.refuse("InternalServerError", 500)
-
-    dynamodb.meta.events.register("provide-client-params.dynamodb.Query", refuse)
 
 
 def test_failures_of_sources_name_no_image_so_that_like_ones_count_as_one(
@@ -579,6 +567,19 @@ def test_failures_of_sources_name_no_image_so_that_like_ones_count_as_one(
         fingerprints.add(refused.value.as_failure().fingerprint)
 
     assert len(fingerprints) == 1
+
+
+@pytest.mark.parametrize(
+    "last_modified", ["Fri, 01 Mar 2024 10:00:00 GMT", "2024-03-01T10:00:00.000Z", "1709287200"]
+)
+def test_the_clients_read_times_as_botocore_does(last_modified: str) -> None:
+    client = source_session().client("s3", **access(source_config(1)))
+    answer = Answer(b"", 200, {"Last-Modified": last_modified})
+    answer_at_once(client, "HeadObject", lambda _: answer)
+
+    found = client.head_object(Bucket="originals", Key=KEY)
+
+    assert found["LastModified"] == datetime(2024, 3, 1, 10, tzinfo=UTC)
 
 
 def test_the_clients_patience_fits_into_one_projection() -> None:

@@ -120,12 +120,13 @@ class RangedFile(io.RawIOBase):
         fetch: Returns ``length`` bytes of the object from ``start``.
         size: The object's length in bytes.
         first_blocks: Blocks of the first request, see :data:`FIRST_BLOCKS`.
+        head: What that request returned, if it has been made: whole blocks, or the whole object.
         on_close: Called once, when the file is closed.
 
     Attributes:
         size: The object's length in bytes.
-        bytes_read: Bytes fetched so far.
-        requests: Calls of ``fetch`` so far; adjacent missing blocks are one.
+        bytes_read: Bytes fetched so far, the head among them.
+        requests: Calls of ``fetch`` so far, and that for the head; adjacent missing blocks are one.
     """
 
     def __init__(
@@ -134,20 +135,21 @@ class RangedFile(io.RawIOBase):
         size: int,
         *,
         first_blocks: int = FIRST_BLOCKS,
+        head: bytes = b"",
         on_close: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self.size = size
-        self.bytes_read = 0
-        self.requests = 0
+        self.bytes_read = len(head)
+        self.requests = 1 if head else 0
         self._fetch = fetch
         self._on_close = on_close
         self._first_blocks = first_blocks
         self._ahead = first_blocks
-        self._fetched_to = 0
+        self._fetched_to = -(-len(head) // BLOCK)
         self._position = 0
         # The beginning is what every reader returns to: it is held apart and never dropped.
-        self._head = b""
+        self._head = head
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def pread(self, offset: int, length: int) -> bytes:
@@ -307,31 +309,6 @@ def open_path(path: str | Path, *, whole: bool = False) -> RangedFile:
         first_blocks=max(1, -(-size // BLOCK)) if whole else FIRST_BLOCKS,
         on_close=lambda: os.close(descriptor),
     )
-
-
-def open_begun(head: bytes, size: int, fetch: Fetch) -> RangedFile:
-    """Open an object whose first bytes came with the request that found it.
-
-    That request counts as the file's first: what its answer holds is not fetched again.
-
-    Args:
-        head: The object's first bytes.
-        size: The object's length in bytes.
-        fetch: Returns bytes of the same version of the object, or raises.
-    """
-
-    def fetch_rest(start: int, length: int) -> bytes:
-        at_hand = head[start : start + length]
-        if len(at_hand) == length:
-            return at_hand
-        rest = fetch(start + len(at_hand), length - len(at_hand))
-        if at_hand:
-            # The file takes this for one request; the first bytes came with another.
-            file.requests += 1
-        return at_hand + rest
-
-    file = RangedFile(fetch_rest, size)
-    return file
 
 
 def open_bytes(data: bytes) -> RangedFile:

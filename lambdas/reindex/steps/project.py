@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,24 +26,30 @@ from reindex.records import Projected, ProjectionAnswer
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.stores.interfaces import Library, OpenObject, RunFiles
+from reindex.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
 
-#: Images of one call that are read at once: each waits mostly on S3.
-IMAGES_AT_ONCE = 8
+#: Images of one call that are read at once: each waits mostly on S3. A call of a hundred then makes
+#: three or four reads in a row for each that an image needs.
+IMAGES_AT_ONCE = 32
 
-#: Bytes of documents in one answer; beyond, the largest wait in the bucket. The lambda's
-#: own limit is 6 MB, but dozens of answers are in batch-index's memory at once.
-ANSWER_BYTES = 1_000_000
+#: Seconds that must be left for an image to be begun: S3 may leave a read of it unanswered twice.
+IMAGE_SECONDS = 10.0
+
+#: Bytes of documents in one answer, as they travel; beyond, the largest wait in the bucket. Lambda
+#: takes 6 MB, but dozens of answers are in batch-index's memory at once.
+ANSWER_BYTES = 3_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Built:
-    """One image's outcome: its document as JSON text, or why there is none."""
+    """One image's outcome: its document as JSON text, or its claim check, or why there is none."""
 
     id: str
     digest: str = ""
     text: str = ""
+    claimed: bool = False
     failure: Failure | None = None
     bytes_read: int = 0
     requests: int = 0
@@ -63,6 +70,7 @@ class Projection:
     stage: str
     clock: Clock
     meter: Meter
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
 
     def project(
         self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
@@ -70,7 +78,7 @@ class Projection:
         """Build the documents of images; each image's failure is its own.
 
         Args:
-            ids: At most 25, without repetition.
+            ids: At most 100, without repetition; in order, their crops take fewer requests.
             run_id: For the documents' provenance.
             misfits: See :func:`reindex.image.document.build`.
         """
@@ -114,6 +122,10 @@ class Projection:
     ) -> _Built:
         if isinstance(user_data, Failure):
             return _Built(image_id, failure=user_data)
+        if self.time_limit.left() < IMAGE_SECONDS:
+            # Rather than that the function dies, and with it what all other images came to.
+            late = SourceUnavailable("No time was left to read it.")
+            return _Built(image_id, failure=late.as_failure())
         try:
             document, file = self._document(image_id, user_data, run_id, now, misfits)
         except ReindexFailure as failure:
@@ -129,12 +141,18 @@ class Projection:
                 "something failed in a way we did not foresee", f"{type(error).__name__}: {error}"
             )
             return _Built(image_id, failure=unexpected.as_failure())
-        return _Built(
+        built = _Built(
             image_id,
             document["esInfo"]["reindex"]["digest"],
             canonical_json(document).decode(),
             bytes_read=file.bytes_read,
             requests=file.requests,
+        )
+        return self._claimed(built, run_id) if len(built.text) > CLAIM_ABOVE else built
+
+    def _claimed(self, image: _Built, run_id: str) -> _Built:
+        return replace(
+            image, text=claim(self.files, run_id, image.digest, image.text), claimed=True
         )
 
     def _document(
@@ -153,7 +171,7 @@ class Projection:
                 file=extract(original.file),
                 thumbnail=_rendition(self.library.thumbnail(image_id)),
                 optimised_png=_rendition(self.library.optimised_png(image_id)),
-                user_data=replace(user_data, crops=self.library.crops(image_id)),
+                user_data=user_data,
             )
         document = build(truth, now, misfits)
         provenance = with_provenance(
@@ -169,15 +187,19 @@ class Projection:
     def _fitted(self, built: Sequence[_Built], run_id: str) -> list[Projected]:
         """The documents as they travel: the largest behind claim checks until the rest fits."""
         room = ANSWER_BYTES
-        travelling: dict[str, str] = {}
+        travelling: dict[str, _Built] = {}
         for image in sorted(built, key=lambda image: len(image.text)):
-            text = image.text
-            if len(text) > CLAIM_ABOVE or len(text) > room:
-                text = claim(self.files, run_id, image.digest, text)
+            fits = image.claimed or _answer_bytes(image) <= room
+            travelling[image.id] = fitted = image if fits else self._claimed(image, run_id)
+            room -= _answer_bytes(fitted)
+            if fitted.claimed:
                 self.meter.count("ClaimChecks")
-            room -= len(text)
-            travelling[image.id] = text
-        return [Projected(image.id, image.digest, travelling[image.id]) for image in built]
+        return [Projected(image.id, image.digest, travelling[image.id].text) for image in built]
+
+
+def _answer_bytes(image: _Built) -> int:
+    """Bytes that an image's document takes in the answer, a text in JSON."""
+    return len(json.dumps(image.text))
 
 
 def _rendition(found: OpenObject | None) -> Rendition | None:

@@ -533,16 +533,12 @@ class Originals(Protocol):
         """Whether the original exists now."""
         ...
 
-    def crops(self, image_id: str) -> Sequence[StoredObject]:
-        """The objects of an image's crops, in order of their keys."""
-        ...
 
-
-class UserDataTables(Protocol):
-    """What people said of images."""
+class UserDataSource(Protocol):
+    """What people said of images, and the crops that they made."""
 
     def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
-        """Read the user data of images, all but the crops.
+        """Read the user data of images.
 
         Returns:
             One entry per id; a failure to read one image's stands in its place.
@@ -550,5 +546,5 @@ class UserDataTables(Protocol):
         ...
 
 
-class Library(Originals, UserDataTables, Protocol):
+class Library(Originals, UserDataSource, Protocol):
     """The truth."""

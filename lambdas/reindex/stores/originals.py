@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +12,18 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from reindex.failures import OriginalNotFound, SourceForbidden, SourceUnavailable
-from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile, open_begun, open_bytes
+from reindex.failures import (
+    Failure,
+    OriginalNotFound,
+    ReindexFailure,
+    SourceForbidden,
+    SourceUnavailable,
+)
+from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile, open_bytes
 from reindex.image.truth import StoredObject
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, with_body
+from reindex.stores.folders import KeyPage, keys_by_image
 from reindex.stores.interfaces import OpenObject
 from reindex.stores.sources import reading
 
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
-#: Objects whose metadata are asked for at once, of all images together.
+#: Folders of crops that are listed at once, and then crops whose metadata are read at once.
 CROPS_AT_ONCE = 16
 
 _SERVICE = "S3"
@@ -64,6 +71,33 @@ class _Piece:
     etag: str
 
 
+class CropsBucket:
+    """The bucket of crops, as it is listed.
+
+    Its methods raise the failure of the images whose crops they would have listed.
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._s3 = client
+        self._bucket = bucket
+
+    def page(self, after: str) -> KeyPage:
+        """See :meth:`reindex.stores.folders.Bucket.page`."""
+        with reading(_SERVICE):
+            page = self._s3.list_objects_v2(Bucket=self._bucket, StartAfter=after)
+        return KeyPage([found["Key"] for found in page.get("Contents", [])], page["IsTruncated"])
+
+    def within(self, folder: str, after: str) -> Sequence[str]:
+        """See :meth:`reindex.stores.folders.Bucket.within`."""
+        pages = self._s3.get_paginator("list_objects_v2")
+        with reading(_SERVICE):
+            return [
+                found["Key"]
+                for page in pages.paginate(Bucket=self._bucket, Prefix=folder, StartAfter=after)
+                for found in page.get("Contents", [])
+            ]
+
+
 class S3Originals:
     """Originals, and what was made from them; safe to use from several threads.
 
@@ -75,7 +109,7 @@ class S3Originals:
     def __init__(self, client: S3Client, library: LibrarySettings) -> None:
         self._s3 = client
         self._buckets = library
-        self._heads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
+        self._reads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
 
     def open(self, image_id: str) -> OpenObject:
         """Open an original: one request, which brings its first bytes too.
@@ -123,26 +157,32 @@ class S3Originals:
         """
         return self._ask(self._buckets.originals_bucket, original_key(image_id)) is not None
 
-    def crops(self, image_id: str) -> Sequence[StoredObject]:
-        """The objects of an image's crops, in order of their keys.
+    def crops(self, ids: Sequence[str]) -> Mapping[str, Sequence[StoredObject] | Failure]:
+        """The objects of images' crops, in order of their keys.
 
-        Raises:
-            SourceForbidden: S3 refuses us, or the bucket does not exist.
-            SourceUnavailable: S3 does not answer.
+        Returns:
+            One entry per id; a failure to list or read one image's crops stands in its place.
         """
         bucket = self._buckets.crops_bucket
         if not bucket:
-            return []
-        pages = self._s3.get_paginator("list_objects_v2")
-        with reading(_SERVICE):
-            keys = [
-                found["Key"]
-                for page in pages.paginate(Bucket=bucket, Prefix=f"{image_id}/")
-                for found in page.get("Contents", [])
-            ]
-        heads = self._heads.map(lambda key: self._head(bucket, key), keys)
-        # A crop may be deleted between the two questions.
-        return [stored for stored in heads if stored]
+            return dict.fromkeys(ids, ())
+        listed = keys_by_image(ids, CropsBucket(self._s3, bucket), self._reads.map)
+        reads = {
+            image_id: [self._reads.submit(self._head, bucket, key) for key in keys]
+            for image_id, keys in listed.items()
+            if not isinstance(keys, Failure)
+        }
+        found: dict[str, Sequence[StoredObject] | Failure] = {}
+        for image_id, keys in listed.items():
+            if isinstance(keys, Failure):
+                found[image_id] = keys
+                continue
+            try:
+                # A crop may be deleted after it was listed.
+                found[image_id] = [crop for read in reads[image_id] if (crop := read.result())]
+            except ReindexFailure as failure:
+                found[image_id] = failure.as_failure()
+        return found
 
     def _head(self, bucket: str, key: str) -> StoredObject | None:
         answer = self._ask(bucket, key)
@@ -208,7 +248,7 @@ class S3Originals:
                         raise
                     raise SourceUnavailable("It was deleted while it was read.") from error
 
-        return open_begun(first.data, first.stored.size, fetch)
+        return RangedFile(fetch, first.stored.size, head=first.data)
 
     def _read_part(
         self, bucket: str, key: str, start: int, length: int, **pinned: Unpack[_Pinned]

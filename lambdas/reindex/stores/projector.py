@@ -69,7 +69,7 @@ class LambdaProjector:
         """Have documents built.
 
         Args:
-            ids: At most 25.
+            ids: At most 100.
             run_id: For the documents' provenance.
             misfits: Fields of the index whose mapping may refuse ours.
 

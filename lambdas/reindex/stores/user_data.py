@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -18,6 +19,7 @@ from reindex.stores.sources import reading
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
+        ExecuteStatementInputTypeDef,
         KeysAndAttributesOutputTypeDef,
         KeysAndAttributesTypeDef,
     )
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 #: Keys of one BatchGetItem, of all its tables together.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 MAX_KEYS = 100
+
+#: Values of an index's partition key in one statement. It may name 50, but is answered in pages
+#: of ten, which follow each other in turn, while statements are executed side by side.
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-operators.html
+MAX_VALUES = 10
 
 #: Calls in flight at once, of all callers together.
 READS_AT_ONCE = 16
@@ -37,6 +44,28 @@ _SERVICE = "DynamoDB"
 _plain = TypeDeserializer().deserialize
 
 
+_Batches = dict[str, Future[Mapping[str, list[Row]]]]
+"""For each image, the batch its rows are read in: they are by image, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """A secondary index by image id.
+
+    Attributes:
+        table: That it belongs to.
+        attribute: That holds the image id, and names the index.
+    """
+
+    table: str
+    attribute: str
+
+    @classmethod
+    def of(cls, table: str | None, attribute: str) -> Self | None:
+        """The index of a table that the library may not have."""
+        return cls(table, attribute) if table else None
+
+
 class DynamoUserData:
     """The library's tables; safe to use from several threads.
 
@@ -47,8 +76,8 @@ class DynamoUserData:
 
     def __init__(self, client: DynamoDBClient, library: LibrarySettings) -> None:
         self._dynamodb = client
-        self._usages_table = library.usages_table
-        self._leases_table = library.leases_table
+        self._usages = _Index.of(library.usages_table, "media_id")
+        self._leases = _Index.of(library.leases_table, "mediaId")
         tables_by_part = {
             "collections": library.collections_table,
             "edits": library.edits_table,
@@ -66,18 +95,19 @@ class DynamoUserData:
         index, which may be a moment behind.
 
         Returns:
-            One entry per id; a failure to read one image's stands in its place.
+            One entry per id; a failure to read one image's stands in its place. Ten images share
+            a statement, and more a batch: what the service refuses of one, fails all of it.
         """
-        usages = self._query_each(ids, self._usages_table, "media_id")
-        leases = self._query_each(ids, self._leases_table, "mediaId")
+        usages = self._select_each(ids, self._usages)
+        leases = self._select_each(ids, self._leases)
         keyed = self._get_each(ids)
         found: dict[str, UserData | Failure] = {}
         for image_id in ids:
             try:
                 rows = keyed[image_id].result()[image_id] if image_id in keyed else {}
                 found[image_id] = UserData(
-                    usages=usages[image_id].result() if image_id in usages else (),
-                    leases=leases[image_id].result() if image_id in leases else (),
+                    usages=usages[image_id].result()[image_id] if image_id in usages else (),
+                    leases=leases[image_id].result()[image_id] if image_id in leases else (),
                     collections=rows.get("collections"),
                     edits=rows.get("edits"),
                     syndication=rows.get("syndication"),
@@ -87,29 +117,34 @@ class DynamoUserData:
                 found[image_id] = failure.as_failure()
         return found
 
-    def _query_each(
-        self, ids: Sequence[str], table: str | None, attribute: str
-    ) -> dict[str, Future[list[Row]]]:
-        """Begin to read each image's rows of a table that is keyed by something else."""
-        if not table:
-            return {}
-        return {i: self._reads.submit(self._query, table, attribute, i) for i in ids}
+    def _select_each(self, ids: Sequence[str], index: _Index | None) -> _Batches:
+        """Begin to read images' rows by secondary index: for each image, the batch it is in."""
+        futures: _Batches = {}
+        if index:
+            for batch in in_batches(list(dict.fromkeys(ids)), MAX_VALUES):
+                futures.update(dict.fromkeys(batch, self._reads.submit(self._select, index, batch)))
+        return futures
 
-    def _query(self, table: str, attribute: str, image_id: str) -> list[Row]:
-        pages = self._dynamodb.get_paginator("query")
+    def _select(self, index: _Index, ids: Sequence[str]) -> Mapping[str, list[Row]]:
+        """Read a batch of images' rows by secondary index.
+
+        A query takes one value of the partition key; a statement takes several. It reads no other
+        rows, for its only condition names values of that key.
+        """
+        found: dict[str, list[Row]] = {image_id: [] for image_id in ids}
+        statement: ExecuteStatementInputTypeDef = {
+            "Statement": _statement(index, len(ids)),
+            "Parameters": [{"S": image_id} for image_id in ids],
+        }
         with reading(_SERVICE):
-            return [
-                _row(item)
-                for page in pages.paginate(
-                    TableName=table,
-                    # The index is named for the attribute it is on.
-                    IndexName=attribute,
-                    KeyConditionExpression="#id = :id",
-                    ExpressionAttributeNames={"#id": attribute},
-                    ExpressionAttributeValues={":id": {"S": image_id}},
-                )
-                for item in page["Items"]
-            ]
+            while True:
+                answer = self._dynamodb.execute_statement(**statement)
+                for item in answer["Items"]:
+                    row = _row(item)
+                    found[row[index.attribute]].append(row)
+                if "NextToken" not in answer:
+                    return found
+                statement["NextToken"] = answer["NextToken"]
 
     def _get_each(self, ids: Sequence[str]) -> dict[str, Future[Mapping[str, dict[str, Row]]]]:
         """Begin to read the rows keyed by image id: for each image, the batch it is read in."""
@@ -143,6 +178,13 @@ class DynamoUserData:
             except StoreUnavailable as error:
                 raise SourceUnavailable(f"{_SERVICE} did not answer.", str(error)) from error
         return found
+
+
+def _statement(index: _Index, count: int) -> str:
+    """Select the rows of so many image ids, which are its parameters."""
+    name, values = index.attribute, ", ".join("?" * count)
+    # The names are the stack's settings.
+    return f'SELECT * FROM "{index.table}"."{name}" WHERE "{name}" IN [{values}]'  # noqa: S608
 
 
 def _row(item: Mapping[str, Any]) -> Row:

@@ -19,7 +19,6 @@ from reindex.image.ranged import (
     Memory,
     RangedFile,
     Window,
-    open_begun,
     open_bytes,
     open_path,
 )
@@ -70,7 +69,7 @@ def test_an_object_of_no_bytes_is_never_fetched() -> None:
 @pytest.mark.parametrize("size", [FIRST - 1, FIRST, FIRST + 1, 10 * FIRST])
 def test_what_came_with_the_request_that_found_it_is_not_fetched_again(size: int) -> None:
     store = Store(size)
-    file = open_begun(store.data[:FIRST], size, store.fetch)
+    file = RangedFile(store.fetch, size, head=store.data[:FIRST])
     assert file.pread(0, 100) == store.data[:100]
     assert file.readall() == store.data
     assert sum(length for _, length in store.fetched) == max(0, size - FIRST)

@@ -14,7 +14,9 @@ from reindex.digest import digest
 from reindex.failures import SourceForbidden
 from reindex.image.truth import UserData
 from reindex.records import claimed_key
-from reindex.steps.project import Projection
+from reindex.steps.project import ANSWER_BYTES, IMAGE_SECONDS, Projection
+from reindex.stores.sources import source_config
+from reindex.time_limit import TimeLimit
 from tests.twins.library import MemoryLibrary
 from tests.twins.run_files import MemoryRunFiles
 from tests.unit.steps.world import CountingMeter, ManualClock
@@ -142,11 +144,33 @@ def test_an_answer_of_many_documents_stays_under_its_limit(
     ids = [f"image-{n}" for n in range(10)]
     for image_id in ids:
         library.originals[image_id] = jpeg()
-        library.rows[image_id] = UserData(edits={"id": image_id, "labels": labels(7)})
+        # In the answer, each of these characters takes as many bytes as six letters.
+        wide = {f"{n}{'é' * 12_000}" for n in range(6)}
+        library.rows[image_id] = UserData(edits={"id": image_id, "labels": wide})
 
     answer = projection.project(ids, "run-1")
 
-    assert sum(len(image.image) for image in answer.images) <= 1_000_000
-    assert any(len(image.image) > 100_000 for image in answer.images)
+    assert len(json.dumps(answer.to_event())) <= ANSWER_BYTES + 10_000
+    assert any(len(image.image) > 50_000 for image in answer.images)
     assert any(claimed_key(json.loads(image.image)) for image in answer.images)
     assert [image.id for image in answer.images] == ids
+
+
+def test_no_image_is_begun_that_could_outlive_the_invocation(
+    library: MemoryLibrary, files: MemoryRunFiles
+) -> None:
+    time_limit = TimeLimit()
+    projection = Projection(
+        library, files, "test", "TEST", ManualClock(), CountingMeter(), time_limit
+    )
+    time_limit.start(IMAGE_SECONDS - 1)
+
+    failure = projection.project(["good"], "run-1").failures["good"]
+
+    assert (failure.code, failure.retryable) == ("source_unavailable", True)
+
+
+def test_an_image_that_is_begun_outlives_two_reads_without_an_answer() -> None:
+    config: Any = source_config(1)
+
+    assert 2 * config.read_timeout <= IMAGE_SECONDS

@@ -1,0 +1,152 @@
+"""The keys under many images' folders, in as few LISTs as their density in the bucket allows.
+
+A LIST costs as much as twelve GETs and returns up to a thousand keys. Where the images asked for
+lie close together in the bucket, one page from the first image's folder on holds the folders of
+many: two sorted sequences are merged. Where they lie far apart, such a page would hold a thousand
+keys of other images, so each folder is listed alone, which costs the same and returns only its own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from typing import Protocol
+
+from reindex.failures import Failure, ReindexFailure
+
+Keys = Sequence[str] | Failure
+"""Keys in order, or why they cannot be listed."""
+
+#: Folders in a page below which the next ones are listed alone. To read a page of a thousand keys
+#: costs processor time, and pages follow each other in turn, while folders are listed side by side.
+WORTHWHILE = 8
+
+#: Folders that are listed alone after the first page that was not worthwhile.
+FIRST_ALONE = 4
+
+#: How many times as many after each further such page: a hundred images far apart take three pages.
+ALONE_GROWTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """A page of a listing.
+
+    Attributes:
+        keys: In order of their UTF-8 bytes, which is that of Python's strings.
+        more: Whether others may follow.
+    """
+
+    keys: Sequence[str]
+    more: bool
+
+
+class Bucket(Protocol):
+    """A bucket that can be listed."""
+
+    def page(self, after: str) -> KeyPage:
+        """Return the keys that follow ``after``: one request."""
+        ...
+
+    def within(self, folder: str, after: str) -> Sequence[str]:
+        """Return all keys of a folder that follow ``after``: one request for each page."""
+        ...
+
+
+class Parallel(Protocol):
+    """Runs calls side by side and returns their results in order: an executor's ``map``."""
+
+    def __call__(self, work: Callable[[str], Keys], ids: Sequence[str], /) -> Iterable[Keys]:
+        """Return the results of ``work`` for each of ``ids``, in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """All keys from one folder on.
+
+    Attributes:
+        keys: In order.
+        end: Keys from this on may be missing; None when there are no others.
+    """
+
+    keys: Sequence[str]
+    end: str | None
+
+    def covers(self, image_id: str) -> bool:
+        """Return True if every key of the image's folder is here."""
+        return self.end is None or _end(image_id) <= self.end
+
+    def of(self, image_id: str) -> Sequence[str]:
+        """Return the keys of the image's folder."""
+        start = bisect_right(self.keys, _folder(image_id))
+        return self.keys[start : bisect_left(self.keys, _end(image_id), start)]
+
+
+def keys_by_image(ids: Iterable[str], bucket: Bucket, in_parallel: Parallel) -> dict[str, Keys]:
+    """List the folders of images.
+
+    At most one request for each image whose folder holds less than a page of keys; for any other
+    one more for each full page. A page that cannot be read fails the images that are still to be
+    listed, for it would have held an unknown number of them; a folder that is listed alone fails
+    its own image.
+
+    Args:
+        ids: Of images, in any order.
+        bucket: Where their folders are: ``{id}/``.
+        in_parallel: Used for folders that are listed alone.
+
+    Returns:
+        One entry per id: the keys in its folder, or why they cannot be listed. An object of the
+        folder's own name is a placeholder that some tools create, and not among them.
+    """
+    found: dict[str, Keys] = {}
+    left = sorted(set(ids), key=_folder)
+    alone = 0
+    while len(left) > 1:
+        try:
+            listed = _listed_from(bucket, left[0])
+        except ReindexFailure as failure:
+            return found | dict.fromkeys(left, failure.as_failure())
+        served = list(takewhile(listed.covers, left))
+        found |= {image_id: listed.of(image_id) for image_id in served}
+        left = left[len(served) :]
+        if len(served) >= WORTHWHILE:
+            alone = 0
+            continue
+        alone = alone * ALONE_GROWTH or FIRST_ALONE
+        apart, left = left[:alone], left[alone:]
+        found |= zip(apart, in_parallel(partial(_alone, bucket), apart), strict=True)
+    return found | {image_id: _alone(bucket, image_id) for image_id in left}
+
+
+def _listed_from(bucket: Bucket, image_id: str) -> _Listed:
+    """List from an image's folder on, at least to the end of that folder."""
+    folder = _folder(image_id)
+    page = bucket.page(folder)
+    if not page.more:
+        return _Listed(page.keys, None)
+    last = page.keys[-1] if page.keys else folder
+    if not last.startswith(folder):
+        return _Listed(page.keys, last)
+    return _Listed([*page.keys, *bucket.within(folder, last)], _end(image_id))
+
+
+def _alone(bucket: Bucket, image_id: str) -> Keys:
+    folder = _folder(image_id)
+    try:
+        return bucket.within(folder, folder)
+    except ReindexFailure as failure:
+        return failure.as_failure()
+
+
+def _folder(image_id: str) -> str:
+    return f"{image_id}/"
+
+
+def _end(image_id: str) -> str:
+    """The first key that would follow every key of an image's folder: 0 follows the slash."""
+    return f"{image_id}0"

@@ -1,0 +1,140 @@
+"""How many LISTs an image's crops take, and what they cost our processor.
+
+    python -m tests.bench.crop_listings [--call N] [--json FILE]
+
+A tenth of a library's images have crops, eight objects each. The whole library is projected, of
+which the first images are measured, and then a thousand images at random out of a million: in
+order of their ids, in calls as batch-index makes them. S3 answers at once on the wire. The crops'
+own metadata (a HEAD for each object) are not counted here.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from botocore.awsrequest import AWSPreparedRequest
+
+from reindex.batches import in_batches
+from reindex.steps.batch_index import BATCH_SIZE
+from reindex.stores.folders import keys_by_image
+from reindex.stores.originals import CROPS_AT_ONCE, CropsBucket
+from reindex.stores.sources import source_config, source_session
+from tests.bench.projection import Row
+from tests.bench.results import Result, parser_of, report, spent
+from tests.bench.wire import Answer, access, answer_at_once, is_merging, list_objects
+
+#: LISTs per image, at most.
+WHOLE_BUDGET = 0.02
+RANDOM_BUDGET = 1.0
+
+#: Of a library, and those of them that are measured.
+MILLION = 1_000_000
+MEASURED = 10_000
+AT_RANDOM = 1_000
+
+#: One image in so many has crops, of so many objects.
+ONE_IN = 10
+OBJECTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What it took to list the crops of some images.
+
+    Attributes:
+        lists: Requests per image.
+        in_a_row: Pages that were awaited one after the other, in the call that had most.
+        processor: Seconds per image.
+    """
+
+    lists: float
+    in_a_row: int
+    processor: float
+
+
+def library(count: int) -> list[str]:
+    """The ids of a library, in order: hashes, as a library's are."""
+    return sorted(
+        hashlib.sha1(str(n).encode(), usedforsecurity=False).hexdigest() for n in range(count)
+    )
+
+
+def crop_keys(ids: Sequence[str]) -> list[str]:
+    """The keys of all crops of a library, in order."""
+    return [f"{i}/0_0_99_99/{n}.jpg" for i in ids[::ONE_IN] for n in range(OBJECTS)]
+
+
+def listed(ids: Sequence[str], keys: Sequence[str], call: int) -> Listed:
+    """List the crops of images, in calls of so many."""
+    requests: Counter[str] = Counter()
+    # What answering takes is not ours: each answer is made in the thread that asked.
+    answering: list[float] = []
+    s3 = source_session().client("s3", **access(source_config(CROPS_AT_ONCE)))
+
+    def answer(request: AWSPreparedRequest) -> Answer:
+        started = time.thread_time()
+        requests["in a row" if is_merging(request) else "alone"] += 1
+        page = list_objects(request, keys)
+        answering.append(time.thread_time() - started)
+        return page
+
+    answer_at_once(s3, "ListObjectsV2", answer)
+    bucket = CropsBucket(s3, "crops")
+    in_a_row: list[int] = []
+
+    def work() -> None:
+        with ThreadPoolExecutor(CROPS_AT_ONCE) as pool:
+            for batch in in_batches(ids, call):
+                before = requests["in a row"]
+                found = keys_by_image(batch, bucket, pool.map)
+                assert found.keys() == {*batch}
+                in_a_row.append(requests["in a row"] - before)
+
+    processor = spent(work).processor - sum(answering)
+    return Listed(requests.total() / len(ids), max(in_a_row), processor / len(ids))
+
+
+def measure(call: int) -> Result:
+    """List the crops of both selections."""
+    ids = library(MILLION)
+    keys = crop_keys(ids)
+    # Or else the collector walks through millions of keys with every few pages that are parsed.
+    gc.freeze()
+    at_random = sorted(random.Random(0).sample(ids, AT_RANDOM))
+    rows = [Row("images of a call", str(call))]
+    figures: dict[str, float] = {}
+    for name, chosen, budget in (
+        ("whole library", ids[:MEASURED], WHOLE_BUDGET),
+        (f"{AT_RANDOM:,} at random of {MILLION:,}", at_random, RANDOM_BUDGET),
+    ):
+        one = listed(chosen, keys, call)
+        figures[f"lists per image, {name}"] = one.lists
+        figures[f"processor seconds per image, {name}"] = one.processor
+        rows += [
+            Row(
+                f"LISTs per image, {name}", f"{one.lists:.3f}", f"<= {budget}", one.lists <= budget
+            ),
+            Row(f"LISTs in a row, at most in a call, {name}", str(one.in_a_row)),
+            Row(f"processor per image, {name}", f"{one.processor * 1e3:.2f} ms"),
+        ]
+    return Result(rows, figures)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = parser_of("crop_listings", __doc__)
+    parser.add_argument("--call", type=int, default=BATCH_SIZE, help="images of a call")
+    arguments = parser.parse_args()
+    return report(measure(arguments.call), arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
