@@ -168,7 +168,8 @@ def estimate(known: Known) -> Estimate:
         return Estimate(share, reason=_why_none(known) or MEASURING)
     work = _Work.of(known, index_cost)
     reason = _why_none(known) or _why_late(known, work)
-    return Estimate(work.done / (work.done + work.left), None if reason else work.left, reason)
+    share = work.done / (work.done + work.left) if work.left else 1.0
+    return Estimate(share, None if reason else work.left, reason)
 
 
 def _index_cost(known: Known) -> float | None:
@@ -211,7 +212,7 @@ class _Work:
             later = unfinished * check_cost + (wait if unfinished else 0)
             idle = known.now - known.progressed_at
         # Images are counted by the page: what the present one has come to is not known yet.
-        begun = min(now, max(0.0, idle))
+        begun = min(now / 2, max(0.0, idle))
         indexed = known.total - known.to_index
         done = indexed * index_cost + known.finished * check_cost + wait * known.round + waited
         return cls(done + begun, now, now - begun + wait_now + later, idle)

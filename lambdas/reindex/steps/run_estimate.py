@@ -95,7 +95,7 @@ def speeds_with_page(
     done = _done(run, phase)
     speed = with_page(before, done=done, started=started, ended=ended, resumes=resumes)
     others = {name: dict(other) for name, other in run.speeds.items()}
-    return {**others, phase: asdict(speed)}
+    return {**others, phase.value: asdict(speed)}
 
 
 def _speed(run: RunRecord, phase: Phase) -> Speed | None:

@@ -6,12 +6,14 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto import mock_aws
 
 from reindex.failures import StoreUnavailable
 from reindex.states import Phase
+from reindex.steps.run_estimate import speeds_with_page
 from reindex.stores.interfaces import Cursor, IdPage, Part
 from scripts.executions import Execution, Executions
 from tests.twins.id_sources import MemoryIds
@@ -24,6 +26,12 @@ RUN_ID = re.compile(r"20260301-180000-[0-9a-f]{4}")
 def queue(stage: Stage, *ids: str) -> None:
     stage.add(*ids)
     stage.upload("first").upload(ids)
+
+
+def speed_of(stage: Stage, phase: Phase, seconds: float) -> dict[str, Any]:
+    """What the run record says of a phase's speed after so many seconds of work."""
+    now = stage.clock.now()
+    return {"speeds": speeds_with_page(stage.run, phase, now - seconds, now)}
 
 
 # start
@@ -293,7 +301,8 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)
     stage.clock.time += 10
-    stage.runs.moved("run-1", {"enqueued": 18, "known_error": 2, "retried": 4}, stage.clock.now())
+    moved = {"enqueued": 18, "known_error": 2, "retried": 4}
+    stage.runs.moved("run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, 10))
     stage.runs.update("run-1", {"held_by": "the backlog is full"})
     stage.dead_letters.put("{}", "unreadable")
     stage.clock.time += 10
@@ -302,12 +311,14 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
     assert " run-1" in text
     for said in (
         "phase index phase",
-        "images 20 of 100",
+        "work done 11%",
+        "images 20 of 100 projected",
         "moved 18 enqueued, 2 known_error, 4 retried",
         "backlog 0 waiting, 0 in flight, 0 delayed",
         "dead letters 1",
-        "rate 1.0 images/s",
-        "time left 80 s in this phase",
+        "rate 2.0 images/s",
+        # To project 80 takes 40 s, 10 of which have passed; then two minutes of quiet, and checks.
+        "time left 3 min",
         "held by the backlog is full",
         "last moved 10 s ago",
     ):
@@ -316,7 +327,7 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("quiet_for", "said"),
-    [(None, "waiting for the queue to be quiet"), (60, "waiting for"), (200, "80 s in this phase")],
+    [(None, "waiting for the queue to be quiet"), (60, "waiting for"), (200, "80 s")],
 )
 def test_status_gives_no_minutes_while_the_queue_is_waited_for(
     stage: Stage, quiet_for: float | None, said: str
@@ -325,8 +336,9 @@ def test_status_gives_no_minutes_while_the_queue_is_waited_for(
     stage.preflight("run-1")
     stage.open_phase(Phase.CHECK)
     stage.clock.time += 20
-    stage.runs.moved("run-1", {"verified": 20}, stage.clock.now())
     now = stage.clock.now()
+    moved = {"enqueued": 100, "verified": 20}
+    stage.runs.moved("run-1", moved, now, speed_of(stage, Phase.CHECK, 20))
     stage.runs.update("run-1", {"quiet_since": None if quiet_for is None else now - quiet_for})
 
     text = re.sub(r"[ ]+", " ", stage.reindex("status").stdout)
@@ -382,7 +394,7 @@ def moves(stage: Stage, *moments: dict[str, int]) -> None:
     def meanwhile() -> None:
         moved = next(left, None)
         if moved:
-            stage.runs.moved("run-1", moved, stage.clock.now())
+            stage.runs.moved("run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, 2))
         else:
             stage.runs.update("run-1", {"status": "succeeded", "ended_at": stage.clock.now()})
 
