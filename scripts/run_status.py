@@ -79,8 +79,13 @@ class RunStatus:
 
     @property
     def done(self) -> int:
-        """Images that the present phase is done with."""
-        return self.placed if self.run.phase is Phase.INDEX else self.settled
+        """Images that the present phase is done with; of a run that is over, the settled ones."""
+        return self.placed if self.is_projecting else self.settled
+
+    @property
+    def is_projecting(self) -> bool:
+        """Whether it is in its index phase."""
+        return not self.is_over and self.run.phase is Phase.INDEX
 
     @property
     def rate(self) -> float | None:

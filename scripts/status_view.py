@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 
 from reindex.records import RETRIED, UNCHANGED, WAITING
-from reindex.states import CODES, Phase
+from reindex.states import CODES
 from reindex.steps.batch_check import QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET
+from reindex.steps.estimate import COUNTING
 from reindex.text import duration
 
 from .run_status import RunStatus, StatusReader
@@ -60,7 +61,7 @@ def phase(status: RunStatus) -> str:
         name += f", round {run.round + 1}"
     if run.opening:
         name += ", opening"
-    if status.is_silent:
+    if status.is_silent and status.progress.reason != COUNTING:
         name += ", its schedule is off"
     return f"{name}, paused" if run.paused else name
 
@@ -75,7 +76,7 @@ def time_left(status: RunStatus) -> str | None:
 
 def images(status: RunStatus) -> str:
     """How many images the present phase is done with."""
-    done = "projected" if status.run.phase is Phase.INDEX else "finished"
+    done = "projected" if status.is_projecting else "finished"
     return f"{status.done:,} of {status.run.total:,} {done}"
 
 

@@ -408,11 +408,11 @@ def test_watch_follows_the_run_to_its_end(stage: Stage) -> None:
     moves(stage, {"enqueued": 4}, {"enqueued": 4})
     result = stage.reindex("status", "--watch")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines() == [
-        "run run-1 · index phase · 0 of 10 images · backlog 0",
-        "run run-1 · index phase · 4 of 10 images · 2.0 images/s · 3 s left · backlog 0",
-        "run run-1 · index phase · 8 of 10 images · 2.0 images/s · 1 s left · backlog 0",
-        "run run-1 · succeeded · 8 of 10 images · backlog 0",
+    assert [line.removeprefix("run run-1 · ") for line in result.stdout.splitlines()] == [
+        "index phase · 0% done · measuring the speed · 0 of 10 projected · backlog 0",
+        "index phase · 1% done · 2 min left · 4 of 10 projected · 2.0 images/s · backlog 0",
+        "index phase · 3% done · 2 min left · 8 of 10 projected · 2.0 images/s · backlog 0",
+        "succeeded · 100% done · 0 of 10 finished · backlog 0",
     ]
 
 
