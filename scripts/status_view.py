@@ -22,7 +22,7 @@ from .terminal import console, grid, note
 #: What the index phase does again or later, beside the states.
 _DETOURS = (RETRIED, WAITING)
 
-#: Gates that the time left names already.
+#: Gates that the time left says already.
 _WAITS = (QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET)
 
 
@@ -40,8 +40,8 @@ def line(status: RunStatus) -> str:
     parts.append(f"backlog {status.backlog.total:,}")
     if status.dead_letters:
         parts.append(f"dead letters {status.dead_letters:,}")
-    if run.held_by and not status.is_over and run.held_by not in _WAITS:
-        parts.append(f"held by: {run.held_by}")
+    if gate := held_by(status):
+        parts.append(f"held by: {gate}")
     return " · ".join(parts)
 
 
@@ -72,6 +72,12 @@ def time_left(status: RunStatus) -> str | None:
         return None
     seconds = status.progress.seconds_left
     return status.progress.reason if seconds is None else f"{duration(max(1.0, seconds))} left"
+
+
+def held_by(status: RunStatus) -> str | None:
+    """The gate that holds it, unless the time left says so; None when none does."""
+    gate = status.run.held_by
+    return None if status.is_over or gate in _WAITS else gate
 
 
 def images(status: RunStatus) -> str:
@@ -108,8 +114,8 @@ def view(status: RunStatus) -> RenderableType:
     made.add_row("dead letters", f"{status.dead_letters:,}")
     if status.rate is not None:
         made.add_row("rate", f"{status.rate:,.1f} images/s")
-    if run.held_by and not status.is_over:
-        made.add_row("held by", run.held_by)
+    if gate := held_by(status):
+        made.add_row("held by", gate)
     elapsed = (run.ended_at or status.at) - run.started_at
     made.add_row("elapsed", duration(elapsed))
     if not status.is_over:

@@ -411,7 +411,7 @@ class RunRecord:
     last_reported: str | None = None
     recent_projections: Mapping[str, int] = field(default_factory=dict)
     recent_writes: Mapping[str, int] = field(default_factory=dict)
-    speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    speeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:

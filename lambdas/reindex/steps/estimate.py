@@ -44,11 +44,14 @@ class Speed:
         seconds: For which the phase has worked, pauses included, holds excluded.
         base: Images that the phase was done with when those began.
         until: Epoch seconds when they ended: the phase's last progress.
+        is_start_up: Whether they are of the first page alone, which is that of cold starts. The
+            next takes its place.
     """
 
     seconds: float
     base: float
     until: float
+    is_start_up: bool = False
 
     def images_per_second(self, done: int) -> float | None:
         """The speed of a phase that is ``done`` with so many images; None if none was measured."""
@@ -68,8 +71,8 @@ def with_page(
         ended: Epoch seconds when it was done.
         resumes: Whether another phase worked since the page before.
     """
-    if speed is None:
-        return Speed(ended - started, done, ended)
+    if speed is None or speed.is_start_up:
+        return Speed(ended - started, done, ended, is_start_up=speed is None)
     was_held = resumes or started - speed.until > LONGEST_PAUSE
     seconds = speed.seconds + max(0.0, ended - (started if was_held else speed.until))
     if seconds <= 2 * MEMORY_SECONDS:
@@ -90,6 +93,7 @@ class Known:
         finished: Images that are neither.
         index_speed: Images per second; None before it was measured.
         check_speed: Likewise.
+        is_start_up: Whether the speed of the index phase is that of cold starts.
         progressed_at: When anything moved last.
         enqueued_at: When images were enqueued last; None before.
         quiet_since: Since when the queue has been empty; None while it is not.
@@ -107,6 +111,7 @@ class Known:
     finished: int
     index_speed: float | None = None
     check_speed: float | None = None
+    is_start_up: bool = False
     progressed_at: float
     enqueued_at: float | None = None
     quiet_since: float | None = None
@@ -231,7 +236,10 @@ def _why_none(known: Known) -> str | None:
 
 def _why_late(known: Known, work: _Work) -> str | None:
     """Why the speed tells nothing of what is left, in words; None if it does."""
+    is_projecting = known.phase is Phase.INDEX and known.to_index
+    if is_projecting and known.is_start_up:
+        return MEASURING
     is_late = work.idle > _LATE_SECONDS + 2 * work.now
-    if is_late and known.phase is Phase.INDEX and known.to_index and known.postponed:
+    if is_late and is_projecting and known.postponed:
         return f"{counted(known.to_index, 'image')} to be tried again later"
     return f"nothing has moved for {duration(work.idle)}" if work.idle > LONGEST_PAUSE else None

@@ -40,7 +40,7 @@ def estimated(run: RunRecord, now: float, pace: Pace) -> Estimate:
 
 def known(run: RunRecord, now: float, pace: Pace) -> Known:
     """Read what an estimate is made of from a run's record."""
-    enqueuing = _speed(run, Phase.INDEX)
+    indexing = _speed(run, Phase.INDEX)
     return Known(
         now=now,
         phase=run.phase,
@@ -50,8 +50,9 @@ def known(run: RunRecord, now: float, pace: Pace) -> Known:
         finished=finished(run),
         index_speed=images_per_second(run, Phase.INDEX),
         check_speed=images_per_second(run, Phase.CHECK),
+        is_start_up=indexing is not None and indexing.is_start_up,
         progressed_at=run.progressed_at,
-        enqueued_at=enqueuing.until if enqueuing else None,
+        enqueued_at=indexing.until if indexing else None,
         quiet_since=run.quiet_since,
         check_delay_seconds=pace.check_delay_seconds,
         quiet_seconds=pace.quiet_seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from reindex.failures import StoreUnavailable
 from reindex.states import Phase
-from reindex.steps.run_estimate import speeds_with_page
+from reindex.steps.estimate import Speed
 from reindex.stores.interfaces import Cursor, IdPage, Part
 from scripts.executions import Execution, Executions
 from tests.twins.id_sources import MemoryIds
@@ -30,8 +30,7 @@ def queue(stage: Stage, *ids: str) -> None:
 
 def speed_of(stage: Stage, phase: Phase, seconds: float) -> dict[str, Any]:
     """What the run record says of a phase's speed after so many seconds of work."""
-    now = stage.clock.now()
-    return {"speeds": speeds_with_page(stage.run, phase, now - seconds, now)}
+    return {"speeds": {phase: asdict(Speed(seconds, 0, stage.clock.now()))}}
 
 
 # start
@@ -394,7 +393,10 @@ def moves(stage: Stage, *moments: dict[str, int]) -> None:
     def meanwhile() -> None:
         moved = next(left, None)
         if moved:
-            stage.runs.moved("run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, 2))
+            elapsed = stage.clock.now() - stage.run.started_at
+            stage.runs.moved(
+                "run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, elapsed)
+            )
         else:
             stage.runs.update("run-1", {"status": "succeeded", "ended_at": stage.clock.now()})
 

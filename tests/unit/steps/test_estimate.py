@@ -95,7 +95,7 @@ def steady_runs(draw: st.DrawFn) -> SteadyRun:
         check_delay_seconds=draw(st.integers(0, 120)), quiet_seconds=draw(st.integers(2, 300))
     )
     page = draw(st.integers(25, 500))
-    index_cost = draw(st.floats(0.05, 5.0)) / page
+    index_cost = draw(st.floats(0.05, 4.9)) / page
     return SteadyRun(
         images=draw(st.integers(1, 400)) * page - draw(st.integers(0, page - 1)),
         page=page,
@@ -211,6 +211,8 @@ def test_images_that_are_enqueued_last_wait_for_their_check_in_a_quiet_queue() -
     ("known", "reason"),
     [
         (at(index_speed=None), "measuring the speed"),
+        (at(is_start_up=True), "measuring the speed"),
+        (at(is_start_up=True, to_index=0, to_check=1000), None),
         (at(paused=True), "paused"),
         (at(phase=Phase.CHECK), "waiting for the queue to be quiet"),
         (at(phase=Phase.CHECK, quiet_since=900.0), "waiting for the queue to be quiet"),
@@ -249,12 +251,15 @@ def working(*pages: tuple[float, float, int]) -> RunRecord:
 @pytest.mark.parametrize(
     ("pages", "speed"),
     [
-        ([(60, 70, 100), (70, 80, 100)], 10),
+        ([(0, 50, 100)], 2),
+        # The first page is that of cold starts.
+        ([(0, 50, 100), (50, 60, 100)], 10),
+        ([(0, 50, 100), (50, 60, 100), (60, 80, 200)], 10),
         # The pause between two ticks belongs to the speed, a hold of an hour does not.
-        ([(60, 70, 100), (80, 90, 200)], 10),
-        ([(60, 70, 100), (3600, 3610, 100)], 10),
+        ([(0, 50, 100), (60, 70, 100), (80, 90, 200)], 10),
+        ([(0, 50, 100), (60, 70, 100), (3600, 3610, 100)], 10),
         # Two workers at once.
-        ([(60, 70, 100), (60, 71, 120)], 20),
+        ([(0, 50, 100), (60, 70, 100), (60, 71, 120)], 20),
     ],
 )
 def test_a_speed_is_of_the_time_worked(pages: list[tuple[float, float, int]], speed: float) -> None:
@@ -268,10 +273,10 @@ def test_a_speed_forgets() -> None:
 
 
 def test_the_time_of_the_other_phase_is_no_part_of_a_speed() -> None:
-    run = replace(working((0, 10, 100)), phase=Phase.CHECK)
-    run = replace(run, speeds=speeds_with_page(run, Phase.CHECK, 20, 21))
-    run = replace(run, speeds=speeds_with_page(run, Phase.INDEX, 30, 40))
-    run = replace(run, counts={State.ENQUEUED: 200})
+    run = replace(working((0, 10, 100), (10, 20, 100)), phase=Phase.CHECK)
+    run = replace(run, speeds=speeds_with_page(run, Phase.CHECK, 30, 31))
+    run = replace(run, speeds=speeds_with_page(run, Phase.INDEX, 40, 50))
+    run = replace(run, counts={State.ENQUEUED: 300})
     assert images_per_second(run, Phase.INDEX) == 10
 
 
