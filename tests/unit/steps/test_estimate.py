@@ -151,7 +151,10 @@ def recorded() -> Iterator[tuple[Known, float]]:
 
 def test_the_time_left_of_a_recorded_run() -> None:
     moments = list(recorded())
-    begin = moments[0][0].now
+    first = next(at for at, _ in moments if at.index_speed)
+    assert first.enqueued_at is not None
+    assert first.index_speed is not None
+    begin = first.enqueued_at - (first.total - first.to_index) / first.index_speed
     for at, left in moments:
         found = estimate(at)
         if at.phase is Phase.CHECK and at.to_check and not at.is_quiet:
