@@ -81,7 +81,7 @@ class Dashboard(Construct):
             widgets=[
                 [self._guide(), *_status(alarms)],
                 [self._so_far()],
-                [self._how_far(), self._how_fast()],
+                [self._how_far(), self._how_fast(), self._how_long()],
                 [self._failures(), self._outcomes("Check", _CHECK), self._deaths()],
                 [self._without_progress(), self._gates()],
                 [self._backlog(), self._age(), self._outcomes("Indexer", _INDEXER)],
@@ -129,7 +129,6 @@ class Dashboard(Construct):
                     for name, label, metric in self._labelled(_PROGRESS)
                 ),
             ],
-            width=_HALF,
         )
 
     def _how_fast(self) -> cloudwatch.GraphWidget:
@@ -139,7 +138,14 @@ class Dashboard(Construct):
                 _per_second(_id(name), metric, label)
                 for name, label, metric in self._labelled(_PROGRESS)
             ],
-            width=_HALF,
+        )
+
+    def _how_long(self) -> cloudwatch.GraphWidget:
+        """Draw nothing where no time can be promised: a value of before would be untrue."""
+        return _graph(
+            "How long: seconds left (a gap: none can be promised), percent done",
+            [self._watched.own("SecondsLeft", "Minimum", label="seconds left")],
+            right=[self._watched.own("PercentDone", "Maximum", label="percent of the work done")],
         )
 
     def _failures(self) -> cloudwatch.GraphWidget:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from reindex.failures import StoreUnavailable
 from reindex.progress import iso
 from reindex.records import RunRecord, run_id_of
 from reindex.settings import Pace
-from reindex.states import Phase, State
+from reindex.states import Phase
 from reindex.steps.ambient import Clock
-from reindex.steps.batch_index import UNCHANGED
+from reindex.steps.estimate import Estimate
+from reindex.steps.run_estimate import estimated, finished, images_per_second, to_index
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
 
 from .executions import Executions
@@ -21,16 +21,8 @@ from .executions import Executions
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
 
-#: Seconds of the recent past that the rate of a watched run is taken from.
-RATE_SECONDS = 60.0
-
 #: Looks in a row that may fail.
 _MISSES = 5
-
-#: Where the index phase leaves images that no document could be projected of.
-_FAILED = (State.KNOWN_ERROR, State.UNKNOWN_ERROR)
-
-_SETTLED = (State.VERIFIED, UNCHANGED, State.INCONSISTENT, State.NOT_FOUND, *_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +37,7 @@ class RunStatus:
         backlog: Of the low-priority queue.
         dead_letters: Messages set aside.
         at: When it was looked at, epoch seconds.
-        rate: Images per second that the phase is done with; None when that cannot be said.
-        quiet_seconds: How long the queue must be empty before the check may confirm creates.
+        progress: How much of its work is done, and how long the rest takes.
     """
 
     run: RunRecord
@@ -54,10 +45,9 @@ class RunStatus:
     backlog: Depth
     dead_letters: int
     at: float
+    progress: Estimate
     ticks: bool = True
     next_run: str | None = None
-    rate: float | None = None
-    quiet_seconds: float = 0
 
     @property
     def is_over(self) -> bool:
@@ -80,53 +70,33 @@ class RunStatus:
     @property
     def settled(self) -> int:
         """Images that are where they will rest, as far as this run counted them."""
-        return self._sum(*_SETTLED)
+        return finished(self.run)
 
     @property
     def placed(self) -> int:
-        """Images that the index phase is done with: left to the check, or failed."""
-        return max(0, self._sum(State.ENQUEUED, UNCHANGED, *_FAILED) - self._sum(State.QUEUED))
+        """Images that the index phase is done with: left to the check, or finished."""
+        return self.run.total - to_index(self.run)
 
     @property
     def done(self) -> int:
-        """Images that the present phase is done with, at most all of them."""
-        done = self.placed if self.run.phase is Phase.INDEX else self.settled
-        return min(self.run.total, done)
+        """Images that the present phase is done with; of a run that is over, the settled ones."""
+        return self.placed if self.is_projecting else self.settled
 
     @property
-    def waits_for_quiet(self) -> bool:
-        """Whether the check waits until the queue has been empty for long enough.
-
-        Most images are confirmed at once when that is over, so that no rate tells when.
-        """
-        if self.is_over or self.run.paused or self.run.phase is not Phase.CHECK:
-            return False
-        quiet_since = self.run.quiet_since
-        return quiet_since is None or self.at - quiet_since < self.quiet_seconds
+    def is_projecting(self) -> bool:
+        """Whether it is in its index phase."""
+        return not self.is_over and self.run.phase is Phase.INDEX
 
     @property
-    def eta_seconds(self) -> float | None:
-        """Seconds until the present phase is done, if it goes on like this; None if none can say.
+    def rate(self) -> float | None:
+        """Images per second, of the present phase in its recent past; None if not measured.
 
-        None of a phase that waits for the queue to be quiet: see :attr:`waits_for_quiet`.
+        Of a run that is over, the average.
         """
-        left = self.run.total - self.done
-        if self.is_over or self.run.paused or self.waits_for_quiet or not self.rate or not left:
-            return None
-        return left / self.rate
-
-    def since(self, earlier: RunStatus | None) -> RunStatus:
-        """The same with its rate, since an earlier look at the same phase or since the start."""
-        comparable = (
-            earlier is not None
-            and earlier.at < self.at
-            and (earlier.run.run_id, earlier.run.phase) == (self.run.run_id, self.run.phase)
-        )
-        if comparable:
-            assert earlier is not None
-            return replace(self, rate=max(0.0, (self.done - earlier.done) / (self.at - earlier.at)))
+        if not self.is_over:
+            return images_per_second(self.run, self.run.phase) if self.run.phase else None
         seconds = (self.run.ended_at or self.at) - self.run.started_at
-        return replace(self, rate=self.done / seconds if seconds > 0 and self.done else None)
+        return self.settled / seconds if seconds > 0 and self.settled else None
 
     def as_json(self) -> dict[str, Any]:
         """The status for scripts."""
@@ -147,8 +117,9 @@ class RunStatus:
             "settled": self.settled,
             "counts": dict(run.counts),
             "rate": self.rate,
-            "eta_seconds": self.eta_seconds,
-            "waits_for_quiet": self.waits_for_quiet,
+            "percent_done": self.progress.percent,
+            "eta_seconds": None if self.is_dead else self.progress.seconds_left,
+            "no_eta_for": self.progress.reason,
             "backlog": asdict(self.backlog),
             "dead_letters": self.dead_letters,
             "started_at": iso(run.started_at),
@@ -157,9 +128,6 @@ class RunStatus:
             "reason": run.reason,
             "report": run.report,
         }
-
-    def _sum(self, *kinds: str) -> int:
-        return sum(self.run.counts.get(kind, 0) for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +140,7 @@ class StatusReader:
     dead_letters: Queue
     executions: Executions
     clock: Clock
-    quiet_seconds: float
+    pace: Pace
 
     @classmethod
     def of(cls, wiring: Wiring) -> StatusReader:
@@ -184,7 +152,7 @@ class StatusReader:
             wiring.dead_letters,
             Executions.of(wiring),
             wiring.clock,
-            wiring.settings[Pace].quiet_seconds,
+            wiring.settings[Pace],
         )
 
     def look(self) -> RunStatus | None:
@@ -200,17 +168,17 @@ class StatusReader:
         if run.is_open and not running:
             # It may have been closed between the two questions.
             run = self.runs.current() or run
-        status = RunStatus(
+        now = self.clock.now()
+        return RunStatus(
             run,
             running,
             self.backlog.depth(),
             self.dead_letters.depth().total,
-            self.clock.now(),
+            now,
+            estimated(run, now, self.pace),
             ticks=run.phase is None or self.phases.is_on(run.phase),
             next_run=self.being_opened(run),
-            quiet_seconds=self.quiet_seconds,
         )
-        return status.since(None)
 
     def being_opened(self, run: RunRecord | None) -> str | None:
         """The run that gathers ids, or that Preflight judges; None when there is none.
@@ -235,12 +203,7 @@ class StatusReader:
         Raises:
             StoreUnavailable: A service does not answer.
         """
-        looks: deque[RunStatus] = deque()
         while (status := self._look_patiently(seconds)) is not None:
-            while looks and looks[0].at < status.at - RATE_SECONDS:
-                looks.popleft()
-            status = status.since(looks[0]) if looks else status
-            looks.append(status)
             yield status
             if (status.is_over and not status.next_run) or status.is_dead:
                 return

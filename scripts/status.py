@@ -28,10 +28,12 @@ from .session import Session, example, on_stack
 def status(session: Session, *, watch: bool, interval: float, as_json: bool) -> None:
     """Show how the run stands.
 
-    That is: phase, counts, rate, time left, backlog, and the gate that holds it.
+    That is: phase, share of the work done, time left, counts, rate, backlog, and the gate that
+    holds it.
 
-    Without --watch the rate is the average since the run began; with it, that of the last
-    minute. With --watch the exit status is 0 if the run succeeds, else 1.
+    Work and time left are those of both phases and the waits between them, until every image is
+    checked; the Tally and the report come after. Where no time can be promised, it says why. With
+    --watch the exit status is 0 if the run succeeds, else 1.
     """
     from .run_status import StatusReader
     from .status_view import follow, view

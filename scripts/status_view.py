@@ -9,36 +9,39 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 
+from reindex.records import RETRIED, UNCHANGED, WAITING
 from reindex.states import CODES
-from reindex.steps.batch_index import UNCHANGED
+from reindex.steps.batch_check import QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET
+from reindex.steps.estimate import COUNTING
 from reindex.text import duration
 
 from .run_status import RunStatus, StatusReader
 from .session import Session
 from .terminal import console, grid, note
 
-#: In place of a time, where none can be said.
-_WAITS = "waiting for the queue to be quiet"
-
 #: What the index phase does again or later, beside the states.
-_DETOURS = ("retried", "waiting")
+_DETOURS = (RETRIED, WAITING)
+
+#: Gates that the time left says already.
+_WAITS = (QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET)
 
 
 def line(status: RunStatus) -> str:
     """A status in one line."""
     run = status.run
-    parts = [f"run {run.run_id}", phase(status), f"{status.done:,} of {run.total:,} images"]
+    parts = [f"run {run.run_id}", phase(status)]
+    if run.index:
+        parts.append(f"{status.progress.percent}% done")
+    if left := time_left(status):
+        parts.append(left)
+    parts.append(images(status))
     if status.rate is not None and not status.is_over:
         parts.append(f"{status.rate:,.1f} images/s")
-    if status.waits_for_quiet:
-        parts.append(_WAITS)
-    if status.eta_seconds is not None:
-        parts.append(f"{duration(status.eta_seconds)} left")
     parts.append(f"backlog {status.backlog.total:,}")
     if status.dead_letters:
         parts.append(f"dead letters {status.dead_letters:,}")
-    if run.held_by and not status.is_over:
-        parts.append(f"held by: {run.held_by}")
+    if gate := held_by(status):
+        parts.append(f"held by: {gate}")
     return " · ".join(parts)
 
 
@@ -58,9 +61,29 @@ def phase(status: RunStatus) -> str:
         name += f", round {run.round + 1}"
     if run.opening:
         name += ", opening"
-    if status.is_silent:
+    if status.is_silent and status.progress.reason != COUNTING:
         name += ", its schedule is off"
     return f"{name}, paused" if run.paused else name
+
+
+def time_left(status: RunStatus) -> str | None:
+    """How long the run still takes, or why that cannot be said; None if it does not go on."""
+    if status.is_over or status.is_dead or status.run.paused or not status.run.index:
+        return None
+    seconds = status.progress.seconds_left
+    return status.progress.reason if seconds is None else f"{duration(max(1.0, seconds))} left"
+
+
+def held_by(status: RunStatus) -> str | None:
+    """The gate that holds it, unless the time left says so; None when none does."""
+    gate = status.run.held_by
+    return None if status.is_over or gate in _WAITS else gate
+
+
+def images(status: RunStatus) -> str:
+    """How many images the present phase is done with."""
+    done = "projected" if status.is_projecting else "finished"
+    return f"{status.done:,} of {status.run.total:,} {done}"
 
 
 def view(status: RunStatus) -> RenderableType:
@@ -75,7 +98,11 @@ def view(status: RunStatus) -> RenderableType:
         made.add_row(
             "gathered", ", ".join(f"{n:,} {_in_words(k)}" for k, n in run.gathered.items())
         )
-    made.add_row("images", f"{status.done:,} of {run.total:,}")
+    if run.index:
+        made.add_row("work done", f"{status.progress.percent}%")
+    if left := time_left(status):
+        made.add_row("time left", left.removesuffix(" left"))
+    made.add_row("images", images(status))
     counts = [*CODES, UNCHANGED, *_DETOURS]
     moved = ", ".join(f"{run.counts[kind]:,} {kind}" for kind in counts if run.counts.get(kind))
     made.add_row("moved", moved or "nothing yet")
@@ -87,12 +114,8 @@ def view(status: RunStatus) -> RenderableType:
     made.add_row("dead letters", f"{status.dead_letters:,}")
     if status.rate is not None:
         made.add_row("rate", f"{status.rate:,.1f} images/s")
-    if status.waits_for_quiet:
-        made.add_row("time left", _WAITS)
-    if status.eta_seconds is not None:
-        made.add_row("time left", f"{duration(status.eta_seconds)} in this phase")
-    if run.held_by and not status.is_over:
-        made.add_row("held by", run.held_by)
+    if gate := held_by(status):
+        made.add_row("held by", gate)
     elapsed = (run.ended_at or status.at) - run.started_at
     made.add_row("elapsed", duration(elapsed))
     if not status.is_over:
@@ -134,8 +157,7 @@ def follow(session: Session, *, seconds: float, as_json: bool) -> None:
 
 
 def _with_bar(status: RunStatus) -> RenderableType:
-    total = max(1, status.run.total)
-    return Group(view(status), ProgressBar(total=total, completed=status.done, width=60))
+    return Group(view(status), ProgressBar(total=1.0, completed=status.progress.share, width=60))
 
 
 def _judge(last: RunStatus | None) -> None:

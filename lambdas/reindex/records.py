@@ -21,6 +21,13 @@ SUBJECT = "reingest-image"
 #: (the claim check pattern): nothing is ever too big to travel.
 CLAIM_CHECK = "claimCheck"
 
+#: Kinds of counts in the run record beside the states: images verified without a write, for the
+#: index held their document already; images that failed, and will be tried again; images that
+#: wait for a live writer to settle.
+UNCHANGED = "unchanged"
+RETRIED = "retried"
+WAITING = "waiting"
+
 #: What stands before the document in a message.
 _IMAGE = ', "image": '
 
@@ -376,6 +383,7 @@ class RunRecord:
         last_reported: The last run before it that has a report.
         recent_projections: Outcomes of the last projections: see :mod:`reindex.outcomes`.
         recent_writes: Outcomes of the last writes to the index, likewise.
+        speeds: How fast each phase works: see :mod:`reindex.steps.run_estimate`.
     """
 
     run_id: str
@@ -406,6 +414,7 @@ class RunRecord:
     last_reported: str | None = None
     recent_projections: Mapping[str, int] = field(default_factory=dict)
     recent_writes: Mapping[str, int] = field(default_factory=dict)
+    speeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:

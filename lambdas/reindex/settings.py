@@ -193,7 +193,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "image_projection": (Stage, Bucket, LibrarySettings),
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_PHASE, LibrarySettings, Projection),
-    "tally": (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Rounds),
+    "tally": (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds),
 }
 
 #: What the ``reindex`` command reads from the stack's outputs.

@@ -327,6 +327,7 @@ class Wiring:
             index=self.index,
             dead_letters=self.dead_letters,
             max_rounds=self.settings[groups.Rounds].max_rounds,
+            pace=self.settings[groups.Pace],
             clock=self.clock,
             meter=self.meter,
         )

@@ -16,11 +16,11 @@ from reindex.failures import (
     StoreUnavailable,
 )
 from reindex.progress import ProgressRow, Retry
-from reindex.records import Indexed, RunRecord
+from reindex.records import RETRIED, Indexed, RunRecord
 from reindex.settings import Pace
 from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.shift import PAGE_SIZE, RETRIED, Deadline, PageResult, Room
+from reindex.steps.shift import PAGE_SIZE, Deadline, PageResult, Room
 from reindex.stores.interfaces import (
     Backlog,
     Change,
@@ -37,6 +37,10 @@ EXISTENCE_CHECKS = 16
 #: Originals of one page that must be unavailable alike, for the first time, before it is S3 that
 #: does not answer.
 _OUTAGE = 2
+
+#: Gates of the check: some documents can be confirmed all the same.
+QUEUE_NOT_EMPTY = "the queue is not empty yet"
+QUEUE_NOT_QUIET = "the queue is not quiet yet"
 
 #: How images are counted that another run enqueued: they are projected anew.
 OUTDATED = "outdated"
@@ -69,7 +73,9 @@ class CheckPhase:
         quiet_since = None if depth else run.quiet_since or self.clock.now()
         if quiet_since != run.quiet_since:
             self.runs.update(run.run_id, {"quiet_since": quiet_since})
-        return Room(PAGE_SIZE, "the queue is not empty yet" if depth else None)
+        if depth:
+            return Room(PAGE_SIZE, QUEUE_NOT_EMPTY)
+        return Room(PAGE_SIZE, None if self._is_quiet(quiet_since) else QUEUE_NOT_QUIET)
 
     def page(
         self,
@@ -103,7 +109,7 @@ class CheckPhase:
         return result
 
     def _checked(self, run: RunRecord, rows: Sequence[ProgressRow]) -> list[Change]:
-        quiet = self._is_quiet(run)
+        quiet = self._is_quiet(run.quiet_since)
         found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])
         absent = [row for row in rows if row.is_absent and quiet]
         present = [row for row in rows if not row.is_absent]
@@ -142,11 +148,8 @@ class CheckPhase:
             return OUTDATED
         return RETRIED if change.after.state is change.before.state else str(change.after.state)
 
-    def _is_quiet(self, run: RunRecord) -> bool:
-        return (
-            run.quiet_since is not None
-            and self.clock.now() - run.quiet_since >= self.pace.quiet_seconds
-        )
+    def _is_quiet(self, since: float | None) -> bool:
+        return since is not None and self.clock.now() - since >= self.pace.quiet_seconds
 
     def _vanished(self, rows: Sequence[ProgressRow]) -> list[Change]:
         failure = OriginalNotFound("the original was deleted while it was reindexed").as_failure()

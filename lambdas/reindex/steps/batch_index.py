@@ -26,6 +26,9 @@ from reindex.failures import (
 from reindex.image.leases import are_current
 from reindex.progress import ProgressRow, Retry, iso
 from reindex.records import (
+    RETRIED,
+    UNCHANGED,
+    WAITING,
     Indexed,
     OutgoingMessage,
     Projected,
@@ -38,7 +41,7 @@ from reindex.states import Phase, State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
-from reindex.steps.shift import RETRIED, Deadline, PageResult, Room
+from reindex.steps.shift import Deadline, PageResult, Room
 from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
 
 #: Images one projection call builds.
@@ -55,12 +58,6 @@ PROVENANCE = "esInfo.reindex"
 
 #: Images of one batch that must fail alike, for the first time, before it is an outage.
 _OUTAGE = 2
-
-#: How images are counted that wait for a live writer to settle.
-WAITING = "waiting"
-
-#: How verified images are counted whose document the index held already.
-UNCHANGED = "unchanged"
 
 #: Failures after which an image travels alone, so that it can harm only itself.
 _SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})

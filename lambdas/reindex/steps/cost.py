@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reindex import footprint, prices
+from reindex.records import UNCHANGED
 from reindex.settings import Rounds
 from reindex.states import Phase, State
-from reindex.steps.batch_index import BATCH_SIZE, UNCHANGED
+from reindex.steps.batch_index import BATCH_SIZE
 from reindex.steps.samples import Sample
 
 #: Write units of a row that becomes this, secondary index included: 3 when it is work before

@@ -356,6 +356,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
         "started": _moment(report["started_at"]),
         "ended": _moment(report["ended_at"]),
         "rounds": f"{report['rounds']:,}",
+        "work done": f"{report['percent_done']}%",
         **({"gathered": gathered} if gathered else {}),
         **({"fields left out": misfits} if misfits else {}),
         "moved": moved or "nothing",

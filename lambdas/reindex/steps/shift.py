@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from reindex import outcomes
 from reindex.batches import in_batches
@@ -25,10 +25,11 @@ from reindex.failures import (
     WorkerDied,
 )
 from reindex.progress import ProgressRow, Retry
-from reindex.records import Lease, RunRecord
-from reindex.settings import PhaseRules
+from reindex.records import RETRIED, Lease, RunRecord
+from reindex.settings import Pace, PhaseRules
 from reindex.states import Phase, shards_of_worker
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.run_estimate import speeds_with_page
 from reindex.stores.interfaces import Change, Cursor, ProgressTable, Runs
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,6 @@ LEASE_MARGIN = 5
 
 #: Characters of a gate's name in the run record.
 MAX_GATE = 200
-
-#: How images are counted that failed, and will be tried again.
-RETRIED = "retried"
 
 #: Seconds of a function's time kept for recording what was done, and for the end of the tick.
 CLOSING_SECONDS = 15
@@ -106,6 +104,11 @@ class PhaseWork(Protocol):
     @property
     def phase(self) -> Phase:
         """Which phase it is."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may go, and how long it waits."""
         ...
 
     def room(self, run: RunRecord) -> Room:
@@ -335,11 +338,11 @@ class Shift:
         """Work ids together, but for suspects; return what was unforeseen, if anything was."""
         run = result.latest
         assert run is not None
-        now = self.clock.now()
+        started = self.clock.now()
         found = self.table.read(ids)
         for image_id, reason in found.unreadable.items():
             self._set_aside(image_id, reason, result)
-        due = [row for row in found.rows.values() if row.is_due(self._phase, now)]
+        due = [row for row in found.rows.values() if row.is_due(self._phase, started)]
         unforeseen: Exception | None = None
         for rows in _isolation_groups(due):
             if self.clock.now() >= deadline.soft:
@@ -347,14 +350,16 @@ class Shift:
             if not self.runs.hold(lease, [row.id for row in rows]):
                 raise _LeaseLost
             done = self.phase_work.page(run, rows, deadline)
-            self._record(run, done, room, result)
+            self._record(run, done, room, started, result)
             if done.problem:
                 if _gate(done.problem):
                     raise done.problem
                 unforeseen = done.problem
         return unforeseen
 
-    def _record(self, run: RunRecord, done: PageResult, room: Room, result: ShiftResult) -> None:
+    def _record(
+        self, run: RunRecord, done: PageResult, room: Room, started: float, result: ShiftResult
+    ) -> None:
         """Add what was done with a page to the tick's result and to the run's record."""
         if not done.moved.total():
             return
@@ -362,13 +367,16 @@ class Shift:
         progressed = not room.is_probe
         result.moved.update(done.moved)
         result.progressed |= progressed
-        recent = outcomes.with_more(run.recent_projections, done.outcomes, room.held_by)
-        self.runs.moved(
-            run.run_id,
-            done.moved,
-            self.clock.now() if progressed else None,
-            {"recent_projections": recent} if self._phase is Phase.INDEX else None,
-        )
+        now = self.clock.now()
+        changes: dict[str, Any] = {}
+        if self._phase is Phase.INDEX:
+            changes["recent_projections"] = outcomes.with_more(
+                run.recent_projections, done.outcomes, room.held_by
+            )
+        if not room.held_by:
+            # What a gate lets through is no measure of how fast the phase goes.
+            changes["speeds"] = speeds_with_page(run, self._phase, started, now)
+        self.runs.moved(run.run_id, done.moved, now if progressed else None, changes)
 
     def _charge(self, image_id: str, error: Exception, result: ShiftResult) -> None:
         """Record in an image's row what failed when it alone was worked on."""
@@ -385,7 +393,7 @@ class Shift:
                 self.meter.failures(failure.code, 1)
                 kind = RETRIED if after.state is row.state else str(after.state)
                 done = PageResult(Counter([kind]), Counter([failure.code]))
-                self._record(run, done, Room(1), result)
+                self._record(run, done, Room(1), now, result)
         except StoreUnavailable:
             raise
         except Exception as problem:  # noqa: BLE001

@@ -14,10 +14,12 @@ from reindex.digest import add_hashes, id_hash, pair_hash
 from reindex.failures import IndexMisconfigured
 from reindex.progress import iso
 from reindex.records import Ledger, RunRecord, UploadRecord
+from reindex.settings import Pace
 from reindex.states import CODES, State
 from reindex.steps import cost, timeline
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.report_page import CONTENT_TYPE, page
+from reindex.steps.run_estimate import estimated
 from reindex.steps.samples import kept
 from reindex.stores.interfaces import Index, ProgressTable, Queue, RowPage, RunFiles, Runs
 
@@ -190,6 +192,7 @@ class Tallying:
     index: Index
     dead_letters: Queue
     max_rounds: int
+    pace: Pace
     clock: Clock
     meter: Meter
 
@@ -318,6 +321,7 @@ class Tallying:
             "ended_at": iso(run.ended_at or now),
             "duration_seconds": round((run.ended_at or now) - run.started_at, 3),
             "rounds": rounds or round_ + 1,
+            "percent_done": 100 if not problems else estimated(run, now, self.pace).percent,
             "images": tally.total,
             "states": {state: tally.states[state] for state in CODES},
             "this_run": {state: tally.this_run[state] for state in CODES},

@@ -18,6 +18,7 @@ from reindex.records import RunRecord
 from reindex.settings import PhaseRules
 from reindex.states import SHARDS, Phase
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.run_estimate import estimated
 from reindex.steps.samples import Sample, keep
 from reindex.steps.shift import PhaseWork, Shift, ShiftResult, attempt
 from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs
@@ -197,8 +198,19 @@ class Ticker:
             dict(done.held),
         )
         attempt("the sample cannot be kept", lambda: keep(self.files, run.run_id, sample))
+        attempt("the progress cannot be measured", lambda: self._measure_progress(work))
         outcome = self._close(run, work.phase, done)
         return TickReport(outcome, Admission.WORK, done.moved, done.held_by, done.error)
+
+    def _measure_progress(self, work: PhaseWork) -> None:
+        """Write how far the run is; no seconds where none can be promised."""
+        run = self.runs.current()
+        if run is None or not run.is_open:
+            return
+        progress = estimated(run, self.clock.now(), work.pace)
+        self.meter.count("PercentDone", progress.percent)
+        if progress.seconds_left is not None:
+            self.meter.seconds("SecondsLeft", progress.seconds_left)
 
     def _close(self, run: RunRecord, phase: Phase, done: ShiftResult) -> Outcome:
         """End the phase when nothing is left to do, or when it cannot go on."""

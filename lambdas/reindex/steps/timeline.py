@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from reindex.progress import iso
+from reindex.records import UNCHANGED
 from reindex.states import State
-from reindex.steps.batch_index import UNCHANGED
 from reindex.steps.samples import Sample
 from reindex.steps.tick import Admission
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto import mock_aws
 
 from reindex.failures import StoreUnavailable
 from reindex.states import Phase
+from reindex.steps.estimate import Speed
 from reindex.stores.interfaces import Cursor, IdPage, Part
 from scripts.executions import Execution, Executions
 from tests.twins.id_sources import MemoryIds
@@ -24,6 +26,11 @@ RUN_ID = re.compile(r"20260301-180000-[0-9a-f]{4}")
 def queue(stage: Stage, *ids: str) -> None:
     stage.add(*ids)
     stage.upload("first").upload(ids)
+
+
+def speed_of(stage: Stage, phase: Phase, seconds: float) -> dict[str, Any]:
+    """What the run record says of a phase's speed after so many seconds of work."""
+    return {"speeds": {phase: asdict(Speed(seconds, 0, stage.clock.now()))}}
 
 
 # start
@@ -310,7 +317,8 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)
     stage.clock.time += 10
-    stage.runs.moved("run-1", {"enqueued": 18, "known_error": 2, "retried": 4}, stage.clock.now())
+    moved = {"enqueued": 18, "known_error": 2, "retried": 4}
+    stage.runs.moved("run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, 10))
     stage.runs.update("run-1", {"held_by": "the backlog is full"})
     stage.dead_letters.put("{}", "unreadable")
     stage.clock.time += 10
@@ -319,12 +327,14 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
     assert " run-1" in text
     for said in (
         "phase index phase",
-        "images 20 of 100",
+        "work done 11%",
+        "images 20 of 100 projected",
         "moved 18 enqueued, 2 known_error, 4 retried",
         "backlog 0 waiting, 0 in flight, 0 delayed",
         "dead letters 1",
-        "rate 1.0 images/s",
-        "time left 80 s in this phase",
+        "rate 2.0 images/s",
+        # To project 80 takes 40 s, 10 of which have passed; then two minutes of quiet, and checks.
+        "time left 3 min",
         "held by the backlog is full",
         "last moved 10 s ago",
     ):
@@ -333,7 +343,7 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("quiet_for", "said"),
-    [(None, "waiting for the queue to be quiet"), (60, "waiting for"), (200, "80 s in this phase")],
+    [(None, "waiting for the queue to be quiet"), (60, "waiting for"), (200, "80 s")],
 )
 def test_status_gives_no_minutes_while_the_queue_is_waited_for(
     stage: Stage, quiet_for: float | None, said: str
@@ -342,8 +352,9 @@ def test_status_gives_no_minutes_while_the_queue_is_waited_for(
     stage.preflight("run-1")
     stage.open_phase(Phase.CHECK)
     stage.clock.time += 20
-    stage.runs.moved("run-1", {"verified": 20}, stage.clock.now())
     now = stage.clock.now()
+    moved = {"enqueued": 100, "verified": 20}
+    stage.runs.moved("run-1", moved, now, speed_of(stage, Phase.CHECK, 20))
     stage.runs.update("run-1", {"quiet_since": None if quiet_for is None else now - quiet_for})
 
     text = re.sub(r"[ ]+", " ", stage.reindex("status").stdout)
@@ -399,7 +410,10 @@ def moves(stage: Stage, *moments: dict[str, int]) -> None:
     def meanwhile() -> None:
         moved = next(left, None)
         if moved:
-            stage.runs.moved("run-1", moved, stage.clock.now())
+            elapsed = stage.clock.now() - stage.run.started_at
+            stage.runs.moved(
+                "run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, elapsed)
+            )
         else:
             stage.runs.update("run-1", {"status": "succeeded", "ended_at": stage.clock.now()})
 
@@ -413,11 +427,11 @@ def test_watch_follows_the_run_to_its_end(stage: Stage) -> None:
     moves(stage, {"enqueued": 4}, {"enqueued": 4})
     result = stage.reindex("status", "--watch")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines() == [
-        "run run-1 · index phase · 0 of 10 images · backlog 0",
-        "run run-1 · index phase · 4 of 10 images · 2.0 images/s · 3 s left · backlog 0",
-        "run run-1 · index phase · 8 of 10 images · 2.0 images/s · 1 s left · backlog 0",
-        "run run-1 · succeeded · 8 of 10 images · backlog 0",
+    assert [line.removeprefix("run run-1 · ") for line in result.stdout.splitlines()] == [
+        "index phase · 0% done · measuring the speed · 0 of 10 projected · backlog 0",
+        "index phase · 1% done · 2 min left · 4 of 10 projected · 2.0 images/s · backlog 0",
+        "index phase · 3% done · 2 min left · 8 of 10 projected · 2.0 images/s · backlog 0",
+        "succeeded · 100% done · 0 of 10 finished · backlog 0",
     ]
 
 

@@ -80,6 +80,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "ended_at": iso(ENDED),
         "duration_seconds": ENDED - START,
         "rounds": 2,
+        "percent_done": 100,
         "images": images,
         "states": states,
         "this_run": ours,
@@ -125,6 +126,7 @@ def broken() -> dict[str, Any]:
     """A run that failed, and left no sample."""
     return report(
         status="failed",
+        percent_done=63,
         problems=[
             "the alias images moved from images-000001 to images-000002 during the run",
             HOSTILE_MESSAGE,

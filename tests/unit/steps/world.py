@@ -421,6 +421,7 @@ class World:
             index=self.index,
             dead_letters=self.dead_letters,
             max_rounds=5,
+            pace=self.pace,
             clock=self.clock,
             meter=self.meter,
         )
