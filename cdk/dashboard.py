@@ -57,6 +57,7 @@ _DEATHS = {
     "ProjectionDeaths": "projections that died",
     "ImagesLeftByDeadWorkers": "images left by dead workers",
     "RowsUnreadable": "rows that cannot be read",
+    "ChunksUnreadable": "chunks that cannot be read",
 }
 
 

@@ -33,6 +33,7 @@ def environment(
         "index_alias": settings.index_alias,
         "elasticsearch_secret": settings.elasticsearch_secret,
         "progress_table": tables.progress.table_name,
+        "work_table": tables.work.table_name,
         "runs_table": tables.runs.table_name,
         "run_bucket": bucket.bucket.bucket_name,
         "reingest_queue_url": queue.queue.queue_url,

@@ -14,9 +14,9 @@ from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 
 from cdk.names import PHASES, Names
-from cdk.progress_table import WORK_INDEX, ProgressTable
+from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
-from cdk.run_bucket import CLAIMS, REPORTS, SAMPLES, TALLIES, RunBucket
+from cdk.run_bucket import CHUNKS, CLAIMS, REPORTS, SAMPLES, TALLIES, RunBucket
 from cdk.stage_settings import StageSettings, tuned
 from reindex.settings import LibrarySettings
 from reindex.source_kinds import UPLOADS
@@ -72,7 +72,19 @@ class Grants:
     def _phase(self, phase: str) -> Iterator[iam.PolicyStatement]:
         progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
         yield _allow(("dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"), progress)
-        yield _allow("dynamodb:Query", f"{progress}/index/{WORK_INDEX}")
+        yield _allow(
+            (
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ),
+            self.tables.work.table_arn,
+        )
+        # Without it a missing file answers 403, which says nothing.
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        yield _allow(("s3:GetObject", "s3:PutObject"), self._files(CHUNKS))
         yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), runs)
         yield _allow("sqs:GetQueueAttributes", self.queue.queue.queue_arn, *self._live_queue())
         yield _allow("events:DisableRule", self._rule(phase))
@@ -99,7 +111,13 @@ class Grants:
             self._bucket(self.library.originals_bucket),
         )
         yield _allow("s3:GetObject", self._files(UPLOADS))
+        yield from self._list_work()
         yield self._see_executions()
+
+    def _list_work(self) -> Iterator[iam.PolicyStatement]:
+        """What it takes to put chunks on the work list."""
+        yield _allow("dynamodb:PutItem", self.tables.work.table_arn)
+        yield _allow("s3:PutObject", self._files(CHUNKS))
 
     def _batch_index(self) -> Iterator[iam.PolicyStatement]:
         yield _allow("sqs:SendMessage", self.queue.queue.queue_arn)
@@ -138,13 +156,15 @@ class Grants:
         yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), self.tables.runs.table_arn)
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         yield _allow("s3:GetObject", self._files(CLAIMS))
+        yield from self._list_work()
 
     def _preflight(self) -> Iterator[iam.PolicyStatement]:
         progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
         tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
         if tables:
             yield _allow("dynamodb:DescribeTable", *tables)
-        yield _allow("dynamodb:Query", f"{progress}/index/{WORK_INDEX}")
+        yield _allow("dynamodb:BatchGetItem", progress)
+        yield _allow("dynamodb:Query", self.tables.work.table_arn)
         yield _allow(("dynamodb:GetItem", "dynamodb:UpdateItem"), runs)
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn, *self._library_buckets())
         yield _allow(
@@ -164,6 +184,7 @@ class Grants:
             self.tables.runs.table_arn,
         )
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        yield from self._list_work()
         yield _allow(("s3:GetObject", "s3:PutObject"), self._files(TALLIES), self._files(REPORTS))
         yield _allow("s3:GetObject", self._files(SAMPLES))
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)

@@ -16,7 +16,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 
 from cdk.names import Names
-from cdk.progress_table import WORK_INDEX, ProgressTable
+from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.stage_settings import StageSettings
 
@@ -80,17 +80,7 @@ class Watched:
         name = "ConsumedWriteCapacityUnits"
         return {
             "progress table": _of_table(self.tables.progress, name, period, "progress table"),
-            "work index": cloudwatch.Metric(
-                namespace="AWS/DynamoDB",
-                metric_name=name,
-                dimensions_map={
-                    "TableName": self.tables.progress.table_name,
-                    "GlobalSecondaryIndexName": WORK_INDEX,
-                },
-                statistic="Sum",
-                period=period,
-                label="work index",
-            ),
+            "work list": _of_table(self.tables.work, name, period, "work list"),
             "runs table": _of_table(self.tables.runs, name, period, "runs table"),
         }
 
@@ -99,6 +89,7 @@ class Watched:
         name = "ConsumedReadCapacityUnits"
         return {
             "progress table": _of_table(self.tables.progress, name, period, "progress table"),
+            "work list": _of_table(self.tables.work, name, period, "work list"),
             "runs table": _of_table(self.tables.runs, name, period, "runs table"),
         }
 

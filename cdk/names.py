@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aws_cdk import Aws
 
-#: The phases, as the run record and the secondary index spell them.
+#: The phases, as the run record and the work list spell them.
 PHASES = ("index", "check")
 
 

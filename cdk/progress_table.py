@@ -1,39 +1,40 @@
-"""The product's two tables: the images' progress, and the run itself."""
+"""The product's tables: the images' progress, the work list, and the run itself."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-#: The sparse index of rows with work left; the progress store queries it by this name.
-WORK_INDEX = "work"
-
 
 class ProgressTable(Construct):
-    """The progress table with its sparse index, and the ``runs`` table beside it."""
+    """The progress table, and the tables of the work list and of the run beside it."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, disposable: bool, key: kms.IKey | None
     ) -> None:
         super().__init__(scope, construct_id)
         self.progress = self._table("Progress", disposable=disposable, key=key)
-        self.progress.add_global_secondary_index(
-            index_name=WORK_INDEX,
-            partition_key=_key("work", dynamodb.AttributeType.STRING),
-            sort_key=_key("due_at", dynamodb.AttributeType.NUMBER),
-            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-        )
+        self.work = self._table("Work", disposable=disposable, key=key, keys=("phase", "chunk"))
         self.runs = self._table("Runs", disposable=disposable, key=key)
 
     def _table(
-        self, construct_id: str, *, disposable: bool, key: kms.IKey | None
+        self,
+        construct_id: str,
+        *,
+        disposable: bool,
+        key: kms.IKey | None,
+        keys: Sequence[str] = ("id",),
     ) -> dynamodb.Table:
+        partition_key, *sort_keys = map(_key, keys)
         return dynamodb.Table(
             self,
             construct_id,
-            partition_key=_key("id", dynamodb.AttributeType.STRING),
+            partition_key=partition_key,
+            sort_key=sort_keys[0] if sort_keys else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -47,5 +48,5 @@ class ProgressTable(Construct):
         )
 
 
-def _key(name: str, kind: dynamodb.AttributeType) -> dynamodb.Attribute:
-    return dynamodb.Attribute(name=name, type=kind)
+def _key(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

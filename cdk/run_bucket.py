@@ -1,4 +1,4 @@
-"""The product's private bucket: claim checks, uploads, tallies, samples and reports."""
+"""The product's private bucket: claim checks, uploads, chunks, tallies, samples and reports."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from reindex.source_kinds import UPLOADS
 #: Documents too large to travel in a message or an answer. A message lives for 14 days.
 CLAIMS = "claims/"
 
+#: The rows of chunks. One that was never worked on in all this time is found anew by the Tally.
+CHUNKS = "work/"
+
 #: What the Tally's segments found.
 TALLIES = "tallies/"
 
@@ -22,7 +25,7 @@ SAMPLES = "samples/"
 #: What runs ended with; kept.
 REPORTS = "reports/"
 
-_EXPIRY_DAYS = {CLAIMS: 14, UPLOADS: 90, TALLIES: 90, SAMPLES: 90}
+_EXPIRY_DAYS = {CLAIMS: 14, UPLOADS: 90, CHUNKS: 90, TALLIES: 90, SAMPLES: 90}
 
 
 class RunBucket(Construct):

@@ -21,7 +21,7 @@ from cdk.functions import Functions
 from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.names import PHASES, Names
-from cdk.stage_settings import StageSettings
+from cdk.stage_settings import StageSettings, tuned
 
 #: A phase whose ticks are not heard for so long has stopped.
 HEARTBEAT = Duration.seconds(300)
@@ -133,6 +133,7 @@ class Workflow(Construct):
         self._gather = functions["gather"]
         self._preflight = functions["preflight"]
         self._tally = functions["tally"]
+        self._max_rounds = tuned(settings)["max_rounds"]
         name = Names(settings.stage).state_machine
         self.state_machine = sfn.StateMachine(
             self,
@@ -160,7 +161,7 @@ class Workflow(Construct):
         preflight = self._invoke(
             "Preflight",
             self._preflight,
-            {"execution": _EXECUTION, "input": _INPUT},
+            {"execution": _EXECUTION},
             assign={
                 "segments": "{% $states.result.Payload.segments %}",
                 "work": "{% $states.result.Payload.work %}",
@@ -172,13 +173,24 @@ class Workflow(Construct):
         first, last = self._phase("index"), self._phase("check")
         tallying = self._tallying(again=first[0])
         preflight.next(
-            # A run may have nothing to do but to report on the one before it.
-            sfn.Choice.jsonata(self, "Anything to do?")
+            # Where nothing is listed, the scan finds what is left to do, if anything is.
+            sfn.Choice.jsonata(self, "Anything listed?")
             .when(sfn.Condition.jsonata("{% $work %}"), first[0])
             .otherwise(tallying)
         )
         first[1].next(last[0])
-        last[1].next(tallying)
+        last[1].next(
+            # What the check sent back is on the work list: no scan has to find it.
+            sfn.Choice.jsonata(self, "Anything sent back?")
+            .when(
+                sfn.Condition.jsonata(
+                    f"{{% $states.input.again and $round_number < {self._max_rounds} %}}"
+                ),
+                first[0],
+                assign={"round_number": "{% $round_number + 1 %}"},
+            )
+            .otherwise(tallying)
+        )
         return self._gathering().next(preflight)
 
     def _gathering(self) -> sfn.Chain:
@@ -210,6 +222,7 @@ class Workflow(Construct):
                 "opening": {"BOOL": True},
                 "progressed_at": _NOW,
                 "failed_ticks": {"N": "0"},
+                "round": {"N": "{% $string($round_number) %}"},
             },
             removals=("task_token", "held_by", "quiet_since"),
         )
@@ -223,6 +236,7 @@ class Workflow(Construct):
             },
             waiting=True,
             assign={"reopened": 0},
+            outputs={"again": "{% $states.result.again = true %}"} if phase == "check" else None,
         )
         turn_off = self._switch(f"{phase.capitalize()} phase fell silent", "disableRule", phase)
         wait.add_catch(
@@ -267,6 +281,7 @@ class Workflow(Construct):
                 "run_id": _RUN_ID,
                 "round": "{% $round_number %}",
                 "segments": "{% $count($segments) %}",
+                "input": _INPUT,
             },
             assign={"round_number": "{% $states.result.Payload.round %}"},
             outputs={"again": "{% $states.result.Payload.again %}"},
@@ -421,6 +436,7 @@ class Workflow(Construct):
         removals: Sequence[str] = (),
         waiting: bool = False,
         assign: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
     ) -> tasks.CallAwsService:
         """Change the run record, if it is still this run's and open."""
         sets = ", ".join(f"#{field} = :{field}" for field in settings)
@@ -452,7 +468,7 @@ class Workflow(Construct):
             else sfn.IntegrationPattern.REQUEST_RESPONSE,
             heartbeat_timeout=sfn.Timeout.duration(HEARTBEAT) if waiting else None,
             assign=assign,
-            outputs={},
+            outputs=outputs or {},
         )
         _retry(state, _DYNAMODB_FAULTS)
         return state

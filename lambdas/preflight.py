@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reindex.handling import Context, lambda_handler
-from reindex.options import RunOptions
 from reindex.wiring import Wiring
 
 
 @lambda_handler("preflight")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
-    """Check and pin; the event is ``{"execution": arn, "input": {...}}``."""
-    options = RunOptions.of(event["input"])
-    return wiring.preflight.open_run(event["execution"], options)
+    """Check and pin; the event is ``{"execution": arn}``."""
+    return wiring.preflight.open_run(event["execution"])

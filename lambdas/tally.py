@@ -19,7 +19,7 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
                 run_id, round_, event["segment"], event["segments"], event["cursor"]
             )
         case "decide":
-            return wiring.tallying.decide(run_id, round_, event["segments"])
+            return wiring.tallying.decide(run_id, round_, event["segments"], event.get("input"))
         case "report":
             return wiring.tallying.report(run_id, round_)
         case step:

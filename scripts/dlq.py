@@ -31,7 +31,8 @@ def dlq(session: Session, *, requeue: bool, discard: bool) -> None:
         raise click.UsageError("--requeue or --discard, not both.")
     from reindex.steps.redrive import Redrive
 
-    redrive = Redrive(session.wiring.table, session.wiring.dead_letters, session.wiring.clock)
+    wiring = session.wiring
+    redrive = Redrive(wiring.table, wiring.work_list, wiring.dead_letters, wiring.clock)
     if requeue:
         session.on_interrupt("some messages were dealt with; repeat it for the rest")
         done = redrive.send_round()

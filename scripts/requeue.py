@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import click
 
@@ -67,7 +68,8 @@ def requeue(
 
     ids = read_ids(file) if file else None
     selection = Selection(frozenset(map(State, states)), codes, fingerprints, ids)
-    requeuing = Requeue(session.wiring.table, session.wiring.clock, _SEGMENTS)
+    wiring, name = session.wiring, f"requeue-{uuid4()}"
+    requeuing = Requeue(wiring.table, wiring.work_list, wiring.clock, name, _SEGMENTS)
     if not yes:
         plan = requeuing.plan(selection, limit)
         _show(plan)

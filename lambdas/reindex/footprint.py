@@ -44,12 +44,12 @@ S3_LISTINGS: Final = 0.01
 #: Read units: rows of four tables by key, consistently, and of two by secondary index.
 USER_DATA_UNITS: Final = 5.0
 
-#: Write units of leases and run record, for each row that moves.
-NOTING_UNITS: Final = 0.06
+#: Write units of the work list and the run record, for each row that moves.
+NOTING_UNITS: Final = 0.02
 
 #: State transitions of a run: once, in each round, and in each of a round's segments of the Tally.
 RUN_TRANSITIONS: Final = 7
-ROUND_TRANSITIONS: Final = 9
+ROUND_TRANSITIONS: Final = 10
 SEGMENT_TRANSITIONS: Final = 3
 
 

@@ -6,11 +6,13 @@ on condition that the stored one still has the ``state`` and ``rev`` of the old.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from reindex.failures import UNEXPLAINED, Failure
-from reindex.states import Phase, State, check_move, shard_of, work_key
+from reindex.states import State, check_move
 from reindex.text import MAX_ID_BYTES
 
 
@@ -95,16 +97,6 @@ class ProgressRow:
     created: bool = False
     failure: RecordedFailure | None = None
     due_at: int | None = None
-
-    @property
-    def work(self) -> str | None:
-        """Partition key of the secondary index; None when nothing is left to do."""
-        phase = self.state.phase
-        return work_key(phase, shard_of(self.id)) if phase else None
-
-    def is_due(self, phase: Phase, now: float) -> bool:
-        """Whether a phase has work to do on it now."""
-        return self.state.phase is phase and self.due_at is not None and self.due_at <= now
 
     @property
     def is_absent(self) -> bool:
@@ -248,6 +240,73 @@ class ProgressRow:
         return replace(
             self._to(state, now), attempts=attempts, failure=RecordedFailure.of(failure, now)
         )
+
+
+def to_values(row: ProgressRow) -> dict[str, Any]:
+    """The values that a row is stored as, in the table and in a chunk's file.
+
+    Raises:
+        ValueError: The row has work left but is never due, or the reverse.
+    """
+    if (row.state.phase is None) != (row.due_at is None):
+        raise ValueError(f"a row in state {row.state} due at {row.due_at}")
+    values = {
+        "id": row.id,
+        "upload": row.upload,
+        "state": row.state.value,
+        "rev": row.rev,
+        "attempts": row.attempts,
+        "waits": row.waits or None,
+        "updated_at": row.updated_at,
+        "run_id": row.run_id,
+        "digest": row.digest,
+        "created": row.created or None,
+        "failure": asdict(row.failure) if row.failure else None,
+        "due_at": row.due_at,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def from_values(values: Mapping[str, Any]) -> ProgressRow:
+    """Read a row; what others may have written beside it is passed over.
+
+    Raises:
+        ValueError: Says what is wrong with it.
+    """
+    row = ProgressRow(
+        id=_read(values, "id", str),
+        upload=_read(values, "upload", str),
+        state=State(_read(values, "state", str)),
+        rev=_read(values, "rev", int),
+        attempts=_read(values, "attempts", int),
+        waits=_read(values, "waits", int, 0),
+        updated_at=_read(values, "updated_at", str),
+        run_id=_read(values, "run_id", str, None),
+        digest=_read(values, "digest", str, None),
+        created=_read(values, "created", bool, False),
+        failure=_failure(_read(values, "failure", dict, None)),
+        due_at=_read(values, "due_at", int, None),
+    )
+    if (row.state.phase is None) != (row.due_at is None):
+        raise ValueError(f"{row.state}, yet due at {row.due_at}")
+    return row
+
+
+def _failure(values: dict[str, Any] | None) -> RecordedFailure | None:
+    if values is None:
+        return None
+    names = ("code", "message", "detail", "fingerprint", "at")
+    return RecordedFailure(*(_read(values, name, str) for name in names))
+
+
+def _read(values: Mapping[str, Any], name: str, kind: type, *default: Any) -> Any:
+    if name not in values and default:
+        return default[0]
+    value = values.get(name)
+    # Not isinstance: a boolean is not accepted as a number.
+    if type(value) is not kind:
+        raise ValueError(f"{name} is {value!r}")
+    return value
 
 
 def _resting_state(failure: Failure) -> State:

@@ -433,25 +433,6 @@ def run_id_of(execution: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """A worker's right to work its shards of one phase, until a moment.
-
-    Attributes:
-        phase: Of the run.
-        worker: Number of the worker.
-        holder: The invocation that holds it.
-        until: Epoch seconds after which it may be taken over.
-        left_behind: Ids that the holder before had in hand when it died.
-    """
-
-    phase: Phase
-    worker: int
-    holder: str
-    until: float
-    left_behind: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Ledger:
     """What an upload brought, or what is there: conservation holds one against the other.
 

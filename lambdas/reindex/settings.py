@@ -32,12 +32,13 @@ class Tables:
     """The product's own tables."""
 
     progress_table: str
+    work_table: str
     runs_table: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The product's own bucket: claim checks, uploads, tallies, reports."""
+    """The product's own bucket: claim checks, uploads, chunks, tallies, reports."""
 
     run_bucket: str
 
@@ -110,7 +111,7 @@ class PhaseRules:
     Attributes:
         index_rule: Name of the rule that ticks batch-index.
         check_rule: Name of the rule that ticks batch-check.
-        workers: How many targets each rule has: 1, 2, 4 or 5.
+        workers: How many targets each rule has: 1 to 5.
         tick_seconds: How long one tick works.
         function_seconds: Time-out of a tick's function.
         max_hold_seconds: A phase in which nothing moved for so long fails.

@@ -5,12 +5,7 @@ Every change of a row's state passes :func:`check_move`; there is no second copy
 
 from __future__ import annotations
 
-import zlib
 from enum import StrEnum
-
-#: A single partition key of the secondary index is limited to 1,000 writes/s, and its
-#: back-pressure throttles the table itself: work is spread over this many keys.
-SHARDS = 20
 
 
 class Phase(StrEnum):
@@ -93,24 +88,3 @@ def check_move(before: State, after: State) -> None:
     """
     if after not in _NEXT[before]:
         raise IllegalMove(f"{before} may not become {after}")
-
-
-def shard_of(image_id: str) -> int:
-    """The shard of an image's work, for life: CRC-32 of its id, modulo :data:`SHARDS`."""
-    return zlib.crc32(image_id.encode()) % SHARDS
-
-
-def work_key(phase: Phase, shard: int) -> str:
-    """The partition key of the secondary index that holds a phase's work in one shard."""
-    return f"{phase}#{shard:02d}"
-
-
-def shards_of_worker(worker: int, workers: int) -> range:
-    """The shards that worker number ``worker`` of ``workers`` owns: disjoint, together all.
-
-    Raises:
-        ValueError: There is no such worker.
-    """
-    if not 0 <= worker < workers:
-        raise ValueError(f"no worker {worker} among {workers}")
-    return range(worker, SHARDS, workers)

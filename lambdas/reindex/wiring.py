@@ -48,6 +48,7 @@ from reindex.stores.run_files import S3RunFiles
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.sources import source_config, source_session
 from reindex.stores.sqs import SqsQueue
+from reindex.stores.work_list import DynamoWorkList
 from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from reindex.stores.elasticsearch_index import ElasticsearchIndex
+
+#: An id to read, to find out whether the table lets us.
+_ANY_ID = "preflight"
 
 #: Connections per client: the most threads that any step has at once on one service.
 CONNECTIONS = 32
@@ -130,8 +134,13 @@ class Wiring:
         )
 
     @cached_property
+    def work_list(self) -> DynamoWorkList:
+        """The work list."""
+        return DynamoWorkList(self.dynamodb, self.settings[groups.Tables].work_table, self.files)
+
+    @cached_property
     def runs(self) -> DynamoRuns:
-        """The run record, the leases and the ledger."""
+        """The run record and the ledger."""
         return DynamoRuns(self.dynamodb, self.settings[groups.Tables].runs_table)
 
     @cached_property
@@ -210,6 +219,7 @@ class Wiring:
         """Runs ticks."""
         return Ticker(
             self.table,
+            self.work_list,
             self.runs,
             self.phases,
             self.settings[groups.PhaseRules],
@@ -279,6 +289,7 @@ class Wiring:
         """What the indexer does."""
         return Indexer(
             table=self.table,
+            work_list=self.work_list,
             runs=self.runs,
             index=self.index,
             files=self.files,
@@ -295,6 +306,7 @@ class Wiring:
         """What gather does."""
         return Gathering(
             self.table,
+            self.work_list,
             self.runs,
             self.phases,
             self.id_source,
@@ -307,7 +319,7 @@ class Wiring:
     def preflight(self) -> Preflight:
         """What preflight does."""
         return Preflight(
-            table=self.table,
+            work_list=self.work_list,
             runs=self.runs,
             phases=self.phases,
             connect=lambda: self.index,
@@ -322,6 +334,7 @@ class Wiring:
         """What the tally does."""
         return Tallying(
             table=self.table,
+            work_list=self.work_list,
             runs=self.runs,
             files=self.files,
             index=self.index,
@@ -339,7 +352,7 @@ class Wiring:
             name: Of its ledger item.
             only_new: Leave finished images as they are.
         """
-        return Upload(self.table, self.runs, self.clock, name, only_new=only_new)
+        return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
 
     def id_source(self, source: Source) -> IdSource:
         """Open where a run's ids come from."""
@@ -370,7 +383,8 @@ class Wiring:
         function = self.settings[groups.Projection].projection_function
         found: dict[str, Probe] = {
             "index": self._reach_index,
-            "progress table": lambda: self.table.has_work(Phase.INDEX, 0),
+            "progress table": lambda: self.table.read([_ANY_ID]),
+            "work list": lambda: self.work_list.earliest(Phase.INDEX),
             "run record": self.runs.current,
             "low-priority queue": self.backlog.depth,
             "dead-letter queue": self.dead_letters.depth,

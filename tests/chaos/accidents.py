@@ -119,7 +119,7 @@ class Accidents:
         rng: Draws order, moments and victims.
         say: Told of each.
         happened: How often each has happened.
-        in_hand: How many ids the killed workers had in hand.
+        in_progress: How many rows the killed workers had in progress.
         uploaded: Every id ever given to the reindex.
     """
 
@@ -130,7 +130,7 @@ class Accidents:
     rng: Random
     say: Callable[[str], None]
     happened: Counter[str] = field(default_factory=Counter)
-    in_hand: int = 0
+    in_progress: int = 0
     uploaded: set[str] = field(default_factory=set)
     _doubled: list[threading.Thread] = field(default_factory=list)
 
@@ -205,19 +205,19 @@ class Accidents:
 
         Only theirs: a lease that is taken from the living proves nothing.
         """
-        if not any(lease.in_hand for lease in self.cloud.leases(phase)):
+        if not any(held.in_progress for held in self.cloud.held_chunks(phase)):
             return False
         listed_at = time.time()
         for pid in self._processes(f"batch-{phase}"):
             _kill(pid)
         time.sleep(_LAST_WORDS)
         lasts = self.cloud.rules.function_seconds + LEASE_MARGIN
-        left = [e for e in self.cloud.leases(phase) if e.until - lasts < listed_at]
-        for lease in left:
-            self.cloud.expire(lease)
-        in_hand = sum(lease.in_hand for lease in left)
-        self.in_hand += in_hand
-        return in_hand > 0
+        left = [e for e in self.cloud.held_chunks(phase) if e.until - lasts < listed_at]
+        for held in left:
+            self.cloud.expire(held)
+        in_progress = sum(held.in_progress for held in left)
+        self.in_progress += in_progress
+        return in_progress > 0
 
     def _processes(self, function: str) -> list[int]:
         stage = self.cloud.stack.stage.lower()

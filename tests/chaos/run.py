@@ -188,7 +188,7 @@ class _Stage:
         self.say(
             f"settled: {_counts(verdict.states(scene.rows))}; runs: {self.starts}; "
             f"phases opened again: {self.opened_again}; "
-            f"ids in the hands of the dead: {self.accidents.in_hand}; "
+            f"ids in the hands of the dead: {self.accidents.in_progress}; "
             f"AWS calls failed: {self.aws_faults.count()}; "
             f"index requests: {_counts(self.index_faults.met)}"
         )

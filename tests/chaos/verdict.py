@@ -133,11 +133,11 @@ def left_behind(cloud: Cloud) -> list[str]:
     return [
         *(f"the rule of the {phase} phase is on" for phase in cloud.stack.phases_on()),
         *(
-            f"a worker of the {phase} phase holds a lease that does not run out"
+            f"a chunk of the {phase} phase is held by a lease that does not run out"
             for phase in Phase
-            for lease in cloud.leases(phase)
+            for held in cloud.held_chunks(phase)
             # Who dies, or cannot give it back, leaves one: it runs out by itself.
-            if lease.until > time.time() + cloud.rules.function_seconds + LEASE_MARGIN
+            if held.until > time.time() + cloud.rules.function_seconds + LEASE_MARGIN
         ),
         *(f"{depth} messages on the {name}" for name, depth in cloud.depths().items() if depth),
     ]

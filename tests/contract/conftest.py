@@ -13,14 +13,17 @@ import pytest
 from moto import mock_aws
 
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import ProgressTable, Runs
-from reindex.stores.progress_table import INDEX_NAME, DynamoProgressTable
+from reindex.stores.interfaces import ProgressTable, Runs, WorkList
+from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
+from reindex.stores.work_list import DynamoWorkList
 from tests.local.dynamodb import dynamodb_local
 from tests.local.ministack import ministack
 from tests.local.processes import LocalServerError
 from tests.twins.progress_table import MemoryProgressTable
+from tests.twins.run_files import MemoryRunFiles
 from tests.twins.runs import MemoryRuns
+from tests.twins.work_list import MemoryWorkList
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,20 +70,23 @@ def create_progress_table(client: DynamoDBClient) -> str:
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[
-            {"AttributeName": "id", "AttributeType": "S"},
-            {"AttributeName": "work", "AttributeType": "S"},
-            {"AttributeName": "due_at", "AttributeType": "N"},
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    return name
+
+
+def create_work_table(client: DynamoDBClient) -> str:
+    name = f"work-{uuid.uuid4().hex}"
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "phase", "KeyType": "HASH"},
+            {"AttributeName": "chunk", "KeyType": "RANGE"},
         ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": INDEX_NAME,
-                "KeySchema": [
-                    {"AttributeName": "work", "KeyType": "HASH"},
-                    {"AttributeName": "due_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+        AttributeDefinitions=[
+            {"AttributeName": "phase", "AttributeType": "S"},
+            {"AttributeName": "chunk", "AttributeType": "S"},
         ],
     )
     return name
@@ -134,3 +140,28 @@ def contended_runs(request: pytest.FixtureRequest) -> Iterator[Runs]:
     """An empty runs table, of each kind that threads may share."""
     with empty_runs(request) as table:
         yield table
+
+
+@contextmanager
+def empty_work_list(request: pytest.FixtureRequest) -> Iterator[WorkList]:
+    if request.param == "memory":
+        yield MemoryWorkList()
+        return
+    client: DynamoDBClient = request.getfixturevalue(request.param)
+    name = create_work_table(client)
+    yield DynamoWorkList(client, name, MemoryRunFiles())
+    client.delete_table(TableName=name)
+
+
+@pytest.fixture(params=["memory", "on_moto", "on_dynamodb_local", "on_ministack"])
+def work_list(request: pytest.FixtureRequest) -> Iterator[WorkList]:
+    """An empty work list, of each kind."""
+    with empty_work_list(request) as made:
+        yield made
+
+
+@pytest.fixture(params=["memory", "on_dynamodb_local", "on_ministack"])
+def contended_work_list(request: pytest.FixtureRequest) -> Iterator[WorkList]:
+    """An empty work list, of each kind that threads may share."""
+    with empty_work_list(request) as made:
+        yield made

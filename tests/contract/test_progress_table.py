@@ -11,7 +11,7 @@ import pytest
 
 from reindex.failures import Failure
 from reindex.progress import ProgressRow, Retry
-from reindex.states import SHARDS, Phase, State, shard_of
+from reindex.states import State
 from reindex.stores.interfaces import Change, Cursor, ProgressTable
 from reindex.stores.progress_table import DynamoProgressTable
 from tests.twins.progress_table import MemoryProgressTable
@@ -26,24 +26,6 @@ def row(image_id: str) -> ProgressRow:
 
 def enqueued(before: ProgressRow, check_at: float = NOW + 60) -> ProgressRow:
     return before.enqueued(digest="d1", created=True, run_id="run-1", check_at=check_at, now=NOW)
-
-
-def ids_in_shard(shard: int, count: int) -> list[str]:
-    candidates = (f"image-{n}" for n in range(count * SHARDS * 10))
-    found = [image_id for image_id in candidates if shard_of(image_id) == shard]
-    return found[:count]
-
-
-def due_ids(table: ProgressTable, shard: int, now: float, limit: int = 100) -> list[str]:
-    ids: list[str] = []
-    cursor: Cursor | None = None
-    while True:
-        page = table.due(Phase.INDEX, shard, now, cursor, limit)
-        assert len(page.ids) <= limit
-        ids += page.ids
-        if page.next is None:
-            return ids
-        cursor = page.next
 
 
 def scanned(table: ProgressTable, segment: int, segments: int) -> list[ProgressRow]:
@@ -208,73 +190,6 @@ def test_a_row_that_the_index_would_lose_is_refused(progress: ProgressTable) -> 
         write(progress, row("a"), replace(lost, rev=2))
 
 
-def test_work_is_due_in_order_and_not_before(progress: ProgressTable) -> None:
-    delays = [300, 0, 20, 10, 21, 5]
-    rows = [
-        replace(row(image_id), due_at=int(NOW) + delay)
-        for image_id, delay in zip(ids_in_shard(7, 6), delays, strict=True)
-    ]
-    progress.insert(rows)
-    expected = [rows[n].id for n in (1, 5, 3, 2)]
-    assert due_ids(progress, 7, NOW + 20.9) == expected
-    assert due_ids(progress, 7, NOW + 20.9, limit=1) == expected
-    assert due_ids(progress, 7, NOW - 1) == []
-
-
-def test_pages_of_due_work_are_disjoint_and_complete(progress: ProgressTable) -> None:
-    ids = ids_in_shard(3, 30)
-    progress.insert([row(image_id) for image_id in ids])
-    found = due_ids(progress, 3, NOW, limit=7)
-    assert sorted(found) == sorted(ids)
-
-
-def test_paging_goes_on_past_rows_that_were_finished_meanwhile(progress: ProgressTable) -> None:
-    ids = ids_in_shard(3, 10)
-    progress.insert([row(image_id) for image_id in ids])
-    first = progress.due(Phase.INDEX, 3, NOW, None, 4)
-    write_all(progress, [(row(image_id), enqueued(row(image_id))) for image_id in first.ids])
-    rest = progress.due(Phase.INDEX, 3, NOW, first.next, 100)
-    assert sorted([*first.ids, *rest.ids]) == sorted(ids)
-
-
-def test_each_shard_shows_its_own_work(progress: ProgressTable) -> None:
-    ids = [f"image-{n}" for n in range(100)]
-    progress.insert([row(image_id) for image_id in ids])
-    found = {shard: due_ids(progress, shard, NOW) for shard in range(SHARDS)}
-    assert sorted(image_id for shard in found.values() for image_id in shard) == sorted(ids)
-    assert all(shard_of(image_id) == shard for shard, ids in found.items() for image_id in ids)
-
-
-def test_work_goes_from_phase_to_phase_and_then_out_of_the_index(progress: ProgressTable) -> None:
-    first = row("a")
-    shard = shard_of("a")
-    sent = enqueued(first)
-
-    def work() -> dict[Phase, tuple[bool, int]]:
-        return {
-            phase: (progress.has_work(phase, shard), progress.count_work(phase, shard))
-            for phase in Phase
-        }
-
-    assert work() == {Phase.INDEX: (False, 0), Phase.CHECK: (False, 0)}
-    progress.insert([first])
-    assert work() == {Phase.INDEX: (True, 1), Phase.CHECK: (False, 0)}
-    write(progress, first, sent)
-    assert work() == {Phase.INDEX: (False, 0), Phase.CHECK: (True, 1)}
-    assert progress.due(Phase.CHECK, shard, NOW, None, 10).ids == []
-    assert progress.due(Phase.CHECK, shard, NOW + 60, None, 10).ids == ["a"]
-    write(progress, sent, sent.verified(NOW))
-    assert work() == {Phase.INDEX: (False, 0), Phase.CHECK: (False, 0)}
-    assert progress.due(Phase.CHECK, shard, NOW + 60, None, 10).ids == []
-
-
-def test_work_is_counted_whenever_it_is_due(progress: ProgressTable) -> None:
-    ids = ids_in_shard(2, 8)
-    progress.insert([replace(row(image_id), due_at=int(NOW) + n) for n, image_id in enumerate(ids)])
-    assert progress.count_work(Phase.INDEX, 2) == 8
-    assert len(due_ids(progress, 2, NOW + 3)) == 4
-
-
 @pytest.mark.parametrize("segments", [1, 4])
 def test_segments_of_a_scan_are_disjoint_and_together_all(
     progress: ProgressTable, segments: int
@@ -297,7 +212,6 @@ def test_segments_of_a_scan_are_disjoint_and_together_all(
         {"rev": {"S": "7"}},
         {"failure": {"L": []}},
         {"due_at": {"B": b"x"}},
-        {"work": {"S": "check#99"}},
     ],
     ids=str,
 )

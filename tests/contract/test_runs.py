@@ -1,4 +1,4 @@
-"""What the run record, the leases and the ledger do, whoever keeps them."""
+"""What the run record and the ledger do, whoever keeps them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reindex.records import Lease, Ledger, RunRecord, UploadRecord
+from reindex.records import Ledger, RunRecord, UploadRecord
 from reindex.states import Phase
 from reindex.stores.interfaces import Runs
 
@@ -25,16 +25,6 @@ def record(run_id: str = "run-1") -> RunRecord:
         started_at=NOW,
         progressed_at=NOW,
     )
-
-
-def take(runs: Runs, holder: str, now: float = NOW, worker: int = 0) -> Lease | None:
-    return runs.take_lease(Phase.INDEX, worker, holder, now, now + 95)
-
-
-def taken(runs: Runs, holder: str, now: float = NOW) -> Lease:
-    lease = take(runs, holder, now)
-    assert lease is not None
-    return lease
 
 
 # The run record
@@ -202,96 +192,11 @@ def test_what_moves_at_once_is_all_counted(contended_runs: Runs) -> None:
     assert contended_runs.current() == replace(record(), counts={"enqueued": sum(range(20))})
 
 
-# Leases
-
-
-def test_a_lease_is_held_by_one(runs: Runs) -> None:
-    lease = taken(runs, "a")
-    assert lease == Lease(Phase.INDEX, 0, "a", UNTIL)
-    assert take(runs, "b") is None
-    assert take(runs, "b", now=UNTIL) is None
-    assert take(runs, "a") is None
-
-
-def test_each_worker_of_each_phase_has_its_own_lease(runs: Runs) -> None:
-    assert take(runs, "a")
-    assert take(runs, "b", worker=1)
-    assert runs.take_lease(Phase.CHECK, 0, "c", NOW, UNTIL)
-
-
-def test_a_lease_that_lasts_much_longer_than_ours_would_is_nobodys(runs: Runs) -> None:
-    assert runs.take_lease(Phase.INDEX, 0, "edited", NOW, NOW + 1e9)
-    assert runs.take_lease(Phase.INDEX, 0, "ours", NOW, NOW + 125)
-    assert runs.take_lease(Phase.INDEX, 0, "another", NOW + 30, NOW + 155) is None
-
-
-def test_of_many_that_take_a_lease_one_gets_it(contended_runs: Runs) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        leases = list(pool.map(lambda n: take(contended_runs, f"holder-{n}"), range(8)))
-    assert len([lease for lease in leases if lease]) == 1
-
-
-def test_a_lease_given_back_is_free_and_leaves_nothing_behind(runs: Runs) -> None:
-    lease = taken(runs, "a")
-    assert runs.hold(lease, ["x", "y"])
-    runs.release(lease)
-    assert taken(runs, "b").left_behind == ()
-
-
-def test_a_lease_that_ran_out_leaves_behind_what_was_in_hand_last(runs: Runs) -> None:
-    lease = taken(runs, "a")
-    assert runs.hold(lease, ["x", "y"])
-    assert runs.hold(lease, ["z"])
-    assert taken(runs, "b", UNTIL + 1).left_behind == ("z",)
-
-
-def test_a_lease_that_ran_out_with_empty_hands_leaves_nothing(runs: Runs) -> None:
-    lease = taken(runs, "a")
-    assert runs.hold(lease, ["x"])
-    assert runs.hold(lease, [])
-    assert taken(runs, "b", UNTIL + 1).left_behind == ()
-
-
-def test_a_second_death_loses_nothing(runs: Runs) -> None:
-    runs.hold(taken(runs, "a"), ["x", "y"])
-    taken(runs, "b", NOW + 100)
-    third = taken(runs, "c", NOW + 200)
-    assert third.left_behind == ("x", "y")
-    runs.release(third)
-    assert taken(runs, "d", NOW + 210).left_behind == ()
-
-
-def test_a_lease_taken_over_is_no_longer_held_nor_given_back(runs: Runs) -> None:
-    first = taken(runs, "a")
-    runs.hold(first, ["x"])
-    second = taken(runs, "b", UNTIL + 1)
-    assert not runs.hold(first, ["y"])
-    runs.release(first)
-    assert take(runs, "c", UNTIL + 2) is None
-    assert runs.hold(second, ["z"])
-    assert taken(runs, "c", UNTIL + 200).left_behind == ("z",)
-
-
-def test_a_lease_given_back_is_no_longer_held(runs: Runs) -> None:
-    lease = taken(runs, "a")
-    runs.release(lease)
-    runs.release(lease)
-    assert not runs.hold(lease, ["x"])
-    assert taken(runs, "b").left_behind == ()
-
-
-def test_a_page_of_the_longest_ids_fits_in_a_hand(runs: Runs) -> None:
-    ids = [f"{n:0512}" for n in range(500)]
-    assert runs.hold(taken(runs, "a"), ids)
-    assert taken(runs, "b", UNTIL + 1).left_behind == tuple(ids)
-
-
 # The ledger
 
 
 def test_without_uploads_the_ledger_is_empty(runs: Runs) -> None:
     runs.open(record(), None)
-    taken(runs, "a")
     assert runs.uploads() == {}
 
 

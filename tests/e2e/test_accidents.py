@@ -64,21 +64,23 @@ def suspects(stack: LocalStack) -> int:
     return sum(failure is not None and failure.code == WorkerDied.code for failure in failures)
 
 
-def test_a_worker_that_is_killed_leaves_its_lease_and_the_next_finish(
+def test_a_worker_that_is_killed_leaves_its_chunk_and_the_next_finish(
     stack: LocalStack, cloud: Cloud, cloud_program: Ministack, library: SampleLibrary
 ) -> None:
     run_id = started(stack, library)
     eventually(
-        lambda: any(e.in_hand for e in cloud.leases(Phase.INDEX)), "a worker has ids in hand"
+        lambda: any(held.in_progress for held in cloud.held_chunks(Phase.INDEX)),
+        "a worker has rows in progress",
     )
     for worker in cloud_program.workers(f"image-reindex-{stack.stage.lower()}-batch-index"):
         os.kill(worker, signal.SIGKILL)
-    [lease] = cloud.leases(Phase.INDEX)
-    assert lease.in_hand
-    # Until it runs out, whoever comes turns away at the door.
-    cloud.expire(lease)
+    left = list(cloud.held_chunks(Phase.INDEX))
+    assert any(held.in_progress for held in left)
+    # Until its lease runs out, nobody else can take it.
+    for held in left:
+        cloud.expire(held)
 
-    eventually(lambda: suspects(stack) > 0, "what was in hand is charged with a failure")
+    eventually(lambda: suspects(stack) > 0, "what was in progress is charged with a failure")
     eventually(lambda: not record(stack).is_open, "the run is over")
 
     assert (record(stack).run_id, record(stack).status) == (run_id, "succeeded")

@@ -18,20 +18,20 @@ from tests.local.stack import LocalStack
 
 
 @dataclass(frozen=True)
-class HeldLease:
-    """The lease of a worker that works, or that died at work.
+class HeldChunk:
+    """A chunk of a worker that works, or that died at work.
 
     Attributes:
         key: Of its item.
         holder: As DynamoDB has it.
         until: Epoch seconds.
-        in_hand: How many ids its holder has in hand.
+        in_progress: How many rows its holder has in progress.
     """
 
     key: Mapping[str, Any]
     holder: Mapping[str, Any]
     until: float
-    in_hand: int
+    in_progress: int
 
 
 @dataclass(frozen=True)
@@ -84,29 +84,35 @@ class Cloud:
             return False
         return True
 
-    def leases(self, phase: Phase) -> Iterator[HeldLease]:
-        """The leases of a phase that are not given back."""
-        for worker in range(self.rules.workers):
-            key = {"id": {"S": f"lease#{phase}#{worker}"}}
-            answer = self.client("dynamodb").get_item(
-                TableName=self._runs_table, Key=key, ConsistentRead=True
+    def held_chunks(self, phase: Phase) -> Iterator[HeldChunk]:
+        """The chunks of a phase that somebody holds."""
+        pages = (
+            self.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.stack.settings[Tables].work_table,
+                ConsistentRead=True,
+                KeyConditionExpression="phase = :phase",
+                ExpressionAttributeValues={":phase": {"S": phase.value}},
             )
-            item = answer.get("Item", {})
+        )
+        for item in (item for page in pages for item in page["Items"]):
             if "holder" in item:
-                ids = item.get("ids", {}).get("L", ())
-                yield HeldLease(key, item["holder"], float(item["until"]["N"]), len(ids))
+                start, end = (int(item.get(n, {"N": "0"})["N"]) for n in ("start", "end"))
+                key = {name: item[name] for name in ("phase", "chunk")}
+                yield HeldChunk(key, item["holder"], float(item["until"]["N"]), end - start)
 
-    def expire(self, lease: HeldLease) -> None:
+    def expire(self, held: HeldChunk) -> None:
         """Let a lease run out now, if it is still the same holder's."""
         dynamodb = self.client("dynamodb")
         try:
             dynamodb.update_item(
-                TableName=self._runs_table,
-                Key=lease.key,
+                TableName=self.stack.settings[Tables].work_table,
+                Key=held.key,
                 UpdateExpression="SET #until = :past",
                 ConditionExpression="#holder = :holder",
                 ExpressionAttributeNames={"#until": "until", "#holder": "holder"},
-                ExpressionAttributeValues={":past": {"N": "0"}, ":holder": lease.holder},
+                ExpressionAttributeValues={":past": {"N": "0"}, ":holder": held.holder},
             )
         except dynamodb.exceptions.ConditionalCheckFailedException:
             return
@@ -141,7 +147,3 @@ class Cloud:
             name: SqsQueue(self.client("sqs"), url).depth().total
             for name, url in (("queue", self.queue_url), ("dead-letter queue", dead_letters))
         }
-
-    @property
-    def _runs_table(self) -> str:
-        return self.stack.settings[Tables].runs_table

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from cdk.bundling import Asset
-from cdk.progress_table import WORK_INDEX
-from cdk.run_bucket import CLAIMS, REPORTS, SAMPLES, TALLIES
+from cdk.run_bucket import CHUNKS, CLAIMS, REPORTS, SAMPLES, TALLIES
 from cdk.stage_settings import load
 from reindex.settings import FUNCTIONS
-from reindex.stores import progress_table
+from reindex.stores import work_list
 from tests.stack import templates
 from tests.stack.templates import Stage, readable
 
@@ -20,7 +19,7 @@ Grants = Mapping[str, set[str]]
 PROD = "eu-west-1:111122223333"
 
 PROGRESS = "<TablesProgress.Arn>"
-WORK = "<TablesProgress.Arn>/index/work"
+WORK = "<TablesWork.Arn>"
 RUNS = "<TablesRuns.Arn>"
 QUEUE = "<ReingestQueue.Arn>"
 DEAD_LETTERS = "<ReingestDeadLetters.Arn>"
@@ -60,7 +59,15 @@ INDEXES = (f"{table('usages')}/index/media_id", f"{table('leases')}/index/mediaI
 
 TICK: Grants = {
     PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"},
-    WORK: {"dynamodb:Query"},
+    WORK: {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    },
+    FILES: {"s3:ListBucket"},
+    f"{FILES}/work/*": {"s3:GetObject", "s3:PutObject"},
     RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
     LIVE_QUEUE: {"sqs:GetQueueAttributes"},
     MACHINE: ANSWER_TOKEN,
@@ -69,6 +76,8 @@ TICK: Grants = {
     **INDEX,
 }
 
+LIST_WORK: Grants = {WORK: {"dynamodb:PutItem"}, f"{FILES}/work/*": {"s3:PutObject"}}
+
 EXPECTED: Mapping[str, Grants] = {
     "gather": {
         PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"},
@@ -76,6 +85,7 @@ EXPECTED: Mapping[str, Grants] = {
         FILES: {"s3:ListBucket"},
         ORIGINALS: {"s3:ListBucket"},
         f"{FILES}/uploads/*": {"s3:GetObject"},
+        **LIST_WORK,
         EXECUTIONS: {"states:DescribeExecution"},
         **INDEX,
     },
@@ -116,6 +126,7 @@ EXPECTED: Mapping[str, Grants] = {
         RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         FILES: {"s3:ListBucket"},
         f"{FILES}/claims/*": {"s3:GetObject"},
+        **LIST_WORK,
         **INDEX,
     },
     "preflight": {
@@ -130,6 +141,7 @@ EXPECTED: Mapping[str, Grants] = {
                 "image-status",
             )
         },
+        PROGRESS: {"dynamodb:BatchGetItem"},
         WORK: {"dynamodb:Query"},
         RUNS: {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         **{bucket: {"s3:ListBucket"} for bucket in (FILES, ORIGINALS, THUMBNAILS, CROPS)},
@@ -147,6 +159,7 @@ EXPECTED: Mapping[str, Grants] = {
         f"{FILES}/tallies/*": {"s3:GetObject", "s3:PutObject"},
         f"{FILES}/reports/*": {"s3:GetObject", "s3:PutObject"},
         f"{FILES}/samples/*": {"s3:GetObject"},
+        **LIST_WORK,
         DEAD_LETTERS: {"sqs:GetQueueAttributes"},
         **INDEX,
     },
@@ -272,7 +285,7 @@ def test_a_library_of_one_bucket(asset: Asset) -> None:
 
 
 def test_names_that_the_code_and_the_stack_share() -> None:
-    assert WORK_INDEX == progress_table.INDEX_NAME
+    assert CHUNKS == work_list.PREFIX
     sources = "".join(
         path.read_text() for path in (templates.ROOT / "lambdas" / "reindex" / "steps").glob("*.py")
     )

@@ -105,7 +105,7 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
         ),
         ({"tuning": {"speed": 1}}, "stage X: unknown setting tuning.speed"),
         ({"tuning": {"workers": "many"}}, "stage X: tuning: WORKERS cannot be read: 'many'"),
-        ({"tuning": {"workers": 3}}, "stage X: tuning.workers must be one of 1, 2, 4, 5"),
+        ({"tuning": {"workers": 6}}, "stage X: tuning.workers must be one of 1, 2, 3, 4, 5"),
         (
             {"tuning": {"tick_seconds": 90}},
             ("stage X: tuning.function_seconds must be from tuning.tick_seconds + 55 to 900"),

@@ -16,6 +16,7 @@ class MemoryPhases(Outages, Phases):
         waiting: The task tokens that somebody waits on.
         beats: How many heartbeats were sent.
         succeeded: The tokens on which success was reported.
+        again: Whether the phase that ended last left work for the one before.
         failed: The errors and causes reported, by token.
         log: What was done, in order: ``off index``, ``succeed token``, ...
     """
@@ -33,6 +34,7 @@ class MemoryPhases(Outages, Phases):
         self.waiting = waiting or set()
         self.beats = 0
         self.succeeded: list[str] = []
+        self.again = False
         self.failed: dict[str, tuple[str, str]] = {}
         self.log: list[str] = []
 
@@ -54,10 +56,11 @@ class MemoryPhases(Outages, Phases):
         self.beats += 1
         return token in self.waiting
 
-    def succeed(self, token: str) -> bool:
+    def succeed(self, token: str, *, again: bool) -> bool:
         if not self._end(token, "succeed"):
             return False
         self.succeeded.append(token)
+        self.again = again
         return True
 
     def fail(self, token: str, error: str, cause: str) -> bool:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from reindex.records import Lease, Ledger, RunRecord, UploadRecord
-from reindex.states import Phase
-from reindex.stores.runs import LONGEST_SKEW, check_fields
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    holder: str
-    until: float
-    ids: tuple[str, ...] = ()
+from reindex.records import Ledger, RunRecord, UploadRecord
+from reindex.stores.runs import check_fields
 
 
 class MemoryRuns:
@@ -24,7 +16,6 @@ class MemoryRuns:
 
     def __init__(self) -> None:
         self.record: RunRecord | None = None
-        self.leases: dict[tuple[Phase, int], _Held] = {}
         self._uploads: dict[str, UploadRecord] = {}
         self._lock = RLock()
 
@@ -81,29 +72,6 @@ class MemoryRuns:
             self.record = replace(self.record, gathered=_sums(self.record.gathered, counts))
             return True
 
-    def take_lease(
-        self, phase: Phase, worker: int, holder: str, now: float, until: float
-    ) -> Lease | None:
-        with self._lock:
-            held = self.leases.get((phase, worker))
-            if held and now <= held.until <= until + LONGEST_SKEW:
-                return None
-            left_behind = held.ids if held else ()
-            self.leases[phase, worker] = _Held(holder, until, left_behind)
-        return Lease(phase, worker, holder, until, left_behind)
-
-    def hold(self, lease: Lease, ids: Sequence[str]) -> bool:
-        with self._lock:
-            held = self._ours(lease)
-            if held:
-                self.leases[lease.phase, lease.worker] = replace(held, ids=tuple(ids))
-        return held is not None
-
-    def release(self, lease: Lease) -> None:
-        with self._lock:
-            if self._ours(lease):
-                del self.leases[lease.phase, lease.worker]
-
     def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
         with self._lock:
             known = self._uploads.get(upload)
@@ -117,10 +85,6 @@ class MemoryRuns:
     def _is_open(self, run_id: str) -> bool:
         found = self.record
         return found is not None and found.is_open and found.run_id == run_id
-
-    def _ours(self, lease: Lease) -> _Held | None:
-        held = self.leases.get((lease.phase, lease.worker))
-        return held if held and held.holder == lease.holder else None
 
 
 def _sums(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 #: The stores that steps ask, by the names that a world has for them.
 PORTS = (
     "table",
+    "work_list",
     "runs",
     "phases",
     "backlog",

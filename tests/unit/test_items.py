@@ -94,14 +94,13 @@ def test_a_new_row_has_no_attribute_too_many() -> None:
         "rev": {"N": "1"},
         "attempts": {"N": "0"},
         "updated_at": {"S": "2026-11-22T00:00:00.250Z"},
-        "work": {"S": "index#07"},
         "due_at": {"N": "0"},
     }
 
 
-def test_a_finished_row_has_no_key_of_the_index() -> None:
+def test_a_finished_row_is_never_due() -> None:
     item = progress_table.to_item(enqueued().verified(NOW))
-    assert item.keys().isdisjoint({"work", "due_at", "failure", "waits"})
+    assert item.keys().isdisjoint({"due_at", "failure", "waits"})
     assert item["created"] == {"BOOL": True}
 
 
@@ -118,7 +117,7 @@ def test_an_update_sets_what_differs_and_removes_what_is_gone() -> None:
     statement = progress_table.update("progress", Change(before, before.verified(NOW + 1)))
     assert statement["Statement"] == (
         'UPDATE "progress" SET "state"=? SET "rev"=? SET "updated_at"=? '
-        'REMOVE "work" REMOVE "due_at" WHERE "id"=? AND "state"=? AND "rev"=?'
+        'REMOVE "due_at" WHERE "id"=? AND "state"=? AND "rev"=?'
     )
     assert statement["Parameters"] == [
         {"S": "verified"},
@@ -146,10 +145,8 @@ def test_an_attribute_that_we_do_not_know_is_left_alone() -> None:
         ({"created": 1}, "created is 1"),
         ({"failure": "broken"}, "failure is 'broken'"),
         ({"failure": {"code": "truncated"}}, "message is None"),
-        ({"work": None}, "its work is None"),
         ({"due_at": None}, "due at None"),
-        ({"work": "check#07"}, "its work is 'check#07'"),
-        ({"state": "verified"}, "its work is 'index#07'"),
+        ({"state": "verified"}, "verified, yet due at 0"),
     ],
 )
 def test_a_malformed_row_is_named_with_its_fault(

@@ -9,7 +9,7 @@ import pytest
 
 from reindex.failures import Failure
 from reindex.progress import ProgressRow, RecordedFailure, Retry, iso
-from reindex.states import IllegalMove, Phase, State
+from reindex.states import IllegalMove, State
 
 NOW = 1_795_305_600.75
 NOW_ISO = "2026-11-22T00:00:00.750Z"
@@ -108,7 +108,7 @@ def test_a_row_is_due_if_and_only_if_it_has_work_left(state: State) -> None:
     for happen, moves in EVENTS.values():
         if state in moves:
             after = happen(row_in(state))
-            assert (after.due_at is None) == (after.work is None) == (after.state.phase is None)
+            assert (after.due_at is None) == (after.state.phase is None)
 
 
 def test_a_new_row_is_due_at_once() -> None:
@@ -116,7 +116,6 @@ def test_a_new_row_is_due_at_once() -> None:
     assert row == ProgressRow(
         id="a", upload="upload-1", state=State.QUEUED, rev=1, updated_at=NOW_ISO, due_at=0
     )
-    assert row.work == "index#07"
 
 
 @pytest.mark.parametrize("image_id", ["a", "x" * 512, "ä" * 256])
@@ -134,13 +133,13 @@ def test_an_enqueued_row_remembers_its_projection_and_waits_for_its_check() -> N
     after = enqueue(wait(fail(RETRYABLE)(queued())))
     assert (after.digest, after.created, after.run_id) == ("d1", True, "run-2")
     assert (after.failure, after.waits, after.attempts) == (None, 0, 1)
-    assert (after.work, after.due_at) == ("check#07", int(NOW) + 60)
+    assert after.due_at == int(NOW) + 60
 
 
 def test_an_image_without_an_original_waits_for_its_check_too() -> None:
     after = lack(wait(queued(digest="d0")))
     assert (after.is_absent, after.digest, after.waits) == (True, None, 0)
-    assert (after.work, after.due_at) == ("check#07", int(NOW) + 60)
+    assert after.due_at == int(NOW) + 60
 
     gone = after.vanished(NOW, FINAL)
     assert gone.state is State.NOT_FOUND
@@ -244,26 +243,6 @@ def test_a_missing_document_goes_round_again_and_is_inconsistent_in_the_end(
 )
 def test_the_wait_doubles_up_to_its_cap(attempts: int, seconds: int) -> None:
     assert RETRY.delay(attempts) == seconds
-
-
-@pytest.mark.parametrize(
-    ("phase", "due_at", "is_due"),
-    [
-        (Phase.INDEX, 0, True),
-        (Phase.INDEX, int(NOW), True),
-        (Phase.INDEX, int(NOW) + 1, False),
-        (Phase.CHECK, 0, False),
-    ],
-)
-def test_a_row_is_due_to_its_own_phase_in_its_own_time(
-    phase: Phase, due_at: int, *, is_due: bool
-) -> None:
-    assert queued(due_at=due_at).is_due(phase, NOW) is is_due
-
-
-@pytest.mark.parametrize("phase", Phase)
-def test_a_finished_row_is_never_due(phase: Phase) -> None:
-    assert not verify(enqueue(queued())).is_due(phase, NOW)
 
 
 @pytest.mark.parametrize(

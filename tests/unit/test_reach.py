@@ -7,7 +7,6 @@ import pytest
 
 import reindex
 from reindex.failures import StoreUnavailable
-from reindex.options import RunOptions
 from reindex.settings import FUNCTIONS
 from reindex.steps.preflight import PreflightFailed
 from reindex.wiring import Wiring
@@ -45,6 +44,7 @@ def environ(nowhere: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {
         "STAGE": "TEST",
         "PROGRESS_TABLE": "progress",
+        "WORK_TABLE": "work",
         "RUNS_TABLE": "runs",
         "REINGEST_QUEUE_URL": f"{nowhere}/1/queue",
         "DEAD_LETTER_QUEUE_URL": f"{nowhere}/1/dead-letters",
@@ -64,7 +64,7 @@ def findings(environ: dict[str, str]) -> list[str]:
     wiring = Wiring(environ, FUNCTIONS["preflight"])
     wiring.clock = ManualClock()  # type: ignore[assignment]
     with pytest.raises(PreflightFailed) as failed:
-        wiring.preflight.open_run(EXECUTION, RunOptions.of({}))
+        wiring.preflight.open_run(EXECUTION)
     return failed.value.findings
 
 

@@ -13,7 +13,6 @@ from moto import mock_aws
 
 from reindex.failures import StoreUnavailable
 from reindex.records import Ledger, RunRecord, UploadRecord
-from reindex.states import Phase
 from reindex.stores.runs import DynamoRuns
 
 if TYPE_CHECKING:
@@ -84,18 +83,6 @@ def test_a_run_whose_end_was_not_answered_has_ended(runs: DynamoRuns) -> None:
     runs.open(record(), None)
     assert runs.update("run-1", {"status": "failed", "reason": "it stalled", "held_by": None})
     assert not runs.update("run-1", {"status": "aborted"})
-
-
-def test_a_lease_whose_taking_was_not_answered_is_ours(runs: DynamoRuns) -> None:
-    lease = runs.take_lease(Phase.INDEX, 0, "a", NOW, NOW + 95)
-    assert lease
-    assert runs.hold(lease, ["x"])
-    assert runs.take_lease(Phase.INDEX, 0, "b", NOW, NOW + 95) is None
-    heir = runs.take_lease(Phase.INDEX, 0, "b", NOW + 100, NOW + 195)
-    assert heir
-    assert heir.left_behind == ("x",)
-    runs.release(heir)
-    assert runs.take_lease(Phase.INDEX, 0, "c", NOW + 100, NOW + 195)
 
 
 def test_an_upload_whose_total_was_not_answered_is_counted_once(runs: DynamoRuns) -> None:

@@ -30,7 +30,8 @@ def test_every_missing_or_unreadable_variable_is_named_in_one_error() -> None:
     with pytest.raises(
         SettingsError,
         match=re.escape(
-            "STAGE is not set; PROGRESS_TABLE is not set; MAX_BACKLOG cannot be read: 'many'"
+            "STAGE is not set; PROGRESS_TABLE is not set; WORK_TABLE is not set; "
+            "MAX_BACKLOG cannot be read: 'many'"
         ),
     ):
         Settings([Stage, Tables, Pace], {"RUNS_TABLE": "runs", "MAX_BACKLOG": "many"})

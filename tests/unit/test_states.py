@@ -6,14 +6,10 @@ import pytest
 
 from reindex.states import (
     CODES,
-    SHARDS,
     IllegalMove,
     Phase,
     State,
     check_move,
-    shard_of,
-    shards_of_worker,
-    work_key,
 )
 
 ALLOWED = {
@@ -75,42 +71,3 @@ def test_no_state_is_without_a_code() -> None:
 def test_only_queued_and_enqueued_have_work_left(state: State) -> None:
     phases = {State.QUEUED: Phase.INDEX, State.ENQUEUED: Phase.CHECK}
     assert state.phase is phases.get(state)
-
-
-@pytest.mark.parametrize(
-    ("phase", "shard", "key"), [(Phase.INDEX, 7, "index#07"), (Phase.CHECK, 19, "check#19")]
-)
-def test_work_is_keyed_by_phase_and_shard(phase: Phase, shard: int, key: str) -> None:
-    assert work_key(phase, shard) == key
-
-
-# Literals, for an image's shard must never change: rows hold it.
-@pytest.mark.parametrize(("image_id", "shard"), [("a", 7), ("b", 1), ("ä", 15)])
-def test_an_id_has_its_shard_for_life(image_id: str, shard: int) -> None:
-    assert shard_of(image_id) == shard
-
-
-def test_ids_spread_evenly_over_all_shards() -> None:
-    counts = [0] * SHARDS
-    for n in range(20_000):
-        counts[shard_of(f"{n:040x}")] += 1
-    assert min(counts) > 800
-    assert max(counts) < 1200
-
-
-@pytest.mark.parametrize("workers", range(1, 6))
-def test_workers_share_the_shards_disjointly_and_completely(workers: int) -> None:
-    owned = [shard for worker in range(workers) for shard in shards_of_worker(worker, workers)]
-    assert sorted(owned) == list(range(SHARDS))
-
-
-@pytest.mark.parametrize("workers", [1, 2, 4, 5])
-def test_workers_share_the_shards_evenly(workers: int) -> None:
-    shares = {len(shards_of_worker(worker, workers)) for worker in range(workers)}
-    assert shares == {SHARDS // workers}
-
-
-@pytest.mark.parametrize(("worker", "workers"), [(-1, 4), (4, 4), (0, 0)])
-def test_a_worker_that_there_is_not_owns_nothing(worker: int, workers: int) -> None:
-    with pytest.raises(ValueError, match=f"no worker {worker}"):
-        shards_of_worker(worker, workers)

@@ -103,7 +103,7 @@ def _send(phases: Phases, operation: str) -> bool:
         case "SendTaskHeartbeat":
             return phases.heartbeat("token")
         case "SendTaskSuccess":
-            return phases.succeed("token")
+            return phases.succeed("token", again=True)
         case _:
             return phases.fail("token", "Held", "x" * 40_000)
 

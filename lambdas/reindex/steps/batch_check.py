@@ -20,7 +20,7 @@ from reindex.records import RETRIED, Indexed, RunRecord
 from reindex.settings import Pace
 from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.shift import PAGE_SIZE, Deadline, PageResult, Room
+from reindex.steps.shift import PAGE_SIZE, Capacity, Deadline, PageResult
 from reindex.stores.interfaces import (
     Backlog,
     Change,
@@ -66,7 +66,12 @@ class CheckPhase:
     meter: Meter
     phase: Phase = Phase.CHECK
 
-    def room(self, run: RunRecord) -> Room:
+    @property
+    def lanes(self) -> int:
+        """How many chunks a worker works at the same time."""
+        return 1
+
+    def capacity(self, run: RunRecord) -> Capacity:
         """Return a full page of credit, and record when the queue became empty."""
         depth = self.backlog.depth().total
         self.meter.count("Backlog", depth)
@@ -74,8 +79,8 @@ class CheckPhase:
         if quiet_since != run.quiet_since:
             self.runs.update(run.run_id, {"quiet_since": quiet_since})
         if depth:
-            return Room(PAGE_SIZE, QUEUE_NOT_EMPTY)
-        return Room(PAGE_SIZE, None if self._is_quiet(quiet_since) else QUEUE_NOT_QUIET)
+            return Capacity(PAGE_SIZE, QUEUE_NOT_EMPTY)
+        return Capacity(PAGE_SIZE, None if self._is_quiet(quiet_since) else QUEUE_NOT_QUIET)
 
     def page(
         self,
@@ -86,7 +91,7 @@ class CheckPhase:
         """Check rows.
 
         What is not there yet is merely early while the queue holds anything: no row of it is
-        written, and it is due again on the next pass. So is what this run created: until no
+        written, and it is looked at again a little later. So is what this run created: until no
         message is left, its create may be delivered once more, after a live writer's delete. And
         so is what had no original.
 
@@ -98,9 +103,10 @@ class CheckPhase:
         outdated = [Change(row, row.outdated(now)) for row in rows if row.run_id != run.run_id]
         changes = outdated + (self._checked(run, ours) if ours else [])
         written = self.table.write(changes)
-        result = PageResult()
+        result = PageResult(overtaken={change.before.id for change in changes} - written)
         for change in changes:
             if change.before.id in written:
+                result.after.append(change.after)
                 result.moved[self._name(change, run)] += 1
                 failure = change.after.failure
                 result.outcomes[failure.code if failure else outcomes.OK] += 1
@@ -110,14 +116,13 @@ class CheckPhase:
 
     def _checked(self, run: RunRecord, rows: Sequence[ProgressRow]) -> list[Change]:
         quiet = self._is_quiet(run.quiet_since)
+        if not quiet:
+            # Of the others nothing could be decided yet, whatever the index holds.
+            rows = [row for row in rows if not row.created and not row.is_absent]
         found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])
-        absent = [row for row in rows if row.is_absent and quiet]
+        absent = [row for row in rows if row.is_absent]
         present = [row for row in rows if not row.is_absent]
-        confirmed = [
-            row
-            for row in present
-            if _is_confirmed(row, found.get(row.id)) and (quiet or not row.created)
-        ]
+        confirmed = [row for row in present if _is_confirmed(row, found.get(row.id))]
         without, unknown = self._without_original(
             [*absent, *(row for row in confirmed if row.created)]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -41,11 +42,16 @@ from reindex.states import Phase, State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
-from reindex.steps.shift import Deadline, PageResult, Room
+from reindex.steps.shift import Capacity, Deadline, PageResult
 from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
 
-#: Images one projection call builds.
-BATCH_SIZE = 25
+#: Most images that one projection call builds, and how many it builds where there are few: a small
+#: reindex is to be as concurrent as a large one.
+BATCH_SIZE = 100
+SMALL_BATCH = 25
+
+#: Chunks that a worker works at the same time, so that it never waits for the slowest of one.
+LANES = 6
 
 #: Time-out of the projection function, seconds: no call is started with less time left.
 PROJECTION_SECONDS = 30
@@ -90,22 +96,33 @@ class IndexPhase:
     meter: Meter
     phase: Phase = Phase.INDEX
 
-    def room(self, run: RunRecord) -> Room:
+    @property
+    def lanes(self) -> int:
+        """How many chunks a worker works at the same time."""
+        return min(LANES, self.pace.projection_concurrency)
+
+    @property
+    def _calls(self) -> int:
+        """Projection calls that one lane waits on at once."""
+        return self.pace.projection_concurrency // self.lanes
+
+    def capacity(self, run: RunRecord) -> Capacity:
         """How many rows may be worked on now: flow control by credit against the backlog."""
         held_by = self.gates.held_by(run)
         if held_by:
-            return Room(0, held_by)
+            return Capacity(0, held_by)
         depth = self.backlog.depth().total
         self.meter.count("Backlog", depth)
-        credit = max(0, self.pace.max_backlog - depth) // self.workers
+        sharers = self.workers * self.lanes
+        credit = max(0, self.pace.max_backlog - depth) // sharers
         # A handful of rows would cost a call each: rather wait until a batch fits.
-        if credit < min(BATCH_SIZE, self.pace.max_backlog // self.workers):
-            return Room(0, "the backlog is full")
+        if credit < min(SMALL_BATCH, self.pace.max_backlog // sharers):
+            return Capacity(0, "the backlog is full")
         for recent in (run.recent_projections, run.recent_writes):
             code = outcomes.prevailing_failure(recent, self.pace.max_failure_percent)
             if code:
-                return Room(outcomes.PROBE, outcomes.gate(code), is_probe=True)
-        return Room(credit)
+                return Capacity(outcomes.PROBE, outcomes.gate(code), is_probe=True)
+        return Capacity(credit)
 
     def page(self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline) -> PageResult:
         """Reindex rows, many projections in flight.
@@ -121,14 +138,14 @@ class IndexPhase:
         except (StoreUnavailable, IndexMisconfigured) as error:
             result.problem = error
             return result
-        with ThreadPoolExecutor(self.pace.projection_concurrency) as pool:
+        with ThreadPoolExecutor(self._calls) as pool:
             calls = [
                 pool.submit(self._batch, run, batch, misfits, deadline)
                 for batch in self._batches(rows)
             ]
             for call in as_completed(calls):
                 try:
-                    changes = call.result()
+                    changes, overtaken = call.result()
                 except (StoreUnavailable, IndexMisconfigured) as error:
                     unanswered = error
                 except Exception as error:  # noqa: BLE001 - the tick isolates the image it is about
@@ -136,13 +153,17 @@ class IndexPhase:
                 else:
                     result.moved.update(map(_name, changes))
                     result.outcomes.update(_outcome(c) for c in changes if _name(c) != WAITING)
+                    result.after += [change.after for change in changes]
+                    result.overtaken |= overtaken
+        result.is_uncertain = unanswered is not None
         if unanswered and not result.moved:
             result.problem = unanswered
         return result
 
     def _batches(self, rows: Sequence[ProgressRow]) -> Iterable[Sequence[ProgressRow]]:
         sound = [row for row in rows if not _is_suspect(row)]
-        yield from in_batches(sound, BATCH_SIZE)
+        size = min(BATCH_SIZE, max(SMALL_BATCH, math.ceil(len(sound) / self._calls)))
+        yield from in_batches(sound, size)
         yield from ([row] for row in rows if _is_suspect(row))
 
     def _batch(
@@ -151,16 +172,16 @@ class IndexPhase:
         rows: Sequence[ProgressRow],
         misfits: Mapping[str, str],
         deadline: Deadline,
-    ) -> list[Change]:
+    ) -> tuple[list[Change], set[str]]:
         """Reindex one batch: guard, project, enqueue, settle, in that order.
 
         The guard is read before the truth is: a write that comes between them wins.
 
         Returns:
-            The changes that were written.
+            The changes that were written, and the ids of rows that another changed first.
         """
         if self.clock.now() > deadline.soft:
-            return []
+            return [], set()
         some = [*STAMPS, PROVENANCE, *self.preserve]
         fields = ["*"] if run.skip_unchanged else some
         found = self.index.read(run.index, [row.id for row in rows], fields)
@@ -349,9 +370,10 @@ class IndexPhase:
             return claim(self.files, run_id, f"{name}-preserved", text)
         return text
 
-    def _settle(self, changes: Sequence[Change]) -> list[Change]:
+    def _settle(self, changes: Sequence[Change]) -> tuple[list[Change], set[str]]:
         written = self.table.write(changes)
-        return [change for change in changes if change.before.id in written]
+        overtaken = {change.before.id for change in changes} - written
+        return [change for change in changes if change.before.id in written], overtaken
 
 
 def _is_created(found: Indexed | None, run: RunRecord) -> bool:

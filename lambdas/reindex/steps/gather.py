@@ -20,7 +20,15 @@ from reindex.source_kinds import TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way
 from reindex.steps.upload import Upload, Uploaded
-from reindex.stores.interfaces import Cursor, IdSource, Part, Phases, ProgressTable, Runs
+from reindex.stores.interfaces import (
+    Cursor,
+    IdSource,
+    Part,
+    Phases,
+    ProgressTable,
+    Runs,
+    WorkList,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +36,8 @@ log = logging.getLogger(__name__)
 #: more for each further invocation.
 MAX_PARTS = 256
 
-#: After so long, or so many ids, a part hands over to a further invocation: the ids in hand are
-#: remembered, to drop duplicates.
+#: Seconds after which a part is continued by a further invocation.
 PART_SECONDS = 600
-PART_IDS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Gathering:
     """
 
     table: ProgressTable
+    work_list: WorkList
     runs: Runs
     phases: Phases
     source: Callable[[Source], IdSource]
@@ -131,7 +138,9 @@ class Gathering:
             after=cursor["after"] if cursor else None,
             taken=cursor["taken"] if cursor else 0,
         )
-        uploading = Upload(self.table, self.runs, self.clock, upload, only_new=options.only_new)
+        uploading = Upload(
+            self.table, self.work_list, self.runs, self.clock, upload, only_new=options.only_new
+        )
         done = uploading.upload(pages.ids())
         self.meter.count("ImagesGathered", done.new + done.queued_again)
         counts = _counts(done, pages)
@@ -184,7 +193,7 @@ class _Pages:
         run every month with such a limit gets through the whole source.
         """
         limit = self.options.limit
-        started, end = self.taken, self.clock.now() + PART_SECONDS
+        end = self.clock.now() + PART_SECONDS
         while True:
             page = self.source.page(self.part, self.after)
             self.archived += page.archived
@@ -193,7 +202,7 @@ class _Pages:
             yield from ids
             self.taken += len(ids)
             self.after = None if self.taken == limit else page.next
-            if self.after is None or self.taken - started >= PART_IDS or self.clock.now() > end:
+            if self.after is None or self.clock.now() > end:
                 return
 
     def _unknown(self, ids: Sequence[str]) -> Sequence[str]:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 from reindex.failures import (
     IndexGone,
@@ -28,6 +29,7 @@ from reindex.records import (
 )
 from reindex.states import State
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.listing import write_and_list
 from reindex.stores.interfaces import (
     Change,
     DeadLetters,
@@ -38,6 +40,7 @@ from reindex.stores.interfaces import (
     RunFiles,
     Runs,
     Verdict,
+    WorkList,
     WriteResult,
 )
 from reindex.time_limit import TimeLimit
@@ -107,6 +110,7 @@ class Indexer:
     """Feeds messages to the index."""
 
     table: ProgressTable
+    work_list: WorkList
     runs: Runs
     index: Index
     files: RunFiles
@@ -368,7 +372,7 @@ class Indexer:
                 for message, reason in failed
                 if (row := rows.get(message.id)) and _is_about(message, row)
             }
-            self.table.write(list(changes.values()))
+            write_and_list(self.table, self.work_list, [*changes.values()], f"indexer-{uuid4()}")
         except StoreUnavailable as error:
             log.warning("a failure cannot be recorded", extra={"reason": str(error)})
             return False

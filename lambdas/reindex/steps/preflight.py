@@ -10,12 +10,10 @@ from typing import Any
 
 from reindex.failures import IndexMisconfigured, InternalFailure, ReindexFailure, StoreUnavailable
 from reindex.image.misfits import surprising
-from reindex.options import RunOptions
 from reindex.records import RunRecord
-from reindex.source_kinds import TABLE
-from reindex.states import SHARDS, Phase
+from reindex.states import Phase
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Index, Phases, ProgressTable, Runs
+from reindex.stores.interfaces import Index, Phases, Runs, WorkList
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +63,7 @@ class Preflight:
         segments: Parts of the table that the Tally scans side by side.
     """
 
-    table: ProgressTable
+    work_list: WorkList
     runs: Runs
     phases: Phases
     connect: Callable[[], Index]
@@ -74,16 +72,15 @@ class Preflight:
     segments: int
     clock: Clock
 
-    def open_run(self, execution: str, options: RunOptions) -> dict[str, Any]:
+    def open_run(self, execution: str) -> dict[str, Any]:
         """Check everything a run needs, and pin the index it writes to.
 
         Args:
             execution: The execution's ARN; its plan has taken the run record.
-            options: What the run was told.
 
         Returns:
-            What the state machine carries through the run: ``work`` is False when there is
-            nothing to do but to count and report.
+            What the state machine carries through the run: ``work`` is False when the work list
+            is empty, so that the Tally's scan has to find what is left to do, if anything is.
 
         Raises:
             PreflightFailed: Names each finding; nothing has been touched.
@@ -92,18 +89,13 @@ class Preflight:
         failed = self._failed_probes(findings, execution)
         pinned = _Pinned() if "index" in failed else self._pinned(findings)
         total = 0
-        if "progress table" not in failed:
-            total = self._try(findings, "progress table", self._work) or 0
+        if "work list" not in failed:
+            total = self._try(findings, "work list", self._listed) or 0
         run = None
         if "run record" not in failed:
             run = self._try(findings, "run record", self.runs.current)
         if run is not None and (run.execution != execution or not run.is_open):
             findings.append(f"run {run.run_id} has the run record")
-        # A source that has nothing to bring is a run that has nothing to do, and succeeds; so is
-        # one that is started for the report that the run before it did not come to.
-        wants_report = run is not None and run.unreported
-        if total == 0 and options.source.kind == TABLE and not wants_report and not findings:
-            findings.append("nothing is queued: upload ids first")
         if findings or pinned.name is None or run is None:
             raise PreflightFailed(findings or ["the run record is gone"])
         now = self.clock.now()
@@ -183,11 +175,9 @@ class Preflight:
             findings.append(finding)
         return None
 
-    def _work(self) -> int:
-        """Count what has work left, all shards side by side: a shard may hold millions."""
-        keys = [(phase, shard) for phase in Phase for shard in range(SHARDS)]
-        with ThreadPoolExecutor(len(keys), thread_name_prefix="count") as pool:
-            return sum(pool.map(lambda key: self.table.count_work(*key), keys))
+    def _listed(self) -> int:
+        """How many images the work list holds."""
+        return sum(self.work_list.count(phase) for phase in Phase)
 
 
 def _some(names: Sequence[str]) -> list[str]:

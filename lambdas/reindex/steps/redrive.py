@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from uuid import uuid4
 
 from reindex.failures import DeadLettered, MessageDiscarded
 from reindex.progress import ProgressRow, RecordedFailure, Retry
 from reindex.records import Message, UnreadableMessage
 from reindex.states import State
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, DeadLetter, DeadLetterReview, ProgressTable
+from reindex.steps.listing import write_and_list
+from reindex.stores.interfaces import (
+    Change,
+    DeadLetter,
+    DeadLetterReview,
+    ProgressTable,
+    WorkList,
+)
 
 #: Seconds for which a message is hidden from who else looks: those of one pass.
 HIDDEN_SECONDS = 120
@@ -89,6 +97,7 @@ class Redrive:
     """What an operator does with the dead-letter queue."""
 
     table: ProgressTable
+    work_list: WorkList
     letters: DeadLetterReview
     clock: Clock
 
@@ -180,7 +189,8 @@ class Redrive:
     def _write(self, lost: Sequence[_Found], after: Callable[[_Found], ProgressRow]) -> set[str]:
         # Two messages of one image: one move.
         changes = {found.row.id: Change(found.row, after(found)) for found in lost if found.row}
-        return self.table.write(list(changes.values()))
+        name = f"redrive-{uuid4()}"
+        return write_and_list(self.table, self.work_list, [*changes.values()], name)
 
     def _round_again(self, found: _Found) -> ProgressRow:
         assert found.row

@@ -7,14 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reindex.batches import in_batches
+from reindex.chunks import MAX_ROWS
 from reindex.progress import ProgressRow
 from reindex.states import State
 from reindex.steps.ambient import Clock
+from reindex.steps.listing import write_and_list
 from reindex.steps.scanning import scan_all
-from reindex.stores.interfaces import Change, ProgressTable
+from reindex.stores.interfaces import Change, ProgressTable, WorkList
 
-#: Rows per round of table calls.
-CHUNK = 1_000
+#: Rows per round of table calls: a chunk of the work list.
+CHUNK = MAX_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,14 @@ class Requeue:
     """Queues finished images again.
 
     Attributes:
+        name: Names what it puts on the work list, and nothing else.
         segments: Parts of the table that are scanned at once.
     """
 
     table: ProgressTable
+    work_list: WorkList
     clock: Clock
+    name: str
     segments: int
 
     def plan(self, selection: Selection, limit: int | None = None) -> Requeued:
@@ -108,9 +113,11 @@ class Requeue:
             StoreUnavailable: The table does not answer; what was queued so far stays so.
         """
         done = Requeued()
-        for rows in self._chosen(selection, limit, done):
+        for number, rows in enumerate(self._chosen(selection, limit, done)):
             now = self.clock.now()
-            written = self.table.write([Change(row, row.requeued(now)) for row in rows])
+            changes = [Change(row, row.requeued(now)) for row in rows]
+            name = f"{self.name}-{number:06d}"
+            written = write_and_list(self.table, self.work_list, changes, name)
             done.moved += len(rows) - len(written)
         return done
 

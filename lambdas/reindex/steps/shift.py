@@ -1,21 +1,23 @@
-"""The work of one admitted tick: page after page of due rows, until its time is up.
+"""The work of one admitted tick: chunk after chunk of rows, until its time is up.
 
 What goes wrong stays with what it is about. A service that does not answer, or an index that
 cannot be used, holds the tick and is named. Anything unforeseen is halved until the image it is
-about stands alone; that image is charged with it. Only a worker that died, and left its lease
-behind, charges every image it had in progress.
+about stands alone; that image is charged with it. Only a worker that died, and left a chunk
+behind, charges the images that it had in progress.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from reindex import outcomes
-from reindex.batches import in_batches
+from reindex.chunks import TakenChunk, UnreadableChunk, chunks_of
 from reindex.failures import (
     Failure,
     IndexMisconfigured,
@@ -25,21 +27,18 @@ from reindex.failures import (
     WorkerDied,
 )
 from reindex.progress import ProgressRow, Retry
-from reindex.records import RETRIED, Lease, RunRecord
+from reindex.records import RETRIED, RunRecord
 from reindex.settings import Pace, PhaseRules
-from reindex.states import Phase, shards_of_worker
+from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.assignment import Assignment
 from reindex.steps.run_estimate import speeds_with_page
-from reindex.stores.interfaces import Change, Cursor, ProgressTable, Runs
+from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkList
 
 log = logging.getLogger(__name__)
 
-#: Ids in progress at once: with ids of the longest kind they fill 256 KB of the lease's 400 KB
-#: item.
+#: Rows in progress at once, in each of a worker's lanes.
 PAGE_SIZE = 500
-
-#: Page size for images whose previous worker died: kept small to isolate the one that kills it.
-SUSPECTS = 25
 
 #: Seconds between looks at a gate that holds, or at work that is due later.
 PAUSE_SECONDS = 5
@@ -68,7 +67,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Capacity:
     """How many rows may be worked on now.
 
     Attributes:
@@ -85,17 +84,28 @@ class Room:
 
 @dataclass(slots=True)
 class PageResult:
-    """What was done with a page of rows.
+    """What was done with a page of rows; a row that is in none of it was left as it was.
 
     Attributes:
         moved: Rows that changed, by what they became.
         outcomes: Images by failure code, or ``ok``: see :mod:`reindex.outcomes`.
-        problem: What kept the other rows from being worked; None when all were.
+        after: The rows that changed, as they are now.
+        overtaken: Ids of rows that another changed first.
+        problem: What kept the other rows from being worked; None when nothing did.
+        is_uncertain: Whether the other rows may have changed all the same: a call was not answered.
     """
 
     moved: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    after: list[ProgressRow] = field(default_factory=list)
+    overtaken: set[str] = field(default_factory=set)
     problem: Exception | None = None
+    is_uncertain: bool = False
+
+    def rest_of(self, rows: Iterable[ProgressRow]) -> list[ProgressRow]:
+        """The rows of the page that were left as they were."""
+        gone = {row.id for row in self.after} | self.overtaken
+        return [row for row in rows if row.id not in gone]
 
 
 class PhaseWork(Protocol):
@@ -111,7 +121,12 @@ class PhaseWork(Protocol):
         """How fast it may go, and how long it waits."""
         ...
 
-    def room(self, run: RunRecord) -> Room:
+    @property
+    def lanes(self) -> int:
+        """How many chunks a worker works at the same time."""
+        ...
+
+    def capacity(self, run: RunRecord) -> Capacity:
         """How many rows may be worked on now."""
         ...
 
@@ -131,11 +146,8 @@ class ShiftResult:
         held_by: The gate that held it last; None when none did.
         held: Seconds that it waited, by the gate it waited for.
         noted: The gate that the run record names.
-        set_aside: Rows that could not even be charged with what went wrong: what it was, by id.
         unforeseen: What failed last that no gate accounts for, be it one image's or all's.
         error: What the work ended in; None when it ended well.
-        lease_taken: Another tick held the lease: nothing was done.
-        lease_lost: Another tick took the lease over.
     """
 
     latest: RunRecord | None
@@ -144,29 +156,22 @@ class ShiftResult:
     held_by: str | None = None
     held: dict[str, float] = field(default_factory=dict)
     noted: str | None = None
-    set_aside: dict[str, str] = field(default_factory=dict)
     unforeseen: str | None = None
     error: str | None = None
-    lease_taken: bool = False
-    lease_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Works one worker's shards of a phase for the time of one tick."""
+    """Works chunks of a phase for the time of one tick, in lanes that do not wait on each other."""
 
     table: ProgressTable
+    work_list: WorkList
     runs: Runs
     rules: PhaseRules
     retry: Retry
     clock: Clock
     meter: Meter
     phase_work: PhaseWork
-    worker: int
-
-    @property
-    def _phase(self) -> Phase:
-        return self.phase_work.phase
 
     def work(self, run: RunRecord, holder: str) -> ShiftResult:
         """Work until time is up or nothing is left; whatever goes wrong is in the result.
@@ -180,116 +185,271 @@ class Shift:
             soft=now + self.rules.tick_seconds,
             hard=now + self.rules.function_seconds - CLOSING_SECONDS,
         )
-        result = ShiftResult(run, noted=run.held_by)
+        until = now + self.rules.function_seconds + LEASE_MARGIN
+        lanes = [
+            _Lane(
+                self,
+                f"{holder}-{number}",
+                number == 0,
+                deadline,
+                until,
+                ShiftResult(run, noted=run.held_by),
+            )
+            for number in range(self.phase_work.lanes)
+        ]
+        if len(lanes) == 1:
+            return lanes[0].work()
+        with ThreadPoolExecutor(len(lanes), thread_name_prefix="lane") as pool:
+            return _together([*pool.map(_Lane.work, lanes)])
+
+
+def _together(results: Sequence[ShiftResult]) -> ShiftResult:
+    """What the lanes of a tick came to, as one result."""
+    total = ShiftResult(
+        results[0].latest if all(result.latest for result in results) else None,
+        progressed=any(result.progressed for result in results),
+        held_by=next((result.held_by for result in results if result.held_by), None),
+        error=next((result.error for result in results if result.error), None),
+    )
+    for result in results:
+        total.moved += result.moved
+        for gate, seconds in result.held.items():
+            # Lanes wait at the same time: the longest wait is the tick's.
+            total.held[gate] = max(seconds, total.held.get(gate, 0.0))
+    return total
+
+
+class _LeaseLost(Exception):
+    """Another worker took the chunk over: this one outlived its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """Works one chunk after another.
+
+    Attributes:
+        shift: The tick's work.
+        holder: Names this lane of this invocation.
+        is_first: Whether it is the one that probes for all.
+        deadline: Of the tick.
+        until: Epoch seconds until which a chunk that is taken is ours.
+        result: What it comes to.
+    """
+
+    shift: Shift
+    holder: str
+    is_first: bool
+    deadline: Deadline
+    until: float
+    result: ShiftResult
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def _phase(self) -> Phase:
+        return self.shift.phase_work.phase
+
+    def _now(self) -> float:
+        return self.shift.clock.now()
+
+    def work(self) -> ShiftResult:
+        """Work until time is up or nothing is left; whatever goes wrong is in the result."""
+        result = self.result
+        run = result.latest
+        assert run is not None
         try:
-            until = now + self.rules.function_seconds + LEASE_MARGIN
-            lease = self.runs.take_lease(self._phase, self.worker, holder, now, until)
-            if lease is None:
-                result.lease_taken = True
-                return result
-            # If this fails, the lease is kept: it runs out by itself, and is charged then.
-            self._charge_abandoned(lease, run)
+            while result.latest and self._now() < self.deadline.soft:
+                run = result.latest
+                try:
+                    if not self._next_chunk():
+                        break
+                except (StoreUnavailable, IndexMisconfigured) as error:
+                    self._record_error(error, run)
+                    self._rest()
         except Exception as error:  # noqa: BLE001 - the edge of a tick: its end must be reached
-            self._record_error(error, run, result)
-            return result
-        try:
-            self._work_until(deadline, lease, result)
-        except _LeaseLost:
-            result.lease_lost = True
-        except Exception as error:  # noqa: BLE001 - likewise
-            self._record_error(error, run, result)
-        # A caught error is no death: the lease is given back empty, and nobody is charged.
+            self._record_error(error, run)
         if result.unforeseen and not result.moved:
             # Not even one image could be told to be its cause.
             result.error = result.error or result.unforeseen
-        attempt("the lease cannot be given back", lambda: self.runs.release(lease))
         return result
 
-    def _record_error(self, error: Exception, run: RunRecord, result: ShiftResult) -> None:
+    def _record_error(self, error: Exception, run: RunRecord) -> None:
         """Record what ended the work: a gate if a service or the index is not usable."""
         gate = _gate(error)
         if gate:
-            self._note_gate(run, gate, result)
+            self._note_gate(run, gate)
         else:
             log.error("the tick's work failed", exc_info=error)
-            result.error = f"{type(error).__name__}: {error}"
+            self.result.error = f"{type(error).__name__}: {error}"
 
-    def _charge_abandoned(self, lease: Lease, run: RunRecord) -> None:
+    def _next_chunk(self) -> bool:
+        """Work the next chunk, or wait for one; return whether the lane may go on."""
+        work_list = self.shift.work_list
+        taken = work_list.take(self._phase, self.holder, self._now(), self.until)
+        if taken:
+            return self._work_chunk(taken)
+        run, due_at = self.result.latest, work_list.earliest(self._phase)
+        assert run is not None
+        if due_at is not None and due_at > self._now() + PAUSE_SECONDS:
+            # What is left waits for its own time, and for no gate.
+            self._note_gate(run, None)
+        if due_at is None or due_at > self.deadline.soft:
+            return False
+        self._rest()
+        self.result.latest = self._still_admitted(run)
+        return self.result.latest is not None
+
+    def _work_chunk(self, taken: TakenChunk) -> bool:
+        """Work a chunk once through, and settle it; return whether the lane may go on."""
+        try:
+            assignment = self._assignment(taken)
+        except UnreadableChunk as error:
+            # The rows are still there, with work left: the Tally's scan lists them again.
+            self.shift.meter.count("ChunksUnreadable")
+            log.warning("a chunk is unreadable", extra={"chunk": taken.name, "reason": str(error)})
+            self.shift.work_list.settle(taken, [])
+            return True
+        try:
+            may_go_on = self._work_pages(assignment)
+        except _LeaseLost:
+            return True
+        except Exception:
+            attempt("the chunk cannot be given back", lambda: self._settle(assignment))
+            raise
+        self._settle(assignment)
+        return may_go_on
+
+    def _assignment(self, taken: TakenChunk) -> Assignment:
+        """Read a chunk's rows; charge those that a dead worker had in progress.
+
+        Raises:
+            UnreadableChunk: The chunk's file is not usable.
+            StoreUnavailable: A store does not answer. What another abandoned is kept: the lease
+                runs out by itself, and its rows are charged then.
+        """
+        try:
+            rows = list(self.shift.work_list.rows(taken))
+        except StoreUnavailable:
+            if not taken.abandoned:
+                release = self.shift.work_list.release
+                attempt("the chunk cannot be given back", lambda: release(taken))
+            raise
+        assignment = Assignment(taken, rows)
+        if not taken.abandoned:
+            return assignment
+        start, end = taken.in_progress or (0, 0)
+        suspects = {row.id: row for row in rows[start:end]}
+        assignment.uncertain = {row.id for row in rows}
+        assignment.left = self._certain(assignment, rows)
+        if self._phase is Phase.INDEX:
+            self._charge_death(assignment, suspects)
+        # From here on they are accounted for: a second death must not charge them again.
+        if not self.shift.work_list.mark(taken, 0, 0):
+            raise _LeaseLost
+        return assignment
+
+    def _charge_death(self, assignment: Assignment, suspects: dict[str, ProgressRow]) -> None:
         """Charge one failure to each image that a dead worker had in progress.
 
-        A row with such a failure travels alone from then on: see batch_index.
+        A row with such a failure travels alone from then on, in ever smaller chunks.
         """
-        if not lease.left_behind:
-            return
+        run = self.result.latest
+        assert run is not None
         death = WorkerDied("the worker died with this image in progress").as_failure()
-        now = self.clock.now()
-        changes = [
-            Change(row, row.failed(death, run_id=run.run_id, retry=self.retry, now=now))
-            for row in self.table.read(lease.left_behind).rows.values()
-            if row.state.phase is Phase.INDEX
-        ]
-        self.table.write(changes)
-        # From here on they are accounted for: a second death must not charge them again.
-        self.runs.hold(lease, [])
-        self.meter.count("ImagesLeftByDeadWorkers", len(changes))
-        abandoned = len(lease.left_behind)
-        log.warning("a worker died", extra={"abandoned": abandoned, "charged": len(changes)})
+        now = self._now()
+        changes = {
+            row.id: Change(
+                row, row.failed(death, run_id=run.run_id, retry=self.shift.retry, now=now)
+            )
+            for row in assignment.left
+            if row == suspects.get(row.id)
+        }
+        written = self.shift.table.write([*changes.values()]) if changes else set()
+        assignment.moved += [changes[image_id].after for image_id in written]
+        assignment.dropped += len(changes) - len(written)
+        assignment.left = [row for row in assignment.left if row.id not in changes]
+        self.shift.meter.count("ImagesLeftByDeadWorkers", len(written))
+        log.warning("a worker died", extra={"suspects": len(suspects), "charged": len(written)})
 
-    def _work_until(self, deadline: Deadline, lease: Lease, result: ShiftResult) -> None:
-        """Pass over the worker's shards until time is up or nothing is left."""
-        while result.latest and self.clock.now() < deadline.soft:
-            run, before = result.latest, result.moved.total()
-            try:
-                may_go_on = self._pass(deadline, lease, result)
-                if not may_go_on:
-                    return
-                if result.moved.total() == before:
-                    if not self._has_other_work(result):
-                        return
-                    self._rest(deadline, result)
-            except (StoreUnavailable, IndexMisconfigured) as error:
-                self._record_error(error, run, result)
-                self._rest(deadline, result)
-
-    def _has_other_work(self, result: ShiftResult) -> bool:
-        """Whether a shard of this worker shows work beside what was set aside."""
-        shown = sum(
-            self.table.has_work(self._phase, shard)
-            if not result.set_aside
-            else self.table.count_work(self._phase, shard)
-            for shard in shards_of_worker(self.worker, self.rules.workers)
-        )
-        return shown > len(result.set_aside)
-
-    def _pass(self, deadline: Deadline, lease: Lease, result: ShiftResult) -> bool:
-        """Work once through what is due in the worker's shards.
+    def _certain(self, assignment: Assignment, rows: Sequence[ProgressRow]) -> list[ProgressRow]:
+        """Rows as they are now: those that may have changed are read again.
 
         Returns:
-            Whether the tick may go on.
+            The ones with work left in this phase. Of the others, the assignment knows.
         """
-        shards = shards_of_worker(self.worker, self.rules.workers)
-        for page in due_pages(self.table, self._phase, shards, self.clock, result.set_aside):
-            left = page
-            while left and self.clock.now() < deadline.soft:
-                assert result.latest is not None
-                room = self.phase_work.room(result.latest)
-                self._note_gate(result.latest, room.held_by, result)
-                # Read after the room: an abort or a pause counts, and so does what it noted.
-                result.latest = self._still_admitted(result.latest)
-                if result.latest is None:
-                    return False
-                if room.rows <= 0:
-                    self._rest(deadline, result)
-                    continue
-                ids, left = left[: room.rows], left[room.rows :]
-                self._work_ids(deadline, lease, ids, room, result)
-                if room.is_probe:
-                    return False
+        doubtful = [row.id for row in rows if row.id in assignment.uncertain]
+        if not doubtful:
+            return list(rows)
+        found = self.shift.table.read(doubtful)
+        current: list[ProgressRow] = []
+        for row in rows:
+            now = found.rows.get(row.id) if row.id in assignment.uncertain else row
+            if now is None:
+                self._drop(assignment, row.id, found.unreadable.get(row.id, "there is no such row"))
+            elif now.state.phase is self._phase:
+                current.append(now)
+            else:
+                assignment.moved.append(now)
+        assignment.uncertain -= set(doubtful)
+        return current
+
+    def _settle(self, assignment: Assignment) -> None:
+        """Give a chunk back, or replace it with what follows from it."""
+        work_list, chunk = self.shift.work_list, assignment.chunk
+        try:
+            assignment.left = self._certain(assignment, assignment.left)
+            assignment.put_off = self._certain(assignment, assignment.put_off)
+        except StoreUnavailable:
+            # Its lease runs out, and whoever takes it then reads its rows again.
+            attempt("the chunk cannot be marked", lambda: work_list.mark(chunk, 0, 0))
+            raise
+        if assignment.is_untouched:
+            work_list.release(chunk)
+            return
+        later = self._now() + PAUSE_SECONDS
+        following = [
+            *chunks_of([*assignment.left, *assignment.moved], self._name()),
+            *chunks_of(assignment.put_off, self._name(), not_before=later),
+        ]
+        try:
+            settled = work_list.settle(chunk, following)
+        except Exception:
+            attempt("the chunk cannot be marked", lambda: work_list.mark(chunk, 0, 0))
+            raise
+        if not settled:
+            log.warning("another worker took the chunk over", extra={"chunk": chunk.name})
+
+    def _name(self) -> str:
+        """A name for chunks, that no other has."""
+        return f"{self.holder}-{next(self._numbers):04d}"
+
+    def _work_pages(self, assignment: Assignment) -> bool:
+        """Work once through a chunk's rows; return whether the lane may go on."""
+        result = self.result
+        while assignment.left and self._now() < self.deadline.soft:
+            assert result.latest is not None
+            capacity = self.shift.phase_work.capacity(result.latest)
+            self._note_gate(result.latest, capacity.held_by)
+            # Read after the capacity: an abort or a pause counts, and so does what it noted.
+            result.latest = self._still_admitted(result.latest)
+            if result.latest is None:
+                return False
+            if capacity.is_probe and not self.is_first:
+                return False
+            if capacity.rows <= 0:
+                self._rest()
+                continue
+            try:
+                self._work_page(assignment, capacity)
+            except (StoreUnavailable, IndexMisconfigured) as error:
+                self._record_error(error, result.latest)
+                self._rest()
+            if capacity.is_probe:
+                return False
         return True
 
     def _still_admitted(self, run: RunRecord) -> RunRecord | None:
         """The run as it stands; None when it ended, moved on or was paused."""
-        latest = self.runs.current()
+        latest = self.shift.runs.current()
         stands = (
             latest is not None
             and latest.is_open
@@ -300,156 +460,143 @@ class Shift:
         )
         return latest if stands else None
 
-    def _work_ids(
-        self,
-        deadline: Deadline,
-        lease: Lease,
-        ids: Sequence[str],
-        room: Room,
-        result: ShiftResult,
-    ) -> None:
-        """Work ids; halve what fails in an unforeseen way until the image it is about is alone."""
-        groups = [ids]
-        while groups and self.clock.now() < deadline.soft:
+    def _work_page(self, assignment: Assignment, capacity: Capacity) -> None:
+        """Work the next rows; halve what fails in an unforeseen way until one image is alone.
+
+        Raises:
+            StoreUnavailable: A service does not answer: the rows are back in the assignment.
+            IndexMisconfigured: The index cannot be used: likewise.
+        """
+        page = assignment.next_page(min(capacity.rows, PAGE_SIZE))
+        try:
+            rows = self._certain(assignment, page)
+        except StoreUnavailable:
+            assignment.put_back(page)
+            raise
+        groups = [rows] if rows else []
+        while groups:
             group = groups.pop()
+            if self._now() >= self.deadline.soft:
+                assignment.put_back(group)
+                continue
             try:
-                problem = self._work_group(deadline, lease, group, room, result)
+                problem, group = self._work_group(assignment, group, capacity)
             except (StoreUnavailable, IndexMisconfigured, _LeaseLost):
+                for other in groups:
+                    assignment.put_back(other)
                 raise
             except Exception as error:  # noqa: BLE001 - the image it is about is found below
                 problem = error
             if problem is None:
+                assignment.put_off += group
                 continue
-            result.unforeseen = f"{type(problem).__name__}: {problem}"
+            self.result.unforeseen = f"{type(problem).__name__}: {problem}"
             if len(group) == 1:
-                self._charge(group[0], problem, result)
-            else:
+                self._charge(assignment, group[0], problem)
+            elif group:
                 middle = len(group) // 2
                 groups += [group[middle:], group[:middle]]
 
     def _work_group(
-        self,
-        deadline: Deadline,
-        lease: Lease,
-        ids: Sequence[str],
-        room: Room,
-        result: ShiftResult,
-    ) -> Exception | None:
-        """Work ids together, but for suspects; return what was unforeseen, if anything was."""
-        run = result.latest
-        assert run is not None
-        started = self.clock.now()
-        found = self.table.read(ids)
-        for image_id, reason in found.unreadable.items():
-            self._set_aside(image_id, reason, result)
-        due = [row for row in found.rows.values() if row.is_due(self._phase, started)]
-        unforeseen: Exception | None = None
-        for rows in _isolation_groups(due):
-            if self.clock.now() >= deadline.soft:
-                break
-            if not self.runs.hold(lease, [row.id for row in rows]):
-                raise _LeaseLost
-            done = self.phase_work.page(run, rows, deadline)
-            self._record(run, done, room, started, result)
-            if done.problem:
-                if _gate(done.problem):
-                    raise done.problem
-                unforeseen = done.problem
-        return unforeseen
+        self, assignment: Assignment, rows: Sequence[ProgressRow], capacity: Capacity
+    ) -> tuple[Exception | None, list[ProgressRow]]:
+        """Work rows together.
 
-    def _record(
-        self, run: RunRecord, done: PageResult, room: Room, started: float, result: ShiftResult
-    ) -> None:
+        Returns:
+            What was unforeseen, if anything was, and the rows that were left as they were.
+        """
+        run = self.result.latest
+        assert run is not None
+        if not self.shift.work_list.mark(assignment.chunk, *assignment.window(rows)):
+            raise _LeaseLost
+        started = self._now()
+        try:
+            done = self.shift.phase_work.page(run, rows, self.deadline)
+        except Exception as error:  # noqa: BLE001 - judged below, as a page's own problem is
+            done = PageResult(problem=error)
+        assignment.moved += done.after
+        assignment.dropped += len(done.overtaken)
+        left = done.rest_of(rows)
+        if done.problem or done.is_uncertain:
+            assignment.uncertain |= {row.id for row in left}
+        try:
+            self._record(run, done, capacity, started)
+            if done.problem and _gate(done.problem):
+                raise done.problem
+        except (StoreUnavailable, IndexMisconfigured):
+            assignment.put_back(left)
+            raise
+        if done.problem:
+            left = self._certain(assignment, left)
+        return done.problem, left
+
+    def _record(self, run: RunRecord, done: PageResult, capacity: Capacity, started: float) -> None:
         """Add what was done with a page to the tick's result and to the run's record."""
         if not done.moved.total():
             return
         # A probe is no progress: else a run that only probes would never be given up.
-        progressed = not room.is_probe
-        result.moved.update(done.moved)
-        result.progressed |= progressed
-        now = self.clock.now()
+        progressed = not capacity.is_probe
+        self.result.moved.update(done.moved)
+        self.result.progressed |= progressed
+        now = self._now()
         changes: dict[str, Any] = {}
         if self._phase is Phase.INDEX:
             changes["recent_projections"] = outcomes.with_more(
-                run.recent_projections, done.outcomes, room.held_by
+                run.recent_projections, done.outcomes, capacity.held_by
             )
-        if not room.held_by:
+        if not capacity.held_by:
             # What a gate lets through is no measure of how fast the phase goes.
             changes["speeds"] = speeds_with_page(run, self._phase, started, now)
-        self.runs.moved(run.run_id, done.moved, now if progressed else None, changes)
+        self.shift.runs.moved(run.run_id, done.moved, now if progressed else None, changes)
 
-    def _charge(self, image_id: str, error: Exception, result: ShiftResult) -> None:
+    def _charge(self, assignment: Assignment, row: ProgressRow, error: Exception) -> None:
         """Record in an image's row what failed when it alone was worked on."""
-        log.error("unforeseen", extra={"image_id": image_id}, exc_info=error)
+        log.error("unforeseen", extra={"image_id": row.id}, exc_info=error)
         failure = _failure_of(error)
-        run = result.latest
+        run = self.result.latest
         assert run is not None
         try:
-            row = self.table.read([image_id]).rows[image_id]
-            if row.state.phase is self._phase:
-                now = self.clock.now()
-                after = row.failed(failure, run_id=run.run_id, retry=self.retry, now=now)
-                self.table.write([Change(row, after)])
-                self.meter.failures(failure.code, 1)
-                kind = RETRIED if after.state is row.state else str(after.state)
-                done = PageResult(Counter([kind]), Counter([failure.code]))
-                self._record(run, done, Room(1), now, result)
+            after = row.failed(failure, run_id=run.run_id, retry=self.shift.retry, now=self._now())
+            if not self.shift.table.write([Change(row, after)]):
+                assignment.dropped += 1
+                return
         except StoreUnavailable:
+            assignment.uncertain.add(row.id)
+            assignment.put_back([row])
             raise
         except Exception as problem:  # noqa: BLE001
             # Not even that can be done: nothing is known of such a row but that it is there.
-            self._set_aside(image_id, f"{type(problem).__name__}: {problem}", result)
+            self._drop(assignment, row.id, f"{type(problem).__name__}: {problem}")
+            return
+        assignment.moved.append(after)
+        self.shift.meter.failures(failure.code, 1)
+        kind = RETRIED if after.state is row.state else str(after.state)
+        done = PageResult(Counter([kind]), Counter([failure.code]))
+        self._record(run, done, Capacity(1), self._now())
 
-    def _set_aside(self, image_id: str, reason: str, result: ShiftResult) -> None:
+    def _drop(self, assignment: Assignment, image_id: str, reason: str) -> None:
         """Leave a row that cannot be worked to the Tally, which names it in the report."""
-        if image_id not in result.set_aside:
-            self.meter.count("RowsUnreadable")
-            log.error("a row is set aside", extra={"image_id": image_id, "reason": reason})
-        result.set_aside[image_id] = reason
+        self.shift.meter.count("RowsUnreadable")
+        log.error("a row is set aside", extra={"image_id": image_id, "reason": reason})
+        assignment.dropped += 1
 
-    def _rest(self, deadline: Deadline, result: ShiftResult) -> None:
+    def _rest(self) -> None:
         """Wait a little; that time is charged to the gate that holds, if one does."""
-        seconds = max(0.0, min(PAUSE_SECONDS, deadline.soft - self.clock.now()))
-        self.clock.sleep(seconds)
+        result = self.result
+        seconds = max(0.0, min(PAUSE_SECONDS, self.deadline.soft - self._now()))
+        self.shift.clock.sleep(seconds)
         if result.held_by:
             result.held[result.held_by] = result.held.get(result.held_by, 0.0) + seconds
 
-    def _note_gate(self, run: RunRecord, gate: str | None, result: ShiftResult) -> None:
+    def _note_gate(self, run: RunRecord, gate: str | None) -> None:
         """Write into the run record which gate holds, when that changed."""
-        result.held_by = gate
-        if gate == result.noted:
+        self.result.held_by = gate
+        if gate == self.result.noted:
             return
         log.info("gate", extra={"held_by": gate})
         changes = {"held_by": gate}
-        if attempt("the gate cannot be noted", lambda: self.runs.update(run.run_id, changes)):
-            result.noted = gate
-
-
-def due_pages(
-    table: ProgressTable,
-    phase: Phase,
-    shards: Iterable[int],
-    clock: Clock,
-    set_aside: Container[str] = (),
-) -> Iterator[Sequence[str]]:
-    """Page forward, once, through the ids that are due in some shards.
-
-    A page is filled across shards, so that a small reindex is as concurrent as a large one.
-    """
-    ids: list[str] = []
-    for shard in shards:
-        after: Cursor | None = None
-        while True:
-            found = table.due(phase, shard, clock.now(), after, PAGE_SIZE - len(ids))
-            ids += [image_id for image_id in found.ids if image_id not in set_aside]
-            after = found.next
-            if len(ids) == PAGE_SIZE:
-                yield ids
-                ids = []
-            if after is None:
-                break
-    if ids:
-        yield ids
+        if attempt("the gate cannot be noted", lambda: self.shift.runs.update(run.run_id, changes)):
+            self.result.noted = gate
 
 
 def attempt(problem: str, call: Callable[[], object]) -> bool:
@@ -492,23 +639,3 @@ def _failure_of(error: Exception) -> Failure:
         # It may have been the moment's doing: the number of attempts is bounded.
         retryable=True,
     )
-
-
-def _isolation_groups(rows: Sequence[ProgressRow]) -> Iterator[Sequence[ProgressRow]]:
-    """Cut rows into what may be in progress together.
-
-    What may have killed a worker is taken few at a time, and alone once it may have killed
-    another: most of what a dead worker had in progress is blameless, and all of it one by one
-    would take minutes.
-    """
-    by_deaths: dict[int, list[ProgressRow]] = {0: [], 1: [], 2: []}
-    for row in rows:
-        suspect = row.failure is not None and row.failure.code == WorkerDied.code
-        by_deaths[min(row.attempts, 2) if suspect else 0].append(row)
-    yield from in_batches(by_deaths[0], PAGE_SIZE)
-    yield from in_batches(by_deaths[1], SUSPECTS)
-    yield from in_batches(by_deaths[2], 1)
-
-
-class _LeaseLost(Exception):
-    """Another tick took the lease over: this one outlived its time."""

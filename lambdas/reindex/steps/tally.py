@@ -10,18 +10,30 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Self
 
+from reindex.chunks import MAX_ROWS, chunks_of
 from reindex.digest import add_hashes, id_hash, pair_hash
 from reindex.failures import IndexMisconfigured
-from reindex.progress import iso
+from reindex.options import RunOptions
+from reindex.progress import ProgressRow, iso
 from reindex.records import Ledger, RunRecord, UploadRecord
 from reindex.settings import Pace
+from reindex.source_kinds import TABLE
 from reindex.states import CODES, State
 from reindex.steps import cost, timeline
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.preflight import PreflightFailed
 from reindex.steps.report_page import CONTENT_TYPE, page
 from reindex.steps.run_estimate import estimated
 from reindex.steps.samples import kept
-from reindex.stores.interfaces import Index, ProgressTable, Queue, RowPage, RunFiles, Runs
+from reindex.stores.interfaces import (
+    Index,
+    ProgressTable,
+    Queue,
+    RowPage,
+    RunFiles,
+    Runs,
+    WorkList,
+)
 
 #: Seconds of scanning after which a segment hands over to a further invocation.
 SEGMENT_SECONDS = 600
@@ -31,6 +43,12 @@ PREFIX_LENGTH = 2
 
 #: Ids shown for each kind of failure.
 EXAMPLES = 5
+
+#: Rows with work left that are sorted together before they are cut into chunks.
+_PILE = 10 * MAX_ROWS
+
+#: Where the segments' files are, in the run's bucket.
+_TALLIES = "tallies/"
 
 #: Kinds of failure told apart; beyond, they are counted by code alone.
 MAX_KINDS = 200
@@ -184,9 +202,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Tallying:
-    """Tallies a run, decides whether it goes round again, and reports."""
+    """Tallies a run, lists what has work left, decides whether it goes on, and reports."""
 
     table: ProgressTable
+    work_list: WorkList
     runs: Runs
     files: RunFiles
     index: Index
@@ -203,12 +222,22 @@ class Tallying:
         segment: int,
         segments: int,
         cursor: Mapping[str, Any] | None,
+        *,
+        listing: bool = True,
     ) -> dict[str, Any]:
         """Count one segment of the table, or as much of it as fits one invocation.
 
         Each invocation creates a file of its own, and goes on from where that file ends: one
         that is done twice, or twice at once, counts nothing twice. The ledger is read before
         the first row is.
+
+        Args:
+            run_id: Of the run.
+            round_: Number of the tally.
+            segment: From 0.
+            segments: How many there are.
+            cursor: As the invocation before returned it; None for the first.
+            listing: Whether what has work left is put on the work list.
 
         Returns:
             ``{"next": cursor}`` to go on from; None at the segment's end.
@@ -219,12 +248,16 @@ class Tallying:
         ledger = None if cursor else self.runs.uploads()
         started = self.clock.now()
         tally = Tally()
+        to_do = _ToDo(self.work_list, key.removeprefix(_TALLIES).removesuffix(".json"))
         while True:
             page = self.table.scan(segment, segments, after)
             tally.count(page, run_id)
+            if listing:
+                to_do.add(page.rows)
             after = page.next
             if after is None or self.clock.now() - started > SEGMENT_SECONDS:
                 break
+        to_do.flush()
         counted = {
             "after": after,
             "tally": tally.to_json(),
@@ -234,12 +267,31 @@ class Tallying:
             after = self._get(key)["after"]
         return {"next": None if after is None else {"part": part + 1, "after": after}}
 
-    def decide(self, run_id: str, round_: int, segments: int) -> dict[str, Any]:
-        """Add the segments up, and decide whether the run goes round again."""
+    def decide(self, run_id: str, round_: int, segments: int, told: Any = None) -> dict[str, Any]:
+        """Add the segments up, and decide whether the run goes on.
+
+        Args:
+            run_id: Of the run.
+            round_: Number of the tally.
+            segments: How many there are.
+            told: The execution's input.
+
+        Raises:
+            PreflightFailed: The run began with this tally, and there is nothing for it to do.
+        """
         tally = self.add_up(run_id, round_, segments)
-        again = tally.unfinished > 0 and round_ + 1 < self.max_rounds
+        again = tally.unfinished > 0 and round_ < self.max_rounds
         following = round_ + 1 if again else round_
-        self.runs.update(run_id, {"round": following})
+        changes: dict[str, Any] = {"round": following}
+        run = self.runs.current()
+        if run and run.run_id == run_id and run.total == 0:
+            changes["total"] = tally.unfinished
+            asked = RunOptions.of(told or {}).source.kind == TABLE and not run.unreported
+            if asked and not tally.unfinished and not tally.unreadable:
+                # As one that Preflight refused, it leaves nothing to report on.
+                self.runs.update(run_id, {"index": ""})
+                raise PreflightFailed(["nothing is queued: upload ids first"])
+        self.runs.update(run_id, changes)
         return {"again": again, "round": following, "unfinished": tally.unfinished}
 
     def add_up(self, run_id: str, round_: int, segments: int) -> Tally:
@@ -286,7 +338,8 @@ class Tallying:
     def _whole_segment(self, run_id: str, round_: int, segment: int, segments: int) -> None:
         cursor = None
         while True:
-            cursor = self.segment(run_id, round_, segment, segments, cursor)["next"]
+            step = self.segment(run_id, round_, segment, segments, cursor, listing=False)
+            cursor = step["next"]
             if cursor is None:
                 return
 
@@ -401,6 +454,32 @@ class Tallying:
         return found
 
 
+@dataclass(slots=True)
+class _ToDo:
+    """The rows with work left that a scan finds, on their way to the work list.
+
+    Attributes:
+        name: For the chunks: the same for a scan that is made again, so that it replaces them.
+    """
+
+    work_list: WorkList
+    name: str
+    rows: list[ProgressRow] = field(default_factory=list)
+    flushes: int = 0
+
+    def add(self, rows: Sequence[ProgressRow]) -> None:
+        """Take rows; what has piled up is put on the list."""
+        self.rows += [row for row in rows if row.state.phase]
+        if len(self.rows) >= _PILE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put what is left on the list."""
+        self.work_list.add(chunks_of(self.rows, f"{self.name}-{self.flushes:06d}"))
+        self.rows = []
+        self.flushes += 1
+
+
 def report_key(run_id: str) -> str:
     """Where a run's report is, as JSON."""
     return f"reports/{run_id}.json"
@@ -470,8 +549,8 @@ def _ledger_from_json(raw: Mapping[str, Any]) -> dict[str, UploadRecord]:
 
 
 def _part(run_id: str, round_: int, segment: int, part: int) -> str:
-    return f"tallies/{run_id}/{round_:02d}/{segment:03d}-{part:03d}.json"
+    return f"{_TALLIES}{run_id}/{round_:02d}/{segment:03d}-{part:03d}.json"
 
 
 def _total(run_id: str, round_: int) -> str:
-    return f"tallies/{run_id}/{round_:02d}/total.json"
+    return f"{_TALLIES}{run_id}/{round_:02d}/total.json"

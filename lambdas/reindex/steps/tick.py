@@ -16,20 +16,17 @@ from enum import StrEnum
 from reindex.progress import Retry
 from reindex.records import RunRecord
 from reindex.settings import PhaseRules
-from reindex.states import SHARDS, Phase
+from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.run_estimate import estimated
 from reindex.steps.samples import Sample, keep
 from reindex.steps.shift import PhaseWork, Shift, ShiftResult, attempt
-from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs
+from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs, WorkList
 
 log = logging.getLogger(__name__)
 
 #: Ticks in a row that end in an error before the phase fails with it.
 MAX_FAILED_TICKS = 10
-
-#: Ids of which it is looked whether any can be read, when the rest of a phase seems unreadable.
-MAX_UNREADABLE = 200
 
 #: Seconds after ``max_hold_seconds`` in which a phase can be failed by its ticks.
 _OVERDUE_SECONDS = 600
@@ -64,8 +61,6 @@ class Outcome(StrEnum):
     """How a tick ended."""
 
     TURNED_AWAY = "turned away"
-    LEASE_TAKEN = "another tick holds the lease"
-    LEASE_LOST = "the lease was lost"
     WORKED = "worked"
     FAILED = "ended in an error"
     DRAINED = "drained"
@@ -120,6 +115,7 @@ class Ticker:
     """Runs ticks: everything a tick needs, given once."""
 
     table: ProgressTable
+    work_list: WorkList
     runs: Runs
     phases: Phases
     rules: PhaseRules
@@ -129,11 +125,11 @@ class Ticker:
     files: RunFiles
 
     def tick(self, work: PhaseWork, worker: int, holder: str) -> TickReport:
-        """Work one worker's shards of a phase, for one tick.
+        """Work on a phase, for one tick.
 
         Args:
             work: The phase.
-            worker: Number of the worker.
+            worker: Which of the rule's targets this is, for its samples.
             holder: Names this invocation.
 
         Raises:
@@ -180,14 +176,16 @@ class Ticker:
         started = self.clock.now()
         self.meter.count("ImagesInRun", run.total)
         shift = Shift(
-            self.table, self.runs, self.rules, self.retry, self.clock, self.meter, work, worker
+            self.table,
+            self.work_list,
+            self.runs,
+            self.rules,
+            self.retry,
+            self.clock,
+            self.meter,
+            work,
         )
         done = shift.work(run, holder)
-        if done.lease_taken:
-            idle = self.clock.now() - run.progressed_at
-            if idle > self.rules.max_hold_seconds:
-                return self._give_up(run, work.phase, idle, "a lease that nobody gives back")
-            return TickReport(Outcome.LEASE_TAKEN, Admission.WORK)
         # Before the phase may end: what comes after it reads the samples.
         sample = Sample(
             started,
@@ -215,9 +213,9 @@ class Ticker:
     def _close(self, run: RunRecord, phase: Phase, done: ShiftResult) -> Outcome:
         """End the phase when nothing is left to do, or when it cannot go on."""
         latest = done.latest
-        if done.lease_lost or latest is None:
-            # Another tick, or another phase, is at work: the end is theirs to see.
-            return Outcome.LEASE_LOST if done.lease_lost else Outcome.WORKED
+        if latest is None:
+            # Another phase is at work, or none: the end is theirs to see.
+            return Outcome.WORKED
         if done.error is None and self._end_if_drained(latest, phase, done):
             return Outcome.DRAINED
         failed_ticks = self._count_failed_ticks(latest, done)
@@ -232,37 +230,18 @@ class Ticker:
 
     def _end_if_drained(self, run: RunRecord, phase: Phase, done: ShiftResult) -> bool:
         try:
-            if self._has_work(phase) and not (
-                done.set_aside and self._is_all_unreadable(phase, done)
-            ):
+            if self.work_list.earliest(phase) is not None:
                 return False
+            again = phase is Phase.CHECK and self.work_list.earliest(Phase.INDEX) is not None
             # The rule first: a phase that has ended must not tick.
             self.phases.turn_off(phase)
-            self.phases.succeed(run.task_token or "")
+            self.phases.succeed(run.task_token or "", again=again)
         except Exception as error:
             # The edge of a tick: it counts as one that failed, and the next tries again.
             log.exception("the phase could not be ended")
             done.error = f"{type(error).__name__}: {error}"
             return False
         return True
-
-    def _has_work(self, phase: Phase) -> bool:
-        return any(self.table.has_work(phase, shard) for shard in range(SHARDS))
-
-    def _is_all_unreadable(self, phase: Phase, done: ShiftResult) -> bool:
-        """Return True if no row that is left to the phase can be read: the Tally names them."""
-        shown = sum(self.table.count_work(phase, shard) for shard in range(SHARDS))
-        if shown > MAX_UNREADABLE:
-            return False
-        ids = {
-            image_id
-            for shard in range(SHARDS)
-            for image_id in self.table.due(phase, shard, self.clock.now(), None, MAX_UNREADABLE).ids
-        }
-        return len(ids) == shown and all(
-            image_id in done.set_aside or image_id in self.table.read([image_id]).unreadable
-            for image_id in ids
-        )
 
     def _count_failed_ticks(self, run: RunRecord, done: ShiftResult) -> int:
         """Count a tick that failed; begin anew after one that made progress, or was held."""

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from reindex.chunks import MAX_ROWS, chunks_of
 from reindex.digest import sum_of_ids
 from reindex.failures import StoreUnavailable
 from reindex.progress import ProgressRow
 from reindex.records import Ledger
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, FoundRows, ProgressTable, Runs
+from reindex.stores.interfaces import Change, FoundRows, ProgressTable, Runs, WorkList
 
-#: Ids per round of table calls.
-CHUNK = 1_000
+#: Ids per round of table calls: a chunk of the work list.
+CHUNK = MAX_ROWS
 
 #: Times that an image is asked for which is moved meanwhile: each time takes a worker as long
 #: as a projection, so that two are hardly ever needed.
@@ -30,7 +31,7 @@ class Uploaded:
         queued_again: Finished before; queued again.
         left_finished: Finished before; left so, as asked.
         in_work: In work already: what was read of their truth before is outdated.
-        duplicates: Seen before in this upload.
+        duplicates: Seen just before in this upload. One that comes again later is in work by then.
         blank: Empty ids.
         invalid: Not usable as an id.
         unreadable: Their rows cannot be read.
@@ -62,7 +63,7 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Puts ids into the progress table.
+    """Puts ids into the progress table, and on the work list.
 
     Attributes:
         name: Names this upload and no other: its rows carry it, and its ledger item.
@@ -70,6 +71,7 @@ class Upload:
     """
 
     table: ProgressTable
+    work_list: WorkList
     runs: Runs
     clock: Clock
     name: str
@@ -88,16 +90,20 @@ class Upload:
         """
         uploaded = Uploaded()
         brought = Ledger()
-        for chunk in _chunks(_distinct(ids, uploaded)):
-            # Said before the first row is written, so that no row names an unknown upload.
+        for number, chunk in enumerate(_chunks(_present(ids, uploaded))):
+            # Recorded before the first row is written, so that no row names an unknown upload.
             self.runs.record_upload(self.name, brought, done=False)
-            brought += self._insert(chunk, uploaded)
+            rows: list[ProgressRow] = []
+            brought += self._insert(_distinct(chunk, uploaded), uploaded, rows)
+            # If this fails, the rows have work left all the same: the Tally lists them.
+            self.work_list.add(chunks_of(rows, f"{self.name}-{number:06d}"))
             progress(uploaded)
         if uploaded.seen > uploaded.blank:
             self.runs.record_upload(self.name, brought, done=True)
         return uploaded
 
-    def _insert(self, ids: Sequence[str], done: Uploaded) -> Ledger:
+    def _insert(self, ids: Sequence[str], done: Uploaded, to_do: list[ProgressRow]) -> Ledger:
+        """Insert ids, or ask for them again; add the rows that have work left now to ``to_do``."""
         now = self.clock.now()
         rows = {}
         for image_id in ids:
@@ -107,10 +113,11 @@ class Upload:
                 done.invalid += 1
         inserted = self.table.insert(list(rows.values()))
         done.new += len(inserted)
-        self._requeue([image_id for image_id in rows if image_id not in inserted], done)
+        to_do += [rows[image_id] for image_id in inserted]
+        self._requeue([image_id for image_id in rows if image_id not in inserted], done, to_do)
         return Ledger(len(inserted), sum_of_ids(inserted))
 
-    def _requeue(self, ids: Sequence[str], done: Uploaded) -> None:
+    def _requeue(self, ids: Sequence[str], done: Uploaded, to_do: list[ProgressRow]) -> None:
         found = self.table.read(ids) if ids else FoundRows()
         done.unreadable += len(found.unreadable)
         finished = [row for row in found.rows.values() if row.state.phase is None]
@@ -120,19 +127,18 @@ class Upload:
             done.in_work += len(in_work)
             return
         now = self.clock.now()
-        written = self.table.write(
-            [
-                *(Change(row, row.requeued(now)) for row in finished),
-                *(Change(row, row.asked_again(now)) for row in in_work),
-            ]
-        )
+        changes = [
+            *(Change(row, row.requeued(now)) for row in finished),
+            *(Change(row, row.asked_again(now)) for row in in_work),
+        ]
+        written = self._write(changes, to_do)
         queued_again = sum(row.id in written for row in finished)
         done.queued_again += queued_again
         # A finished row that another moved was queued by them: it is in work.
         done.in_work += len(in_work) + len(finished) - queued_again
-        self._ask_again([row.id for row in in_work if row.id not in written])
+        self._ask_again([row.id for row in in_work if row.id not in written], to_do)
 
-    def _ask_again(self, ids: Sequence[str]) -> None:
+    def _ask_again(self, ids: Sequence[str], to_do: list[ProgressRow]) -> None:
         """Ask for images that were moved while they were asked for.
 
         A worker may have enqueued them from the truth that it read before.
@@ -147,12 +153,17 @@ class Upload:
                 Change(row, row.asked_again(now) if row.state.phase else row.requeued(now))
                 for row in rows
             ]
-            written = self.table.write(changes)
+            written = self._write(changes, to_do)
             left = [change.before.id for change in changes if change.before.id not in written]
         if left:
             raise StoreUnavailable(
                 f"{len(left)} images are moved faster than they can be asked for"
             )
+
+    def _write(self, changes: Sequence[Change], to_do: list[ProgressRow]) -> set[str]:
+        written = self.table.write(changes)
+        to_do += [change.after for change in changes if change.after.id in written]
+        return written
 
 
 def _chunks(ids: Iterator[str]) -> Iterator[list[str]]:
@@ -165,17 +176,17 @@ def ids_of_lines(lines: Iterable[str]) -> Iterator[str]:
     return map(str.strip, lines)
 
 
-def _distinct(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
-    """Some ids, each once.
-
-    A set of the ids' hashes would be smaller, but two ids that share one would lose an image.
-    """
-    seen: set[str] = set()
+def _present(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
+    """The ids that are not empty."""
     for image_id in ids:
-        if not image_id:
-            done.blank += 1
-        elif image_id in seen:
-            done.duplicates += 1
-        else:
-            seen.add(image_id)
+        if image_id:
             yield image_id
+        else:
+            done.blank += 1
+
+
+def _distinct(ids: Sequence[str], done: Uploaded) -> list[str]:
+    """Some ids, each once: an upload of any length is told apart only so far."""
+    distinct = list(dict.fromkeys(ids))
+    done.duplicates += len(ids) - len(distinct)
+    return distinct

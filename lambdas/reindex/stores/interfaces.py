@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import IO, Any, Protocol
 
+from reindex.chunks import Chunk, TakenChunk
 from reindex.failures import Failure
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import StoredObject, UserData
@@ -19,7 +20,6 @@ from reindex.progress import ProgressRow
 from reindex.records import (
     Guard,
     Indexed,
-    Lease,
     Ledger,
     OutgoingMessage,
     ProjectionAnswer,
@@ -27,6 +27,9 @@ from reindex.records import (
     UploadRecord,
 )
 from reindex.states import Phase
+
+#: Seconds by which the clocks of two workers may differ.
+LONGEST_SKEW = 60
 
 Cursor = Mapping[str, Any]
 """Where a paged read goes on; opaque, but JSON."""
@@ -105,25 +108,57 @@ class ProgressTable(Protocol):
         """
         ...
 
-    def due(self, phase: Phase, shard: int, now: float, after: Cursor | None, limit: int) -> IdPage:
-        """Page through the ids of a shard whose work is due (eventually consistent)."""
-        ...
-
-    def has_work(self, phase: Phase, shard: int) -> bool:
-        """Whether a shard shows any row of the phase, due now or later (a hint)."""
-        ...
-
-    def count_work(self, phase: Phase, shard: int) -> int:
-        """How many rows of the phase a shard shows, due now or later (eventually consistent)."""
-        ...
-
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
         """Page through one of ``segments`` disjoint parts of the table, consistently."""
         ...
 
 
+class WorkList(Protocol):
+    """What is left to do, in chunks: see :mod:`reindex.chunks`."""
+
+    def add(self, chunks: Sequence[Chunk]) -> None:
+        """Add chunks; one that is there under the same name and time is replaced."""
+        ...
+
+    def take(self, phase: Phase, holder: str, now: float, until: float) -> TakenChunk | None:
+        """Take a chunk that is due and that nobody holds; None when none is to be had now."""
+        ...
+
+    def rows(self, taken: TakenChunk) -> Sequence[ProgressRow]:
+        """Read the rows of a chunk, as they were when it was made.
+
+        Raises:
+            UnreadableChunk: Its file is gone, or not of our form.
+        """
+        ...
+
+    def mark(self, taken: TakenChunk, start: int, end: int) -> bool:
+        """Record which rows are in progress; False when another has taken the chunk over."""
+        ...
+
+    def settle(self, taken: TakenChunk, following: Sequence[Chunk]) -> bool:
+        """Remove a chunk, and add what follows from it: both, or neither.
+
+        Returns:
+            False, with the chunk as it was, when another has taken it over.
+        """
+        ...
+
+    def release(self, taken: TakenChunk) -> None:
+        """Give a chunk back as it was, if it is still ours."""
+        ...
+
+    def earliest(self, phase: Phase) -> int | None:
+        """When the first chunk is due, be it held or not (epoch seconds); None if there is none."""
+        ...
+
+    def count(self, phase: Phase) -> int:
+        """How many rows the chunks of a phase had when they were made."""
+        ...
+
+
 class Runs(Protocol):
-    """The run record, the workers' leases and the upload ledger."""
+    """The run record and the upload ledger."""
 
     def current(self) -> RunRecord | None:
         """Read the latest run's record consistently; None before the first run."""
@@ -189,20 +224,6 @@ class Runs(Protocol):
         """
         ...
 
-    def take_lease(
-        self, phase: Phase, worker: int, holder: str, now: float, until: float
-    ) -> Lease | None:
-        """Take a worker's lease; None while another holds it."""
-        ...
-
-    def hold(self, lease: Lease, ids: Sequence[str]) -> bool:
-        """Note the ids in hand; False when the lease is no longer ours."""
-        ...
-
-    def release(self, lease: Lease) -> None:
-        """Give the lease back with nothing in hand, if it is still ours."""
-        ...
-
     def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
         """Set what one upload has brought so far: all of it, not what is new since last time.
 
@@ -234,8 +255,13 @@ class Phases(Protocol):
         """Say that the phase lives; False when nobody waits on that token any more."""
         ...
 
-    def succeed(self, token: str) -> bool:
-        """End the phase; False when nobody waits on that token any more."""
+    def succeed(self, token: str, *, again: bool) -> bool:
+        """End the phase; False when nobody waits on that token any more.
+
+        Args:
+            token: The phase's.
+            again: Work is left for the phase before.
+        """
         ...
 
     def fail(self, token: str, error: str, cause: str) -> bool:

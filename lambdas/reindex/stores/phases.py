@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -89,14 +90,19 @@ class AwsPhases:
         """
         return _was_awaited(lambda: self._stepfunctions.send_task_heartbeat(taskToken=token))
 
-    def succeed(self, token: str) -> bool:
+    def succeed(self, token: str, *, again: bool) -> bool:
         """End the phase; False when nobody waits on that token any more.
+
+        Args:
+            token: The phase's.
+            again: Work is left for the phase before; the state machine's next choice reads it.
 
         Raises:
             StoreUnavailable: Step Functions does not answer.
         """
+        output = json.dumps({"again": again})
         return _was_awaited(
-            lambda: self._stepfunctions.send_task_success(taskToken=token, output="{}")
+            lambda: self._stepfunctions.send_task_success(taskToken=token, output=output)
         )
 
     def fail(self, token: str, error: str, cause: str) -> bool:

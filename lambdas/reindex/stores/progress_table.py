@@ -1,26 +1,21 @@
 """The progress table in DynamoDB: one row per image to reindex.
 
-Rows with work left are also in one secondary index, :data:`INDEX_NAME`, because they alone have
-its two key attributes, ``work`` and ``due_at``. Every write is conditional, and goes out in
-batches whose statements DynamoDB judges one by one.
+Every write is conditional, and goes out in batches whose statements DynamoDB judges one by one.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reindex.batches import in_batches
 from reindex.failures import StoreUnavailable
-from reindex.progress import ProgressRow, RecordedFailure
-from reindex.states import Phase, State, work_key
-from reindex.stores.attributes import MalformedItem, from_attributes, to_attribute, to_attributes
+from reindex.progress import ProgressRow, from_values, to_values
+from reindex.stores.attributes import MalformedItem, from_attributes, to_attributes
 from reindex.stores.aws import TRANSIENT, persist, unavailable, was_retried
-from reindex.stores.interfaces import Change, Cursor, FoundRows, IdPage, RowPage
+from reindex.stores.interfaces import Change, Cursor, FoundRows, RowPage
 from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -28,12 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
         BatchStatementRequestTypeDef,
-        QueryInputTypeDef,
         ScanInputTypeDef,
     )
-
-#: The table's one secondary index: partition key ``work``, sort key ``due_at``, KEYS_ONLY.
-INDEX_NAME = "work"
 
 #: Most statements in one BatchExecuteStatement.
 MAX_STATEMENTS = 25
@@ -50,28 +41,9 @@ def to_item(row: ProgressRow) -> dict[str, AttributeValueTypeDef]:
     """The item that holds a row.
 
     Raises:
-        ValueError: The row has work left but is never due, or the reverse: the secondary index
-            would lose it.
+        ValueError: The row has work left but is never due, or the reverse.
     """
-    if (row.work is None) != (row.due_at is None):
-        raise ValueError(f"a row in state {row.state} due at {row.due_at}")
-    return to_attributes(
-        {
-            "id": row.id,
-            "upload": row.upload,
-            "state": row.state.value,
-            "rev": row.rev,
-            "attempts": row.attempts,
-            "waits": row.waits or None,
-            "updated_at": row.updated_at,
-            "run_id": row.run_id,
-            "digest": row.digest,
-            "created": row.created or None,
-            "failure": asdict(row.failure) if row.failure else None,
-            "work": row.work,
-            "due_at": row.due_at,
-        }
-    )
+    return to_attributes(to_values(row))
 
 
 def from_item(item: Mapping[str, AttributeValueTypeDef]) -> ProgressRow:
@@ -82,26 +54,9 @@ def from_item(item: Mapping[str, AttributeValueTypeDef]) -> ProgressRow:
     """
     values = from_attributes(item)
     try:
-        row = ProgressRow(
-            id=_read(values, "id", str),
-            upload=_read(values, "upload", str),
-            state=State(_read(values, "state", str)),
-            rev=_read(values, "rev", int),
-            attempts=_read(values, "attempts", int),
-            waits=_read(values, "waits", int, 0),
-            updated_at=_read(values, "updated_at", str),
-            run_id=_read(values, "run_id", str, None),
-            digest=_read(values, "digest", str, None),
-            created=_read(values, "created", bool, False),
-            failure=_failure(_read(values, "failure", dict, None)),
-            due_at=_read(values, "due_at", int, None),
-        )
+        return from_values(values)
     except ValueError as error:
         raise MalformedItem(f"progress row {values.get('id')!r}: {error}") from error
-    if values.get("work") != row.work or (row.work is None) != (row.due_at is None):
-        found = f"{values.get('work')!r}, due at {row.due_at}"
-        raise MalformedItem(f"progress row {row.id!r}: {row.state}, yet its work is {found}")
-    return row
 
 
 def _rows(
@@ -116,23 +71,6 @@ def _rows(
         except MalformedItem as error:
             unreadable[item["id"]["S"]] = str(error)
     return rows, unreadable
-
-
-def _failure(values: dict[str, Any] | None) -> RecordedFailure | None:
-    if values is None:
-        return None
-    names = ("code", "message", "detail", "fingerprint", "at")
-    return RecordedFailure(*(_read(values, name, str) for name in names))
-
-
-def _read(values: Mapping[str, Any], name: str, kind: type, *default: Any) -> Any:
-    if name not in values and default:
-        return default[0]
-    value = values.get(name)
-    # Not isinstance: a boolean is no number here.
-    if type(value) is not kind:
-        raise ValueError(f"{name} is {value!r}")
-    return value
 
 
 def insertion(table: str, row: ProgressRow) -> BatchStatementRequestTypeDef:
@@ -172,7 +110,7 @@ class DynamoProgressTable:
 
     Args:
         client: Of DynamoDB.
-        table_name: Its key is ``id``, and it has the index :data:`INDEX_NAME`.
+        table_name: Its key is ``id``.
         concurrency: Batches of one call that are in flight at once.
         patience: Seconds for which one call goes on repeating what is throttled, beyond the
             repetitions of the client itself.
@@ -196,7 +134,7 @@ class DynamoProgressTable:
 
     @unavailable(_SERVICE)
     def insert(self, rows: Sequence[ProgressRow]) -> set[str]:
-        """Write each row unless its id has one: a write unit per row, and one for the index.
+        """Write each row unless its id has one: a write unit per row under 1 KB.
 
         When the answer to an INSERT is lost, its ``upload`` tells a row of ours from one that
         was there, even if that has moved since: the ledger must count it exactly once.
@@ -224,8 +162,7 @@ class DynamoProgressTable:
     def write(self, changes: Sequence[Change]) -> set[str]:
         """Write each row on condition that ``state`` and ``rev`` are as read.
 
-        A row under 1 KB costs one write unit, and the index one for each entry that goes or
-        comes: two when work becomes other or later work, one when the row is finished.
+        A row under 1 KB costs one write unit.
 
         Returns:
             The ids written. Any other row has moved meanwhile: somebody else was here.
@@ -240,55 +177,6 @@ class DynamoProgressTable:
         written, doubtful = self._execute(ids, statements, "ConditionalCheckFailed")
         found = self.read(list(doubtful)).rows
         return written | {id_ for id_, row in found.items() if row == after[id_]}
-
-    @unavailable(_SERVICE)
-    def due(self, phase: Phase, shard: int, now: float, after: Cursor | None, limit: int) -> IdPage:
-        """Page through the ids of a shard whose work is due, the longest due first.
-
-        Eventually consistent. A page that ends exactly where the shard does may be followed by
-        an empty one.
-
-        Args:
-            phase: Whose work.
-            shard: Of the phase.
-            now: Epoch seconds.
-            after: Where the page before ended; None for the first.
-            limit: Most ids on the page.
-        """
-        request = self._query(phase, shard)
-        request["KeyConditionExpression"] = "#work = :work AND due_at <= :now"
-        request["ExpressionAttributeValues"] = {
-            ":work": to_attribute(work_key(phase, shard)),
-            ":now": to_attribute(math.floor(now)),
-        }
-        request["Limit"] = limit
-        if after:
-            request["ExclusiveStartKey"] = after
-        answer = self._client.query(**request)
-        return IdPage([item["id"]["S"] for item in answer["Items"]], answer.get("LastEvaluatedKey"))
-
-    @unavailable(_SERVICE)
-    def has_work(self, phase: Phase, shard: int) -> bool:
-        """Whether a shard shows any row of the phase, due now or later (a hint)."""
-        request = self._query(phase, shard)
-        request["Limit"] = 1
-        return bool(self._client.query(**request)["Items"])
-
-    @unavailable(_SERVICE)
-    def count_work(self, phase: Phase, shard: int) -> int:
-        """How many rows of the phase a shard shows, due now or later (eventually consistent).
-
-        Reads the shard's whole index: about one read unit for 80 rows.
-        """
-        request = self._query(phase, shard)
-        request["Select"] = "COUNT"
-        total = 0
-        while True:
-            answer = self._client.query(**request)
-            total += answer["Count"]
-            if not (end := answer.get("LastEvaluatedKey")):
-                return total
-            request["ExclusiveStartKey"] = end
 
     @unavailable(_SERVICE)
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
@@ -312,15 +200,6 @@ class DynamoProgressTable:
         answer = self._client.scan(**request)
         rows, unreadable = _rows(answer["Items"])
         return RowPage(rows, answer.get("LastEvaluatedKey"), unreadable)
-
-    def _query(self, phase: Phase, shard: int) -> QueryInputTypeDef:
-        return {
-            "TableName": self._table,
-            "IndexName": INDEX_NAME,
-            "KeyConditionExpression": "#work = :work",
-            "ExpressionAttributeNames": {"#work": "work"},
-            "ExpressionAttributeValues": {":work": to_attribute(work_key(phase, shard))},
-        }
 
     def _execute(
         self, ids: Sequence[str], statements: Iterable[BatchStatementRequestTypeDef], refusal: str

@@ -1,24 +1,22 @@
-"""The run record, the workers' leases and the upload ledger: one small DynamoDB table.
+"""The run record and the upload ledger: one small DynamoDB table.
 
 Its items, by ``id``:
 
 - ``current``: the latest run's record. Its attributes are named as the fields of
   :class:`reindex.records.RunRecord`, for the state machine writes some of them itself.
-- ``lease#<phase>#<worker>``: ``holder``, ``until`` and ``ids``, the ids in hand. An item with a
-  holder is a lease that was taken and not given back.
 - ``ledger#<upload>``: ``count`` and ``id_sum`` of what one upload brought, and ``done``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from reindex.records import Lease, Ledger, RunRecord, UploadRecord
+from reindex.records import Ledger, RunRecord, UploadRecord
 from reindex.states import Phase
 from reindex.stores.attributes import (
     MalformedItem,
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
         PutItemInputTypeDef,
         UpdateItemInputTypeDef,
     )
-
-#: Seconds by which the clocks of two workers may differ.
-LONGEST_SKEW = 60
 
 _SERVICE = "DynamoDB"
 _CURRENT = "current"
@@ -260,55 +255,6 @@ class DynamoRuns:
         return True
 
     @unavailable(_SERVICE)
-    def take_lease(
-        self, phase: Phase, worker: int, holder: str, now: float, until: float
-    ) -> Lease | None:
-        """Take a worker's lease: one that nobody holds, or that ran out before ``now``.
-
-        One that lasts much longer than ours would is nobody's: a clock was wrong, or it was edited.
-
-        Args:
-            phase: Of the run.
-            worker: Number of the worker.
-            holder: Names the invocation that shall hold it, and no other.
-            now: Epoch seconds.
-            until: Epoch seconds after which it may be taken over.
-
-        Returns:
-            The lease; None while another holds it. If it ran out, what its holder had in hand
-            is ``left_behind``, and stays so for the next until :meth:`hold` or :meth:`release`.
-        """
-        item = self._change(
-            _lease_id(phase, worker),
-            {"holder": holder, "until": until},
-            "attribute_not_exists(#holder) OR #until < :now OR #until > :longest",
-            now=now,
-            longest=until + LONGEST_SKEW,
-        )
-        if item is None:
-            return None
-        ids = item.get("ids", ())
-        return Lease(phase, worker, holder, until, tuple(ids) if isinstance(ids, list) else ())
-
-    @unavailable(_SERVICE)
-    def hold(self, lease: Lease, ids: Sequence[str]) -> bool:
-        """Note the ids in hand, in place of those before.
-
-        Args:
-            lease: As it was taken.
-            ids: At most some 380 KB of them (an item's limit is 400 KB): 500 of any length.
-
-        Returns:
-            False when the lease is no longer ours.
-        """
-        return self._change_lease(lease, {"ids": list(ids)})
-
-    @unavailable(_SERVICE)
-    def release(self, lease: Lease) -> None:
-        """Give the lease back with nothing in hand, if it is still ours."""
-        self._change_lease(lease, {"holder": None, "until": None, "ids": None})
-
-    @unavailable(_SERVICE)
     def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
         """Set what one upload has brought so far: all of it, not what is new since last time.
 
@@ -331,11 +277,6 @@ class DynamoRuns:
             ExpressionAttributeValues={":ledger": to_attribute(_LEDGER)},
         )
         return dict(_upload(item) for page in pages for item in page["Items"])
-
-    def _change_lease(self, lease: Lease, changes: Mapping[str, Plain]) -> bool:
-        lease_id = _lease_id(lease.phase, lease.worker)
-        condition = "#holder = :ours"
-        return self._change(lease_id, changes, condition, ours=lease.holder) is not None
 
     def _change(
         self, item_id: str, changes: Mapping[str, Plain], condition: str, **values: Plain
@@ -387,10 +328,6 @@ class DynamoRuns:
         return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get(
             "Item", {}
         )
-
-
-def _lease_id(phase: Phase, worker: int) -> str:
-    return f"lease#{phase}#{worker}"
 
 
 def _expect_failed_condition(error: ClientError) -> None:

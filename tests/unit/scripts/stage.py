@@ -94,7 +94,7 @@ class Stage(World):
         )
 
     def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
-        return Upload(self.table, self.runs, self.clock, name, only_new=only_new)
+        return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
 
     def _open(self, execution: str) -> None:
         self.gather(self.stepfunctions.told, execution)

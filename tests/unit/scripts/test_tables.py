@@ -61,7 +61,6 @@ def test_rows_of_some_states_go_to_a_file(finished: Stage, tmp_path: Path) -> No
         "updated_at": rows["e"]["updated_at"],
         "created": False,
         "due_at": 0,
-        "work": rows["e"]["work"],
     }
     assert rows["d"]["failure"]["code"] == "not_an_image"
 

@@ -109,6 +109,6 @@ def test_an_interrupted_upload_says_what_stands_and_what_is_odd(
     result = stage.reindex("upload-ids", "-", stdin=ids)
     assert result.exit_code == 130
     stopped, odd = result.stderr.splitlines()
-    assert stopped.startswith("Interrupted: 1,000 new, 0 queued again, ")
+    assert stopped.startswith(f"Interrupted: {CHUNK:,} new, 0 queued again, ")
     assert stopped.endswith(" so far; upload the same ids again to go on.")
     assert odd.startswith("Warning: 1 id is text without blanks, such as image_id; ")

@@ -21,6 +21,7 @@ from reindex.stores.attributes import MalformedItem
 #: The interfaces of a world's stores.
 INTERFACES: dict[str, tuple[type, ...]] = {
     "table": (interfaces.ProgressTable,),
+    "work_list": (interfaces.WorkList,),
     "runs": (interfaces.Runs,),
     "phases": (interfaces.Phases,),
     "backlog": (interfaces.Backlog, interfaces.Deliveries),

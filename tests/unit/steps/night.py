@@ -15,7 +15,7 @@ from typing import Any
 from reindex.failures import StoreUnavailable
 from reindex.states import Phase
 from tests.twins.wrapped import plain
-from tests.unit.steps.world import TOKEN, World
+from tests.unit.steps.world import MAX_ROUNDS, TOKEN, World
 
 HOUR = 3600
 TICK_PERIOD = 60
@@ -65,7 +65,7 @@ class Night:
 
     def rounds(self, hours: float = 100) -> dict[str, Any]:
         """The rounds of a run that is open, and its report."""
-        result: dict[str, Any] = played(self._rounds(hours, work=True))
+        result: dict[str, Any] = played(self._rounds(hours, {}, work=True))
         return result
 
     def phase(self, phase: Phase, hours: float = 100) -> None:
@@ -81,8 +81,8 @@ class Night:
         self.world.phases.running.add(run_id)
         try:
             yield from self._gather(run_id, options)
-            checked = yield from self._step("check", lambda: self.world.check(run_id, options))
-            result = yield from self._rounds(hours, work=checked["work"])
+            checked = yield from self._step("check", lambda: self.world.check(run_id))
+            result = yield from self._rounds(hours, options, work=checked["work"])
         except Exception as error:
             yield "fail"
             self._close(run_id, str(error))
@@ -98,13 +98,16 @@ class Night:
             runs.update(run_id, {"status": "failed", "reason": reason})
         phases.running.discard(run_id)
 
-    def _rounds(self, hours: float, *, work: bool) -> Steps:
+    def _rounds(self, hours: float, options: Mapping[str, Any], *, work: bool) -> Steps:
         round_ = 0
         while True:
-            if work:
+            while work:
                 for phase in Phase:
                     yield from self._phase(phase, hours)
-            decision = yield from self._step("tally", partial(self.world.tally, round_))
+                work = self.world.phases.again and round_ < MAX_ROUNDS
+                round_ += int(work)
+            tally = partial(self.world.tally, round_, options)
+            decision = yield from self._step("tally", tally)
             if not decision["again"]:
                 return (yield from self._step("report", partial(self.world.report, round_)))
             round_, work = decision["round"], True

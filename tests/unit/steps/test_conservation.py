@@ -178,14 +178,6 @@ class Reindexing(RuleBasedStateMachine):
         self.asked -= now
         self.verified = now
 
-    @invariant()
-    def what_is_unfinished_is_in_the_index_and_nothing_else(self) -> None:
-        shown = {i for phase in Phase for s in range(20) for _, i in self._shown(phase, s)}
-        assert shown == {i for i, row in self.rows.rows.items() if row.state.phase}
-
-    def _shown(self, phase: Phase, shard: int) -> list[tuple[int, str]]:
-        return self.rows._work(phase, shard)
-
     def teardown(self) -> None:
         """Left alone, any such run comes to an end in which every image has its answer."""
         self.world.indexing = True

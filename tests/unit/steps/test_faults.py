@@ -16,9 +16,10 @@ from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.certify import Certified, Certifying
 from reindex.steps.index_messages import MAX_NOT_TAKEN, Delivery
+from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.attributes import MalformedItem
-from reindex.stores.interfaces import Change, FoundRows, RowPage, Verdict, WriteResult
+from reindex.stores.interfaces import Change, RowPage, Verdict, WriteResult
 from tests.twins.index import _Shard
 from tests.twins.wrapped import Call, Faults
 from tests.unit.steps.night import HOUR, Night, RunFailed
@@ -229,14 +230,14 @@ def test_a_row_that_cannot_be_read_holds_up_no_other_and_the_report_names_it(pha
 
 def test_a_table_that_dies_of_one_row_holds_up_no_other() -> None:
     world, ids = library_of(40)
-    read = world.table.read
+    write = world.table.write
 
-    def dies(asked: Sequence[str]) -> FoundRows:
-        if ids[7] in asked:
+    def dies(changes: Sequence[Change]) -> set[str]:
+        if any(change.before.id == ids[7] for change in changes):
             raise MalformedItem("an attribute of a kind that nobody foresaw")
-        return read(asked)
+        return write(changes)
 
-    world.table.read = dies  # type: ignore[method-assign, assignment]
+    world.table.write = dies  # type: ignore[method-assign]
     world.preflight()
     Night(world).phase(Phase.INDEX, hours=14)
 
@@ -267,7 +268,7 @@ def test_what_nobody_foresaw_is_charged_to_the_image_it_is_about(phase: Phase) -
     )
 
 
-def test_a_caught_error_gives_the_lease_back_empty_and_charges_nobody() -> None:
+def test_a_caught_error_gives_the_chunk_back_and_charges_nobody() -> None:
     world, _ = library_of(40)
     world.preflight()
     world.open_phase(Phase.INDEX)
@@ -280,7 +281,7 @@ def test_a_caught_error_gives_the_lease_back_empty_and_charges_nobody() -> None:
     world.tick(Phase.INDEX)
     world.backlog.send = send  # type: ignore[method-assign]
 
-    assert not world.runs.leases
+    assert {listed.holder for listed in world.work_list.listed.values()} == {None}
     failed = [row.failure.code for row in world.table.rows.values() if row.failure]
     assert "worker_died" not in failed
 
@@ -292,7 +293,7 @@ def test_ten_ticks_in_a_row_that_end_in_an_error_fail_the_phase_with_it() -> Non
     def dies(*_: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    world.table.due = dies  # type: ignore[assignment, method-assign]
+    world.work_list.take = dies  # type: ignore[assignment, method-assign]
     night = Night(world)
     with pytest.raises(RunFailed, match=r"TicksFailed.*ZeroDivisionError: a defect"):
         night.phase(Phase.INDEX, hours=14)
@@ -301,7 +302,7 @@ def test_ten_ticks_in_a_row_that_end_in_an_error_fail_the_phase_with_it() -> Non
     assert world.states() == {"queued": 3}
 
 
-@pytest.mark.parametrize("port", ["table", "index"])
+@pytest.mark.parametrize("port", ["work_list", "index"])
 def test_a_phase_that_cannot_even_be_failed_falls_silent_and_is_ended(port: str) -> None:
     world, _ = library_of(3, tick_seconds=5)
     world.preflight()
@@ -311,9 +312,9 @@ def test_a_phase_that_cannot_even_be_failed_falls_silent_and_is_ended(port: str)
     def fails(call: Call) -> Exception | None:
         if call.port == "phases" and call.method in {"fail", "turn_off"}:
             return outage
-        if call.port != port or call.method not in {"due", "read"}:
+        if call.port != port or call.method not in {"take", "read"}:
             return None
-        return defect if port == "table" else outage
+        return defect if port == "work_list" else outage
 
     broken.raising = fails
     with pytest.raises(RunFailed, match=r"States\.HeartbeatTimeout"):
@@ -324,14 +325,14 @@ def test_errors_with_progress_between_them_fail_no_phase() -> None:
     one_at_a_time = Pace(projection_concurrency=1, max_backlog=1, settle_seconds=0)
     world, _ = library_of(30, pace=one_at_a_time, tick_seconds=1)
     world.preflight()
-    due = world.table.due
+    take = world.work_list.take
 
     def dies_in_every_other_tick(*args: Any) -> Any:
         if world.phases.beats % 2:
             raise ZeroDivisionError
-        return due(*args)
+        return take(*args)
 
-    world.table.due = dies_in_every_other_tick  # type: ignore[method-assign, assignment]
+    world.work_list.take = dies_in_every_other_tick  # type: ignore[method-assign, assignment]
     night = Night(world)
     night.phase(Phase.INDEX)
 
@@ -482,20 +483,19 @@ def test_a_claim_check_that_can_never_be_read_is_set_aside() -> None:
 def test_a_lease_from_the_future_is_nobodys(until: float) -> None:
     world, _ = library_of(3)
     world.preflight()
-    now = world.clock.now()
-    world.runs.take_lease(Phase.INDEX, 0, "edited", now, until)
+    assert world.work_list.take(Phase.INDEX, "edited", world.clock.now(), until)
 
     Night(world).phase(Phase.INDEX)
 
     assert world.states() == {"enqueued": 3}
 
 
-def test_a_lease_that_is_never_given_back_ends_the_phase() -> None:
+def test_chunks_that_nobody_can_take_end_the_phase() -> None:
     world, _ = library_of(3, tick_seconds=5)
     world.preflight()
-    world.runs.take_lease = lambda *_: None  # type: ignore[method-assign]
+    world.work_list.take = lambda *_: None  # type: ignore[method-assign]
 
-    with pytest.raises(RunFailed, match=r"ReindexHeld.*a lease that nobody gives back"):
+    with pytest.raises(RunFailed, match=r"ReindexHeld.*held by: no gate"):
         Night(world).phase(Phase.INDEX, hours=14)
 
 
@@ -523,7 +523,8 @@ def _message_of(world: World, image_id: str) -> str:
         return {message.id for message in messages}
 
     row = world.table.rows[image_id]
-    world.table.write([Change(row, row.outdated(world.clock.now()))])
+    outdated = Change(row, row.outdated(world.clock.now()))
+    write_and_list(world.table, world.work_list, [outdated], "outdated")
     world.backlog.send = keeps  # type: ignore[method-assign]
     world.open_phase(Phase.INDEX)
     world.tick(Phase.INDEX)
@@ -658,10 +659,9 @@ def test_a_run_that_was_reported_leaves_nothing_to_start_for() -> None:
     world, _ = library_of(1)
     world.reindex("run-1")
 
-    with pytest.raises(PreflightFailed, match="nothing is queued"):
-        world.preflight("run-2")
-    with pytest.raises(PreflightFailed, match="nothing is queued"):
-        world.preflight("run-3")
+    for run_id in ("run-2", "run-3"):
+        with pytest.raises(RunFailed, match="nothing is queued"):
+            Night(world).run(run_id)
 
 
 def test_a_report_is_written_again_of_what_the_table_holds_now() -> None:
@@ -799,7 +799,7 @@ def test_the_next_months_run_projects_what_a_failed_one_enqueued() -> None:
     ids = [f"i{n:04d}" for n in range(300)]
     world.add(*ids, title="january")
     world.gather(BUCKET, "jan")
-    world.check("jan", BUCKET)
+    world.check("jan")
     world.open_phase(Phase.INDEX)
     world.tick_until_drained(Phase.INDEX)
     world.drain()
@@ -879,7 +879,7 @@ def test_a_run_that_another_took_over_while_it_gathered_is_refused() -> None:
     world.gather(BUCKET, "run-2")
 
     with pytest.raises(PreflightFailed, match="run run-2 has the run record"):
-        world.check("run-1", BUCKET)
+        world.check("run-1")
 
 
 def test_a_run_that_was_aborted_while_it_gathered_is_not_opened() -> None:
@@ -889,7 +889,7 @@ def test_a_run_that_was_aborted_while_it_gathered_is_not_opened() -> None:
     world.end("run-1", "aborted")
 
     with pytest.raises(PreflightFailed, match="run run-1 has the run record"):
-        world.check("run-1", BUCKET)
+        world.check("run-1")
 
 
 @pytest.mark.parametrize("kind", ["bucket", "file"])

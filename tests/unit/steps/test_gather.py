@@ -94,14 +94,14 @@ def test_a_source_with_nothing_to_bring_is_no_failure() -> None:
 def test_no_more_than_the_limit_is_taken_whatever_an_invocation_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gather, "PART_IDS", 5)
+    monkeypatch.setattr(gather, "PART_SECONDS", -1)
     world = World()
     world.add(*IDS)
 
     world.gather({**BUCKET, "limit": 17})
 
     assert sorted(world.table.rows) == IDS[:17]
-    assert len(world.runs.uploads()) == 3, "six ids, as whole pages have them, and the rest"
+    assert len(world.runs.uploads()) == 6, "a page of three ids each"
 
 
 @pytest.mark.parametrize("limit", [1, 3, 50, 51])
@@ -204,5 +204,12 @@ def _gathering(world: World, ids: IdSource) -> gather.Gathering:
         return ids
 
     return gather.Gathering(
-        world.table, world.runs, world.phases, source, ALIAS, world.clock, world.meter
+        world.table,
+        world.work_list,
+        world.runs,
+        world.phases,
+        source,
+        ALIAS,
+        world.clock,
+        world.meter,
     )

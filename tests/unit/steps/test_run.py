@@ -11,8 +11,8 @@ from reindex.progress import ProgressRow
 from reindex.records import Guard, Ledger, Message
 from reindex.settings import Pace
 from reindex.states import Phase, State
+from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed
-from reindex.steps.shift import SUSPECTS
 from reindex.steps.tick import Admission, Outcome
 from reindex.steps.upload import ids_of_lines
 from reindex.stores.interfaces import Change, Verdict
@@ -126,9 +126,9 @@ def _sent_by_a_worker_that_died(world: World) -> str:
     world.indexing = False
     world.preflight()
     world.open_phase(Phase.INDEX)
-    row, shown = world.table.rows["a"], world.table._index["a"]
+    row, listed = world.table.rows["a"], dict(world.work_list.listed)
     world.tick_until_drained(Phase.INDEX)
-    world.table.rows["a"], world.table._index["a"] = row, shown
+    world.table.rows["a"], world.work_list.listed = row, listed
     return world.backlog.bodies[0]
 
 
@@ -229,20 +229,22 @@ def test_a_resurrected_document_whose_deletion_was_not_answered_is_looked_at_aga
     assert "a" not in world.index.documents
 
 
-def test_early_end_ids_the_secondary_index_does_not_show_yet_are_found_by_the_tally() -> None:
+def test_early_end_rows_that_are_not_on_the_work_list_are_found_by_the_tally() -> None:
     world = World()
     world.add("a", "b")
-    world.upload(["a", "b"])
+    world.upload(["a"])
+    listed = dict(world.work_list.listed)
+    world.upload(["b"], name="second")
+    world.work_list.listed = listed
     world.preflight()
     world.open_phase(Phase.INDEX)
-    shown_late = world.table._index.pop("b")
 
     assert world.tick(Phase.INDEX).outcome is Outcome.DRAINED
-    world.table._index["b"] = shown_late
     world.open_phase(Phase.CHECK)
     world.tick_until_drained(Phase.CHECK)
 
     assert world.tally() == {"again": True, "round": 1, "unfinished": 1}
+    assert world.work_list.ids(Phase.INDEX) == ["b"]
 
 
 def test_poison_alone_is_set_aside_and_its_neighbours_go_on() -> None:
@@ -419,11 +421,9 @@ def test_stale_lease_what_a_dead_worker_held_is_worked_alone() -> None:
     world.upload(ids)
     world.preflight()
     world.open_phase(Phase.INDEX)
-    now = world.clock.now()
-    dead = world.runs.take_lease(Phase.INDEX, 0, "dead", now, now + 95)
-    assert dead is not None
-    world.runs.hold(dead, ids[:3])
-    assert world.tick(Phase.INDEX).outcome is Outcome.LEASE_TAKEN
+    world.die_with(3)
+    world.tick(Phase.INDEX)
+    assert not world.projector.calls, "the chunk is still another's"
 
     world.clock.sleep(96)
     world.tick_until_drained(Phase.INDEX)
@@ -435,7 +435,7 @@ def test_stale_lease_what_a_dead_worker_held_is_worked_alone() -> None:
     }
 
 
-def test_what_may_have_killed_a_worker_is_taken_in_hand_few_at_a_time_and_then_alone() -> None:
+def test_what_may_have_killed_a_worker_is_worked_few_at_a_time_and_then_alone() -> None:
     world = World()
     ids = [f"image-{n}" for n in range(60)]
     world.add(*ids)
@@ -443,23 +443,24 @@ def test_what_may_have_killed_a_worker_is_taken_in_hand_few_at_a_time_and_then_a
     world.preflight()
     world.open_phase(Phase.INDEX)
 
-    def in_hand() -> int:
-        return len(world.runs.leases[Phase.INDEX, 0].ids)
+    def in_progress() -> int:
+        windows = [listed.window for listed in world.work_list.listed.values() if listed.holder]
+        return sum(window[1] - window[0] for window in windows if window)
 
     def die() -> None:
         raise KeyboardInterrupt
 
     world.projector.interrupt = die
-    for together in (60, SUSPECTS):
+    for together in (60, 25):
         with pytest.raises(KeyboardInterrupt):
             world.tick_until_drained(Phase.INDEX)
-        assert in_hand() == together
+        assert in_progress() == together
         world.clock.sleep(600)
     sizes: set[int] = set()
-    world.projector.interrupt = lambda: sizes.add(in_hand())
+    world.projector.interrupt = lambda: sizes.add(in_progress())
     world.tick_until_drained(Phase.INDEX)
 
-    assert sizes == {SUSPECTS, 60 - 2 * SUSPECTS, 1}
+    assert sizes == {25, 10, 1}
 
 
 def test_an_image_that_kills_its_worker_every_time_is_set_aside() -> None:
@@ -468,15 +469,12 @@ def test_an_image_that_kills_its_worker_every_time_is_set_aside() -> None:
     world.upload(["a"])
     world.preflight()
     world.open_phase(Phase.INDEX)
-    for death in range(3):
-        now = world.clock.now()
-        lease = world.runs.take_lease(Phase.INDEX, 0, f"dead-{death}", now, now + 95)
-        assert lease is not None
-        world.runs.hold(lease, ["a"])
-        world.clock.sleep(96)
+    for _ in range(3):
+        world.die_with(1)
+        world.clock.sleep(300)
         world.projector.failing["a"] = Failure("source_unavailable", "", retryable=True)
         world.tick(Phase.INDEX)
-        world.clock.sleep(60)
+        world.clock.sleep(300)
 
     assert world.state("a") in {State.UNKNOWN_ERROR, State.KNOWN_ERROR}
 
@@ -781,15 +779,13 @@ def test_a_run_whose_execution_died_is_taken_over_and_only_what_it_verified_is_n
 @pytest.mark.parametrize(
     ("broken", "finding"),
     [
-        ("nothing queued", "nothing is queued"),
         ("no alias", "no alias images"),
         ("mapping", "index images-000001: esInfo.reindex is not mapped"),
     ],
 )
 def test_preflight_names_what_is_wrong_and_touches_no_image(broken: str, finding: str) -> None:
     world = World()
-    if broken != "nothing queued":
-        world.upload(["a"])
+    world.upload(["a"])
     if broken == "no alias":
         world.index.aliases.clear()
     if broken == "mapping":
@@ -902,7 +898,6 @@ def test_conservation_a_row_that_vanished_fails_the_report() -> None:
     world.add("a", "b")
     world.upload(["a", "b"])
     del world.table.rows["b"]
-    world.table.catch_up()
 
     result = world.reindex()
 
@@ -1004,7 +999,8 @@ def test_resurrection_a_create_of_a_worker_that_died_before_settling_is_this_run
     world.drain()
     # As if the worker had died before it settled what it had sent, and another worked it again.
     row = world.table.rows["a"]
-    world.table.write([Change(row, row.requeued(world.clock.now()))])
+    again = Change(row, row.requeued(world.clock.now()))
+    write_and_list(world.table, world.work_list, [again], "again")
     world.open_phase(Phase.INDEX)
     world.tick_until_drained(Phase.INDEX)
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from reindex.chunks import TakenChunk
 from reindex.digest import digest
 from reindex.failures import Failure, OriginalNotFound, ProjectorDied
 from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import without_misfits
-from reindex.options import RunOptions, Source
+from reindex.options import Source
 from reindex.progress import Retry
 from reindex.records import Projected, ProjectionAnswer, RunRecord
 from reindex.settings import Pace, PhaseRules
@@ -38,12 +39,14 @@ from tests.twins.phases import MemoryPhases
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.runs import MemoryRuns
+from tests.twins.work_list import MemoryWorkList
 
 START = datetime(2026, 3, 1, 18, tzinfo=UTC).timestamp()
 
 INDEX = "images-000001"
 ALIAS = "images"
 TOKEN = "token"
+MAX_ROUNDS = 5
 
 #: Each world is a deployment of its own, unless a test gives two the same name.
 _STAGES = itertools.count()
@@ -151,7 +154,6 @@ class World:
         *,
         workers: int = 1,
         pace: Pace | None = None,
-        index_lags: bool = False,
         max_attempts: int = 3,
         mapping: Mapping[str, Any] | None = None,
         stage: str | None = None,
@@ -160,7 +162,8 @@ class World:
         self.stage = stage or f"stage-{next(_STAGES)}"
         self.clock = ManualClock()
         self.meter = CountingMeter()
-        self.table = MemoryProgressTable(index_lags=index_lags)
+        self.table = MemoryProgressTable()
+        self.work_list = MemoryWorkList()
         self.runs = MemoryRuns()
         self.phases = MemoryPhases()
         self.backlog = MemoryBacklog()
@@ -200,7 +203,8 @@ class World:
     # The operator
 
     def upload(self, ids: Iterable[str], *, only_new: bool = False, name: str = "first") -> Any:
-        return Upload(self.table, self.runs, self.clock, name, only_new=only_new).upload(ids)
+        upload = Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
+        return upload.upload(ids)
 
     # The state machine
 
@@ -221,20 +225,23 @@ class World:
         self.phases.running.add(run_id)
         self.gathering.plan(run_id, options or {})
         try:
-            return self.check(run_id, options, **changes)
+            return self.check(run_id, **changes)
         except PreflightFailed:
             self.end(run_id, "failed")
             raise
 
-    def check(
-        self, run_id: str, options: Mapping[str, Any] | None = None, **changes: Any
-    ) -> dict[str, Any]:
+    def check(self, run_id: str, **changes: Any) -> dict[str, Any]:
         """Preflight alone."""
         arguments: dict[str, Any] = {"probes": {}, "alias": ALIAS, "segments": 3} | changes
         preflight = Preflight(
-            self.table, self.runs, self.phases, lambda: self.index, clock=self.clock, **arguments
+            self.work_list,
+            self.runs,
+            self.phases,
+            lambda: self.index,
+            clock=self.clock,
+            **arguments,
         )
-        return preflight.open_run(run_id, RunOptions.of(options or {}))
+        return preflight.open_run(run_id)
 
     def invocation(self, run_id: str) -> str:
         """Name an invocation, and no other."""
@@ -262,7 +269,7 @@ class World:
         self.phases.waiting.add(TOKEN)
         assert self.runs.update(self.run.run_id, {"opening": False, "task_token": TOKEN})
 
-    def tally(self, round_: int = 0) -> dict[str, Any]:
+    def tally(self, round_: int = 0, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
         run_id = self.run.run_id
         for segment in range(3):
             cursor = None
@@ -271,7 +278,7 @@ class World:
                 cursor = step["next"]
                 if cursor is None:
                     break
-        return self.tallying.decide(run_id, round_, 3)
+        return self.tallying.decide(run_id, round_, 3, options)
 
     def report(self, round_: int = 0) -> dict[str, Any]:
         return self.tallying.report(self.run.run_id, round_)
@@ -279,22 +286,40 @@ class World:
     def reindex(self, run_id: str = "run-1", *, ticks: int = 200, **options: Any) -> dict[str, Any]:
         """Run from start to report, as the state machine does."""
         self.gather(options, run_id)
-        self.preflight(run_id, options)
+        work = self.preflight(run_id, options)["work"]
         round_ = 0
+        while True:
+            if work:
+                round_ = self.work(round_, ticks)
+            decision = self.tally(round_, options)
+            if not decision["again"]:
+                return self.report(round_)
+            round_, work = decision["round"], True
+
+    def work(self, round_: int = 0, ticks: int = 200) -> int:
+        """Work through the phases until the work list is empty; return the round it took."""
         while True:
             for phase in Phase:
                 self.open_phase(phase)
                 self.tick_until_drained(phase, ticks)
-            decision = self.tally(round_)
-            if not decision["again"]:
-                return self.report(round_)
-            round_ = decision["round"]
+            if not self.phases.again or round_ >= MAX_ROUNDS:
+                return round_
+            round_ += 1
 
     # The schedule
 
     def tick(self, phase: Phase, worker: int = 0, holder: str | None = None) -> TickReport:
         work = self.index_phase if phase is Phase.INDEX else self.check_phase
         return self.ticker.tick(work, worker, holder or f"invocation-{next(self._holders)}")
+
+    def die_with(self, count: int) -> TakenChunk:
+        """Take a chunk of the index phase, and die with its first rows in progress."""
+        now = self.clock.now()
+        holder = f"dead-{next(self._holders)}"
+        taken = self.work_list.take(Phase.INDEX, holder, now, now + 95)
+        assert taken is not None
+        assert self.work_list.mark(taken, 0, count)
+        return taken
 
     def tick_until_drained(self, phase: Phase, ticks: int = 200) -> None:
         for _ in range(ticks):
@@ -350,13 +375,21 @@ class World:
     @property
     def gathering(self) -> Gathering:
         return Gathering(
-            self.table, self.runs, self.phases, self.id_source, ALIAS, self.clock, self.meter
+            self.table,
+            self.work_list,
+            self.runs,
+            self.phases,
+            self.id_source,
+            ALIAS,
+            self.clock,
+            self.meter,
         )
 
     @property
     def ticker(self) -> Ticker:
         return Ticker(
             table=self.table,
+            work_list=self.work_list,
             runs=self.runs,
             phases=self.phases,
             rules=self.rules,
@@ -402,6 +435,7 @@ class World:
     def indexer(self) -> Indexer:
         return Indexer(
             table=self.table,
+            work_list=self.work_list,
             runs=self.runs,
             index=self.index,
             files=self.files,
@@ -416,11 +450,12 @@ class World:
     def tallying(self) -> Tallying:
         return Tallying(
             table=self.table,
+            work_list=self.work_list,
             runs=self.runs,
             files=self.files,
             index=self.index,
             dead_letters=self.dead_letters,
-            max_rounds=5,
+            max_rounds=MAX_ROUNDS,
             pace=self.pace,
             clock=self.clock,
             meter=self.meter,

@@ -1,0 +1,33 @@
+"""Whoever gives a row work puts it on the work list: one way to do both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reindex.chunks import chunks_of
+from reindex.stores.interfaces import Change, ProgressTable, WorkList
+
+
+def write_and_list(
+    table: ProgressTable, work_list: WorkList, changes: Sequence[Change], name: str
+) -> set[str]:
+    """Write rows, and put those with work left on the work list.
+
+    Args:
+        table: The progress table.
+        work_list: The work list.
+        changes: As the progress table takes them.
+        name: For the chunks: no other may have it.
+
+    Returns:
+        The ids written.
+
+    Raises:
+        StoreUnavailable: Any of the rows may have been written. Those that are not on the list
+            are found by the next Tally.
+    """
+    written = table.write(changes)
+    work_list.add(
+        chunks_of((change.after for change in changes if change.after.id in written), name)
+    )
+    return written

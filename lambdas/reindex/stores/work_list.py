@@ -1,0 +1,299 @@
+"""The work list in DynamoDB and S3: what is left to do, in chunks.
+
+An item for each chunk (key: its phase, and when it is due), and a file in the run's bucket that
+holds its rows. The items are read consistently: a list that shows no chunk has none.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from reindex.chunks import Chunk, TakenChunk, UnreadableChunk, rows_of, to_text
+from reindex.progress import ProgressRow
+from reindex.states import Phase
+from reindex.stores.attributes import Plain, from_attributes, to_attributes
+from reindex.stores.aws import error_code, unavailable, was_retried
+from reindex.stores.interfaces import LONGEST_SKEW, RunFiles
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        QueryInputTypeDef,
+        TransactWriteItemTypeDef,
+    )
+
+#: Where the files are, in the run's bucket.
+PREFIX: Final = "work/"
+
+#: Most chunks that one transaction adds: it takes 100 actions.
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+MAX_AT_ONCE: Final = 99
+
+#: Chunks that workers who come at the same time begin to look at in different places.
+_SPREAD: Final = 16
+
+_SERVICE = "DynamoDB"
+
+
+def file_key(phase: Phase, name: str) -> str:
+    """Where a chunk's rows are, in the run's bucket."""
+    return f"{PREFIX}{phase}/{name}.json.gz"
+
+
+class DynamoWorkList:
+    """The work list, over DynamoDB's own client (which threads may share).
+
+    Args:
+        client: Of DynamoDB.
+        table_name: Its key is ``phase`` and ``chunk``.
+        files: The run's bucket.
+    """
+
+    def __init__(self, client: DynamoDBClient, table_name: str, files: RunFiles) -> None:
+        self._client = client
+        self._table = table_name
+        self._files = files
+
+    @unavailable(_SERVICE)
+    def add(self, chunks: Sequence[Chunk]) -> None:
+        """Add chunks; one that is there under the same name and time is replaced.
+
+        Raises:
+            StoreUnavailable: Any of them may have been added.
+        """
+        for chunk in chunks:
+            self._put_file(chunk)
+        for chunk in chunks:
+            self._client.put_item(TableName=self._table, Item=_item(chunk))
+
+    @unavailable(_SERVICE)
+    def take(self, phase: Phase, holder: str, now: float, until: float) -> TakenChunk | None:
+        """Take a chunk that is due, and that nobody holds: one of the longest due.
+
+        A lease that ran out before ``now`` is nobody's, and so is one that lasts much longer than
+        ours would: a clock was wrong, or the item was edited.
+
+        Args:
+            phase: Whose work.
+            holder: Names the worker, and no other.
+            now: Epoch seconds.
+            until: Epoch seconds after which the chunk may be taken over.
+
+        Returns:
+            The chunk; None when none is to be had now.
+        """
+        for page in self._pages(phase, f"{math.floor(now):012d}~"):
+            free = [item for item in page if _is_free(item, now, until + LONGEST_SKEW)]
+            start = zlib.crc32(holder.encode()) % min(len(free), _SPREAD) if free else 0
+            for item in [*free[start:], *free[:start]]:
+                if taken := self._claim(phase, item["chunk"], holder, now, until):
+                    return taken
+        return None
+
+    def rows(self, taken: TakenChunk) -> Sequence[ProgressRow]:
+        """Read the rows of a chunk, as they were when it was made.
+
+        Raises:
+            UnreadableChunk: Its file is gone, or not of our form.
+            StoreUnavailable: S3 does not give it.
+        """
+        key = file_key(taken.phase, taken.name)
+        try:
+            return rows_of(self._files.get(key))
+        except KeyError as error:
+            raise UnreadableChunk(f"there is no file {key}") from error
+
+    @unavailable(_SERVICE)
+    def mark(self, taken: TakenChunk, start: int, end: int) -> bool:
+        """Record which rows are in progress, in place of those before.
+
+        Args:
+            taken: The chunk.
+            start: Position of the first, from 0.
+            end: Position after the last; ``start`` for none.
+
+        Returns:
+            False when another has taken the chunk over.
+        """
+        return self._update(taken, "SET #start = :start, #end = :end", {"start": start, "end": end})
+
+    @unavailable(_SERVICE)
+    def settle(self, taken: TakenChunk, following: Sequence[Chunk]) -> bool:
+        """Remove a chunk, and add what follows from it: both, or neither.
+
+        Of more chunks than one transaction takes, the others are added before it.
+
+        Returns:
+            False, with the chunk as it was, when another has taken it over.
+        """
+        self.add(following[MAX_AT_ONCE:])
+        for chunk in following[:MAX_AT_ONCE]:
+            self._put_file(chunk)
+        removal: TransactWriteItemTypeDef = {
+            "Delete": {
+                "TableName": self._table,
+                "Key": _key(taken.phase, _sort_key(taken)),
+                "ConditionExpression": "#holder = :ours",
+                "ExpressionAttributeNames": {"#holder": "holder"},
+                "ExpressionAttributeValues": to_attributes({":ours": taken.holder}),
+            }
+        }
+        additions: list[TransactWriteItemTypeDef] = [
+            {"Put": {"TableName": self._table, "Item": _item(chunk)}}
+            for chunk in following[:MAX_AT_ONCE]
+        ]
+        try:
+            # The client names the transaction, so that one whose answer was lost is made once.
+            self._client.transact_write_items(TransactItems=[removal, *additions])
+        except ClientError as error:
+            if error_code(error) != "TransactionCanceledException":
+                raise
+            reasons: Sequence[Mapping[str, Any]] = error.response.get("CancellationReasons", [])
+            if any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons[:1]):
+                return False
+            raise
+        return True
+
+    @unavailable(_SERVICE)
+    def release(self, taken: TakenChunk) -> None:
+        """Give a chunk back as it was, if it is still ours."""
+        self._update(taken, "REMOVE #holder, #until, #start, #end", {})
+
+    @unavailable(_SERVICE)
+    def earliest(self, phase: Phase) -> int | None:
+        """When the first chunk is due, be it held or not (epoch seconds); None if there is none."""
+        for page in self._pages(phase, "~", limit=1):
+            for item in page:
+                return _due_at(item["chunk"])
+        return None
+
+    @unavailable(_SERVICE)
+    def count(self, phase: Phase) -> int:
+        """How many rows the chunks of a phase had when they were made."""
+        return sum(item["count"] for page in self._pages(phase, "~") for item in page)
+
+    def _pages(
+        self, phase: Phase, before: str, limit: int | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Page consistently through the items of a phase, the longest due first."""
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "KeyConditionExpression": "#phase = :phase AND #chunk < :before",
+            "ExpressionAttributeNames": {"#phase": "phase", "#chunk": "chunk"},
+            "ExpressionAttributeValues": to_attributes({":phase": phase.value, ":before": before}),
+        }
+        if limit:
+            request["Limit"] = limit
+        while True:
+            answer = self._client.query(**request)
+            yield [from_attributes(item) for item in answer["Items"]]
+            if not (end := answer.get("LastEvaluatedKey")):
+                return
+            request["ExclusiveStartKey"] = end
+
+    def _claim(
+        self, phase: Phase, sort_key: str, holder: str, now: float, until: float
+    ) -> TakenChunk | None:
+        condition = (
+            "attribute_exists(#chunk) AND "
+            "(attribute_not_exists(#holder) OR #until < :now OR #until > :longest)"
+        )
+        values: dict[str, Plain] = {"holder": holder, "until": until}
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=_key(phase, sort_key),
+                UpdateExpression="SET #holder = :holder, #until = :until",
+                ConditionExpression=condition,
+                ExpressionAttributeNames={
+                    "#chunk": "chunk",
+                    "#holder": "holder",
+                    "#until": "until",
+                },
+                ExpressionAttributeValues=to_attributes(
+                    {f":{name}": value for name, value in values.items()}
+                    | {":now": now, ":longest": until + LONGEST_SKEW}
+                ),
+                ReturnValues="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            if not was_retried(error.response):
+                return None
+            found = self._item_of(phase, sort_key)
+            if found is None or found.get("holder") != holder:
+                return None
+            # The answer to our own claim was lost: what was there before is not known any more.
+            return _taken(phase, sort_key, holder, found, abandoned=True)
+        before = from_attributes(answer["Attributes"])
+        return _taken(phase, sort_key, holder, before, abandoned="holder" in before)
+
+    def _item_of(self, phase: Phase, sort_key: str) -> dict[str, Any] | None:
+        answer = self._client.get_item(
+            TableName=self._table, Key=_key(phase, sort_key), ConsistentRead=True
+        )
+        return from_attributes(answer["Item"]) if "Item" in answer else None
+
+    def _update(self, taken: TakenChunk, expression: str, values: Mapping[str, Plain]) -> bool:
+        """Change a chunk's item if it is still ours."""
+        names = {name.strip("#, ") for name in expression.split() if name.startswith("#")}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(taken.phase, _sort_key(taken)),
+                UpdateExpression=expression,
+                ConditionExpression="#holder = :ours",
+                ExpressionAttributeNames={f"#{name}": name for name in names | {"holder"}},
+                ExpressionAttributeValues=to_attributes(
+                    {f":{name}": value for name, value in values.items()} | {":ours": taken.holder}
+                ),
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def _put_file(self, chunk: Chunk) -> None:
+        self._files.put(file_key(chunk.phase, chunk.name), to_text(chunk), "application/gzip")
+
+
+def _item(chunk: Chunk) -> dict[str, AttributeValueTypeDef]:
+    return {
+        **_key(chunk.phase, _sort_key(chunk)),
+        **to_attributes({"count": len(chunk.rows)}),
+    }
+
+
+def _key(phase: Phase, sort_key: str) -> dict[str, AttributeValueTypeDef]:
+    return to_attributes({"phase": phase.value, "chunk": sort_key})
+
+
+def _sort_key(chunk: Chunk | TakenChunk) -> str:
+    return f"{chunk.due_at:012d}#{chunk.name}"
+
+
+def _due_at(sort_key: str) -> int:
+    return int(sort_key.partition("#")[0])
+
+
+def _is_free(item: Mapping[str, Any], now: float, longest: float) -> bool:
+    until = item.get("until")
+    return "holder" not in item or not isinstance(until, int | float) or not now <= until <= longest
+
+
+def _taken(
+    phase: Phase, sort_key: str, holder: str, before: Mapping[str, Any], *, abandoned: bool
+) -> TakenChunk:
+    due_at, _, name = sort_key.partition("#")
+    start, end = before.get("start"), before.get("end")
+    window = (start, end) if isinstance(start, int) and isinstance(end, int) else None
+    return TakenChunk(name, phase, int(due_at), holder, abandoned, window if abandoned else None)

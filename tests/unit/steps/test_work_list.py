@@ -1,0 +1,289 @@
+"""The work list in a run: what becomes of chunks, whoever takes them and whatever happens."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from reindex.chunks import MAX_ROWS, Chunk
+from reindex.failures import Failure, StoreUnavailable
+from reindex.settings import Pace
+from reindex.states import Phase, State
+from reindex.steps.tick import Outcome
+from tests.unit.steps.night import Night
+from tests.unit.steps.world import World
+
+
+def world_of(count: int, **settings: object) -> tuple[World, list[str]]:
+    """A world with so many images, all uploaded."""
+    world = World(**settings)  # type: ignore[arg-type]
+    ids = [f"i{n:05d}" for n in range(count)]
+    world.add(*ids, title="true")
+    world.upload(ids)
+    return world, ids
+
+
+def in_index_phase(world: World) -> None:
+    world.preflight()
+    world.open_phase(Phase.INDEX)
+
+
+def listed_as_they_are(world: World) -> bool:
+    """Whether the list holds each row with work left, once, as the table has it."""
+    listed = [row for each in world.work_list.listed.values() for row in each.chunk.rows]
+    unfinished = [row for row in world.table.rows.values() if row.state.phase]
+    return sorted(listed, key=lambda row: row.id) == sorted(unfinished, key=lambda row: row.id)
+
+
+def test_between_ticks_the_list_holds_exactly_what_is_left() -> None:
+    pace = Pace(projection_concurrency=1, max_backlog=70, settle_seconds=0, quiet_seconds=10)
+    world, ids = world_of(300, pace=pace, tick_seconds=5)
+    failing = Failure("source_unavailable", "S3 is slow", retryable=True)
+    world.projector.failing = dict.fromkeys(ids[::7], failing)
+    del world.projector.truth[ids[3]], world.library.originals[ids[3]]
+    in_index_phase(world)
+
+    for phase in Phase:
+        world.open_phase(phase)
+        while world.tick(phase).outcome is not Outcome.DRAINED:
+            assert listed_as_they_are(world)
+            world.clock.sleep(20)
+            world.projector.failing.clear()
+        assert listed_as_they_are(world)
+
+    assert world.states() == {"verified": 299, "not_found": 1}
+
+
+def test_what_was_uploaded_is_worked_on_without_any_scan() -> None:
+    world, _ = world_of(10)
+
+    def scans(*_: object) -> None:
+        raise AssertionError("a scan takes minutes in a table of forty million")
+
+    world.table.scan = scans  # type: ignore[method-assign, assignment]
+    in_index_phase(world)
+    world.tick_until_drained(Phase.INDEX)
+
+    assert world.states() == {"enqueued": 10}
+
+
+def test_what_is_uploaded_in_the_middle_of_a_run_is_part_of_it() -> None:
+    world, _ = world_of(10)
+    in_index_phase(world)
+    world.tick_until_drained(Phase.INDEX)
+    world.add("late", "later", title="true")
+    world.open_phase(Phase.CHECK)
+    world.upload(["late"], name="second")
+    world.tick_until_drained(Phase.CHECK)
+    assert world.phases.again, "the check found work for the phase before"
+
+    world.work()
+    assert world.states() == {"verified": 11}
+
+
+def test_a_run_whose_list_is_empty_begins_with_a_scan() -> None:
+    world, _ = world_of(10)
+    world.work_list.listed.clear()
+
+    result = world.reindex()
+
+    assert result["status"] == "succeeded"
+    assert world.states() == {"verified": 10}
+    assert world.run.total == 10, "the first scan counts what is to do"
+
+
+def test_a_chunk_that_cannot_be_read_is_listed_again_by_the_tally() -> None:
+    world, ids = world_of(MAX_ROWS + 5)
+    [first, _] = sorted(world.work_list.listed)
+    world.work_list.spoilt.add(first[2])
+
+    result = world.reindex(ticks=2_000)
+
+    assert result["status"] == "succeeded"
+    assert world.states() == {"verified": len(ids)}
+    assert world.meter.counts["ChunksUnreadable"] == 1
+
+
+def test_what_a_dead_worker_did_is_not_done_again() -> None:
+    pace = Pace(projection_concurrency=1, max_backlog=30, settle_seconds=0)
+    world, ids = world_of(100, pace=pace)
+    in_index_phase(world)
+
+    def die() -> None:
+        if len(world.projector.calls) == 3:
+            raise KeyboardInterrupt
+
+    world.projector.interrupt = die
+    with pytest.raises(KeyboardInterrupt):
+        world.tick(Phase.INDEX)
+    world.projector.interrupt = lambda: None
+    done = [i for i in ids if world.state(i) is State.ENQUEUED]
+    in_progress = set(world.projector.calls[-1])
+    world.clock.sleep(600)
+    world.drain()
+    world.projector.calls.clear()
+    world.tick_until_drained(Phase.INDEX)
+
+    again = {image_id for call in world.projector.calls for image_id in call}
+    assert again == set(ids) - set(done)
+    assert {i for i in ids if world.table.rows[i].attempts} == in_progress
+    assert sorted(world.work_list.ids(Phase.CHECK)) == ids, "what it had enqueued is checked"
+
+
+def test_of_two_that_work_the_same_chunk_one_settles_it() -> None:
+    world, ids = world_of(40)
+    in_index_phase(world)
+    [slow] = [world.die_with(0)]
+    world.clock.sleep(600)
+    world.tick_until_drained(Phase.INDEX)
+
+    assert not world.work_list.mark(slow, 0, 1)
+    assert not world.work_list.settle(slow, [])
+    assert sorted(world.work_list.ids(Phase.CHECK)) == ids
+
+
+def test_a_worker_that_outlives_its_lease_gives_way() -> None:
+    world, ids = world_of(40)
+    in_index_phase(world)
+
+    def outlive() -> None:
+        if len(world.projector.calls) == 1:
+            world.clock.time += 600
+            world.tick(Phase.INDEX, holder="heir")
+
+    world.projector.interrupt = outlive
+    world.tick(Phase.INDEX)
+    world.clock.sleep(600)
+    world.tick_until_drained(Phase.INDEX)
+    world.open_phase(Phase.CHECK)
+    world.tick_until_drained(Phase.CHECK)
+
+    assert world.states() == {"verified": len(ids)}
+
+
+@pytest.mark.parametrize("lands", [True, False])
+@pytest.mark.parametrize("method", ["settle", "mark", "rows", "take", "release", "earliest"])
+def test_an_answer_of_the_list_that_is_lost_costs_no_image(method: str, lands: bool) -> None:  # noqa: FBT001
+    world, ids = world_of(60)
+    in_index_phase(world)
+    real = getattr(world.work_list, method)
+    calls = itertools.count()
+
+    def fails(*args: object) -> object:
+        if next(calls) != 0:
+            return real(*args)
+        if lands:
+            real(*args)
+        raise StoreUnavailable("DynamoDB: no answer")
+
+    setattr(world.work_list, method, fails)
+    night = Night(world)
+    night.phase(Phase.INDEX)
+    night.phase(Phase.CHECK)
+
+    assert world.states() == {"verified": len(ids)}
+    assert {row.attempts for row in world.table.rows.values()} == {0}, "nobody is charged"
+
+
+def test_a_row_that_was_written_without_an_answer_is_not_projected_again() -> None:
+    world, ids = world_of(20)
+    in_index_phase(world)
+    write = world.table.write
+    calls = itertools.count()
+
+    def silent(changes: Sequence[object]) -> set[str]:
+        written = write(changes)  # type: ignore[arg-type]
+        if next(calls) == 0:
+            raise StoreUnavailable("DynamoDB: no answer")
+        return written
+
+    world.table.write = silent  # type: ignore[method-assign]
+    world.tick_until_drained(Phase.INDEX)
+
+    assert len(world.projector.calls) == 1
+    assert sorted(world.work_list.ids(Phase.CHECK)) == ids
+
+
+def test_a_tick_that_ends_gives_back_what_it_has_not_done() -> None:
+    world, ids = world_of(600, tick_seconds=3)
+    world.projector.seconds = 1
+    in_index_phase(world)
+
+    world.tick(Phase.INDEX)
+
+    assert {listed.holder for listed in world.work_list.listed.values()} == {None}
+    assert listed_as_they_are(world)
+    assert 0 < len(world.work_list.ids(Phase.CHECK)) < len(ids)
+
+
+def test_a_tick_ends_early_when_nothing_is_due_in_its_time() -> None:
+    world, _ = world_of(3, pace=Pace(projection_concurrency=1, settle_seconds=300))
+    for image_id in world.table.rows:
+        world.index.live_write(image_id, {"id": image_id, "lastModified": "2026-03-01T18:00:00Z"})
+    in_index_phase(world)
+
+    began = world.clock.now()
+    report = world.tick(Phase.INDEX)
+
+    assert report.outcome is Outcome.WORKED
+    assert world.clock.now() - began < 5, "to wait in a function is paid for"
+
+
+@pytest.mark.parametrize("workers", [[1, 2, 3], [20], [5, 1, 20, 2]])
+def test_the_number_of_workers_may_be_any_and_change_in_the_middle(workers: list[int]) -> None:
+    pace = Pace(projection_concurrency=1, settle_seconds=0, check_delay_seconds=0, quiet_seconds=10)
+    world, ids = world_of(2 * MAX_ROWS, pace=pace, tick_seconds=5)
+    world.clock.meanwhile = lambda: None
+    in_index_phase(world)
+    for phase in Phase:
+        world.open_phase(phase)
+        for count in itertools.cycle(workers):
+            with ThreadPoolExecutor(count) as pool:
+                reports = list(pool.map(world.tick, [phase] * count))
+            world.drain()
+            world.clock.time += 20
+            if any(report.outcome is Outcome.DRAINED for report in reports):
+                break
+    assert world.states() == {"verified": len(ids)}
+
+
+def test_lanes_do_not_wait_on_each_other() -> None:
+    pace = Pace(projection_concurrency=12, settle_seconds=0, check_delay_seconds=0)
+    world, ids = world_of(3 * MAX_ROWS, pace=pace)
+    world.clock.sleep = lambda seconds: None  # type: ignore[method-assign]  # noqa: ARG005
+    world.projector.seconds = 0
+    in_index_phase(world)
+    holders: set[str] = set()
+    take = world.work_list.take
+
+    def noted(phase: Phase, holder: str, now: float, until: float) -> object:
+        taken = take(phase, holder, now, until)
+        if taken:
+            holders.add(holder)
+        return taken
+
+    world.work_list.take = noted  # type: ignore[method-assign, assignment]
+    world.tick(Phase.INDEX)
+
+    assert world.states() == {"enqueued": len(ids)}
+    assert len(holders) > 1
+
+
+def test_an_upload_whose_list_does_not_answer_is_found_by_the_tally() -> None:
+    world = World()
+    world.add("a", "b", title="true")
+
+    def silent(chunks: Sequence[Chunk]) -> None:
+        raise StoreUnavailable("DynamoDB: no answer")
+
+    add, world.work_list.add = world.work_list.add, silent  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        world.upload(["a", "b"])
+    world.work_list.add = add  # type: ignore[method-assign]
+
+    world.reindex()
+
+    assert world.states() == {"verified": 2}
