@@ -53,6 +53,7 @@ from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.runs import MemoryRuns
+from tests.twins.work_list import MemoryWorkList
 from tests.unit.steps.world import CountingMeter
 
 AT_ONCE = 4
@@ -164,6 +165,7 @@ class Race:
     def _indexer(self) -> Indexer:
         return Indexer(
             table=MemoryProgressTable(),
+            work_list=MemoryWorkList(),
             runs=MemoryRuns(),
             index=ElasticsearchIndex(self.client),
             files=MemoryRunFiles(),

@@ -19,11 +19,12 @@ from pathlib import Path
 from reindex import prices
 from reindex.footprint import CORE_MB, INDEXER_BATCH, MEMORY_MB, gb, transitions
 from reindex.settings import PhaseRules, Rounds
-from reindex.steps.batch_index import BATCH_SIZE
+from reindex.steps.batch_index import BATCH_SIZE, LANES
 from reindex.steps.cost import Line
 from reindex.steps.project import IMAGES_AT_ONCE
 from reindex.steps.shift import PAGE_SIZE
 from reindex.stores.originals import CROPS_AT_ONCE
+from reindex.stores.progress_table import MAX_STATEMENTS
 from reindex.stores.sqs import BATCH_ENTRIES
 from reindex.stores.user_data import MAX_VALUES, READS_AT_ONCE
 from tests.bench.indexer import AT_ONCE
@@ -79,7 +80,7 @@ MEASURED: Mapping[str, Measured] = {
         "DynamoDB write units per image, rows", "write_units", "write units, rows", ""
     ),
     "overhead_written": Measured(
-        "DynamoDB write units per image, leases, ledger and run record",
+        "DynamoDB write units per image, work list, ledger and run record",
         "write_units",
         "write units, overhead",
         "",
@@ -176,9 +177,9 @@ ASSUMED: Mapping[str, Assumed] = {
     "bulk": Assumed("a bulk of 500 documents", 1.0, "s", "likewise; yours decides"),
     "page_calls": Assumed(
         "DynamoDB and SQS calls in series for a page, beside its batches",
-        8,
+        6,
         "",
-        "ids, rows, room, run record, hold, note; counted in the code",
+        "depth, run record, mark, counters, a chunk's file and transaction; counted in the code",
     ),
     "log": Assumed(
         "log lines of one invocation", 2_000, "bytes", "Lambda's own three, and one of metrics"
@@ -190,6 +191,7 @@ ASSUMED: Mapping[str, Assumed] = {
         f"one round, a Tally of {Rounds().tally_segments} segments",
     ),
 }
+
 
 #: What EventBridge asks for an event of one's own; for a schedule's it may ask nothing.
 RULE_EVENT = 1e-6
@@ -214,38 +216,38 @@ class Model:
         """
         return processor * CORE_MB / MEMORY_MB[function] / self.a["core"]
 
-    @property
-    def projection_seconds(self) -> float:
+    def projection_seconds(self, images: int = BATCH_SIZE) -> float:
         """One projection call: user data and crops side by side, then images side by side.
 
         Waiting and computing are added up, as if they never overlapped.
         """
-        statements = self.m["selected"] * BATCH_SIZE / MAX_VALUES
+        statements = self.m["selected"] * images / MAX_VALUES
         user_data = math.ceil(statements / READS_AT_ONCE) * self.a["statement"]
-        lists, heads = self.m["lists"] * BATCH_SIZE, self.m["heads"] * BATCH_SIZE
+        lists, heads = self.m["lists"] * images, self.m["heads"] * images
         crops = math.ceil(lists) * self.a["list"] + math.ceil(heads / CROPS_AT_ONCE) * self.a["s3"]
-        waves = math.ceil(BATCH_SIZE / IMAGES_AT_ONCE)
-        images = waves * self.m["gets"] * self.a["s3"]
-        computing = self.on_lambda("image_projection", self.m["projection_cpu"]) * BATCH_SIZE
-        return max(user_data, crops) + images + computing
+        waves = math.ceil(images / IMAGES_AT_ONCE)
+        reading = waves * self.m["gets"] * self.a["s3"]
+        computing = self.on_lambda("image_projection", self.m["projection_cpu"]) * images
+        return max(user_data, crops) + reading + computing
 
     @property
     def index_page_seconds(self) -> float:
-        """One page of the index phase: all its projections are in flight at once."""
+        """One page of the index phase: what a lane waits for; its projections are all in flight."""
         sends = math.ceil(BATCH_SIZE / BATCH_ENTRIES) * self.a["sqs"]
-        batch = self.a["guard"] + self.a["invoke"] + self.projection_seconds + sends
+        batch = self.a["guard"] + self.a["invoke"] + self.projection_seconds() + sends
         settling = self.a["dynamodb"]
-        return (
-            self.a["page_calls"] * self.a["dynamodb"]
-            + batch
-            + settling
-            + self.on_lambda("batch_index", self.m["index_cpu"]) * PAGE_SIZE
-        )
+        return self.a["page_calls"] * self.a["dynamodb"] + batch + settling
+
+    @property
+    def index_image_seconds(self) -> float:
+        """What an image takes of a worker: of its lanes, or of its processor if that is more."""
+        waiting = self.index_page_seconds / PAGE_SIZE / LANES
+        return max(waiting, self.on_lambda("batch_index", self.m["index_cpu"]))
 
     @property
     def check_page_seconds(self) -> float:
-        """One page of the check phase; its writes go out four batches at once."""
-        writes = PAGE_SIZE / BATCH_SIZE / 4 * self.a["dynamodb"]
+        """One page of the check phase; its writes go out four calls at once."""
+        writes = PAGE_SIZE / MAX_STATEMENTS / 4 * self.a["dynamodb"]
         return (
             self.a["page_calls"] * self.a["dynamodb"]
             + self.a["check"]
@@ -265,7 +267,7 @@ class Model:
 
     def index_rate(self, workers: int) -> float:
         """Images per second from queued to enqueued."""
-        return workers * PAGE_SIZE / self.index_page_seconds * self.duty
+        return workers / self.index_image_seconds * self.duty
 
     @property
     def indexer_rate(self) -> float:
@@ -294,8 +296,11 @@ class Model:
     def bill(self) -> Sequence[Line]:
         """What a million images cost."""
         calls, indexings = MILLION / BATCH_SIZE, MILLION / INDEXER_BATCH
-        ticking = {"batch_index": self.index_page_seconds, "batch_check": self.check_page_seconds}
-        ticks = sum(ticking.values()) * MILLION / PAGE_SIZE / (self.duty * TICK_INTERVAL)
+        ticking = {
+            "batch_index": self.index_image_seconds,
+            "batch_check": self.check_page_seconds / PAGE_SIZE,
+        }
+        ticks = sum(ticking.values()) * MILLION / (self.duty * TICK_INTERVAL)
         invocations = calls + indexings + ticks
         writes = self.m["rows_written"] + self.m["overhead_written"]
         user_data = self.m["keys"] + self.m["selected"] / 2
@@ -304,8 +309,8 @@ class Model:
         reads = self.m["gets"] + self.m["heads"]
         logs = invocations * self.a["log"] / 1e9
         seconds = {
-            "image_projection": self.projection_seconds / BATCH_SIZE,
-            **{function: page / PAGE_SIZE for function, page in ticking.items()},
+            "image_projection": self.projection_seconds() / BATCH_SIZE,
+            **ticking,
             "indexer": self.indexer_seconds / INDEXER_BATCH,
             "tally": self.on_lambda("tally", self.m["tally_cpu"]),
         }
@@ -334,6 +339,17 @@ class Model:
             Line("EventBridge", "ticks", ticks, RULE_EVENT),
             Line("CloudWatch", "GB of logs", logs, prices.LOG_GB),
         ]
+
+
+def projection_latency(images: int) -> float:
+    """Seconds that a projection call of so many images takes, by the budgets of its parts.
+
+    For benchmarks that must not wait for another's figures: 6 ms of a whole core, two GETs and a
+    HEAD of S3, and two rows by secondary index an image.
+    """
+    budgets = {"gets": 2, "lists": 0.02, "heads": 1, "selected": 2, "projection_cpu": 0.006}
+    model = Model(budgets, {name: assumed.value for name, assumed in ASSUMED.items()})
+    return model.projection_seconds(images) + model.a["invoke"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,11 +433,12 @@ Hours for {IMAGES:,} images, each verified in the first round, on a cluster that
 
 - One worker moves {model.index_rate(1):,.0f} images a second through the index phase, and
   {model.check_rate(1):,.0f} through the check phase.
-- A projection call of {BATCH_SIZE} images takes {model.projection_seconds:.2f} s,
+- A projection call of {BATCH_SIZE} images takes {model.projection_seconds():.2f} s,
   {processor:.2f} s of them processor. All its crops take {model.m["lists"] * BATCH_SIZE:.1f} LISTs
   where the images are a whole library's, in order; a small selection of a large library takes up
   to one for each image, ${MILLION * model.m["far_lists"] * prices.S3_WRITE:.2f} a million.
-- A page of {PAGE_SIZE}, all of its projections in flight, takes {model.index_page_seconds:.2f} s.
+- A page of {PAGE_SIZE}, all of its projections in flight, takes {model.index_page_seconds:.2f} s; a
+  worker has {LANES} of them at work at once.
 - The ticks have {CORE_MB:,} MB, which buys a whole core, for their own processor time bounds a
   worker; everything else has {MEMORY_MB["indexer"]} MB, and goes on many times side by side.
 - The indexer, {AT_ONCE} at once, takes at most {model.indexer_rate:,.0f} documents a second from

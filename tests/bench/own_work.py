@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 import boto3
 
 from reindex.settings import Pace
-from reindex.states import Phase, shard_of, work_key
 from reindex.steps.scanning import scan_all
 from reindex.steps.tally import Tally
 from reindex.stores.interfaces import ProgressTable
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
+from reindex.stores.work_list import DynamoWorkList
 from tests.bench.projection import Row
 from tests.bench.results import (
     Result,
@@ -43,8 +43,9 @@ from tests.bench.results import (
 from tests.bench.servers import KEY, REGION, dynamodb
 from tests.bench.wire import instant_backlog, instant_projector
 from tests.bench.workload import InstantProjector, Reindex, image_ids
-from tests.contract.conftest import create_progress_table, create_runs_table
+from tests.contract.conftest import create_progress_table, create_runs_table, create_work_table
 from tests.twins.progress_table import MemoryProgressTable
+from tests.twins.run_files import MemoryRunFiles
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -108,7 +109,9 @@ def over_dynamodb(images: Sequence[str], client: DynamoDBClient) -> Phases:
 
     def new() -> Reindex:
         table = DynamoProgressTable(client, create_progress_table(client))
-        return Reindex(table, projector, DynamoRuns(client, create_runs_table(client)), backlog)
+        runs = DynamoRuns(client, create_runs_table(client))
+        work_list = DynamoWorkList(client, create_work_table(client), MemoryRunFiles())
+        return Reindex(table, projector, runs, work_list, backlog)
 
     return Phases(images, new)
 
@@ -124,7 +127,8 @@ class Uploading:
         """As upload-ids does."""
         table = DynamoProgressTable(self.client, create_progress_table(self.client))
         runs = DynamoRuns(self.client, create_runs_table(self.client))
-        reindex = Reindex(table, InstantProjector(()), runs)
+        work_list = DynamoWorkList(self.client, create_work_table(self.client), MemoryRunFiles())
+        reindex = Reindex(table, InstantProjector(()), runs, work_list)
         return spent(partial(reindex.upload, self.images))
 
     def theirs(self) -> Spent:
@@ -148,7 +152,6 @@ class Uploading:
                         "rev": 1,
                         "attempts": 0,
                         "updated_at": "2026-01-01T00:00:00.000Z",
-                        "work": work_key(Phase.INDEX, shard_of(image_id)),
                         "due_at": 0,
                     }
                     batch.put_item(Item=row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -121,11 +122,21 @@ def list_objects(request: AWSPreparedRequest, keys: Sequence[str]) -> Answer:
 
 def instant_backlog() -> SqsBacklog:
     """The low-priority queue: it accepts all, and is empty."""
-    client = boto3.client("sqs", **access(Config()))
+    return backlog_after(0)
+
+
+def backlog_after(seconds: float) -> SqsBacklog:
+    """The same, that answers after so many seconds."""
+    client = boto3.client("sqs", **access(Config(max_pool_connections=64)))
     empty = {f"ApproximateNumberOfMessages{kind}": "0" for kind in ("", "NotVisible", "Delayed")}
     depth = Answer(json.dumps({"Attributes": empty}).encode())
+
+    def accepted(request: AWSPreparedRequest) -> Answer:
+        time.sleep(seconds)
+        return _accepted(request)
+
     answer_at_once(client, "GetQueueAttributes", lambda _: depth)
-    answer_at_once(client, "SendMessageBatch", _accepted)
+    answer_at_once(client, "SendMessageBatch", accepted)
     return SqsBacklog(client, _QUEUE)
 
 
@@ -145,6 +156,19 @@ def instant_projector(images: Sequence[str], concurrency: int) -> LambdaProjecto
         images: The ids it may be asked for.
         concurrency: Calls in flight at once.
     """
+    return projector_after(images, concurrency, lambda _: 0)
+
+
+def projector_after(
+    images: Sequence[str], concurrency: int, seconds: Callable[[int], float]
+) -> LambdaProjector:
+    """The same, that takes its time.
+
+    Args:
+        images: The ids it may be asked for.
+        concurrency: Calls in flight at once.
+        seconds: How long a call of so many images takes.
+    """
 
     def event(*ids: str) -> dict[str, Any]:
         return ProjectionAnswer([projected(image_id) for image_id in ids]).to_event()
@@ -153,7 +177,9 @@ def instant_projector(images: Sequence[str], concurrency: int) -> LambdaProjecto
     ready = {image_id: json.dumps(event(image_id)["images"][0]).encode() for image_id in images}
 
     def answer(request: AWSPreparedRequest) -> Answer:
-        found = b", ".join(ready[image_id] for image_id in json.loads(body_of(request))["ids"])
+        ids = json.loads(body_of(request))["ids"]
+        time.sleep(seconds(len(ids)))
+        found = b", ".join(ready[image_id] for image_id in ids)
         return Answer(b"%b[%b]%b" % (head, found, tail))
 
     client = boto3.client("lambda", **access(projector_config(concurrency)))

@@ -22,12 +22,13 @@ from reindex.steps.gates import Gates
 from reindex.steps.shift import PhaseWork
 from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
-from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs
+from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs, WorkList
 from tests.twins.index import MemoryIndex
 from tests.twins.library import MemoryLibrary
 from tests.twins.phases import MemoryPhases
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.runs import MemoryRuns
+from tests.twins.work_list import MemoryWorkList
 from tests.unit.image.truths import FULL, ID
 from tests.unit.image.truths import NOW as BUILT_AT
 from tests.unit.steps.world import ALIAS, INDEX, CountingMeter
@@ -104,14 +105,13 @@ class BottomlessBacklog(Backlog):
         return {message.id for message in messages if message.body()}
 
 
-def ticker(
-    table: ProgressTable, runs: Runs | None = None, phases: MemoryPhases | None = None
-) -> Ticker:
+def ticker(table: ProgressTable, work_list: WorkList, runs: Runs, phases: MemoryPhases) -> Ticker:
     """Runs ticks that end only when a phase is drained."""
     return Ticker(
         table,
-        runs or MemoryRuns(),
-        phases or MemoryPhases(),
+        work_list,
+        runs,
+        phases,
         _RULES,
         Retry(),
         SystemClock(),
@@ -127,20 +127,23 @@ class Reindex:
     Attributes:
         table: Where the rows are.
         projector: Who builds the documents.
-        runs: Where the run record, the leases and the ledger are.
+        runs: Where the run record and the ledger are.
+        work_list: Where the chunks are.
         backlog: Where the documents go.
     """
 
     table: ProgressTable
     projector: Projector
     runs: Runs = field(default_factory=MemoryRuns)
+    work_list: WorkList = field(default_factory=MemoryWorkList)
     backlog: Backlog = field(default_factory=BottomlessBacklog)
-    _index: MemoryIndex = field(default_factory=lambda: MemoryIndex(INDEX, ALIAS))
+    _index: Any = field(default_factory=lambda: MemoryIndex(INDEX, ALIAS))
     _phases: MemoryPhases = field(default_factory=MemoryPhases)
 
     def upload(self, images: Sequence[str]) -> None:
         """Ask for images to be reindexed."""
-        done = Upload(self.table, self.runs, SystemClock(), "upload-1").upload(images)
+        upload = Upload(self.table, self.work_list, self.runs, SystemClock(), "upload-1")
+        done = upload.upload(images)
         assert done.new == len(images)
 
     def open(self, images: Sequence[str]) -> None:
@@ -179,7 +182,8 @@ class Reindex:
     def _run(self, work: PhaseWork, images: int) -> None:
         assert self.runs.update(RUN_ID, {"phase": work.phase})
         self._phases.waiting.add(_TASK_TOKEN)
-        done = ticker(self.table, self.runs, self._phases).tick(work, 0, "invocation")
+        ticks = ticker(self.table, self.work_list, self.runs, self._phases)
+        done = ticks.tick(work, 0, "invocation")
         assert (done.outcome, sum(done.moved.values())) == (Outcome.DRAINED, images), done
 
     def _index_phase(self) -> IndexPhase:
