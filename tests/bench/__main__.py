@@ -20,6 +20,7 @@ BENCHES = (
     "crop_listings",
     "write_units",
     "next_chunk",
+    "first_document",
     "one_worker",
     "indexer",
     "own_work",

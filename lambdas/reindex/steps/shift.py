@@ -43,6 +43,9 @@ PAGE_SIZE = 500
 #: Seconds between looks at a gate that holds, or at work that is due later.
 PAUSE_SECONDS = 5
 
+#: Seconds between looks at chunks that others hold: what follows from them is due at once.
+HELD_SECONDS = 1
+
 #: Seconds by which a lease outlives its function's time-out, against clocks that differ.
 LEASE_MARGIN = 5
 
@@ -230,7 +233,7 @@ class _Lane:
     Attributes:
         shift: The tick's work.
         holder: Names this lane of this invocation.
-        is_first: Whether it is the one that probes for all.
+        is_first: Whether it is the one that probes, and waits, for all.
         deadline: Of the tick.
         until: Epoch seconds until which a chunk that is taken is ours.
         result: What it comes to.
@@ -292,9 +295,10 @@ class _Lane:
         if due_at is not None and due_at > self._now() + PAUSE_SECONDS:
             # What is left waits for its own time, and for no gate.
             self._note_gate(run, None)
-        if due_at is None or due_at > self.deadline.soft:
+        if due_at is None or due_at > self.deadline.soft or not self.is_first:
+            # One lane is enough to wait for the others' chunks, and for what is due later.
             return False
-        self._rest()
+        self._rest(HELD_SECONDS if due_at <= self._now() else PAUSE_SECONDS)
         self.result.latest = self._still_admitted(run)
         return self.result.latest is not None
 
@@ -580,10 +584,10 @@ class _Lane:
         log.error("a row is set aside", extra={"image_id": image_id, "reason": reason})
         assignment.dropped += 1
 
-    def _rest(self) -> None:
+    def _rest(self, pause: float = PAUSE_SECONDS) -> None:
         """Wait a little; that time is charged to the gate that holds, if one does."""
         result = self.result
-        seconds = max(0.0, min(PAUSE_SECONDS, self.deadline.soft - self._now()))
+        seconds = max(0.0, min(pause, self.deadline.soft - self._now()))
         self.shift.clock.sleep(seconds)
         if result.held_by:
             result.held[result.held_by] = result.held.get(result.held_by, 0.0) + seconds
