@@ -378,7 +378,7 @@ class _Lane:
         """Rows as they are now: those that may have changed are read again.
 
         Returns:
-            The ones with work left in this phase. Of the others, the assignment knows.
+            The ones with work in this phase that is due. Of the others, the assignment knows.
         """
         doubtful = [row.id for row in rows if row.id in assignment.uncertain]
         if not doubtful:
@@ -389,7 +389,7 @@ class _Lane:
             now = found.rows.get(row.id) if row.id in assignment.uncertain else row
             if now is None:
                 self._drop(assignment, row.id, found.unreadable.get(row.id, "there is no such row"))
-            elif now.state.phase is self._phase:
+            elif now.state.phase is self._phase and (now.due_at or 0) <= self._now():
                 current.append(now)
             else:
                 assignment.moved.append(now)

@@ -133,6 +133,28 @@ def test_what_a_dead_worker_did_is_not_done_again() -> None:
     assert sorted(world.work_list.ids(Phase.CHECK)) == ids, "what it had enqueued is checked"
 
 
+def test_what_a_dead_worker_put_off_still_waits() -> None:
+    pace = Pace(projection_concurrency=1, settle_seconds=300)
+    world, ids = world_of(3, pace=pace)
+    world.index.live_write(ids[0], {"id": ids[0], "lastModified": "2026-03-01T18:00:00Z"})
+    in_index_phase(world)
+    settle = world.work_list.settle
+
+    def die(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    world.work_list.settle = die  # type: ignore[method-assign, assignment]
+    with pytest.raises(KeyboardInterrupt):
+        world.tick(Phase.INDEX)
+    world.work_list.settle = settle  # type: ignore[method-assign]
+    world.clock.time += 200
+    world.tick(Phase.INDEX)
+
+    assert world.table.rows[ids[0]].waits == 1
+    assert world.state(ids[1]) is State.ENQUEUED
+    assert world.work_list.ids(Phase.INDEX) == [ids[0]]
+
+
 def test_of_two_that_work_the_same_chunk_one_settles_it() -> None:
     world, ids = world_of(40)
     in_index_phase(world)
