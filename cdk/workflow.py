@@ -165,7 +165,8 @@ class Workflow(Construct):
             assign={
                 "segments": "{% $states.result.Payload.segments %}",
                 "work": "{% $states.result.Payload.work %}",
-                "round_number": 0,
+                # A scan that only finds what is to do is none of the rounds.
+                "round_number": "{% $states.result.Payload.work ? 0 : -1 %}",
                 "reopened": 0,
             },
             outputs={},

@@ -22,6 +22,11 @@ from reindex.states import Phase
 #: Most rows of a chunk: a few seconds of work, and some 100 KB of file.
 MAX_ROWS = 2_000
 
+#: Chunks that a small list is cut into, and the fewest rows of each: several may be worked at
+#: once, so that a small reindex is as concurrent as a large one.
+SMALL_LISTS = 6
+LEAST_ROWS = 100
+
 #: Most rows of a chunk by how often a worker died with them in progress: the image that kills
 #: workers is found by smaller and smaller chunks, while its neighbours go on.
 _ROWS_AFTER_DEATHS = (MAX_ROWS, 25, 1)
@@ -73,13 +78,16 @@ class TakenChunk:
     in_progress: tuple[int, int] | None = None
 
 
-def chunks_of(rows: Iterable[ProgressRow], name: str, not_before: float = 0) -> list[Chunk]:
+def chunks_of(
+    rows: Iterable[ProgressRow], name: str, not_before: float = 0, most: int = MAX_ROWS
+) -> list[Chunk]:
     """Cut rows into chunks, by phase and by when they are due; finished ones are left out.
 
     Args:
         rows: In any order.
         name: What the chunks' names begin with: unique, unless the same rows are meant.
         not_before: Epoch seconds before which none of them is due.
+        most: Rows of a chunk.
     """
     kinds: dict[tuple[Phase, int], list[ProgressRow]] = {}
     for row in rows:
@@ -89,7 +97,7 @@ def chunks_of(rows: Iterable[ProgressRow], name: str, not_before: float = 0) -> 
         (phase, part)
         for (phase, deaths), group in sorted(kinds.items())
         for together in _due_together(group)
-        for part in in_batches(sorted(together, key=_by_id), _ROWS_AFTER_DEATHS[deaths])
+        for part in in_batches(sorted(together, key=_by_id), min(most, _ROWS_AFTER_DEATHS[deaths]))
     ]
     return [
         Chunk(f"{name}-{number:04d}", phase, max(int(not_before), *map(_due_at, part)), part)
@@ -110,9 +118,12 @@ def rows_of(text: bytes) -> list[ProgressRow]:
         UnreadableChunk: It is not of the form that :func:`to_text` writes, or not whole.
     """
     try:
-        return [from_values(values) for values in json.loads(gzip.decompress(text))]
+        rows = [from_values(values) for values in json.loads(gzip.decompress(text))]
     except (OSError, EOFError, zlib.error, ValueError, TypeError, AttributeError) as error:
         raise UnreadableChunk(f"{type(error).__name__}: {error}") from error
+    if not rows:
+        raise UnreadableChunk("it has no rows")
+    return rows
 
 
 def _deaths(row: ProgressRow) -> int:

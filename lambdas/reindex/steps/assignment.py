@@ -20,7 +20,8 @@ class Assignment:
         moved: Rows that have changed, as they are now.
         uncertain: Ids of rows that may have changed since they were read: a call about them went
             unanswered, or the worker that had the chunk died.
-        dropped: How many rows are not ours to list: another moved them, or they cannot be worked.
+        dropped: Ids of rows that are not ours to list: another moved them, or they cannot be
+            worked.
     """
 
     chunk: TakenChunk
@@ -28,7 +29,7 @@ class Assignment:
     put_off: list[ProgressRow] = field(default_factory=list)
     moved: list[ProgressRow] = field(default_factory=list)
     uncertain: set[str] = field(default_factory=set)
-    dropped: int = 0
+    dropped: set[str] = field(default_factory=set)
     _positions: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,3 +53,10 @@ class Assignment:
     def put_back(self, rows: Iterable[ProgressRow]) -> None:
         """Put rows back that were taken, and not worked on."""
         self.left = [*rows, *self.left]
+
+    def restore(self, page: Sequence[ProgressRow]) -> None:
+        """Put back whatever of a page is accounted for nowhere: its work ended in the middle."""
+        known = {row.id for row in (*self.left, *self.put_off, *self.moved)} | self.dropped
+        rest = [row for row in page if row.id not in known]
+        self.put_back(rest)
+        self.uncertain |= {row.id for row in rest}

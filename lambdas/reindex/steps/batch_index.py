@@ -114,9 +114,11 @@ class IndexPhase:
         depth = self.backlog.depth().total
         self.meter.count("Backlog", depth)
         sharers = self.workers * self.lanes
-        credit = max(0, self.pace.max_backlog - depth) // sharers
+        free = max(0, self.pace.max_backlog - depth)
+        # A share may be less than a row: then whoever comes takes one.
+        credit = max(free // sharers, min(free, 1))
         # A handful of rows would cost a call each: rather wait until a batch fits.
-        if credit < min(SMALL_BATCH, self.pace.max_backlog // sharers):
+        if credit < min(SMALL_BATCH, max(1, self.pace.max_backlog // sharers)):
             return Capacity(0, "the backlog is full")
         for recent in (run.recent_projections, run.recent_writes):
             code = outcomes.prevailing_failure(recent, self.pace.max_failure_percent)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from reindex import outcomes
@@ -208,11 +209,13 @@ class Shift:
 
 def _together(results: Sequence[ShiftResult]) -> ShiftResult:
     """What the lanes of a tick came to, as one result."""
+    progressed = any(result.progressed for result in results)
     total = ShiftResult(
         results[0].latest if all(result.latest for result in results) else None,
-        progressed=any(result.progressed for result in results),
+        progressed=progressed,
         held_by=next((result.held_by for result in results if result.held_by), None),
-        error=next((result.error for result in results if result.error), None),
+        # A defect that others make progress beside is in the log, and no reason to end the phase.
+        error=None if progressed else next((r.error for r in results if r.error), None),
     )
     for result in results:
         total.moved += result.moved
@@ -237,6 +240,7 @@ class _Lane:
         deadline: Of the tick.
         until: Epoch seconds until which a chunk that is taken is ours.
         result: What it comes to.
+        unsettled: Chunks that could not be settled when they should have been: tried again.
     """
 
     shift: Shift
@@ -245,6 +249,7 @@ class _Lane:
     deadline: Deadline
     until: float
     result: ShiftResult
+    unsettled: list[Assignment] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -270,6 +275,8 @@ class _Lane:
                     self._rest()
         except Exception as error:  # noqa: BLE001 - the edge of a tick: its end must be reached
             self._record_error(error, run)
+        for assignment in self.unsettled:
+            attempt("the chunk cannot be settled", partial(self._settle, assignment))
         if result.unforeseen and not result.moved:
             # Not even one image could be told to be its cause.
             result.error = result.error or result.unforeseen
@@ -286,6 +293,10 @@ class _Lane:
 
     def _next_chunk(self) -> bool:
         """Work the next chunk, or wait for one; return whether the lane may go on."""
+        while self.unsettled:
+            # While its lease lasts: whoever takes it later would believe that we died.
+            self._settle(self.unsettled[-1])
+            self.unsettled.pop()
         work_list = self.shift.work_list
         taken = work_list.take(self._phase, self.holder, self._now(), self.until)
         if taken:
@@ -304,52 +315,59 @@ class _Lane:
 
     def _work_chunk(self, taken: TakenChunk) -> bool:
         """Work a chunk once through, and settle it; return whether the lane may go on."""
+        work_list = self.shift.work_list
         try:
-            assignment = self._assignment(taken)
+            assignment = Assignment(taken, list(work_list.rows(taken)))
         except UnreadableChunk as error:
             # The rows are still there, with work left: the Tally's scan lists them again.
             self.shift.meter.count("ChunksUnreadable")
             log.warning("a chunk is unreadable", extra={"chunk": taken.name, "reason": str(error)})
-            self.shift.work_list.settle(taken, [])
+            work_list.settle(taken, [])
             return True
+        except StoreUnavailable:
+            if not taken.abandoned:
+                attempt("the chunk cannot be given back", partial(work_list.release, taken))
+            raise
+        try:
+            if taken.abandoned:
+                # If this fails, the chunk is kept: its lease runs out, and it is charged then.
+                self._take_over(assignment)
+            may_go_on = self._finished(assignment)
+        except _LeaseLost:
+            # The other may have read our rows before we changed them.
+            work_list.add(chunks_of(assignment.moved, self._name()))
+            return True
+        return may_go_on
+
+    def _finished(self, assignment: Assignment) -> bool:
+        """Work a chunk, and settle it whatever happens; return whether the lane may go on."""
         try:
             may_go_on = self._work_pages(assignment)
         except _LeaseLost:
-            return True
-        except Exception:
-            attempt("the chunk cannot be given back", lambda: self._settle(assignment))
             raise
-        self._settle(assignment)
+        except Exception:
+            self.unsettled.append(assignment)
+            raise
+        try:
+            self._settle(assignment)
+        except _LeaseLost:
+            raise
+        except Exception:
+            self.unsettled.append(assignment)
+            raise
         return may_go_on
 
-    def _assignment(self, taken: TakenChunk) -> Assignment:
-        """Read a chunk's rows; charge those that a dead worker had in progress.
-
-        Raises:
-            UnreadableChunk: The chunk's file is not usable.
-            StoreUnavailable: A store does not answer. What another abandoned is kept: the lease
-                runs out by itself, and its rows are charged then.
-        """
-        try:
-            rows = list(self.shift.work_list.rows(taken))
-        except StoreUnavailable:
-            if not taken.abandoned:
-                release = self.shift.work_list.release
-                attempt("the chunk cannot be given back", lambda: release(taken))
-            raise
-        assignment = Assignment(taken, rows)
-        if not taken.abandoned:
-            return assignment
-        start, end = taken.in_progress or (0, 0)
+    def _take_over(self, assignment: Assignment) -> None:
+        """Read the rows of a chunk that was abandoned again; charge those that were in progress."""
+        rows, (start, end) = assignment.left, assignment.chunk.in_progress or (0, 0)
         suspects = {row.id: row for row in rows[start:end]}
         assignment.uncertain = {row.id for row in rows}
         assignment.left = self._certain(assignment, rows)
         if self._phase is Phase.INDEX:
             self._charge_death(assignment, suspects)
         # From here on they are accounted for: a second death must not charge them again.
-        if not self.shift.work_list.mark(taken, 0, 0):
+        if not self.shift.work_list.mark(assignment.chunk, 0, 0):
             raise _LeaseLost
-        return assignment
 
     def _charge_death(self, assignment: Assignment, suspects: dict[str, ProgressRow]) -> None:
         """Charge one failure to each image that a dead worker had in progress.
@@ -369,7 +387,7 @@ class _Lane:
         }
         written = self.shift.table.write([*changes.values()]) if changes else set()
         assignment.moved += [changes[image_id].after for image_id in written]
-        assignment.dropped += len(changes) - len(written)
+        assignment.dropped |= changes.keys() - written
         assignment.left = [row for row in assignment.left if row.id not in changes]
         self.shift.meter.count("ImagesLeftByDeadWorkers", len(written))
         log.warning("a worker died", extra={"suspects": len(suspects), "charged": len(written)})
@@ -397,30 +415,32 @@ class _Lane:
         return current
 
     def _settle(self, assignment: Assignment) -> None:
-        """Give a chunk back, or replace it with what follows from it."""
+        """Give a chunk back, or replace it with what follows from it.
+
+        Raises:
+            StoreUnavailable: It may be tried again. If it never succeeds, the lease runs out, and
+                whoever takes the chunk then reads its rows again.
+            _LeaseLost: Another has the chunk.
+        """
         work_list, chunk = self.shift.work_list, assignment.chunk
         try:
             assignment.left = self._certain(assignment, assignment.left)
             assignment.put_off = self._certain(assignment, assignment.put_off)
-        except StoreUnavailable:
-            # Its lease runs out, and whoever takes it then reads its rows again.
-            attempt("the chunk cannot be marked", lambda: work_list.mark(chunk, 0, 0))
-            raise
-        if assignment.is_untouched:
-            work_list.release(chunk)
-            return
-        later = self._now() + PAUSE_SECONDS
-        following = [
-            *chunks_of([*assignment.left, *assignment.moved], self._name()),
-            *chunks_of(assignment.put_off, self._name(), not_before=later),
-        ]
-        try:
+            if assignment.is_untouched:
+                work_list.release(chunk)
+                return
+            later = self._now() + PAUSE_SECONDS
+            following = [
+                *chunks_of([*assignment.left, *assignment.moved], self._name()),
+                *chunks_of(assignment.put_off, self._name(), not_before=later),
+            ]
             settled = work_list.settle(chunk, following)
         except Exception:
-            attempt("the chunk cannot be marked", lambda: work_list.mark(chunk, 0, 0))
+            attempt("the chunk cannot be marked", partial(work_list.mark, chunk, 0, 0))
             raise
         if not settled:
             log.warning("another worker took the chunk over", extra={"chunk": chunk.name})
+            raise _LeaseLost
 
     def _name(self) -> str:
         """A name for chunks, that no other has."""
@@ -465,7 +485,7 @@ class _Lane:
         return latest if stands else None
 
     def _work_page(self, assignment: Assignment, capacity: Capacity) -> None:
-        """Work the next rows; halve what fails in an unforeseen way until one image is alone.
+        """Work the next rows.
 
         Raises:
             StoreUnavailable: A service does not answer: the rows are back in the assignment.
@@ -473,10 +493,15 @@ class _Lane:
         """
         page = assignment.next_page(min(capacity.rows, PAGE_SIZE))
         try:
-            rows = self._certain(assignment, page)
-        except StoreUnavailable:
-            assignment.put_back(page)
+            self._work_rows(assignment, self._certain(assignment, page), capacity)
+        except Exception:
+            assignment.restore(page)
             raise
+
+    def _work_rows(
+        self, assignment: Assignment, rows: list[ProgressRow], capacity: Capacity
+    ) -> None:
+        """Work rows; halve what fails in an unforeseen way until one image is alone."""
         groups = [rows] if rows else []
         while groups:
             group = groups.pop()
@@ -486,8 +511,6 @@ class _Lane:
             try:
                 problem, group = self._work_group(assignment, group, capacity)
             except (StoreUnavailable, IndexMisconfigured, _LeaseLost):
-                for other in groups:
-                    assignment.put_back(other)
                 raise
             except Exception as error:  # noqa: BLE001 - the image it is about is found below
                 problem = error
@@ -519,18 +542,14 @@ class _Lane:
         except Exception as error:  # noqa: BLE001 - judged below, as a page's own problem is
             done = PageResult(problem=error)
         assignment.moved += done.after
-        assignment.dropped += len(done.overtaken)
+        assignment.dropped |= done.overtaken
         left = done.rest_of(rows)
         if done.problem or done.is_uncertain:
             assignment.uncertain |= {row.id for row in left}
-        try:
-            self._record(run, done, capacity, started)
-            if done.problem and _gate(done.problem):
-                raise done.problem
-        except (StoreUnavailable, IndexMisconfigured):
-            assignment.put_back(left)
-            raise
+        self._record(run, done, capacity, started)
         if done.problem:
+            if _gate(done.problem):
+                raise done.problem
             left = self._certain(assignment, left)
         return done.problem, left
 
@@ -562,11 +581,9 @@ class _Lane:
         try:
             after = row.failed(failure, run_id=run.run_id, retry=self.shift.retry, now=self._now())
             if not self.shift.table.write([Change(row, after)]):
-                assignment.dropped += 1
+                assignment.dropped.add(row.id)
                 return
         except StoreUnavailable:
-            assignment.uncertain.add(row.id)
-            assignment.put_back([row])
             raise
         except Exception as problem:  # noqa: BLE001
             # Not even that can be done: nothing is known of such a row but that it is there.
@@ -582,7 +599,7 @@ class _Lane:
         """Leave a row that cannot be worked to the Tally, which names it in the report."""
         self.shift.meter.count("RowsUnreadable")
         log.error("a row is set aside", extra={"image_id": image_id, "reason": reason})
-        assignment.dropped += 1
+        assignment.dropped.add(image_id)
 
     def _rest(self, pause: float = PAUSE_SECONDS) -> None:
         """Wait a little; that time is charged to the gate that holds, if one does."""

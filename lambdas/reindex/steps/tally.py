@@ -373,7 +373,7 @@ class Tallying:
             "started_at": iso(run.started_at),
             "ended_at": iso(run.ended_at or now),
             "duration_seconds": round((run.ended_at or now) - run.started_at, 3),
-            "rounds": rounds or round_ + 1,
+            "rounds": rounds or max(1, round_ + 1),
             "percent_done": 100 if not problems else estimated(run, now, self.pace).percent,
             "images": tally.total,
             "states": {state: tally.states[state] for state in CODES},
@@ -396,7 +396,7 @@ class Tallying:
             "dead_letters": self.dead_letters.depth().total,
             "rates": timeline.rates(samples, run.started_at, now),
             "gates": timeline.gates(samples),
-            "cost": cost.estimate(run.counts, samples, tally.total, rounds or round_ + 1),
+            "cost": cost.estimate(run.counts, samples, tally.total, rounds or max(1, round_ + 1)),
         }
         self._put(key, report)
         self.files.put(page_key(run_id), page(report).encode(), CONTENT_TYPE)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from reindex.chunks import MAX_ROWS, chunks_of
+from reindex.chunks import LEAST_ROWS, MAX_ROWS, SMALL_LISTS, chunks_of
 from reindex.digest import sum_of_ids
 from reindex.failures import StoreUnavailable
 from reindex.progress import ProgressRow
@@ -96,7 +97,9 @@ class Upload:
             rows: list[ProgressRow] = []
             brought += self._insert(_distinct(chunk, uploaded), uploaded, rows)
             # If this fails, the rows have work left all the same: the Tally lists them.
-            self.work_list.add(chunks_of(rows, f"{self.name}-{number:06d}"))
+            is_all = number == 0 and len(chunk) < CHUNK
+            most = max(LEAST_ROWS, math.ceil(len(rows) / SMALL_LISTS)) if is_all else MAX_ROWS
+            self.work_list.add(chunks_of(rows, f"{self.name}-{number:06d}", most=most))
             progress(uploaded)
         if uploaded.seen > uploaded.blank:
             self.runs.record_upload(self.name, brought, done=True)

@@ -99,7 +99,7 @@ class Night:
         phases.running.discard(run_id)
 
     def _rounds(self, hours: float, options: Mapping[str, Any], *, work: bool) -> Steps:
-        round_ = 0
+        round_ = 0 if work else -1
         while True:
             while work:
                 for phase in Phase:

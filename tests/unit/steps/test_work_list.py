@@ -10,11 +10,13 @@ import pytest
 
 from reindex.chunks import MAX_ROWS, Chunk
 from reindex.failures import Failure, StoreUnavailable
+from reindex.records import OutgoingMessage
 from reindex.settings import Pace
 from reindex.states import Phase, State
 from reindex.steps.tick import Outcome
+from tests.twins.wrapped import Faults
 from tests.unit.steps.night import Night
-from tests.unit.steps.world import World
+from tests.unit.steps.world import MAX_ROUNDS, World
 
 
 def world_of(count: int, **settings: object) -> tuple[World, list[str]]:
@@ -208,6 +210,98 @@ def test_an_answer_of_the_list_that_is_lost_costs_no_image(method: str, lands: b
 
     assert world.states() == {"verified": len(ids)}
     assert {row.attempts for row in world.table.rows.values()} == {0}, "nobody is charged"
+
+
+@pytest.mark.parametrize("port", ["work_list", "runs", "table"])
+def test_one_call_without_an_answer_takes_no_row_from_the_list(port: str) -> None:
+    world, ids = world_of(3 * 500)
+    method = {"work_list": "mark", "runs": "moved", "table": "write"}[port]
+    in_index_phase(world)
+    store = getattr(world, port)
+    real, calls = getattr(store, method), itertools.count()
+
+    def fails(*args: object) -> object:
+        if next(calls) == 1:
+            raise StoreUnavailable("DynamoDB: no answer")
+        return real(*args)
+
+    setattr(store, method, fails)
+    world.tick_until_drained(Phase.INDEX)
+
+    assert listed_as_they_are(world)
+    assert sorted(world.work_list.ids(Phase.CHECK)) == ids
+
+
+def test_an_unforeseen_image_takes_no_neighbour_from_the_list() -> None:
+    world, ids = world_of(400)
+    in_index_phase(world)
+    read, reads, calls = world.index.read, world.table.read, itertools.count()
+
+    def dies(index: str, asked: Sequence[str], fields: Sequence[str]) -> object:
+        if ids[7] in asked:
+            raise ZeroDivisionError
+        return read(index, asked, fields)
+
+    def silent_once(asked: Sequence[str]) -> object:
+        if next(calls) == 2:
+            raise StoreUnavailable("DynamoDB: no answer")
+        return reads(asked)
+
+    world.index.read = dies  # type: ignore[method-assign, assignment]
+    world.table.read = silent_once  # type: ignore[method-assign, assignment]
+    night = Night(world)
+    night.phase(Phase.INDEX)
+
+    assert listed_as_they_are(world)
+    assert world.states() == {"enqueued": 399, "unknown_error": 1}
+
+
+@pytest.mark.parametrize("seconds", [5, 20, 40])
+def test_an_outage_of_the_tables_within_a_tick_charges_nobody(seconds: int) -> None:
+    world, ids = world_of(600)
+    in_index_phase(world)
+    world.projector.seconds = 1
+    began = world.clock.now()
+    faults = Faults.over(world)
+    outage = StoreUnavailable("DynamoDB: no answer")
+    # All of DynamoDB, from the middle of a page on.
+    faults.raising = lambda call: (
+        outage
+        if call.port in {"table", "work_list", "runs"}
+        and began + 3 < world.clock.now() < began + 3 + seconds
+        else None
+    )
+    Night(world).phase(Phase.INDEX)
+
+    assert world.states() == {"enqueued": len(ids)}
+    assert {row.attempts for row in world.table.rows.values()} == {0}
+
+
+@pytest.mark.parametrize(("workers", "most"), [(1, 5), (5, 20), (5, 29)])
+def test_a_backlog_smaller_than_the_workers_is_no_standstill(workers: int, most: int) -> None:
+    pace = Pace(max_backlog=most, projection_concurrency=12, settle_seconds=0)
+    world, _ = world_of(10, workers=workers, pace=pace)
+    in_index_phase(world)
+
+    assert world.index_phase.capacity(world.run).rows == 1
+
+
+def test_a_scan_that_only_finds_what_is_to_do_is_none_of_the_rounds() -> None:
+    world, ids = world_of(3, max_attempts=9)
+    world.work_list.listed.clear()
+    losses = iter(range(MAX_ROUNDS))
+    send = world.backlog.send
+
+    def loses(messages: Sequence[OutgoingMessage]) -> set[str]:
+        if next(losses, None) is not None:
+            return {message.id for message in messages}
+        return send(messages)
+
+    world.backlog.send = loses  # type: ignore[method-assign]
+
+    result = world.reindex()
+
+    assert (result["status"], world.states()) == ("succeeded", {"verified": len(ids)})
 
 
 def test_a_row_that_was_written_without_an_answer_is_not_projected_again() -> None:

@@ -287,7 +287,7 @@ class World:
         """Run from start to report, as the state machine does."""
         self.gather(options, run_id)
         work = self.preflight(run_id, options)["work"]
-        round_ = 0
+        round_ = 0 if work else -1
         while True:
             if work:
                 round_ = self.work(round_, ticks)
