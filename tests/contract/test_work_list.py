@@ -97,6 +97,15 @@ def test_of_many_that_come_each_gets_another_chunk(contended_work_list: WorkList
     assert sorted(names) == [f"chunk-{n}" for n in range(8)]
 
 
+def test_chunks_behind_many_that_are_held_are_found(work_list: WorkList) -> None:
+    work_list.add([chunk(f"chunk-{n:03d}") for n in range(80)])
+
+    found = {taken(work_list, f"holder-{n}").name for n in range(80)}
+
+    assert len(found) == 80
+    assert take(work_list) is None
+
+
 def test_a_chunk_given_back_is_free_and_is_not_abandoned(work_list: WorkList) -> None:
     work_list.add([chunk("x")])
     first = taken(work_list)

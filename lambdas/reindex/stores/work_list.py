@@ -38,6 +38,9 @@ MAX_AT_ONCE: Final = 99
 #: Chunks that workers who come at the same time begin to look at in different places.
 _SPREAD: Final = 16
 
+#: Chunks that a worker looks at in one request: more than other workers are likely to hold.
+_LOOK: Final = 64
+
 _SERVICE = "DynamoDB"
 
 
@@ -88,7 +91,7 @@ class DynamoWorkList:
         Returns:
             The chunk; None when none is to be had now.
         """
-        for page in self._pages(phase, f"{math.floor(now):012d}~"):
+        for page in self._pages(phase, f"{math.floor(now):012d}~", limit=_LOOK):
             free = [item for item in page if _is_free(item, now, until + LONGEST_SKEW)]
             start = zlib.crc32(holder.encode()) % min(len(free), _SPREAD) if free else 0
             for item in [*free[start:], *free[:start]]:
