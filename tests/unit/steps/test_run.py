@@ -183,11 +183,7 @@ def test_a_document_of_an_image_that_is_gone_is_left_alone_if_no_message_of_ours
 
 
 def test_a_resurrected_document_that_a_live_writer_took_over_is_left_alone() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.tick_until_drained(Phase.INDEX)
     world.drain()
     del world.library.originals["a"]
@@ -206,11 +202,7 @@ def test_a_resurrected_document_that_a_live_writer_took_over_is_left_alone() -> 
 
 
 def test_a_resurrected_document_whose_deletion_was_not_answered_is_looked_at_again() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.tick_until_drained(Phase.INDEX)
     world.drain()
     del world.library.originals["a"]
@@ -263,11 +255,7 @@ def test_poison_alone_is_set_aside_and_its_neighbours_go_on() -> None:
 
 
 def test_an_image_whose_projection_was_killed_once_is_no_poison() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.projector.deadly.add("a")
     world.tick(Phase.INDEX)
     assert world.table.rows["a"].attempts == 1
@@ -356,11 +344,7 @@ def test_a_document_just_modified_waits_until_the_truth_has_settled_and_no_attem
 
 
 def test_a_brown_out_of_the_index_fills_no_dead_letter_queue() -> None:
-    world = World()
-    world.add("a", "b")
-    world.upload(["a", "b"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a", "b")
     world.indexing = False
     world.tick_until_drained(Phase.INDEX)
     world.index.overloaded = {"a", "b"}
@@ -415,12 +399,8 @@ def test_what_stays_missing_after_every_round_is_inconsistent() -> None:
 
 
 def test_stale_lease_what_a_dead_worker_held_is_worked_alone() -> None:
-    world = World()
     ids = [f"image-{n}" for n in range(10)]
-    world.add(*ids)
-    world.upload(ids)
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, *ids)
     world.die_with(3)
     world.tick(Phase.INDEX)
     assert not world.projector.calls, "the chunk is still another's"
@@ -436,12 +416,8 @@ def test_stale_lease_what_a_dead_worker_held_is_worked_alone() -> None:
 
 
 def test_what_may_have_killed_a_worker_is_worked_few_at_a_time_and_then_alone() -> None:
-    world = World()
     ids = [f"image-{n}" for n in range(60)]
-    world.add(*ids)
-    world.upload(ids)
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, *ids)
 
     def in_progress() -> int:
         windows = [listed.window for listed in world.work_list.listed.values() if listed.holder]
@@ -524,11 +500,7 @@ def test_a_tick_between_opening_and_token_just_ends() -> None:
 def test_a_tick_with_nothing_to_tick_for_turns_its_rule_off(
     accident: str, admission: Admission
 ) -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     match accident:
         case "closed":
             world.runs.update("run-1", {"status": "aborted"})
@@ -547,11 +519,7 @@ def test_a_tick_with_nothing_to_tick_for_turns_its_rule_off(
 
 
 def test_a_drained_phase_turns_its_rule_off_before_it_reports() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
 
     world.tick_until_drained(Phase.INDEX)
 
@@ -683,11 +651,7 @@ def test_a_gate_that_holds_is_named(gate: str) -> None:
 
 
 def test_a_paused_run_beats_but_does_not_work() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.runs.update("run-1", {"paused": True})
 
     report = world.tick(Phase.INDEX)
@@ -698,11 +662,7 @@ def test_a_paused_run_beats_but_does_not_work() -> None:
 
 
 def test_a_phase_held_too_long_fails_loudly_and_names_the_gate() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.index.status = "red"
     world.tick(Phase.INDEX)
     world.clock.sleep(12 * 3600)
@@ -716,11 +676,7 @@ def test_a_phase_held_too_long_fails_loudly_and_names_the_gate() -> None:
 
 
 def test_an_outage_in_a_tick_holds_it_and_loses_nothing() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.index.fail_next(3)
 
     report = world.tick(Phase.INDEX)
@@ -990,11 +946,7 @@ def test_resurrection_what_was_created_is_not_confirmed_while_a_message_may_crea
 
 
 def test_resurrection_a_create_of_a_worker_that_died_before_settling_is_this_runs_create() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.tick_until_drained(Phase.INDEX)
     world.drain()
     # As if the worker had died before it settled what it had sent, and another worked it again.
@@ -1008,11 +960,7 @@ def test_resurrection_a_create_of_a_worker_that_died_before_settling_is_this_run
 
 
 def test_a_tick_whose_token_died_while_the_phase_was_opened_again_leaves_the_rule_on() -> None:
-    world = World()
-    world.add("a")
-    world.upload(["a"])
-    world.preflight()
-    world.open_phase(Phase.INDEX)
+    world = World.in_phase(Phase.INDEX, "a")
     world.phases.waiting.clear()
     heartbeat = world.phases.heartbeat
 

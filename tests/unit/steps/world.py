@@ -186,6 +186,19 @@ class World:
         self.indexing = True
         self.clock.meanwhile = self.drain
 
+    @classmethod
+    def in_phase(cls, phase: Phase, *ids: str, **settings: Any) -> World:
+        """A world in which images were uploaded, and a run has come to a phase."""
+        world = cls(**settings)
+        world.add(*ids)
+        world.upload(ids)
+        world.preflight()
+        world.open_phase(Phase.INDEX)
+        if phase is Phase.CHECK:
+            world.tick_until_drained(Phase.INDEX)
+            world.open_phase(Phase.CHECK)
+        return world
+
     # The library's people
 
     def add(self, *ids: str, **content: Any) -> None:
