@@ -48,7 +48,7 @@ _TUNING: Final = {
     "tick_seconds": 5,
     # What a projection may take, what a page may take before it, and the margin for settling.
     "function_seconds": 60,
-    # Few in hand at once, for what was in the hands of the dead is worked one by one.
+    # Few in progress at once: what a dead worker had in progress is worked in small chunks.
     "max_backlog": 240,
     "settle_seconds": 1,
     "quiet_seconds": 4,

@@ -14,7 +14,8 @@ from reindex.states import Phase
 from reindex.text import counted, duration
 
 #: Cost of an image in the check phase, as a part of its cost in the index phase, until the check
-#: of this run has a speed of its own. docs/cost.md has 839 against 170 images a second.
+#: of this run has a speed of its own. A guess: the model in docs/cost.md has nearly 1, a run on
+#: local servers far less, for its projections are slow.
 CHECK_COST = 0.2
 
 #: Longest pause between two pages, in seconds, that counts as part of a phase's speed: the

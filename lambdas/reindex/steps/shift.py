@@ -332,23 +332,15 @@ class _Lane:
             if taken.abandoned:
                 # If this fails, the chunk is kept: its lease runs out, and it is charged then.
                 self._take_over(assignment)
-            may_go_on = self._finished(assignment)
+            return self._work_and_settle(assignment)
         except _LeaseLost:
-            # The other may have read our rows before we changed them.
-            work_list.add(chunks_of(assignment.moved, self._name()))
+            self._list_moved(assignment)
             return True
-        return may_go_on
 
-    def _finished(self, assignment: Assignment) -> bool:
-        """Work a chunk, and settle it whatever happens; return whether the lane may go on."""
+    def _work_and_settle(self, assignment: Assignment) -> bool:
+        """Work a chunk, and settle it, later if need be; return whether the lane may go on."""
         try:
             may_go_on = self._work_pages(assignment)
-        except _LeaseLost:
-            raise
-        except Exception:
-            self.unsettled.append(assignment)
-            raise
-        try:
             self._settle(assignment)
         except _LeaseLost:
             raise
@@ -356,6 +348,14 @@ class _Lane:
             self.unsettled.append(assignment)
             raise
         return may_go_on
+
+    def _list_moved(self, assignment: Assignment) -> None:
+        """List the rows that we changed of a chunk that another worker has taken over.
+
+        That worker may have read them before we changed them.
+        """
+        log.warning("a chunk was taken over", extra={"chunk": assignment.chunk.name})
+        self.shift.work_list.add(chunks_of(assignment.moved, self._name()))
 
     def _take_over(self, assignment: Assignment) -> None:
         """Read the rows of a chunk that was abandoned again; charge those that were in progress."""
@@ -420,7 +420,6 @@ class _Lane:
         Raises:
             StoreUnavailable: It may be tried again. If it never succeeds, the lease runs out, and
                 whoever takes the chunk then reads its rows again.
-            _LeaseLost: Another has the chunk.
         """
         work_list, chunk = self.shift.work_list, assignment.chunk
         try:
@@ -439,8 +438,7 @@ class _Lane:
             attempt("the chunk cannot be marked", partial(work_list.mark, chunk, 0, 0))
             raise
         if not settled:
-            log.warning("another worker took the chunk over", extra={"chunk": chunk.name})
-            raise _LeaseLost
+            self._list_moved(assignment)
 
     def _name(self) -> str:
         """A name for chunks, that no other has."""

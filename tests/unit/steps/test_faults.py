@@ -23,18 +23,9 @@ from reindex.stores.interfaces import Change, RowPage, Verdict, WriteResult
 from tests.twins.index import _Shard
 from tests.twins.wrapped import Call, Faults
 from tests.unit.steps.night import HOUR, Night, RunFailed
-from tests.unit.steps.world import ALIAS, INDEX, World
+from tests.unit.steps.world import ALIAS, INDEX, World, library_of
 
 BUCKET: dict[str, Any] = {"source": {"kind": "bucket"}}
-
-
-def library_of(count: int, **settings: Any) -> tuple[World, list[str]]:
-    """A world in which so many images were uploaded, with a title each."""
-    world = World(**settings)
-    ids = [f"i{n:04d}" for n in range(count)]
-    world.add(*ids, title="true")
-    world.upload(ids)
-    return world, ids
 
 
 def in_check(world: World) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reindex.chunks import MAX_ROWS, Chunk
+from reindex.chunks import MAX_ROWS, Chunk, TakenChunk
 from reindex.failures import Failure, StoreUnavailable
 from reindex.records import OutgoingMessage
 from reindex.settings import Pace
@@ -16,16 +16,7 @@ from reindex.states import Phase, State
 from reindex.steps.tick import Outcome
 from tests.twins.wrapped import Faults
 from tests.unit.steps.night import Night
-from tests.unit.steps.world import MAX_ROUNDS, World
-
-
-def world_of(count: int, **settings: object) -> tuple[World, list[str]]:
-    """A world with so many images, all uploaded."""
-    world = World(**settings)  # type: ignore[arg-type]
-    ids = [f"i{n:05d}" for n in range(count)]
-    world.add(*ids, title="true")
-    world.upload(ids)
-    return world, ids
+from tests.unit.steps.world import MAX_ROUNDS, World, library_of
 
 
 def in_index_phase(world: World) -> None:
@@ -42,7 +33,7 @@ def listed_as_they_are(world: World) -> bool:
 
 def test_between_ticks_the_list_holds_exactly_what_is_left() -> None:
     pace = Pace(projection_concurrency=1, max_backlog=70, settle_seconds=0, quiet_seconds=10)
-    world, ids = world_of(300, pace=pace, tick_seconds=5)
+    world, ids = library_of(300, pace=pace, tick_seconds=5)
     failing = Failure("source_unavailable", "S3 is slow", retryable=True)
     world.projector.failing = dict.fromkeys(ids[::7], failing)
     del world.projector.truth[ids[3]], world.library.originals[ids[3]]
@@ -60,7 +51,7 @@ def test_between_ticks_the_list_holds_exactly_what_is_left() -> None:
 
 
 def test_what_was_uploaded_is_worked_on_without_any_scan() -> None:
-    world, _ = world_of(10)
+    world, _ = library_of(10)
 
     def scans(*_: object) -> None:
         raise AssertionError("a scan takes minutes in a table of forty million")
@@ -73,7 +64,7 @@ def test_what_was_uploaded_is_worked_on_without_any_scan() -> None:
 
 
 def test_what_is_uploaded_in_the_middle_of_a_run_is_part_of_it() -> None:
-    world, _ = world_of(10)
+    world, _ = library_of(10)
     in_index_phase(world)
     world.tick_until_drained(Phase.INDEX)
     world.add("late", "later", title="true")
@@ -87,7 +78,7 @@ def test_what_is_uploaded_in_the_middle_of_a_run_is_part_of_it() -> None:
 
 
 def test_a_run_whose_list_is_empty_begins_with_a_scan() -> None:
-    world, _ = world_of(10)
+    world, _ = library_of(10)
     world.work_list.listed.clear()
 
     result = world.reindex()
@@ -98,7 +89,7 @@ def test_a_run_whose_list_is_empty_begins_with_a_scan() -> None:
 
 
 def test_a_chunk_that_cannot_be_read_is_listed_again_by_the_tally() -> None:
-    world, ids = world_of(MAX_ROWS + 5)
+    world, ids = library_of(MAX_ROWS + 5)
     [first, _] = sorted(world.work_list.listed)
     world.work_list.spoilt.add(first[2])
 
@@ -111,7 +102,7 @@ def test_a_chunk_that_cannot_be_read_is_listed_again_by_the_tally() -> None:
 
 def test_what_a_dead_worker_did_is_not_done_again() -> None:
     pace = Pace(projection_concurrency=1, max_backlog=30, settle_seconds=0)
-    world, ids = world_of(100, pace=pace)
+    world, ids = library_of(100, pace=pace)
     in_index_phase(world)
 
     def die() -> None:
@@ -137,7 +128,7 @@ def test_what_a_dead_worker_did_is_not_done_again() -> None:
 
 def test_what_a_dead_worker_put_off_still_waits() -> None:
     pace = Pace(projection_concurrency=1, settle_seconds=300)
-    world, ids = world_of(3, pace=pace)
+    world, ids = library_of(3, pace=pace)
     world.index.live_write(ids[0], {"id": ids[0], "lastModified": "2026-03-01T18:00:00Z"})
     in_index_phase(world)
     settle = world.work_list.settle
@@ -158,7 +149,7 @@ def test_what_a_dead_worker_put_off_still_waits() -> None:
 
 
 def test_of_two_that_work_the_same_chunk_one_settles_it() -> None:
-    world, ids = world_of(40)
+    world, ids = library_of(40)
     in_index_phase(world)
     [slow] = [world.die_with(0)]
     world.clock.sleep(600)
@@ -169,8 +160,25 @@ def test_of_two_that_work_the_same_chunk_one_settles_it() -> None:
     assert sorted(world.work_list.ids(Phase.CHECK)) == ids
 
 
+def test_a_chunk_that_is_taken_over_before_it_can_be_settled_loses_no_row() -> None:
+    world, ids = library_of(40)
+    in_index_phase(world)
+    calls = itertools.count()
+
+    def taken_over_then_lost(taken: TakenChunk, following: Sequence[Chunk]) -> bool:
+        if next(calls) == 0:
+            raise StoreUnavailable("DynamoDB: no answer")
+        return False
+
+    world.work_list.settle = taken_over_then_lost  # type: ignore[method-assign]
+    report = world.tick(Phase.INDEX)
+
+    assert report.error is None
+    assert set(world.work_list.ids(Phase.CHECK)) == set(ids)
+
+
 def test_a_worker_that_outlives_its_lease_gives_way() -> None:
-    world, ids = world_of(40)
+    world, ids = library_of(40)
     in_index_phase(world)
 
     def outlive() -> None:
@@ -191,7 +199,7 @@ def test_a_worker_that_outlives_its_lease_gives_way() -> None:
 @pytest.mark.parametrize("lands", [True, False])
 @pytest.mark.parametrize("method", ["settle", "mark", "rows", "take", "release", "earliest"])
 def test_an_answer_of_the_list_that_is_lost_costs_no_image(method: str, lands: bool) -> None:  # noqa: FBT001
-    world, ids = world_of(60)
+    world, ids = library_of(60)
     in_index_phase(world)
     real = getattr(world.work_list, method)
     calls = itertools.count()
@@ -214,7 +222,7 @@ def test_an_answer_of_the_list_that_is_lost_costs_no_image(method: str, lands: b
 
 @pytest.mark.parametrize("port", ["work_list", "runs", "table"])
 def test_one_call_without_an_answer_takes_no_row_from_the_list(port: str) -> None:
-    world, ids = world_of(3 * 500)
+    world, ids = library_of(3 * 500)
     method = {"work_list": "mark", "runs": "moved", "table": "write"}[port]
     in_index_phase(world)
     store = getattr(world, port)
@@ -233,7 +241,7 @@ def test_one_call_without_an_answer_takes_no_row_from_the_list(port: str) -> Non
 
 
 def test_an_unforeseen_image_takes_no_neighbour_from_the_list() -> None:
-    world, ids = world_of(400)
+    world, ids = library_of(400)
     in_index_phase(world)
     read, reads, calls = world.index.read, world.table.read, itertools.count()
 
@@ -258,7 +266,7 @@ def test_an_unforeseen_image_takes_no_neighbour_from_the_list() -> None:
 
 @pytest.mark.parametrize("seconds", [5, 20, 40])
 def test_an_outage_of_the_tables_within_a_tick_charges_nobody(seconds: int) -> None:
-    world, ids = world_of(600)
+    world, ids = library_of(600)
     in_index_phase(world)
     world.projector.seconds = 1
     began = world.clock.now()
@@ -280,14 +288,14 @@ def test_an_outage_of_the_tables_within_a_tick_charges_nobody(seconds: int) -> N
 @pytest.mark.parametrize(("workers", "most"), [(1, 5), (5, 20), (5, 29)])
 def test_a_backlog_smaller_than_the_workers_is_no_standstill(workers: int, most: int) -> None:
     pace = Pace(max_backlog=most, projection_concurrency=12, settle_seconds=0)
-    world, _ = world_of(10, workers=workers, pace=pace)
+    world, _ = library_of(10, workers=workers, pace=pace)
     in_index_phase(world)
 
     assert world.index_phase.capacity(world.run).rows == 1
 
 
 def test_a_scan_that_only_finds_what_is_to_do_is_none_of_the_rounds() -> None:
-    world, ids = world_of(3, max_attempts=9)
+    world, ids = library_of(3, max_attempts=9)
     world.work_list.listed.clear()
     losses = iter(range(MAX_ROUNDS))
     send = world.backlog.send
@@ -305,7 +313,7 @@ def test_a_scan_that_only_finds_what_is_to_do_is_none_of_the_rounds() -> None:
 
 
 def test_a_row_that_was_written_without_an_answer_is_not_projected_again() -> None:
-    world, ids = world_of(20)
+    world, ids = library_of(20)
     in_index_phase(world)
     write = world.table.write
     calls = itertools.count()
@@ -324,7 +332,7 @@ def test_a_row_that_was_written_without_an_answer_is_not_projected_again() -> No
 
 
 def test_a_tick_that_ends_gives_back_what_it_has_not_done() -> None:
-    world, ids = world_of(600, tick_seconds=3)
+    world, ids = library_of(600, tick_seconds=3)
     world.projector.seconds = 1
     in_index_phase(world)
 
@@ -336,7 +344,7 @@ def test_a_tick_that_ends_gives_back_what_it_has_not_done() -> None:
 
 
 def test_a_tick_ends_early_when_nothing_is_due_in_its_time() -> None:
-    world, _ = world_of(3, pace=Pace(projection_concurrency=1, settle_seconds=300))
+    world, _ = library_of(3, pace=Pace(projection_concurrency=1, settle_seconds=300))
     for image_id in world.table.rows:
         world.index.live_write(image_id, {"id": image_id, "lastModified": "2026-03-01T18:00:00Z"})
     in_index_phase(world)
@@ -351,7 +359,7 @@ def test_a_tick_ends_early_when_nothing_is_due_in_its_time() -> None:
 @pytest.mark.parametrize("workers", [[1, 2, 3], [20], [5, 1, 20, 2]])
 def test_the_number_of_workers_may_be_any_and_change_in_the_middle(workers: list[int]) -> None:
     pace = Pace(projection_concurrency=1, settle_seconds=0, check_delay_seconds=0, quiet_seconds=10)
-    world, ids = world_of(2 * MAX_ROWS, pace=pace, tick_seconds=5)
+    world, ids = library_of(2 * MAX_ROWS, pace=pace, tick_seconds=5)
     world.clock.meanwhile = lambda: None
     in_index_phase(world)
     for phase in Phase:
@@ -368,7 +376,7 @@ def test_the_number_of_workers_may_be_any_and_change_in_the_middle(workers: list
 
 def test_lanes_do_not_wait_on_each_other() -> None:
     pace = Pace(projection_concurrency=12, settle_seconds=0, check_delay_seconds=0)
-    world, ids = world_of(3 * MAX_ROWS, pace=pace)
+    world, ids = library_of(3 * MAX_ROWS, pace=pace)
     world.clock.sleep = lambda seconds: None  # type: ignore[method-assign]  # noqa: ARG005
     world.projector.seconds = 0
     in_index_phase(world)

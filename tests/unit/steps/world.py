@@ -473,3 +473,12 @@ class World:
             clock=self.clock,
             meter=self.meter,
         )
+
+
+def library_of(count: int, **settings: Any) -> tuple[World, list[str]]:
+    """A world in which so many images were uploaded, with a title each."""
+    world = World(**settings)
+    ids = [f"i{n:04d}" for n in range(count)]
+    world.add(*ids, title="true")
+    world.upload(ids)
+    return world, ids
