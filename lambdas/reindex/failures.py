@@ -234,7 +234,7 @@ class ProjectionDied(ReindexFailure):
 
 
 class WorkerDied(ReindexFailure):
-    """A batch-index worker died with this image in hand, more often than is bounded.
+    """A batch-index worker died with this image in progress, more often than is bounded.
 
     Look at the worker's logs. Its neighbours went on; queue it again alone.
     """

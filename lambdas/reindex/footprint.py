@@ -45,7 +45,7 @@ S3_LISTINGS: Final = 0.01
 USER_DATA_UNITS: Final = 5.0
 
 #: Write units of the work list and the run record, for each row that moves.
-NOTING_UNITS: Final = 0.02
+NOTING_UNITS: Final = 0.01
 
 #: State transitions of a run: once, in each round, and in each of a round's segments of the Tally.
 RUN_TRANSITIONS: Final = 7

@@ -27,8 +27,8 @@ _REQUESTS_PER_MESSAGE = 3 / 10
 
 #: Assumed seconds of one image, in a projection and in an indexer: what the model in docs/cost.md
 #: comes to.
-_PROJECTION_SECONDS = 0.07
-_INDEXER_SECONDS = 0.003
+_PROJECTION_SECONDS = 0.016
+_INDEXER_SECONDS = 0.0023
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from reindex.states import Phase
 from reindex.text import counted, duration
 
 #: Cost of an image in the check phase, as a part of its cost in the index phase, until the check
-#: of this run has a speed of its own. A guess: the model in docs/cost.md has nearly 1, a run on
-#: local servers far less, for its projections are slow.
+#: of this run has a speed of its own: what a recorded run on local servers bears out. By the model
+#: in docs/cost.md it is nearly 1, so that a large run's first estimates may be too low by 40 %.
 CHECK_COST = 0.2
 
 #: Longest pause between two pages, in seconds, that counts as part of a phase's speed: the
