@@ -103,6 +103,10 @@ class ProgressRow:
         """Whether it waits for the check to confirm that it has no original and no document."""
         return self.state is State.ENQUEUED and self.digest is None
 
+    def is_verified_by(self, run_id: str) -> bool:
+        """Whether that run verified the image, and nothing has been tried with it since."""
+        return self.run_id == run_id and self.failure is None
+
     @classmethod
     def new(cls, image_id: str, upload: str, now: float) -> ProgressRow:
         """The row of an image seen for the first time: due at once.
@@ -150,13 +154,18 @@ class ProgressRow:
         return replace(self, state=state, rev=self.rev + 1, updated_at=iso(now), due_at=due_at)
 
     def requeued(self, now: float) -> ProgressRow:
-        """Asked for anew: an operator's doing, with a clean sheet."""
+        """Asked for anew: an operator's doing, with a clean sheet.
+
+        What it says of messages stays, unless they were seen to have come.
+        """
+        verified = self.state is State.VERIFIED
         return replace(
             self._to(State.QUEUED, now),
             attempts=0,
             waits=0,
+            run_id=self.run_id if verified else None,
             digest=None,
-            created=False,
+            created=self.created and not verified,
             failure=None,
         )
 

@@ -381,6 +381,8 @@ class RunRecord:
         gathered: Ids that its source brought, by what became of them.
         unreported: The run before it ended without a report: this one may be begun for that.
         last_reported: The last run before it that has a report.
+        unfinished: Runs before it that did not succeed, the latest last, since one that did: what
+            they sent may still be on the queue.
         recent_projections: Outcomes of the last projections: see :mod:`reindex.outcomes`.
         recent_writes: Outcomes of the last writes to the index, likewise.
         speeds: How fast each phase works: see :mod:`reindex.steps.run_estimate`.
@@ -412,6 +414,7 @@ class RunRecord:
     gathered: Mapping[str, int] = field(default_factory=dict)
     unreported: bool = False
     last_reported: str | None = None
+    unfinished: Sequence[str] = field(default_factory=list)
     recent_projections: Mapping[str, int] = field(default_factory=dict)
     recent_writes: Mapping[str, int] = field(default_factory=dict)
     speeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -316,7 +316,7 @@ class IndexPhase:
                 return row.failed(failure, run_id=run.run_id, retry=self.retry, now=now)
             return row.absent(
                 failure,
-                created=_is_created(found.get(row.id), run),
+                created=_is_created(row, found.get(row.id), run),
                 run_id=run.run_id,
                 check_at=now + self.pace.check_delay_seconds,
                 now=now,
@@ -355,7 +355,7 @@ class IndexPhase:
                 rows[image.id],
                 rows[image.id].enqueued(
                     digest=image.digest,
-                    created=_is_created(found.get(image.id), run),
+                    created=_is_created(rows[image.id], found.get(image.id), run),
                     run_id=run.run_id,
                     check_at=now + self.pace.check_delay_seconds,
                     now=now,
@@ -378,15 +378,18 @@ class IndexPhase:
         return [change for change in changes if change.before.id in written], overtaken
 
 
-def _is_created(found: Indexed | None, run: RunRecord) -> bool:
-    """Whether a document is, or would be, there by a create of this run.
+def _is_created(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
+    """Whether a document is, or would be, there by a create that nobody has verified.
 
     One may be there already: of a worker that died, or lost an answer, before it could settle
-    what it had sent.
+    what it had sent, in this run or in one before it that did not get to its end.
     """
     if found is None:
         return True
-    return found.provenance is not None and found.provenance.run_id == run.run_id
+    if found.provenance is None:
+        return False
+    by = found.provenance.run_id
+    return by == run.run_id or (by in run.unfinished and not row.is_verified_by(by))
 
 
 def _is_suspect(row: ProgressRow) -> bool:

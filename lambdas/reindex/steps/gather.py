@@ -39,6 +39,9 @@ MAX_PARTS = 256
 #: Seconds after which a part is continued by a further invocation.
 PART_SECONDS = 600
 
+#: Runs without success that a run remembers: the messages of an older one have long expired.
+MOST_UNFINISHED = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
@@ -100,6 +103,7 @@ class Gathering:
             skip_unchanged=options.skip_unchanged,
             unreported=current is not None and not current.is_reported,
             last_reported=_last_reported(current),
+            unfinished=_unfinished(current),
         )
         if not self.runs.open(record, instead_of=current):
             raise PreflightFailed(["another run was opened in this moment"])
@@ -149,6 +153,13 @@ class Gathering:
         self.runs.gathered(run_id, counts)
         following = {"after": pages.after, "taken": pages.taken}
         return {"next": None if pages.after is None else following}
+
+
+def _unfinished(before: RunRecord | None) -> list[str]:
+    """The runs whose messages may still come, given the latest of them."""
+    if before is None or before.status == "succeeded":
+        return []
+    return [*before.unfinished, before.run_id][-MOST_UNFINISHED:]
 
 
 def _last_reported(run: RunRecord | None) -> str | None:

@@ -132,6 +132,43 @@ def _sent_by_a_worker_that_died(world: World) -> str:
     return world.backlog.bodies[0]
 
 
+@pytest.mark.parametrize("asked_for", ["once", "again"])
+def test_resurrection_by_a_message_of_an_aborted_run_is_taken_back(asked_for: str) -> None:
+    world = World()
+    _sent_by_a_worker_that_died(world)
+    if asked_for == "again":
+        world.open_phase(Phase.INDEX)
+        world.tick_until_drained(Phase.INDEX)
+        world.upload(["a"], name="second")
+    world.end("run-1", "aborted")
+    world.remove("a")
+    world.settle(world.deliver())
+    assert "a" in world.index.documents, "the message created it after its original was gone"
+    world.indexing = True
+
+    world.reindex("run-2")
+
+    assert world.states() == {"not_found": 1}
+    assert "a" not in world.index.documents
+
+
+def test_a_document_that_an_aborted_run_verified_is_never_deleted() -> None:
+    world = World()
+    world.add("a", "b")
+    world.upload(["a", "b"])
+    world.preflight()
+    world.work()
+    world.end("run-1", "aborted")
+    assert world.states() == {"verified": 2}
+    del world.projector.truth["a"], world.library.originals["a"]
+
+    world.upload(["a"], name="second")
+    world.reindex("run-2")
+
+    assert world.state("a") is State.NOT_FOUND
+    assert "a" in world.index.documents, "a person may want to know of it"
+
+
 def test_resurrection_by_a_message_that_nobody_settled_is_taken_back() -> None:
     world = World()
     message = _sent_by_a_worker_that_died(world)
