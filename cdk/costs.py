@@ -13,7 +13,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk.measures import MINUTE, Watched, identified, total
-from reindex import footprint, prices
+from reindex.reports import footprint, prices
 
 #: The functions send, receive and delete in batches of ten.
 _MESSAGES_PER_REQUEST: Final = 10

@@ -11,7 +11,7 @@ from constructs import Construct
 from cdk.alarms import STALLED_SECONDS
 from cdk.costs import costs
 from cdk.measures import MINUTE, NAMESPACE, Watched, identified, total
-from reindex.prices import REGION
+from reindex.reports.prices import REGION
 
 _HEIGHT = 6
 

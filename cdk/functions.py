@@ -17,7 +17,7 @@ from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, phase_rules
-from reindex.footprint import MEMORY_MB
+from reindex.reports.footprint import MEMORY_MB
 from reindex.settings import FUNCTIONS, variables
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14

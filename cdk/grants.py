@@ -18,8 +18,8 @@ from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import CHUNKS, CLAIMS, REPORTS, SAMPLES, TALLIES, RunBucket
 from cdk.stage_settings import StageSettings, tuned
+from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings
-from reindex.source_kinds import UPLOADS
 
 #: How the rows of one image are found in the tables not keyed by it.
 _INDEXES_BY_IMAGE = {"usages_table": "media_id", "leases_table": "mediaId"}

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk.nag import accept
-from reindex.source_kinds import UPLOADS
+from reindex.domain.source_kinds import UPLOADS
 
 #: Documents too large to travel in a message or an answer. A message lives for 14 days.
 CLAIMS = "claims/"

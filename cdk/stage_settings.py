@@ -10,8 +10,8 @@ from typing import Any
 
 from aws_cdk import aws_logs as logs
 
-from reindex.footprint import INDEXER_BATCH
-from reindex.options import RunOptions
+from reindex.domain.options import RunOptions
+from reindex.reports.footprint import INDEXER_BATCH
 from reindex.settings import (
     COMMAND,
     FUNCTIONS,

@@ -11,7 +11,7 @@ from reindex.text import counted
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
-    from reindex.steps.certify import Certified
+    from reindex.repairs.certify import Certified
 
 #: Parts of the table that are read at once.
 _SEGMENTS = 8
@@ -29,8 +29,8 @@ def certify(session: Session, *, deep: bool) -> None:
     names every difference, one a line. The exit status is 0 if there is none, else 1. What
     was uploaded, edited or deleted since the run is a difference too.
     """
+    from reindex.repairs.certify import Certified, Certifying
     from reindex.settings import Elasticsearch
-    from reindex.steps.certify import Certified, Certifying
 
     from .terminal import note
 

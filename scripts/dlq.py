@@ -11,7 +11,7 @@ from reindex.text import counted
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
-    from reindex.steps.redrive import Redrive
+    from reindex.repairs.redrive import Redrive
 
 
 @click.command(epilog=example("reindex dlq", "reindex dlq --requeue"))
@@ -29,7 +29,7 @@ def dlq(session: Session, *, requeue: bool, discard: bool) -> None:
     """
     if requeue and discard:
         raise click.UsageError("--requeue or --discard, not both.")
-    from reindex.steps.redrive import Redrive
+    from reindex.repairs.redrive import Redrive
 
     wiring = session.wiring
     redrive = Redrive(wiring.table, wiring.work_list, wiring.dead_letters, wiring.clock)

@@ -67,7 +67,7 @@ def explained(error: Exception) -> str:
     # Imported when something failed: help and wrong usage need neither.
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from reindex.failures import InternalFailure, ReindexFailure
+    from reindex.domain.failures import InternalFailure, ReindexFailure
     from reindex.settings import SettingsError
 
     if isinstance(error, ReindexFailure):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from reindex.failures import UNEXPLAINED, DeadLettered, OriginalNotFound, ReindexFailure
-from reindex.states import State
+from reindex.domain.failures import UNEXPLAINED, DeadLettered, OriginalNotFound, ReindexFailure
+from reindex.domain.states import State
 
 PAGE = Path(__file__).parents[1] / "docs" / "failures.md"
 

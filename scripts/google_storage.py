@@ -34,7 +34,12 @@ from requests import RequestException
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from reindex.failures import ReindexFailure, SourceForbidden, SourceUnavailable, StoreUnavailable
+from reindex.domain.failures import (
+    ReindexFailure,
+    SourceForbidden,
+    SourceUnavailable,
+    StoreUnavailable,
+)
 from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile, open_bytes
 from reindex.image.truth import StoredObject
 from reindex.stores.interfaces import OpenObject

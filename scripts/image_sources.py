@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reindex.failures import (
+from reindex.domain.failures import (
     Failure,
     OriginalNotFound,
     ReindexFailure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from reindex.failures import InternalFailure
+from reindex.domain.failures import InternalFailure
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import CLIENT_CONFIG, unavailable
 from reindex.stores.interfaces import OpenObject

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 
-from reindex.states import CODES
+from reindex.domain.states import CODES
 from reindex.text import duration
 
 from .terminal import grid, table

@@ -7,14 +7,14 @@ from uuid import uuid4
 
 import click
 
-from reindex.states import CODES, State
+from reindex.domain.states import CODES, State
 from reindex.text import counted
 
 from .id_files import read_ids
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
-    from reindex.steps.requeue import Requeued
+    from reindex.repairs.requeue import Requeued
 
 #: Parts of the table that are read at once.
 _SEGMENTS = 8
@@ -64,7 +64,7 @@ def requeue(
     """
     if not (states or codes or fingerprints or file):
         raise click.UsageError("which images? Give --state, --code, --fingerprint or --ids.")
-    from reindex.steps.requeue import Requeue, Selection
+    from reindex.repairs.requeue import Requeue, Selection
 
     ids = read_ids(file) if file else None
     selection = Selection(frozenset(map(State, states)), codes, fingerprints, ids)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reindex.failures import InternalFailure
-from reindex.options import RunOptions
-from reindex.records import RunRecord, run_id_of
-from reindex.states import Phase
+from reindex.domain.failures import InternalFailure
+from reindex.domain.options import RunOptions
+from reindex.domain.records import RunRecord, run_id_of
+from reindex.domain.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces import Phases, Runs

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reindex.source_kinds import FILE, SOURCES, TABLE, UPLOADS
+from reindex.domain.source_kinds import FILE, SOURCES, TABLE, UPLOADS
 
 if TYPE_CHECKING:
-    from reindex.options import RunOptions
+    from reindex.domain.options import RunOptions
 
 
 def _json_object(text: str) -> Mapping[str, Any]:
@@ -52,7 +52,7 @@ class Asked:
 
     def told(self, run_id: str) -> RunOptions:
         """Return what the run is told; its file, if it has one, has the run's name."""
-        from reindex.options import RunOptions, Source
+        from reindex.domain.options import RunOptions, Source
 
         key = f"{UPLOADS}{run_id}.txt" if self.file else None
         return RunOptions(

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from reindex.failures import StoreUnavailable
-from reindex.progress import iso
-from reindex.records import RunRecord, run_id_of
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.progress import iso
+from reindex.domain.records import RunRecord, run_id_of
+from reindex.domain.states import Phase
+from reindex.reports.estimate import Estimate
+from reindex.reports.run_estimate import estimated, finished, images_per_second, to_index
 from reindex.settings import Pace
-from reindex.states import Phase
 from reindex.steps.ambient import Clock
-from reindex.steps.estimate import Estimate
-from reindex.steps.run_estimate import estimated, finished, images_per_second, to_index
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
 
 from .executions import Executions

@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from reindex.states import CODES, State
+from reindex.domain.states import CODES, State
 
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
-    from reindex.progress import ProgressRow
+    from reindex.domain.progress import ProgressRow
 
 #: Parts of the table that are read at once: beyond, one machine gains nothing.
 _SEGMENTS = 8

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from reindex.failures import InternalFailure
+from reindex.domain.failures import InternalFailure
 from reindex.settings import COMMAND
 from reindex.stores.aws import CLIENT_CONFIG, error_code, unavailable
 from reindex.wiring import Wiring

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reindex.source_kinds import TABLE
+from reindex.domain.source_kinds import TABLE
 
 from .errors import Findings
 from .run_options import Asked, run_options

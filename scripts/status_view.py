@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 
-from reindex.records import RETRIED, UNCHANGED, WAITING
-from reindex.states import CODES
+from reindex.domain.records import RETRIED, UNCHANGED, WAITING
+from reindex.domain.states import CODES
+from reindex.reports.estimate import COUNTING
 from reindex.steps.batch_check import QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET
-from reindex.steps.estimate import COUNTING
 from reindex.text import duration
 
 from .run_status import RunStatus, StatusReader

@@ -16,13 +16,13 @@ import boto3
 
 from reindex import __version__
 from reindex import settings as groups
-from reindex.failures import IndexMisconfigured
+from reindex.domain.failures import IndexMisconfigured
+from reindex.domain.options import Source
+from reindex.domain.progress import Retry
+from reindex.domain.source_kinds import FILE, INDEX
+from reindex.domain.states import Phase
 from reindex.metrics import EmfMeter
-from reindex.options import Source
-from reindex.progress import Retry
 from reindex.settings import Settings
-from reindex.source_kinds import FILE, INDEX
-from reindex.states import Phase
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from botocore.awsrequest import AWSPreparedRequest
 
 from reindex.batches import in_batches
-from reindex.steps.batch_index import BATCH_SIZE
+from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.stores.folders import keys_by_image
 from reindex.stores.originals import CROPS_AT_ONCE, CropsBucket
 from reindex.stores.sources import source_config, source_session
@@ -131,7 +131,7 @@ def measure(call: int) -> Result:
 def main() -> int:
     """Measure and print."""
     parser = parser_of("crop_listings", __doc__)
-    parser.add_argument("--call", type=int, default=BATCH_SIZE, help="images of a call")
+    parser.add_argument("--call", type=int, default=PROJECTION_BATCH, help="images of a call")
     arguments = parser.parse_args()
     return report(measure(arguments.call), arguments.json)
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reindex.batches import in_batches
-from reindex.progress import ProgressRow
-from reindex.states import Phase
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import Phase
 from reindex.stores.progress_table import DynamoProgressTable, to_item
 from reindex.stores.work_list import DynamoWorkList
 from tests.bench.projection import Row

@@ -27,10 +27,10 @@ from elasticsearch.helpers import parallel_bulk
 
 from reindex import settings
 from reindex.batches import in_batches
-from reindex.footprint import INDEXER_BATCH
+from reindex.domain.progress import Retry, iso
+from reindex.domain.records import OutgoingMessage
 from reindex.image.mapping import index_settings
-from reindex.progress import Retry, iso
-from reindex.records import OutgoingMessage
+from reindex.reports.footprint import INDEXER_BATCH
 from reindex.steps.ambient import SystemClock
 from reindex.steps.index_messages import Delivery, Indexer
 from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect

@@ -16,11 +16,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reindex import prices
-from reindex.footprint import CORE_MB, INDEXER_BATCH, MEMORY_MB, gb, transitions
+from reindex.reports import prices
+from reindex.reports.cost import Line
+from reindex.reports.footprint import (
+    CORE_MB,
+    INDEXER_BATCH,
+    MEMORY_MB,
+    PROJECTION_BATCH,
+    gb,
+    transitions,
+)
 from reindex.settings import PhaseRules, Rounds
-from reindex.steps.batch_index import BATCH_SIZE, LANES
-from reindex.steps.cost import Line
+from reindex.steps.batch_index import LANES
 from reindex.steps.project import IMAGES_AT_ONCE
 from reindex.steps.shift import PAGE_SIZE
 from reindex.stores.originals import CROPS_AT_ONCE
@@ -216,7 +223,7 @@ class Model:
         """
         return processor * CORE_MB / MEMORY_MB[function] / self.a["core"]
 
-    def projection_seconds(self, images: int = BATCH_SIZE) -> float:
+    def projection_seconds(self, images: int = PROJECTION_BATCH) -> float:
         """One projection call: user data and crops side by side, then images side by side.
 
         Waiting and computing are added up, as if they never overlapped.
@@ -233,7 +240,7 @@ class Model:
     @property
     def index_page_seconds(self) -> float:
         """One page of the index phase: what a lane waits for; its projections are all in flight."""
-        sends = math.ceil(BATCH_SIZE / BATCH_ENTRIES) * self.a["sqs"]
+        sends = math.ceil(PROJECTION_BATCH / BATCH_ENTRIES) * self.a["sqs"]
         batch = self.a["guard"] + self.a["invoke"] + self.projection_seconds() + sends
         settling = self.a["dynamodb"]
         return self.a["page_calls"] * self.a["dynamodb"] + batch + settling
@@ -295,7 +302,7 @@ class Model:
 
     def bill(self) -> Sequence[Line]:
         """What a million images cost."""
-        calls, indexings = MILLION / BATCH_SIZE, MILLION / INDEXER_BATCH
+        calls, indexings = MILLION / PROJECTION_BATCH, MILLION / INDEXER_BATCH
         ticking = {
             "batch_index": self.index_image_seconds,
             "batch_check": self.check_page_seconds / PAGE_SIZE,
@@ -309,7 +316,7 @@ class Model:
         reads = self.m["gets"] + self.m["heads"]
         logs = invocations * self.a["log"] / 1e9
         seconds = {
-            "image_projection": self.projection_seconds() / BATCH_SIZE,
+            "image_projection": self.projection_seconds() / PROJECTION_BATCH,
             **ticking,
             "indexer": self.indexer_seconds / INDEXER_BATCH,
             "tally": self.on_lambda("tally", self.m["tally_cpu"]),
@@ -417,7 +424,7 @@ def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
 
 def page(model: Model, figures: Figures) -> str:
     """docs/cost.md."""
-    processor = model.on_lambda("image_projection", model.m["projection_cpu"]) * BATCH_SIZE
+    processor = model.on_lambda("image_projection", model.m["projection_cpu"]) * PROJECTION_BATCH
     return f"""\
 # What a reindex costs
 
@@ -433,8 +440,9 @@ Hours for {IMAGES:,} images, each verified in the first round, on a cluster that
 
 - One worker moves {model.index_rate(1):,.0f} images a second through the index phase, and
   {model.check_rate(1):,.0f} through the check phase.
-- A projection call of {BATCH_SIZE} images takes {model.projection_seconds():.2f} s,
-  {processor:.2f} s of them processor. All its crops take {model.m["lists"] * BATCH_SIZE:.1f} LISTs
+- A projection call of {PROJECTION_BATCH} images takes {model.projection_seconds():.2f} s,
+  {processor:.2f} s of them processor. All its crops take
+  {model.m["lists"] * PROJECTION_BATCH:.1f} LISTs
   where the images are a whole library's, in order; a small selection of a large library takes up
   to one for each image, ${MILLION * model.m["far_lists"] * prices.S3_WRITE:.2f} a million.
 - A page of {PAGE_SIZE}, all of its projections in flight, takes {model.index_page_seconds:.2f} s; a

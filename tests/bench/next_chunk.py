@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reindex.chunks import MAX_ROWS, chunks_of
-from reindex.progress import ProgressRow
-from reindex.states import Phase
+from reindex.domain.chunks import MAX_ROWS, chunks_of
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import Phase
 from reindex.stores.work_list import DynamoWorkList
 from tests.bench.projection import Row
 from tests.bench.results import (

@@ -21,9 +21,9 @@ from boto3.dynamodb.types import TypeSerializer
 from botocore.awsrequest import AWSPreparedRequest
 
 from reindex.batches import in_batches
+from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.settings import LibrarySettings
 from reindex.steps.ambient import SystemClock
-from reindex.steps.batch_index import BATCH_SIZE
 from reindex.steps.project import Projection
 from reindex.stores.library import AwsLibrary
 from reindex.stores.originals import original_key
@@ -174,7 +174,7 @@ def measure(count: int, rounds: int) -> Result:
     projection = Projection(
         wire.library(), MemoryRunFiles(), "bench", "TEST", SystemClock(), CountingMeter()
     )
-    batches = list(in_batches([image.id for image in images], BATCH_SIZE))
+    batches = list(in_batches([image.id for image in images], PROJECTION_BATCH))
     sizes: list[int] = []
 
     def work() -> None:

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reindex.failures import Failure, ReindexFailure
+from reindex.domain.failures import Failure, ReindexFailure
 from reindex.image.extract import extract, find_blocks
 from reindex.image.ranged import open_path
 from reindex.image.xmp import read_xmp

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from elasticsearch import Elasticsearch
 
+from reindex.domain.states import State
 from reindex.image.mapping import index_settings
 from reindex.settings import FUNCTIONS
-from reindex.states import State
 from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report

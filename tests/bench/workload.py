@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reindex.digest import canonical_json, digest
+from reindex.domain.digest import canonical_json, digest
+from reindex.domain.progress import Retry, iso
+from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
 from reindex.image.document import build, with_provenance
-from reindex.progress import Retry, iso
-from reindex.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase

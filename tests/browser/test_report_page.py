@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reindex.steps import report_page
+from reindex.reports import report_page
 from tests.browser import chromium
 from tests.browser.chromium import Look
 from tests.unit.steps import reports

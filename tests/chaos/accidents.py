@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reindex.states import Phase
+from reindex.domain.states import Phase
 from reindex.steps.shift import LEASE_MARGIN
 from tests.chaos.index_faults import IndexFaults
 from tests.chaos.live_library import LiveLibrary

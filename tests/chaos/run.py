@@ -20,13 +20,13 @@ from typing import Any, Final
 
 from elasticsearch import Elasticsearch
 
+from reindex.domain.records import RunRecord
 from reindex.image.mapping import index_settings
 from reindex.metrics import EmfMeter
-from reindex.records import RunRecord
+from reindex.repairs.certify import Difference
 from reindex.settings import Bucket, LibrarySettings
 from reindex.settings import Elasticsearch as ElasticsearchSettings
 from reindex.steps.ambient import SystemClock
-from reindex.steps.certify import Difference
 from reindex.steps.project import Projection
 from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
 from reindex.stores.library import AwsLibrary

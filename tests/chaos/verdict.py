@@ -10,12 +10,12 @@ from itertools import islice
 from random import Random
 from typing import Any, Final
 
-from reindex.digest import digest
-from reindex.failures import ReindexFailure
-from reindex.progress import ProgressRow
-from reindex.records import Provenance
-from reindex.states import Phase, State
-from reindex.steps.certify import Difference
+from reindex.domain.digest import digest
+from reindex.domain.failures import ReindexFailure
+from reindex.domain.progress import ProgressRow
+from reindex.domain.records import Provenance
+from reindex.domain.states import Phase, State
+from reindex.repairs.certify import Difference
 from reindex.steps.shift import LEASE_MARGIN
 from tests.chaos.live_library import LiveLibrary, titles
 from tests.local.cloud import Cloud

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from elasticsearch import BadRequestError, Elasticsearch
 
-from reindex.digest import digest
+from reindex.domain.digest import digest
 from reindex.image.dates import format_date
 from reindex.image.document import build, with_provenance
 from reindex.image.limits import Trimmed, with_trimmed

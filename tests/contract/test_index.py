@@ -11,9 +11,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from reindex import settings
-from reindex.failures import IndexGone, IndexMisconfigured, SourceUnusable
+from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable
+from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
-from reindex.records import Guard
 from reindex.stores import elasticsearch_index
 from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
 from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reindex.failures import Failure
+from reindex.domain.failures import Failure
 from reindex.image.truth import UserData
 from reindex.settings import LibrarySettings
 from reindex.stores.originals import S3Originals

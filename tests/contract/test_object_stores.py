@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from reindex.failures import SourceForbidden, SourceUnavailable, StoreUnavailable
+from reindex.domain.failures import SourceForbidden, SourceUnavailable, StoreUnavailable
 from reindex.image.ranged import BLOCK, FIRST_BLOCKS, WHOLE_BLOCKS, RangedFile
 from scripts import google_storage, image_sources
 from tests.contract.object_stores import Bucket, GoogleBucket, S3Bucket, line_to, put_all

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from reindex.failures import Failure
-from reindex.progress import ProgressRow, Retry
-from reindex.states import State
+from reindex.domain.failures import Failure
+from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.states import State
 from reindex.stores.interfaces import Change, Cursor, ProgressTable
 from reindex.stores.progress_table import DynamoProgressTable
 from tests.twins.progress_table import MemoryProgressTable

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reindex.records import Ledger, RunRecord, UploadRecord
-from reindex.states import Phase
+from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.states import Phase
 from reindex.stores.interfaces import Runs
 
 NOW = 1_795_305_600.0

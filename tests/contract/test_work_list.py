@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from reindex.chunks import Chunk, TakenChunk, UnreadableChunk, chunks_of
-from reindex.progress import ProgressRow
-from reindex.states import Phase
+from reindex.domain.chunks import Chunk, TakenChunk, UnreadableChunk, chunks_of
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import Phase
 from reindex.stores.interfaces import WorkList
 from reindex.stores.work_list import DynamoWorkList
 from tests.twins.work_list import MemoryWorkList

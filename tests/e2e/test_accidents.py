@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reindex.failures import WorkerDied
+from reindex.domain.failures import WorkerDied
+from reindex.domain.states import Phase
 from reindex.settings import PhaseRules
-from reindex.states import Phase
 from tests.e2e.runs import eventually, record, run, upload
 from tests.local.cloud import Cloud
 from tests.local.ministack import Ministack, ministack

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.states import Phase
 from reindex.settings import Pace, PhaseRules, Rounds
-from reindex.states import Phase
 from tests.e2e.runs import eventually, record, upload
 from tests.local.deploy import deploy
 from tests.local.sample_library import SampleLibrary

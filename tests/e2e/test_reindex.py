@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from reindex.failures import OriginalNotFound
+from reindex.domain.failures import OriginalNotFound
+from reindex.domain.records import Provenance
+from reindex.domain.states import Phase, State
 from reindex.image.truth import Row
-from reindex.records import Provenance
 from reindex.settings import LibrarySettings, Queue
-from reindex.states import Phase, State
 from tests import corpus
 from tests.e2e.runs import (
     eventually,

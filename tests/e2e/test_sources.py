@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reindex.domain.states import State
 from reindex.settings import LibrarySettings
-from reindex.states import State
 from reindex.stores.id_sources import BucketIds
 from tests.e2e.runs import eventually, record, report
 from tests.local.sample_library import SampleLibrary

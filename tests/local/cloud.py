@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reindex.records import RunRecord
+from reindex.domain.records import RunRecord
+from reindex.domain.states import Phase
 from reindex.settings import PhaseRules, Queue, StateMachine, Tables
-from reindex.states import Phase
 from reindex.stores.sqs import SqsQueue
 from tests.local.stack import LocalStack
 

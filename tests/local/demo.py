@@ -20,7 +20,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from reindex.states import State
+from reindex.domain.states import State
 from reindex.stores.elasticsearch_index import ElasticsearchIndex
 from tests.local.deploy import DeployError
 from tests.local.processes import LocalServerError

@@ -12,8 +12,8 @@ import time
 from dataclasses import asdict
 from typing import Any, Final
 
+from reindex.reports.run_estimate import known
 from reindex.settings import Pace
-from reindex.steps.run_estimate import known
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
 
@@ -25,8 +25,8 @@ def record(stack: LocalStack) -> dict[str, Any]:
     """Follow the run that has been started to its end.
 
     Returns:
-        ``looks``, the fields of :class:`reindex.steps.estimate.Known` at each, and ``checked_at``,
-        when the last image was checked, in epoch seconds.
+        ``looks``, the fields of :class:`reindex.reports.estimate.Known` at each, and
+        ``checked_at``, when the last image was checked, in epoch seconds.
     """
     pace = stack.settings[Pace]
     looks: list[dict[str, Any]] = []

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from reindex.failures import (
+from reindex.domain.failures import (
     InvalidUserData,
     NotAnImage,
     OriginalNotFound,
@@ -24,8 +24,8 @@ from reindex.failures import (
     TruncatedImage,
     UnsupportedFormat,
 )
+from reindex.domain.states import State
 from reindex.image.truth import Row
-from reindex.states import State
 from tests.local.picture_files import Camera, Format, PictureFile, Size
 
 Table = Literal["usages", "leases", "collections", "edits", "syndication", "status"]

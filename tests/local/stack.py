@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from elasticsearch import Elasticsearch
 
 from reindex import settings as groups
-from reindex.progress import ProgressRow
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import Phase
 from reindex.settings import COMMAND, FUNCTIONS, Settings
-from reindex.states import Phase
 from reindex.steps.scanning import scan_all
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable

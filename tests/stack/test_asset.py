@@ -79,7 +79,7 @@ def test_it_holds_nothing_for_development_or_the_command(archive: zipfile.ZipFil
 def test_it_holds_our_code_and_no_leavings(archive: zipfile.ZipFile) -> None:
     names = archive.namelist()
     assert len(names) == len(set(names))
-    assert {"reindex/settings.py", "reindex/states.py"} <= set(names)
+    assert {"reindex/settings.py", "reindex/domain/states.py"} <= set(names)
     assert not any(name.endswith(".pyc") or name.startswith("bin/") for name in names)
 
 

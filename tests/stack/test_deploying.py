@@ -12,7 +12,7 @@ import pytest
 
 from cdk.bundling import Asset
 from cdk.stage_settings import load
-from reindex.states import Phase
+from reindex.domain.states import Phase
 from tests.stack import templates
 from tests.stack.templates import CDK_JSON, EXAMPLE, Stage
 

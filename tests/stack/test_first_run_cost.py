@@ -7,10 +7,10 @@ import pytest
 
 from cdk.bundling import Asset
 from cdk.stage_settings import load
-from reindex import prices
-from reindex.states import Phase, State
-from reindex.steps.cost import estimate
-from reindex.steps.samples import Sample
+from reindex.domain.states import Phase, State
+from reindex.reports import prices
+from reindex.reports.cost import estimate
+from reindex.reports.samples import Sample
 from tests.stack import templates
 from tests.stack.templates import EXAMPLE, ROOT, Stage
 

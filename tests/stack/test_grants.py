@@ -286,8 +286,7 @@ def test_a_library_of_one_bucket(asset: Asset) -> None:
 
 def test_names_that_the_code_and_the_stack_share() -> None:
     assert CHUNKS == work_list.PREFIX
-    sources = "".join(
-        path.read_text() for path in (templates.ROOT / "lambdas" / "reindex" / "steps").glob("*.py")
-    )
+    ours = (templates.ROOT / "lambdas" / "reindex").rglob("*.py")
+    sources = "".join(path.read_text() for path in ours)
     for prefix in (CLAIMS, TALLIES, SAMPLES, REPORTS):
         assert json.dumps(prefix)[:-1] in sources

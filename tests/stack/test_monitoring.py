@@ -10,9 +10,9 @@ import pytest
 
 from cdk.bundling import Asset
 from cdk.stage_settings import load
+from reindex.domain.states import State
 from reindex.metrics import FAILURES
 from reindex.settings import FUNCTIONS
-from reindex.states import State
 from tests.stack import templates
 from tests.stack.templates import CDK_JSON, ROOT, Stage, readable
 

@@ -7,10 +7,10 @@ import pytest
 
 from cdk.bundling import Asset
 from cdk.stage_settings import load
-from reindex import footprint
-from reindex.options import RunOptions, Source
+from reindex.domain.options import RunOptions, Source
+from reindex.domain.states import Phase
+from reindex.reports import footprint
 from reindex.settings import COMMAND, FUNCTIONS, Settings, variables
-from reindex.states import Phase
 from tests.stack import templates
 from tests.stack.templates import CDK_JSON, Stage, readable
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cdk.workflow import GATHERERS
-from reindex import footprint
-from reindex.records import RunRecord
-from reindex.states import Phase
+from reindex.domain.records import RunRecord
+from reindex.domain.states import Phase
+from reindex.reports import footprint
 from reindex.steps.gather import MAX_PARTS, PART_SECONDS
 from tests.stack.templates import Stage, readable
 

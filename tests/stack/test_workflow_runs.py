@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
-from reindex import footprint
+from reindex.reports import footprint
 from tests.local.deploy import CREDENTIALS, REGION
 from tests.local.ministack import ministack
 from tests.stack.templates import Stage, readable

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reindex.failures import IndexGone, IndexMisconfigured, StoreUnavailable
+from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
+from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
-from reindex.records import Guard, Indexed
 from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
 from tests.twins.outages import Outages
 

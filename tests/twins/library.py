@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from reindex.failures import Failure, OriginalNotFound, ReindexFailure
+from reindex.domain.failures import Failure, OriginalNotFound, ReindexFailure
 from reindex.image.ranged import open_bytes
 from reindex.image.truth import StoredObject, UserData
 from reindex.stores.interfaces import Library, OpenObject

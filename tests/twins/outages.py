@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reindex.failures import StoreUnavailable
+from reindex.domain.failures import StoreUnavailable
 
 
 class Outages:

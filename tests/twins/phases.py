@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reindex.states import Phase
+from reindex.domain.states import Phase
 from reindex.stores.interfaces import Phases
 from tests.twins.outages import Outages
 

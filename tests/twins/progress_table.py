@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from threading import RLock
 
-from reindex.progress import ProgressRow, to_values
+from reindex.domain.progress import ProgressRow, to_values
 from reindex.stores.interfaces import Change, Cursor, FoundRows, RowPage
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from reindex.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.records import Ledger, RunRecord, UploadRecord
 from reindex.stores.runs import check_fields
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import RLock
 
-from reindex.chunks import Chunk, TakenChunk, UnreadableChunk
-from reindex.progress import ProgressRow
-from reindex.states import Phase
+from reindex.domain.chunks import Chunk, TakenChunk, UnreadableChunk
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import Phase
 from reindex.stores.interfaces import LONGEST_SKEW, WorkList
 
 

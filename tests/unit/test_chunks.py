@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.chunks import MAX_ROWS, UnreadableChunk, chunks_of, rows_of, to_text
-from reindex.failures import SourceUnavailable, WorkerDied
-from reindex.progress import ProgressRow, Retry
-from reindex.states import State
+from reindex.domain.chunks import MAX_ROWS, UnreadableChunk, chunks_of, rows_of, to_text
+from reindex.domain.failures import SourceUnavailable, WorkerDied
+from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.states import State
 
 NOW = 1_795_305_600.0
 

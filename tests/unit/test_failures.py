@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reindex.failures import (
+from reindex.domain.failures import (
     MAX_DETAIL,
     MAX_MESSAGE,
     Failure,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reindex.failures import MAX_DETAIL, MAX_MESSAGE, Failure, SourceUnavailable
-from reindex.progress import ProgressRow, Retry
-from reindex.records import Ledger, RunRecord, UploadRecord
-from reindex.states import Phase
+from reindex.domain.failures import MAX_DETAIL, MAX_MESSAGE, Failure, SourceUnavailable
+from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.states import Phase
 from reindex.stores import progress_table, runs
 from reindex.stores.attributes import (
     MalformedItem,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.markup import Markup, element, joined
+from reindex.reports.markup import Markup, element, joined
 from tests.unit.html import read
 
 

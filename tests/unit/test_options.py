@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from reindex.options import RunOptions, Source
+from reindex.domain.options import RunOptions, Source
 from reindex.settings import SettingsError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.outcomes import OK, PROBE, WINDOW, gate, prevailing_failure, with_more
+from reindex.domain.outcomes import OK, PROBE, WINDOW, gate, prevailing_failure, with_more
 
 FORBIDDEN, TRUNCATED = "source_forbidden", "truncated"
 

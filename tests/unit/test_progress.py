@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from reindex.failures import Failure
-from reindex.progress import ProgressRow, RecordedFailure, Retry, iso
-from reindex.states import IllegalMove, State
+from reindex.domain.failures import Failure
+from reindex.domain.progress import ProgressRow, RecordedFailure, Retry, iso
+from reindex.domain.states import IllegalMove, State
 
 NOW = 1_795_305_600.75
 NOW_ISO = "2026-11-22T00:00:00.750Z"
@@ -182,7 +182,12 @@ def test_a_row_asked_for_anew_has_a_clean_sheet() -> None:
     failed = fail(FINAL)(wait(enqueue(queued(attempts=2))))
     after = requeue(failed)
     clean = ProgressRow.new("a", "upload-1", NOW)
-    assert after == replace(clean, rev=failed.rev + 1, run_id="run-2")
+    assert after == replace(clean, rev=failed.rev + 1, created=True), "its message may still come"
+
+
+def test_a_verified_row_asked_for_anew_still_says_which_run_verified_it() -> None:
+    after = requeue(verify(enqueue(queued())))
+    assert (after.run_id, after.created, after.digest) == ("run-2", False, None)
 
 
 def test_waiting_is_counted_but_is_no_failure() -> None:

@@ -13,8 +13,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from reindex.failures import StoreUnavailable
-from reindex.progress import ProgressRow
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.progress import ProgressRow
 from reindex.stores import aws, progress_table
 from reindex.stores.aws import backoff
 from reindex.stores.interfaces import Change

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import reindex
-from reindex.failures import StoreUnavailable
+from reindex.domain.failures import StoreUnavailable
 from reindex.settings import FUNCTIONS
 from reindex.steps.preflight import PreflightFailed
 from reindex.wiring import Wiring

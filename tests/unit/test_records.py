@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reindex.failures import Failure
-from reindex.records import (
+from reindex.domain.failures import Failure
+from reindex.domain.records import (
     Guard,
     Ledger,
     Message,

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from reindex.failures import StoreUnavailable
-from reindex.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.records import Ledger, RunRecord, UploadRecord
 from reindex.stores.runs import DynamoRuns
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.stamps import STAMPS, modified_at, parse
+from reindex.domain.stamps import STAMPS, modified_at, parse
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 

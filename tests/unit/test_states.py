@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reindex.states import (
+from reindex.domain.states import (
     CODES,
     IllegalMove,
     Phase,

@@ -21,9 +21,9 @@ from elastic_transport import ConnectionTimeout
 from elasticsearch import Elasticsearch
 
 from reindex import settings
-from reindex.digest import DIGEST_LENGTH, digest
-from reindex.failures import IndexMisconfigured, StoreUnavailable
-from reindex.records import Guard
+from reindex.domain.digest import DIGEST_LENGTH, digest
+from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
+from reindex.domain.records import Guard
 from reindex.stores.elasticsearch_index import (
     ElasticsearchIndex,
     IndexIds,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.failures import Failure, SourceUnavailable
+from reindex.domain.failures import Failure, SourceUnavailable
 from reindex.stores.folders import FIRST_ALONE, WORTHWHILE, KeyPage, Keys, keys_by_image
 
 #: Few characters, so that ids are beginnings of each other: those before and after the slash and

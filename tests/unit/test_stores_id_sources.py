@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from reindex.failures import SourceUnusable, StoreUnavailable
+from reindex.domain.failures import SourceUnusable, StoreUnavailable
 from reindex.stores import id_sources
 from reindex.stores.aws import client_config
 from reindex.stores.id_sources import BucketIds, FileIds

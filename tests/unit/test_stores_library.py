@@ -13,7 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
 from moto import mock_aws
 
-from reindex.failures import (
+from reindex.domain.failures import (
     Failure,
     OriginalNotFound,
     ReindexFailure,

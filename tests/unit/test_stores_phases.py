@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from moto import mock_aws
 
-from reindex.failures import StoreUnavailable
-from reindex.states import Phase
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.states import Phase
 from reindex.stores.aws import client_config
 from reindex.stores.interfaces import Phases
 from reindex.stores.phases import AwsPhases

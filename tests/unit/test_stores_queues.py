@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from moto import mock_aws
 
-from reindex.failures import StoreUnavailable
-from reindex.records import Guard, Message, OutgoingMessage
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.records import Guard, Message, OutgoingMessage
 from reindex.stores.aws import client_config
 from reindex.stores.backlog import (
     MAX_VISIBILITY_SECONDS,

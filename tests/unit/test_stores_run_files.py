@@ -8,7 +8,7 @@ import pytest
 from botocore.response import StreamingBody
 from moto import mock_aws
 
-from reindex.failures import StoreUnavailable
+from reindex.domain.failures import StoreUnavailable
 from reindex.stores.aws import client_config
 from reindex.stores.interfaces import RunFiles
 from reindex.stores.run_files import S3RunFiles

@@ -8,7 +8,7 @@ import pytest
 from elastic_transport import ConnectionTimeout
 from elasticsearch import Elasticsearch
 
-from reindex.failures import StoreUnavailable
+from reindex.domain.failures import StoreUnavailable
 from reindex.stores.elasticsearch_index import REQUEST_SECONDS, ElasticsearchIndex
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import READ_SECONDS, LambdaProjector

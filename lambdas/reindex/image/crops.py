@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from reindex.failures import InvalidUserData
+from reindex.domain.failures import InvalidUserData
 from reindex.image.dates import format_date, parse_iso
 from reindex.image.object_metadata import by_name
 from reindex.image.rows import present

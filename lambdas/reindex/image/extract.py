@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from reindex.failures import NotAnImage, TooManyPixels, TruncatedImage, UnsupportedFormat
+from reindex.domain.failures import NotAnImage, TooManyPixels, TruncatedImage, UnsupportedFormat
 from reindex.image import sniff
 from reindex.image.bmp import read_bmp
 from reindex.image.exif import Exif, read_exif

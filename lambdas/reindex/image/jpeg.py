@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reindex.failures import TruncatedImage
+from reindex.domain.failures import TruncatedImage
 from reindex.image.blocks import MAX_BLOCKS, Blocks, flag
 from reindex.image.photoshop import read_resources
 from reindex.image.ranged import Joined, Window

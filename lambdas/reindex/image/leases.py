@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from reindex import stamps
+from reindex.domain import stamps
 from reindex.image.dates import format_date
 from reindex.image.rows import Fields, present
 from reindex.image.truth import Row

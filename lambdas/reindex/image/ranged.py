@@ -13,7 +13,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from reindex.failures import SourceUnavailable
+from reindex.domain.failures import SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

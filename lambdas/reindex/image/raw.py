@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reindex.failures import UnsupportedFormat
+from reindex.domain.failures import UnsupportedFormat
 from reindex.image import exif
 from reindex.image.text import decode
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reindex.chunks import TakenChunk
-from reindex.progress import ProgressRow
+from reindex.domain.chunks import TakenChunk
+from reindex.domain.progress import ProgressRow
 
 
 @dataclass(slots=True)

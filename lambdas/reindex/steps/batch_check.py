@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from reindex import outcomes
-from reindex.failures import (
+from reindex.domain import outcomes
+from reindex.domain.failures import (
     DocumentMissing,
     DocumentSuperseded,
     Failure,
@@ -15,10 +15,10 @@ from reindex.failures import (
     ReindexFailure,
     StoreUnavailable,
 )
-from reindex.progress import ProgressRow, Retry
-from reindex.records import RETRIED, Indexed, RunRecord
+from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.records import RETRIED, Indexed, RunRecord
+from reindex.domain.states import Phase
 from reindex.settings import Pace
-from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.shift import PAGE_SIZE, Capacity, Deadline, PageResult
 from reindex.stores.interfaces import (

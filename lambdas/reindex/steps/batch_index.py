@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from reindex import outcomes
 from reindex.batches import in_batches
-from reindex.digest import digest
-from reindex.failures import (
+from reindex.domain import outcomes
+from reindex.domain.digest import digest
+from reindex.domain.failures import (
     Failure,
     IndexMisconfigured,
     OriginalNotFound,
@@ -24,9 +24,8 @@ from reindex.failures import (
     StoreUnavailable,
     WorkerDied,
 )
-from reindex.image.leases import are_current
-from reindex.progress import ProgressRow, Retry, iso
-from reindex.records import (
+from reindex.domain.progress import ProgressRow, Retry, iso
+from reindex.domain.records import (
     RETRIED,
     UNCHANGED,
     WAITING,
@@ -36,18 +35,19 @@ from reindex.records import (
     ProjectionAnswer,
     RunRecord,
 )
+from reindex.domain.stamps import STAMPS
+from reindex.domain.states import Phase, State
+from reindex.image.leases import are_current
+from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.settings import Pace
-from reindex.stamps import STAMPS
-from reindex.states import Phase, State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
 from reindex.steps.shift import Capacity, Deadline, PageResult
 from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
 
-#: Most images that one projection call builds, and how many it builds where there are few: a small
-#: reindex is to be as concurrent as a large one.
-BATCH_SIZE = 100
+#: How many images a projection call builds where there are few: a small reindex is to be as
+#: concurrent as a large one.
 SMALL_BATCH = 25
 
 #: Chunks that a worker works at the same time, so that it never waits for the slowest of one.
@@ -164,7 +164,7 @@ class IndexPhase:
 
     def _batches(self, rows: Sequence[ProgressRow]) -> Iterable[Sequence[ProgressRow]]:
         sound = [row for row in rows if not _is_suspect(row)]
-        size = min(BATCH_SIZE, max(SMALL_BATCH, math.ceil(len(sound) / self._calls)))
+        size = min(PROJECTION_BATCH, max(SMALL_BATCH, math.ceil(len(sound) / self._calls)))
         yield from in_batches(sound, size)
         yield from ([row] for row in rows if _is_suspect(row))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reindex.records import claim_check
+from reindex.domain.records import claim_check
 from reindex.stores.interfaces import RunFiles
 
 #: Bytes of JSON text above which a value waits in the bucket. A message holds 1 MiB, the

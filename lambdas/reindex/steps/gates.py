@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reindex.records import RunRecord
+from reindex.domain.records import RunRecord
 from reindex.stores.interfaces import Index, Queue
 
 

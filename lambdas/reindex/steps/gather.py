@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reindex.options import RunOptions, Source
-from reindex.records import RunRecord, run_id_of
-from reindex.source_kinds import TABLE
+from reindex.domain.options import RunOptions, Source
+from reindex.domain.records import RunRecord, run_id_of
+from reindex.domain.source_kinds import TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way
 from reindex.steps.upload import Upload, Uploaded

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from reindex.failures import (
+from reindex.domain.failures import (
     IndexGone,
     IndexMisconfigured,
     IndexRefused,
@@ -18,16 +18,16 @@ from reindex.failures import (
     ReindexFailure,
     StoreUnavailable,
 )
-from reindex.outcomes import OK, with_more
-from reindex.progress import ProgressRow, Retry
-from reindex.records import (
+from reindex.domain.outcomes import OK, with_more
+from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.records import (
     Message,
     UnreadableMessage,
     claimed_key,
     document_text,
     key_claimed_by,
 )
-from reindex.states import State
+from reindex.domain.states import State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.listing import write_and_list
 from reindex.stores.interfaces import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reindex.chunks import chunks_of
+from reindex.domain.chunks import chunks_of
 from reindex.stores.interfaces import Change, ProgressTable, WorkList
 
 

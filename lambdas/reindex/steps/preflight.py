@@ -8,10 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from reindex.failures import IndexMisconfigured, InternalFailure, ReindexFailure, StoreUnavailable
+from reindex.domain.failures import (
+    IndexMisconfigured,
+    InternalFailure,
+    ReindexFailure,
+    StoreUnavailable,
+)
+from reindex.domain.records import RunRecord
+from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
-from reindex.records import RunRecord
-from reindex.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Phases, Runs, WorkList
 

@@ -10,19 +10,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from reindex.digest import canonical_json, digest
-from reindex.failures import (
+from reindex.domain.digest import canonical_json, digest
+from reindex.domain.failures import (
     Failure,
     ReindexFailure,
     SourceUnavailable,
     StoreUnavailable,
     UnexpectedError,
 )
+from reindex.domain.records import Projected, ProjectionAnswer
 from reindex.image.document import build, with_provenance
 from reindex.image.extract import extract
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import ImageTruth, Rendition, UserData
-from reindex.records import Projected, ProjectionAnswer
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.stores.interfaces import Library, OpenObject, RunFiles

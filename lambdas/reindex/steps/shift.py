@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from reindex import outcomes
-from reindex.chunks import TakenChunk, UnreadableChunk, chunks_of
-from reindex.failures import (
+from reindex.domain import outcomes
+from reindex.domain.chunks import TakenChunk, UnreadableChunk, chunks_of
+from reindex.domain.failures import (
     Failure,
     IndexMisconfigured,
     ReindexFailure,
@@ -27,13 +27,13 @@ from reindex.failures import (
     UnexpectedError,
     WorkerDied,
 )
-from reindex.progress import ProgressRow, Retry
-from reindex.records import RETRIED, RunRecord
+from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.records import RETRIED, RunRecord
+from reindex.domain.states import Phase
+from reindex.reports.run_estimate import speeds_with_page
 from reindex.settings import Pace, PhaseRules
-from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.assignment import Assignment
-from reindex.steps.run_estimate import speeds_with_page
 from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkList
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class PageResult:
 
     Attributes:
         moved: Rows that changed, by what they became.
-        outcomes: Images by failure code, or ``ok``: see :mod:`reindex.outcomes`.
+        outcomes: Images by failure code, or ``ok``: see :mod:`reindex.domain.outcomes`.
         after: The rows that changed, as they are now.
         overtaken: Ids of rows that another changed first.
         problem: What kept the other rows from being worked; None when nothing did.

@@ -10,21 +10,21 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Self
 
-from reindex.chunks import MAX_ROWS, chunks_of
-from reindex.digest import add_hashes, id_hash, pair_hash
-from reindex.failures import IndexMisconfigured
-from reindex.options import RunOptions
-from reindex.progress import ProgressRow, iso
-from reindex.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.chunks import MAX_ROWS, chunks_of
+from reindex.domain.digest import add_hashes, id_hash, pair_hash
+from reindex.domain.failures import IndexMisconfigured
+from reindex.domain.options import RunOptions
+from reindex.domain.progress import ProgressRow, iso
+from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.source_kinds import TABLE
+from reindex.domain.states import CODES, State
+from reindex.reports import cost, timeline
+from reindex.reports.report_page import CONTENT_TYPE, page
+from reindex.reports.run_estimate import estimated
+from reindex.reports.samples import kept
 from reindex.settings import Pace
-from reindex.source_kinds import TABLE
-from reindex.states import CODES, State
-from reindex.steps import cost, timeline
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed
-from reindex.steps.report_page import CONTENT_TYPE, page
-from reindex.steps.run_estimate import estimated
-from reindex.steps.samples import kept
 from reindex.stores.interfaces import (
     Index,
     ProgressTable,

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reindex.progress import Retry
-from reindex.records import RunRecord
+from reindex.domain.progress import Retry
+from reindex.domain.records import RunRecord
+from reindex.domain.states import Phase
+from reindex.reports import samples
+from reindex.reports.run_estimate import estimated
+from reindex.reports.samples import Sample
 from reindex.settings import PhaseRules
-from reindex.states import Phase
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.run_estimate import estimated
-from reindex.steps.samples import Sample, keep
 from reindex.steps.shift import PhaseWork, Shift, ShiftResult, attempt
 from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs, WorkList
 
@@ -40,7 +41,7 @@ class Admission(StrEnum):
 
     WORK = "work"
     OPENING = "the phase is being opened"
-    PAUSED = "paused"
+    PAUSED = samples.PAUSED
     NO_RUN = "no run is open"
     OTHER_PHASE = "the run is in another phase"
     EXECUTION_ENDED = "the execution no longer runs"
@@ -149,7 +150,7 @@ class Ticker:
                 self.phases.turn_off(work.phase)
             if run and admission is Admission.PAUSED:
                 paused = Sample(self.clock.now(), 0, work.phase, worker, held={admission: 0})
-                attempt("the sample cannot be kept", lambda: keep(self.files, run.run_id, paused))
+                attempt("the sample cannot be kept", lambda: samples.keep(self.files, run.run_id, paused))
             return TickReport(Outcome.TURNED_AWAY, admission)
         return self._admitted(run, work, worker, holder)
 
@@ -195,7 +196,7 @@ class Ticker:
             dict(done.moved),
             dict(done.held),
         )
-        attempt("the sample cannot be kept", lambda: keep(self.files, run.run_id, sample))
+        attempt("the sample cannot be kept", lambda: samples.keep(self.files, run.run_id, sample))
         attempt("the progress cannot be measured", lambda: self._measure_progress(work))
         outcome = self._close(run, work.phase, done)
         return TickReport(outcome, Admission.WORK, done.moved, done.held_by, done.error)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from reindex.chunks import LEAST_ROWS, MAX_ROWS, SMALL_LISTS, chunks_of
-from reindex.digest import sum_of_ids
-from reindex.failures import StoreUnavailable
-from reindex.progress import ProgressRow
-from reindex.records import Ledger
+from reindex.domain.chunks import LEAST_ROWS, MAX_ROWS, SMALL_LISTS, chunks_of
+from reindex.domain.digest import sum_of_ids
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.progress import ProgressRow
+from reindex.domain.records import Ledger
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Change, FoundRows, ProgressTable, Runs, WorkList
 

@@ -22,7 +22,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from reindex.failures import StoreUnavailable
+from reindex.domain.failures import StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from reindex.batches import in_batches
-from reindex.failures import StoreUnavailable
-from reindex.records import OutgoingMessage
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.records import OutgoingMessage
 from reindex.stores.aws import persist, unavailable
 from reindex.stores.sqs import BATCH_ENTRIES, MAX_MESSAGE_BYTES, SERVICE, SqsQueue
 

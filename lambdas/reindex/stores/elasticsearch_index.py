@@ -24,10 +24,10 @@ from elasticsearch import (
 )
 
 from reindex import settings
-from reindex.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
+from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
+from reindex.domain.records import Guard, Indexed, document_text
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
 from reindex.image.misfits import misfits, surprising
-from reindex.records import Guard, Indexed, document_text
 from reindex.stores.interfaces import Cursor, IdPage, IndexWrite, Part, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
 from reindex.time_limit import TimeLimit

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
-from reindex.failures import Failure, ReindexFailure
+from reindex.domain.failures import Failure, ReindexFailure
 
 Keys = Sequence[str] | Failure
 """Keys in order, or why they cannot be listed."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from reindex.failures import SourceUnusable
+from reindex.domain.failures import SourceUnusable
 from reindex.stores.aws import error_code, unavailable
 from reindex.stores.interfaces import Cursor, IdPage, Part
 from reindex.stores.originals import FOLDERS, OPTIMISED, image_id_of

@@ -1,7 +1,7 @@
 """What the steps may ask of the outside world.
 
 Each interface has a real store and, in the tests, a twin that the same contract tests hold
-to the same behaviour. All raise :class:`reindex.failures.StoreUnavailable` when the service
+to the same behaviour. All raise :class:`reindex.domain.failures.StoreUnavailable` when the service
 behind them does not answer in the end; what they return is then unknown, never half.
 """
 
@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import IO, Any, Protocol
 
-from reindex.chunks import Chunk, TakenChunk
-from reindex.failures import Failure
-from reindex.image.ranged import RangedFile
-from reindex.image.truth import StoredObject, UserData
-from reindex.progress import ProgressRow
-from reindex.records import (
+from reindex.domain.chunks import Chunk, TakenChunk
+from reindex.domain.failures import Failure
+from reindex.domain.progress import ProgressRow
+from reindex.domain.records import (
     Guard,
     Indexed,
     Ledger,
@@ -26,7 +24,9 @@ from reindex.records import (
     RunRecord,
     UploadRecord,
 )
-from reindex.states import Phase
+from reindex.domain.states import Phase
+from reindex.image.ranged import RangedFile
+from reindex.image.truth import StoredObject, UserData
 
 #: Seconds by which the clocks of two workers may differ.
 LONGEST_SKEW = 60
@@ -114,7 +114,7 @@ class ProgressTable(Protocol):
 
 
 class WorkList(Protocol):
-    """What is left to do, in chunks: see :mod:`reindex.chunks`."""
+    """What is left to do, in chunks: see :mod:`reindex.domain.chunks`."""
 
     def add(self, chunks: Sequence[Chunk]) -> None:
         """Add chunks; one that is there under the same name and time is replaced."""
@@ -386,7 +386,7 @@ class WriteResult:
 class Index(Protocol):
     """The search index. Every call names the concrete index.
 
-    Every call raises :class:`reindex.failures.IndexMisconfigured` when that index cannot be
+    Every call raises :class:`reindex.domain.failures.IndexMisconfigured` when that index cannot be
     used, and its subclass ``IndexGone`` when it does not exist.
     """
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reindex.failures import Failure
+from reindex.domain.failures import Failure
 from reindex.image.truth import StoredObject, UserData
 from reindex.settings import LibrarySettings
 from reindex.stores.originals import S3Originals

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from reindex.failures import (
+from reindex.domain.failures import (
     Failure,
     OriginalNotFound,
     ReindexFailure,

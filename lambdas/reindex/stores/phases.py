@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from reindex.states import Phase
+from reindex.domain.states import Phase
 from reindex.stores.aws import error_code, unavailable
 
 if TYPE_CHECKING:

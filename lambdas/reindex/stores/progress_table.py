@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reindex.batches import in_batches
-from reindex.failures import StoreUnavailable
-from reindex.progress import ProgressRow, from_values, to_values
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.progress import ProgressRow, from_values, to_values
 from reindex.stores.attributes import MalformedItem, from_attributes, to_attributes
 from reindex.stores.aws import TRANSIENT, persist, unavailable, was_retried
 from reindex.stores.interfaces import Change, Cursor, FoundRows, RowPage

@@ -3,7 +3,7 @@
 Its items, by ``id``:
 
 - ``current``: the latest run's record. Its attributes are named as the fields of
-  :class:`reindex.records.RunRecord`, for the state machine writes some of them itself.
+  :class:`reindex.domain.records.RunRecord`, for the state machine writes some of them itself.
 - ``ledger#<upload>``: ``count`` and ``id_sum`` of what one upload brought, and ``done``.
 """
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from reindex.records import Ledger, RunRecord, UploadRecord
-from reindex.states import Phase
+from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.states import Phase
 from reindex.stores.attributes import (
     MalformedItem,
     Plain,

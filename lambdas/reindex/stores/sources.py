@@ -16,7 +16,12 @@ from botocore.parsers import ResponseParserFactory
 from botocore.utils import parse_timestamp
 from urllib3.exceptions import HTTPError
 
-from reindex.failures import ReindexFailure, SourceArchived, SourceForbidden, SourceUnavailable
+from reindex.domain.failures import (
+    ReindexFailure,
+    SourceArchived,
+    SourceForbidden,
+    SourceUnavailable,
+)
 from reindex.stores.aws import TRANSIENT, client_config, error_code
 
 #: Refusals that pass although their status is that of a wrong request: of the connection,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from boto3.dynamodb.types import TypeDeserializer
 
 from reindex.batches import in_batches
-from reindex.failures import Failure, ReindexFailure, SourceUnavailable, StoreUnavailable
+from reindex.domain.failures import Failure, ReindexFailure, SourceUnavailable, StoreUnavailable
 from reindex.image.truth import Row, UserData
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import persist

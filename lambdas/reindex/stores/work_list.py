@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from reindex.chunks import Chunk, TakenChunk, UnreadableChunk, rows_of, to_text
-from reindex.progress import ProgressRow
-from reindex.states import Phase
+from reindex.domain.chunks import Chunk, TakenChunk, UnreadableChunk, rows_of, to_text
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import Phase
 from reindex.stores.attributes import Plain, from_attributes, to_attributes
 from reindex.stores.aws import error_code, unavailable, was_retried
 from reindex.stores.interfaces import LONGEST_SKEW, RunFiles

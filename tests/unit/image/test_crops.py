@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reindex.failures import InvalidUserData
+from reindex.domain.failures import InvalidUserData
 from reindex.image.crops import crops
 from reindex.image.truth import StoredObject
 from tests.unit.image.truths import ID, crop, stored

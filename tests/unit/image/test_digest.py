@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.digest import (
+from reindex.domain.digest import (
     DIGEST_LENGTH,
     add_hashes,
     canonical_json,
@@ -132,7 +132,7 @@ def test_any_other_change_changes_the_digest(change: dict[str, Any]) -> None:
 
 SCRIPT = """
 import sys
-from reindex.digest import canonical_json, digest, sum_of_ids
+from reindex.domain.digest import canonical_json, digest, sum_of_ids
 from reindex.image.document import build
 from tests.unit.image.truths import FULL, NOW
 document = build(FULL, NOW)

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from reindex.digest import digest
+from reindex.domain.digest import digest
 from reindex.image.charsets import EVIDENCE
 from reindex.image.document import build, with_provenance
 from reindex.image.edits import METADATA_SETS, METADATA_TEXTS

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reindex.digest import digest
-from reindex.failures import InvalidUserData
+from reindex.domain.digest import digest
+from reindex.domain.failures import InvalidUserData
 from reindex.image.document import build
 from reindex.image.mapping import mapping
 from reindex.image.truth import StoredObject, UserData

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.digest import canonical_json, digest
+from reindex.domain.digest import canonical_json, digest
 from reindex.image.document import build
 from reindex.image.mapping import mapping
 from reindex.image.truth import ImageTruth, Row, UserData

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from reindex.failures import InvalidUserData
+from reindex.domain.failures import InvalidUserData
 from reindex.image.edits import METADATA_TEXTS, USAGE_RIGHTS_TEXTS, edits
 
 ORIGINAL = {"title": "From the file", "byline": "Jo", "keywords": ["file"]}

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.failures import ReindexFailure, TooManyPixels, TruncatedImage
+from reindex.domain.failures import ReindexFailure, TooManyPixels, TruncatedImage
 from reindex.image.extract import MAX_SIDE, extract
 from reindex.image.ranged import BLOCK, RangedFile
 from reindex.image.truth import Dimensions, FileMetadata

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reindex.failures import Failure, ReindexFailure
+from reindex.domain.failures import Failure, ReindexFailure
 from reindex.image.extract import extract, find_blocks
 from reindex.image.ranged import open_path
 from reindex.image.truth import FileMetadata

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from reindex.failures import ReindexFailure, TruncatedImage, UnsupportedFormat
+from reindex.domain.failures import ReindexFailure, TruncatedImage, UnsupportedFormat
 from reindex.image.extract import extract
 from reindex.image.jpeg import MAX_SCAN
 from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile

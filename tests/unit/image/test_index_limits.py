@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reindex.digest import digest
+from reindex.domain.digest import digest
 from reindex.image.document import build
 from reindex.image.limits import MAX_DEPTH, MAX_NESTED, Trimmed
 from reindex.image.mapping import mapping

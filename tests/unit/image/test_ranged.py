@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.failures import SourceUnavailable
+from reindex.domain.failures import SourceUnavailable
 from reindex.image.ranged import (
     BLOCK,
     FIRST_BLOCKS,

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from reindex.failures import NotAnImage, UnsupportedFormat
+from reindex.domain.failures import NotAnImage, UnsupportedFormat
 from reindex.image.sniff import sniff
 from tests.unit.image.files import box, j2k, jp2, jxl, read
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from reindex.failures import InvalidUserData
+from reindex.domain.failures import InvalidUserData
 from reindex.image.syndication import soft_deleted, syndication_rights
 
 

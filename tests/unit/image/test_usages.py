@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from reindex.failures import InvalidUserData
+from reindex.domain.failures import InvalidUserData
 from reindex.image.usages import usages
 from tests.unit.image.truths import usage
 

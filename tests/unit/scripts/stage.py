@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from click.testing import CliRunner, Result
 
-from reindex.failures import InternalFailure
+from reindex.domain.failures import InternalFailure
 from reindex.settings import COMMAND, Settings, variables
 from reindex.steps.project import Projection
 from reindex.steps.upload import Upload

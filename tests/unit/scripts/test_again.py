@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reindex.failures import IndexRefused, NotAnImage
-from reindex.states import Phase, State
-from reindex.steps.redrive import HIDDEN_SECONDS
+from reindex.domain.failures import IndexRefused, NotAnImage
+from reindex.domain.states import Phase, State
+from reindex.repairs.redrive import HIDDEN_SECONDS
 from tests.unit.scripts.stage import Stage, squeezed
 
 

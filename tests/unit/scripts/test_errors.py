@@ -9,7 +9,7 @@ import click
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from reindex.failures import OriginalNotFound, StoreUnavailable
+from reindex.domain.failures import OriginalNotFound, StoreUnavailable
 from reindex.settings import SettingsError
 from scripts.errors import Findings
 from scripts.exit_status import INTERRUPTED

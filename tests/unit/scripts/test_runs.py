@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from reindex.failures import StoreUnavailable
-from reindex.states import Phase
-from reindex.steps.estimate import Speed
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.states import Phase
+from reindex.reports.estimate import Speed
 from reindex.stores.interfaces import Cursor, IdPage, Part
 from scripts.executions import Execution, Executions
 from tests.twins.id_sources import MemoryIds

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reindex.failures import StoreUnavailable
+from reindex.domain.failures import StoreUnavailable
 from reindex.settings import COMMAND, variables
 from scripts.stack import NoSuchStack, stack_environment, variable_of
 from tests.unit.aws import SESSION, Calls

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from reindex.failures import NotAnImage
+from reindex.domain.failures import NotAnImage
 from reindex.stores.elasticsearch_index import Prepared
 from tests.unit.scripts.stage import Stage, squeezed
 from tests.unit.steps.world import INDEX

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reindex.digest import sum_of_ids
-from reindex.records import Ledger
+from reindex.domain.digest import sum_of_ids
+from reindex.domain.records import Ledger
 from reindex.steps.upload import CHUNK
 from tests.unit.scripts.stage import Stage
 

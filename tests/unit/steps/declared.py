@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from reindex.failures import (
+from reindex.domain.failures import (
     IndexGone,
     IndexMisconfigured,
     ProjectorDied,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from reindex.failures import StoreUnavailable
-from reindex.states import Phase
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.states import Phase
 from tests.twins.wrapped import plain
 from tests.unit.steps.world import MAX_ROUNDS, TOKEN, World
 

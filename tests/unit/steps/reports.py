@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from reindex.failures import Failure
-from reindex.progress import iso
-from reindex.states import CODES, Phase, State
-from reindex.steps import cost, timeline
-from reindex.steps.samples import Sample
+from reindex.domain.failures import Failure
+from reindex.domain.progress import iso
+from reindex.domain.states import CODES, Phase, State
+from reindex.reports import cost, timeline
+from reindex.reports.samples import Sample
 from reindex.steps.tick import Admission
 from tests.unit.steps.world import ALIAS, INDEX, START
 

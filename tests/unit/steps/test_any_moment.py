@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reindex.progress import ProgressRow
-from reindex.states import State
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import State
 from reindex.steps.tally import Tally, unbalanced
 from reindex.stores.interfaces import RowPage
 from tests.twins.wrapped import Call, Faults, plain

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from reindex.failures import Failure
-from reindex.progress import ProgressRow
+from reindex.domain.failures import Failure
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import Phase, State
 from reindex.settings import Pace
-from reindex.states import Phase, State
 from reindex.steps.tally import Tally, unbalanced
 from reindex.stores.interfaces import Change, RowPage
 from tests.unit.steps.world import World

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.records import RETRIED, UNCHANGED, RunRecord
+from reindex.domain.records import RETRIED, UNCHANGED, RunRecord
+from reindex.domain.states import Phase, State
+from reindex.reports import estimate as estimates
+from reindex.reports.estimate import CHECK_COST, Estimate, Known, estimate
+from reindex.reports.run_estimate import estimated, images_per_second, known, speeds_with_page
 from reindex.settings import Pace
-from reindex.states import Phase, State
-from reindex.steps import estimate as estimates
-from reindex.steps.estimate import CHECK_COST, Estimate, Known, estimate
-from reindex.steps.run_estimate import estimated, images_per_second, known, speeds_with_page
 from tests.unit.steps.world import World
 
 #: A tick works for so long, and begins so long after the one before it.

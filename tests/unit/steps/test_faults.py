@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from reindex.failures import SourceArchived, SourceUnavailable, StoreUnavailable, WorkerDied
-from reindex.progress import RecordedFailure
-from reindex.records import Indexed
+from reindex.domain.failures import SourceArchived, SourceUnavailable, StoreUnavailable, WorkerDied
+from reindex.domain.progress import RecordedFailure
+from reindex.domain.records import Indexed
+from reindex.domain.states import Phase, State
+from reindex.repairs.certify import Certified, Certifying
 from reindex.settings import Pace
-from reindex.states import Phase, State
-from reindex.steps.certify import Certified, Certifying
 from reindex.steps.index_messages import MAX_NOT_TAKEN, Delivery
 from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed

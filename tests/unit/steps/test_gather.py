@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from reindex.options import Source
-from reindex.progress import ProgressRow
+from reindex.domain.options import Source
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import State
 from reindex.settings import SettingsError
-from reindex.states import State
 from reindex.steps import gather
 from reindex.steps.preflight import PreflightFailed
 from reindex.steps.tally import Tally, unbalanced

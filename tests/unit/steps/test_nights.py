@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from reindex.failures import (
+from reindex.domain.failures import (
     Failure,
     IndexGone,
     ReindexFailure,
     SourceArchived,
     SourceForbidden,
 )
-from reindex.outcomes import PROBE
+from reindex.domain.outcomes import PROBE
+from reindex.domain.states import Phase
 from reindex.settings import Pace
-from reindex.states import Phase
 from tests.twins.wrapped import Call, Faults, plain
 from tests.unit.steps.declared import Fault, faults
 from tests.unit.steps.night import HOUR, Night, RunFailed

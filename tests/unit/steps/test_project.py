@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from reindex.digest import digest
-from reindex.failures import SourceForbidden
+from reindex.domain.digest import digest
+from reindex.domain.failures import SourceForbidden
+from reindex.domain.records import claimed_key
 from reindex.image.truth import UserData
-from reindex.records import claimed_key
 from reindex.steps.project import ANSWER_BYTES, IMAGE_SECONDS, Projection
 from reindex.stores.sources import source_config
 from reindex.time_limit import TimeLimit

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from reindex.states import CODES
-from reindex.steps.rate_plot import plot
-from reindex.steps.report_page import page
+from reindex.domain.states import CODES
+from reindex.reports.rate_plot import plot
+from reindex.reports.report_page import page
 from tests.unit.html import Page, read
 from tests.unit.steps import reports
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from reindex.failures import Failure
-from reindex.progress import ProgressRow
-from reindex.records import Guard, Ledger, Message
+from reindex.domain.failures import Failure
+from reindex.domain.progress import ProgressRow
+from reindex.domain.records import Guard, Ledger, Message
+from reindex.domain.states import Phase, State
 from reindex.settings import Pace
-from reindex.states import Phase, State
 from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed
 from reindex.steps.tick import Admission, Outcome

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.chunks import chunks_of
-from reindex.failures import Failure, StoreUnavailable
-from reindex.states import Phase
-from reindex.steps import cost, timeline
-from reindex.steps.samples import Sample, kept
+from reindex.domain.chunks import chunks_of
+from reindex.domain.failures import Failure, StoreUnavailable
+from reindex.domain.states import Phase
+from reindex.reports import cost, timeline
+from reindex.reports.samples import Sample, kept
 from reindex.steps.tick import Admission, Outcome
 from tests.unit.steps.world import START, World
 

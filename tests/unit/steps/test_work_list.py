@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reindex.chunks import MAX_ROWS, Chunk, TakenChunk
-from reindex.failures import Failure, StoreUnavailable
-from reindex.records import OutgoingMessage
+from reindex.domain.chunks import MAX_ROWS, Chunk, TakenChunk
+from reindex.domain.failures import Failure, StoreUnavailable
+from reindex.domain.records import OutgoingMessage
+from reindex.domain.states import Phase, State
 from reindex.settings import Pace
-from reindex.states import Phase, State
 from reindex.steps.tick import Outcome
 from tests.twins.wrapped import Faults
 from tests.unit.steps.night import Night

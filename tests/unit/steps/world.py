@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from reindex.chunks import TakenChunk
-from reindex.digest import digest
-from reindex.failures import Failure, OriginalNotFound, ProjectorDied
+from reindex.domain.chunks import TakenChunk
+from reindex.domain.digest import digest
+from reindex.domain.failures import Failure, OriginalNotFound, ProjectorDied
+from reindex.domain.options import Source
+from reindex.domain.progress import Retry
+from reindex.domain.records import Projected, ProjectionAnswer, RunRecord
+from reindex.domain.states import Phase, State
 from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import without_misfits
-from reindex.options import Source
-from reindex.progress import Retry
-from reindex.records import Projected, ProjectionAnswer, RunRecord
 from reindex.settings import Pace, PhaseRules
-from reindex.states import Phase, State
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates

@@ -13,13 +13,16 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from reindex.failures import StoreUnavailable
-from reindex.states import Phase
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.states import Phase
 from reindex.stores.interfaces import RunFiles
 
 log = logging.getLogger(__name__)
+
+#: The gate that a paused run waits for.
+PAUSED: Final = "paused"
 
 #: Files read at once: a run of days has tens of thousands.
 READERS = 32

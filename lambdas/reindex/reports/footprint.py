@@ -34,6 +34,9 @@ MEMORY_MB: Final[Mapping[str, int]] = {
 #: each document.
 INDEXER_BATCH: Final = 500
 
+#: Most images that one projection call builds.
+PROJECTION_BATCH: Final = 100
+
 #: GETs of the original and the thumbnail, with HEADs of crops.
 S3_READS: Final = 2.5
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from reindex.failures import UNEXPLAINED, Failure
-from reindex.states import State, check_move
+from reindex.domain.failures import UNEXPLAINED, Failure
+from reindex.domain.states import State, check_move
 from reindex.text import MAX_ID_BYTES
 
 

@@ -1,7 +1,7 @@
 """A run's report as one page that needs nothing beside itself: no script, no other file.
 
 It may be opened from a disk, sent by mail, or kept for years. Ids, messages and names in it
-were written by others: :mod:`reindex.markup` escapes all that is put into it, and its own
+were written by others: :mod:`reindex.reports.markup` escapes all that is put into it, and its own
 policy forbids whatever might be loaded or run all the same.
 """
 
@@ -12,9 +12,9 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reindex.markup import Markup, element, joined
-from reindex.states import CODES, State
-from reindex.steps.rate_plot import plot
+from reindex.domain.states import CODES, State
+from reindex.reports.markup import Markup, element, joined
+from reindex.reports.rate_plot import plot
 from reindex.text import counted, duration
 
 CONTENT_TYPE = "text/html; charset=utf-8"

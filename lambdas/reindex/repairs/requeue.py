@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reindex.batches import in_batches
-from reindex.chunks import MAX_ROWS
-from reindex.progress import ProgressRow
-from reindex.states import State
+from reindex.domain.chunks import MAX_ROWS
+from reindex.domain.progress import ProgressRow
+from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.listing import write_and_list
 from reindex.steps.scanning import scan_all

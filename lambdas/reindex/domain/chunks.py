@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reindex.batches import in_batches
-from reindex.failures import WorkerDied
-from reindex.progress import ProgressRow, from_values, to_values
-from reindex.states import Phase
+from reindex.domain.failures import WorkerDied
+from reindex.domain.progress import ProgressRow, from_values, to_values
+from reindex.domain.states import Phase
 
 #: Most rows of a chunk: a few seconds of work, and some 100 KB of file.
 MAX_ROWS = 2_000

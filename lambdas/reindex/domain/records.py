@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from types import NoneType
 from typing import Any, Self
 
-from reindex import stamps
-from reindex.failures import Failure
-from reindex.states import Phase
+from reindex.domain import stamps
+from reindex.domain.failures import Failure
+from reindex.domain.states import Phase
 from reindex.text import MAX_ID_BYTES, well_formed
 
 #: What a message on the low-priority queue is about.
@@ -383,9 +383,9 @@ class RunRecord:
         last_reported: The last run before it that has a report.
         unfinished: Runs before it that did not succeed, the latest last, since one that did: what
             they sent may still be on the queue.
-        recent_projections: Outcomes of the last projections: see :mod:`reindex.outcomes`.
+        recent_projections: Outcomes of the last projections: see :mod:`reindex.domain.outcomes`.
         recent_writes: Outcomes of the last writes to the index, likewise.
-        speeds: How fast each phase works: see :mod:`reindex.steps.run_estimate`.
+        speeds: How fast each phase works: see :mod:`reindex.reports.run_estimate`.
     """
 
     run_id: str

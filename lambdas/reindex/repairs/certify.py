@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from reindex.digest import add_hashes, digest, pair_hash
-from reindex.progress import ProgressRow
-from reindex.records import Indexed, Provenance, RunRecord
-from reindex.states import State
+from reindex.domain.digest import add_hashes, digest, pair_hash
+from reindex.domain.progress import ProgressRow
+from reindex.domain.records import Indexed, Provenance, RunRecord
+from reindex.domain.states import State
 from reindex.steps.scanning import scan_all
 from reindex.steps.tally import PREFIX_LENGTH, Prefix, Tally, unbalanced
 from reindex.stores.interfaces import Index, ProgressTable, RunFiles, Runs

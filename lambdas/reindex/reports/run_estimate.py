@@ -1,4 +1,4 @@
-"""What the run record tells of a run's progress: the inputs of :mod:`reindex.steps.estimate`.
+"""What the run record tells of a run's progress: the inputs of :mod:`reindex.reports.estimate`.
 
 The only place that knows where they are kept. Whatever shows how far a run is, and how long it
 takes, asks :func:`estimated`.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from reindex.records import RETRIED, UNCHANGED, WAITING, RunRecord
+from reindex.domain.records import RETRIED, UNCHANGED, WAITING, RunRecord
+from reindex.domain.states import Phase, State
+from reindex.reports.estimate import Estimate, Known, Speed, estimate, with_page
 from reindex.settings import Pace
-from reindex.states import Phase, State
-from reindex.steps.estimate import Estimate, Known, Speed, estimate, with_page
 
 #: Where the index phase leaves images that no document could be projected of.
 _FAILED = (State.KNOWN_ERROR, State.UNKNOWN_ERROR)

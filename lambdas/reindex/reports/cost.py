@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reindex import footprint, prices
-from reindex.records import UNCHANGED
+from reindex.domain.records import UNCHANGED
+from reindex.domain.states import Phase, State
+from reindex.reports import footprint, prices
+from reindex.reports.samples import Sample
 from reindex.settings import Rounds
-from reindex.states import Phase, State
-from reindex.steps.batch_index import BATCH_SIZE
-from reindex.steps.samples import Sample
 
 #: Read units of a row in the Tally's scan: most have some 300 bytes, of 4 KB for a unit.
 _SCAN_UNITS = 0.1
@@ -110,7 +109,7 @@ def _lines(
     ):
         gb_seconds = seconds * footprint.gb(function)
         yield Line("Lambda", f"GB-seconds: {what}", gb_seconds, prices.GB_SECOND, assumed=True)
-    calls = len(samples) + projected / BATCH_SIZE + sent / footprint.INDEXER_BATCH
+    calls = len(samples) + projected / footprint.PROJECTION_BATCH + sent / footprint.INDEXER_BATCH
     yield Line("Lambda", "invocations", calls, prices.INVOCATION)
     yield Line("S3", "reads", projected * footprint.S3_READS, prices.S3_READ, assumed=True)
     yield Line(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reindex.failures import shared_cause_codes
+from reindex.domain.failures import shared_cause_codes
 
 #: The last outcomes that count. Nothing is decided before there are so many.
 WINDOW = 1_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from reindex.markup import Markup, element, joined
+from reindex.reports.markup import Markup, element, joined
 
 #: Size of the whole, in its own units.
 _WIDTH, _HEIGHT = 920, 300
@@ -36,7 +36,7 @@ def plot(rates: Mapping[str, Any]) -> Markup:
     The page gives each series' class its colour, and ``held``, the shade of what was held.
 
     Args:
-        rates: As :func:`reindex.steps.timeline.rates` made them, with points.
+        rates: As :func:`reindex.reports.timeline.rates` made them, with points.
     """
     return _Plot.of(rates).drawn()
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import uuid4
 
-from reindex.failures import DeadLettered, MessageDiscarded
-from reindex.progress import ProgressRow, RecordedFailure, Retry
-from reindex.records import Message, UnreadableMessage
-from reindex.states import State
+from reindex.domain.failures import DeadLettered, MessageDiscarded
+from reindex.domain.progress import ProgressRow, RecordedFailure, Retry
+from reindex.domain.records import Message, UnreadableMessage
+from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.listing import write_and_list
 from reindex.stores.interfaces import (

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from reindex.domain.source_kinds import FILE, INDEX, SOURCES, TABLE, UPLOADS
 from reindex.settings import SettingsError
-from reindex.source_kinds import FILE, INDEX, SOURCES, TABLE, UPLOADS
 from reindex.strict_json import read
 
 #: The settings of a source that belong to one kind alone.

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from reindex.progress import iso
-from reindex.records import UNCHANGED
-from reindex.states import State
-from reindex.steps.samples import Sample
-from reindex.steps.tick import Admission
+from reindex.domain.progress import iso
+from reindex.domain.records import UNCHANGED
+from reindex.domain.states import State
+from reindex.reports.samples import PAUSED, Sample
 
 #: Points of a series at most: as many as a plot can show.
 MAX_POINTS = 120
@@ -160,8 +159,8 @@ def _with_pauses(samples: Sequence[Sample]) -> Iterator[Sample]:
         by_worker[sample.worker].append(sample)
     for own in by_worker.values():
         for sample, following in pairwise([*own, own[-1]]):
-            if Admission.PAUSED in sample.held:
+            if PAUSED in sample.held:
                 seconds = following.at - sample.at
-                yield replace(sample, seconds=seconds, held={Admission.PAUSED: seconds})
+                yield replace(sample, seconds=seconds, held={PAUSED: seconds})
             else:
                 yield sample

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reindex.states import Phase
+from reindex.domain.states import Phase
 from reindex.text import counted, duration
 
 #: Cost of an image in the check phase, as a part of its cost in the index phase, until the check

@@ -1,0 +1,1 @@
+"""What things are: states, rows, records, failures and their forms. Pure."""

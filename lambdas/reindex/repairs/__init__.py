@@ -1,0 +1,1 @@
+"""What mends or proves after a run: requeue, redrive, certify."""
