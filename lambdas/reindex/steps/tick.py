@@ -150,7 +150,10 @@ class Ticker:
                 self.phases.turn_off(work.phase)
             if run and admission is Admission.PAUSED:
                 paused = Sample(self.clock.now(), 0, work.phase, worker, held={admission: 0})
-                attempt("the sample cannot be kept", lambda: samples.keep(self.files, run.run_id, paused))
+                attempt(
+                    "the sample cannot be kept",
+                    lambda: samples.keep(self.files, run.run_id, paused),
+                )
             return TickReport(Outcome.TURNED_AWAY, admission)
         return self._admitted(run, work, worker, holder)
 
