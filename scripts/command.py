@@ -14,6 +14,7 @@ from .image_meta import image_meta
 from .pause import pause
 from .prepare_index import prepare_index
 from .project import project
+from .rehearse import rehearse
 from .report import report
 from .requeue import requeue
 from .resume import resume
@@ -25,6 +26,7 @@ from .upload_ids import upload_ids
 
 VERBS = (
     prepare_index,
+    rehearse,
     upload_ids,
     start,
     status,

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from reindex.domain.options import RunOptions
 
 
-def _json_object(text: str) -> Mapping[str, Any]:
+def json_object(text: str) -> Mapping[str, Any]:
+    """An option's JSON object.
+
+    Raises:
+        BadParameter: It is none.
+    """
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -87,7 +92,7 @@ _OPTIONS = (
     ),
     click.option(
         "--query",
-        type=_json_object,
+        type=json_object,
         metavar="JSON",
         help="Of the index, the documents that match, in Elasticsearch's query language.",
     ),

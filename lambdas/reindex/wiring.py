@@ -22,6 +22,8 @@ from reindex.domain.progress import Retry
 from reindex.domain.source_kinds import FILE, INDEX
 from reindex.domain.states import Phase
 from reindex.metrics import EmfMeter
+from reindex.reports.footprint import INDEXER_CONCURRENCY
+from reindex.reports.forecast import Strength
 from reindex.settings import Settings
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
@@ -31,6 +33,7 @@ from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
+from reindex.steps.rehearse import CALLS, Rehearsal
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
 from reindex.steps.upload import Upload
@@ -230,19 +233,46 @@ class Wiring:
         )
 
     @cached_property
+    def projector(self) -> LambdaProjector:
+        """The image-projection lambda, for those who call it."""
+        concurrency = self.settings[groups.Pace].projection_concurrency
+        return LambdaProjector(
+            boto3.client("lambda", config=projector_config(concurrency)),
+            self.settings[groups.Projection].projection_function,
+            time_limit=self.time_limit,
+        )
+
+    @cached_property
+    def rehearsal(self) -> Rehearsal:
+        """What ``reindex rehearse`` does."""
+        place = self.settings[groups.Elasticsearch]
+        return Rehearsal(
+            index=self.index,
+            projector=self.projector,
+            files=self.files,
+            alias=place.index_alias,
+            preserve=place.preserve,
+            clock=self.clock,
+            calls=min(CALLS, self.settings[groups.Pace].projection_concurrency),
+        )
+
+    @property
+    def strength(self) -> Strength:
+        """What the stage has to work with, for forecasts."""
+        return Strength(
+            workers=self.settings[groups.PhaseRules].workers,
+            projection_concurrency=self.settings[groups.Pace].projection_concurrency,
+            bulks=INDEXER_CONCURRENCY,
+        )
+
+    @cached_property
     def index_phase(self) -> IndexPhase:
         """What batch-index does."""
         pace = self.settings[groups.Pace]
-        concurrency = pace.projection_concurrency
-        projection = boto3.client("lambda", config=projector_config(concurrency))
         live_queue = SqsQueue(self.sqs, pace.live_queue_url) if pace.live_queue_url else None
         return IndexPhase(
             table=self.table,
-            projector=LambdaProjector(
-                projection,
-                self.settings[groups.Projection].projection_function,
-                time_limit=self.time_limit,
-            ),
+            projector=self.projector,
             backlog=self.backlog,
             index=self.index,
             files=self.files,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reindex.reports import report_page
+from reindex.reports import page, report_page
 from tests.browser import chromium
 from tests.browser.chromium import Look
 from tests.unit.steps import reports
@@ -35,16 +35,16 @@ def browser() -> str:
 @pytest.fixture
 def see(browser: str, tmp_path: Path) -> See:
     def see(html: str, scheme: str = "light", size: tuple[int, int] = SIZE) -> Look:
-        page = tmp_path / "report.html"
-        page.write_text(html, encoding="utf-8")
-        return chromium.look(browser, page, scheme=scheme, size=size)
+        file = tmp_path / "report.html"
+        file.write_text(html, encoding="utf-8")
+        return chromium.look(browser, file, scheme=scheme, size=size)
 
     return see
 
 
 def palette(scheme: str) -> dict[str, str]:
     """The page's colours by name, for a reader who prefers a scheme."""
-    blocks = re.findall(r":root \{(.*?)\}", report_page.STYLE, re.DOTALL)
+    blocks = re.findall(r":root \{(.*?)\}", page.STYLE, re.DOTALL)
     block = blocks[("light", "dark").index(scheme)]
     return dict(re.findall(r"--(\w[\w-]*): (#\w+)", block))
 

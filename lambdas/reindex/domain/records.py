@@ -305,6 +305,16 @@ class ProjectionAnswer:
     bytes_read: int = 0
     requests: int = 0
 
+    @classmethod
+    def joined(cls, answers: Sequence[ProjectionAnswer]) -> Self:
+        """Answers to parts of a batch, as one."""
+        return cls(
+            images=[image for answer in answers for image in answer.images],
+            failures={id_: f for answer in answers for id_, f in answer.failures.items()},
+            bytes_read=sum(answer.bytes_read for answer in answers),
+            requests=sum(answer.requests for answer in answers),
+        )
+
     def to_event(self) -> dict[str, Any]:
         """The answer as the lambda returns it."""
         return {

@@ -1,0 +1,174 @@
+"""A rehearsal on a stage, for the verbs that hold one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from .run_options import json_object
+
+if TYPE_CHECKING:
+    from reindex.stores.library import AwsLibrary
+    from reindex.wiring import Wiring
+
+#: Images of a sample: enough to see a field that one document in three hundred holds.
+SAMPLE: Final = 1_000
+
+#: The most that the index gives at once.
+_MOST: Final = 10_000
+
+#: Thumbnails on a page, and the bytes of one at most.
+_THUMBNAILS: Final = 100
+_THUMBNAIL_BYTES: Final = 100_000
+
+#: Media types by a file's first bytes.
+_PICTURES: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Which images are rehearsed, and which losses are accepted.
+
+    Attributes:
+        sample: How many are drawn at random from the index.
+        ids: Path of a file of ids to rehearse instead, or ``-``.
+        query: Draw from the documents that match it only.
+        seed: Of the draw.
+        tolerate: Percentage points by which a field's share may fall.
+        accept: Fields that may go.
+    """
+
+    sample: int
+    ids: str | None
+    query: Mapping[str, Any] | None
+    seed: int
+    tolerate: float
+    accept: Sequence[str]
+
+
+_OPTIONS = (
+    click.option(
+        "--sample",
+        type=click.IntRange(1, _MOST),
+        default=SAMPLE,
+        show_default=True,
+        metavar="N",
+        help="How many documents of the index are drawn at random.",
+    ),
+    click.option("--ids", metavar="PATH|-", help="Rehearse the ids of a file; - is stdin."),
+    click.option(
+        "--query",
+        type=json_object,
+        metavar="JSON",
+        help="Draw from the documents that match, in Elasticsearch's query language.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0, max=2**31 - 1),
+        default=1,
+        show_default=True,
+        help="Of the draw: while nothing is written, the same documents again.",
+    ),
+    click.option(
+        "--tolerate",
+        type=click.FloatRange(0, 100),
+        default=0.5,
+        show_default=True,
+        metavar="PERCENT",
+        help="Percentage points by which the share of documents that hold a field may fall.",
+    ),
+    click.option(
+        "--accept",
+        multiple=True,
+        metavar="FIELD",
+        help="A field that may go, with all below it; may be given several times.",
+    ),
+)
+
+
+def rehearsal_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the options of a rehearsal, as its argument ``sampling``."""
+
+    @wraps(verb)
+    def call(*args: Any, **given: Any) -> Any:
+        sampling = Sampling(**{name: given.pop(name) for name in Sampling.__dataclass_fields__})
+        if sampling.ids and sampling.query:
+            raise click.UsageError("Give --ids or --query, not both.")
+        return verb(*args, sampling=sampling, **given)
+
+    wrapped: Callable[..., Any] = call
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
+    """Hold a rehearsal, with a progress bar, and return all that it found.
+
+    Raises:
+        ClickException: There is nothing to rehearse.
+        IndexMisconfigured: There is no one index behind the alias.
+        SourceUnusable: The index does not take the query.
+        StoreUnavailable: A service does not answer.
+    """
+    from reindex.reports.forecast import forecast
+    from reindex.reports.rehearsal import Tolerance, to_json
+
+    from .id_files import read_ids
+    from .terminal import progress
+
+    rehearsal = wiring.rehearsal
+    with progress("Drawing the sample"):
+        ids = (
+            read_ids(sampling.ids)
+            if sampling.ids
+            else rehearsal.drawn(sampling.sample, sampling.seed, sampling.query)
+        )
+    if not ids:
+        raise click.ClickException("no document of the index matches: there is nothing to rehearse")
+    with progress("Rehearsing", total=len(set(ids))) as advance:
+        found = rehearsal.rehearse(ids, lambda done: advance(done, f"{done:,} of {len(ids):,}"))
+    whole = wiring.index.count(found.index, {"match_all": {}})
+    cost = forecast(whole, whole, wiring.strength, found.per_image)
+    tolerance = Tolerance(sampling.tolerate, sampling.accept)
+    return to_json(found, tolerance, cost, seed=None if sampling.ids else sampling.seed)
+
+
+def thumbnails(library: AwsLibrary, found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the thumbnails of the images that are examples, as ``data:`` URLs by id.
+
+    One that is missing, cannot be read or is no picture is left out.
+    """
+    ids = list(dict.fromkeys(_examples(found)))[:_THUMBNAILS]
+    with ThreadPoolExecutor(8) as pool:
+        pictures = zip(ids, pool.map(lambda id_: _thumbnail(library, id_), ids), strict=True)
+        return {image_id: url for image_id, url in pictures if url}
+
+
+def _examples(found: Mapping[str, Any]) -> Iterator[str]:
+    for field in found["fields"]:
+        for examples in field["examples"].values():
+            yield from (example["id"] for example in examples)
+
+
+def _thumbnail(library: AwsLibrary, image_id: str) -> str | None:
+    from reindex.domain.failures import ReindexFailure
+
+    try:
+        found = library.thumbnail(image_id)
+        if found is None or found.file.size > _THUMBNAIL_BYTES:
+            return None
+        with found.file:
+            data = found.file.pread(0, found.file.size)
+    except ReindexFailure:
+        return None
+    for begin, media_type in _PICTURES.items():
+        if data.startswith(begin):
+            return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+    return None
