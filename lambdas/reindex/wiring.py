@@ -276,7 +276,7 @@ class Wiring:
             backlog=self.backlog,
             index=self.index,
             files=self.files,
-            gates=Gates(self.index, live_queue, pace.live_queue_max),
+            gates=Gates(self.index, live_queue, pace.live_queue_max, self.clock, self.strength),
             pace=pace,
             retry=self.retry,
             preserve=self.settings[groups.Elasticsearch].preserve,

@@ -387,6 +387,7 @@ class RunRecord:
         total: Images that had work left when it began.
         counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
+        budget: US dollars that it may cost by its estimate; None for any.
         failed_ticks: Ticks in a row that ended in an error.
         gathered: Ids that its source brought, by what became of them.
         unreported: The run before it ended without a report: this one may be begun for that.
@@ -420,6 +421,7 @@ class RunRecord:
     total: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     skip_unchanged: bool = False
+    budget: float | None = None
     failed_ticks: int = 0
     gathered: Mapping[str, int] = field(default_factory=dict)
     unreported: bool = False

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase, State
 from reindex.reports.cost import PerImage, estimate
 from reindex.reports.footprint import INDEXER_BATCH
+from reindex.reports.run_estimate import finished, to_index
 from reindex.reports.samples import Sample
 
 #: Images a second that one worker's own processor allows in each phase (docs/cost.md).
@@ -45,7 +47,7 @@ class Forecast:
     """What a run will take.
 
     Attributes:
-        images: That have work left.
+        images: That are to be verified.
         hours: In both phases.
         dollars: As :func:`reindex.reports.cost.estimate` counts them.
         bound_by: What the index phase waits for: ``workers``, ``projection`` or ``indexer``.
@@ -67,13 +69,18 @@ class Forecast:
 
 
 def forecast(
-    images: int, rows: int, strength: Strength, per_image: PerImage | None = None
+    indexing: int,
+    checking: int,
+    rows: int,
+    strength: Strength,
+    per_image: PerImage | None = None,
 ) -> Forecast:
-    """Forecast a run.
+    """Forecast a run, or what is left of one.
 
     Args:
-        images: To be reindexed.
-        rows: Of the progress table when they are in it, which is scanned.
+        indexing: Images that the index phase has before it.
+        checking: Images that the check phase has before it.
+        rows: Of the progress table, which is scanned at the end.
         strength: Of the stage.
         per_image: What one image takes, where that was measured.
     """
@@ -86,10 +93,45 @@ def forecast(
     }
     bound_by = min(rates, key=lambda name: rates[name])
     seconds = {
-        Phase.INDEX: images / rates[bound_by],
-        Phase.CHECK: images / (strength.workers * WORKER_RATES[Phase.CHECK]),
+        Phase.INDEX: indexing / rates[bound_by],
+        Phase.CHECK: checking / (strength.workers * WORKER_RATES[Phase.CHECK]),
     }
     ticks = [Sample(0, strength.workers * taken, phase, 0) for phase, taken in seconds.items()]
-    moved: Mapping[str, int] = {State.ENQUEUED: images, State.VERIFIED: images}
+    moved: Mapping[str, int] = {State.ENQUEUED: indexing, State.VERIFIED: checking}
     cost = estimate(moved, ticks, rows, _ROUNDS, per_image)
-    return Forecast(images, sum(seconds.values()) / 3600, cost["total"], bound_by)
+    return Forecast(checking, sum(seconds.values()) / 3600, cost["total"], bound_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an open run costs, in US dollars: an estimate.
+
+    Attributes:
+        so_far: Until now.
+        to_come: From now to its end, if no image is tried again.
+    """
+
+    so_far: float
+    to_come: float
+
+    @property
+    def total(self) -> float:
+        """What it will have cost."""
+        return self.so_far + self.to_come
+
+
+def bill(run: RunRecord, now: float, strength: Strength) -> Bill:
+    """Estimate what an open run has cost and will cost, from its record.
+
+    Args:
+        run: The record.
+        now: Epoch seconds.
+        strength: Of the stage.
+    """
+    ticking = max(0.0, (run.ended_at or now) - run.started_at) * strength.workers
+    ticks = [Sample(run.started_at, ticking, run.phase or Phase.INDEX, 0)]
+    spent = estimate(run.counts, ticks, run.total, run.round)["total"]
+    if not run.is_open:
+        return Bill(spent, 0.0)
+    left = run.total - finished(run)
+    return Bill(spent, forecast(to_index(run), left, run.total, strength).dollars)

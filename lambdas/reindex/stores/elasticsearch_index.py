@@ -767,6 +767,17 @@ class ElasticsearchIndex:
             raise
 
 
+def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
+    """The query that a source of ids means.
+
+    Args:
+        query: In Elasticsearch's own language; None for all documents.
+        lacking: A field that they do not have; None for whatever they have.
+    """
+    without = [{"exists": {"field": lacking}}] if lacking else []
+    return {"bool": {"filter": [query or {"match_all": {}}], "must_not": without}}
+
+
 class IndexIds:
     """The ids of the documents that match a query, as they were at one moment.
 
@@ -787,10 +798,7 @@ class IndexIds:
         self._index = index
         self._alias = alias
         self._lacking = lacking
-        without = [{"exists": {"field": lacking}}] if lacking else []
-        self._query = {
-            "bool": {"filter": [query or {"match_all": {}}], "must_not": without},
-        }
+        self._query = matching(query, lacking)
 
     def parts(self, at_most: int) -> Sequence[Part]:
         """Cut what matches into slices of one moment; none when nothing does.
