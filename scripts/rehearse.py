@@ -31,7 +31,7 @@ from .session import Session, example, on_stack
 )
 @on_stack
 def rehearse(session: Session, *, sampling: Sampling, as_json: bool, file: str | None) -> None:
-    """Project a sample of images and show what a run would change; nothing is written.
+    """Show what a run would change; nothing is written.
 
     Each document is built as a run would build it, and compared with the one that stands in the
     index: for every field how many are the same, changed, lost and gained. Documents that the

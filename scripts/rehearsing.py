@@ -107,7 +107,7 @@ def rehearsal_options(verb: Callable[..., Any]) -> Callable[..., Any]:
         if given["lower"] and not given["ids"]:
             raise click.UsageError("--lower needs --ids")
         sampling = Sampling(**{name: given.pop(name) for name in Sampling.__dataclass_fields__})
-        if sampling.ids and sampling.query:
+        if sampling.ids and sampling.query is not None:
             raise click.UsageError("Give --ids or --query, not both.")
         return verb(*args, sampling=sampling, **given)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from reindex.domain.source_kinds import TABLE
+from reindex.text import counted
 
 from .errors import Findings
 from .rehearsing import MOST_SAMPLED, Sampling, rehearse_on
@@ -117,17 +118,14 @@ def start(
 
 
 def _require_rehearsal(session: Session, asked: Asked, sample: int, accept: Sequence[str]) -> None:
-    """Rehearse, show on stderr what was found, and go no further unless it passes."""
+    """Rehearse, and go no further unless it passes."""
     from reindex.stores.elasticsearch_index import matching
-
-    from .rehearsal_view import view
-    from .terminal import error_console
 
     query = None if asked.file else matching(asked.query, asked.lacking)
     sampling = Sampling(
         sample=sample, ids=asked.file, lower=asked.lower, query=query, accept=accept
     )
     found = rehearse_on(session.wiring, sampling)
-    error_console().print(view(found))
     if problems := found["problems"]:
-        raise Findings("The rehearsal did not pass, and nothing was started", problems)
+        raise Findings("Nothing was started, for the rehearsal did not pass", problems)
+    click.echo(f"The rehearsal of {counted(found['images'], 'image')} passed.", err=True)

@@ -124,6 +124,8 @@ class MemoryIndex(Outages, Index):
     def _matching(self, index: str, query: Mapping[str, Any]) -> list[str]:
         """The ids that a query names: this twin knows ``match_all`` and ``ids``."""
         match query:
+            case {"bool": {"filter": [inner], "must_not": []}}:
+                return self._matching(index, inner)
             case {"match_all": {}}:
                 return sorted(self._shard(index).documents)
             case {"ids": {"values": [*ids]}}:

@@ -54,7 +54,7 @@ def _in_object(value: Any, field: Mapping[str, Any], path: str, inherited: str) 
         found = fields.get(name)
         if found is not None:
             yield from _in_field(inner, found, below, dynamic)
-        elif dynamic == "strict" and inner is not None:
+        elif dynamic == "strict":
             yield f"{below} is not mapped, and its parent is strict"
 
 

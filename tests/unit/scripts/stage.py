@@ -9,8 +9,10 @@ from typing import Any, cast
 from click.testing import CliRunner, Result
 
 from reindex.domain.failures import InternalFailure
+from reindex.reports.forecast import Strength
 from reindex.settings import COMMAND, Settings, variables
 from reindex.steps.project import Projection
+from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
 from reindex.stores.elasticsearch_index import Prepared
 from reindex.wiring import Wiring
@@ -92,6 +94,16 @@ class Stage(World):
         return Projection(
             self.library, self.files, "image-reindex 1", "TEST", self.clock, self.meter
         )
+
+    @property
+    def rehearsal(self) -> Rehearsal:
+        return Rehearsal(
+            self.index, self.projector, self.files, ALIAS, self.preserve, self.clock, calls=1
+        )
+
+    @property
+    def strength(self) -> Strength:
+        return self.index_phase.gates.strength
 
     def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
         return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
