@@ -31,8 +31,8 @@ LAYOUTS: tuple[tuple[dict[str, Any], str], ...] = (
     (
         {"crops_folder": "crops/{id}"},
         (
-            "library.crops_folder must end with a character that is in no id, such as a slash: else "
-            "one image's crops might be another's"
+            "library.crops_folder must end with a character that is in no id, such as a slash: "
+            "else one image's crops might be another's"
         ),
     ),
     (
