@@ -196,7 +196,7 @@ def test_the_bucket_is_private_and_keeps_reports(stage: Stage) -> None:
     assert {
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in bucket["LifecycleConfiguration"]["Rules"]
-    } == {"claims/": 14, "uploads/": 90, "work/": 90, "tallies/": 90, "samples/": 90}
+    } == {"claims/": 14, "uploads/": 90, "work/": 90, "order/": 7, "tallies/": 90, "samples/": 90}
 
 
 def test_log_groups_forget(prod: Stage) -> None:
