@@ -213,7 +213,7 @@ def test_a_full_read_has_a_bound(photo: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_what_we_did_not_foresee_is_one_images_failure(
     photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_sources, "extract", lambda _: 1 / 0)
+    monkeypatch.setattr(image_sources, "extract", lambda *_: 1 / 0)
     result = call("image-meta", "--file", str(photo))
     assert lines(result)[0]["failure"]["code"] == "unexpected"
     assert "ZeroDivisionError" in result.stderr
