@@ -77,6 +77,14 @@ def test_a_file_says_what_it_is(photo: Path) -> None:
     assert line["originalMetadata"]["description"] == "A harbour"
 
 
+def test_tags_have_the_names_that_are_asked_for(photo: Path) -> None:
+    [standard] = lines(call("image-meta", "--file", str(photo)))
+    [other] = lines(call("image-meta", "--file", str(photo), "--tag-names", "metadata-extractor"))
+    assert standard["fileMetadata"]["exifSub"] == {"DateTimeOriginal": "2024:05:17 09:30:00"}
+    assert other["fileMetadata"]["exifSub"] == {"Date/Time Original": "2024:05:17 09:30:00"}
+    assert other["originalMetadata"] == standard["originalMetadata"]
+
+
 def test_what_was_decided_is_explained(photo: Path, tmp_path: Path) -> None:
     camera = tmp_path / "camera.jpg"
     camera.write_bytes(picture(title="OLYMPUS DIGITAL CAMERA"))

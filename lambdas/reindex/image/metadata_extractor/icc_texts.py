@@ -207,7 +207,13 @@ def _points(data: bytes) -> str:
 def _curve(data: bytes) -> str:
     count = min(int.from_bytes(data[8:12], "big"), max(0, len(data) - 12) // 2)
     steps = struct.unpack_from(f">{count}H", data, 12) if count else ()
-    return ", ".join(decimal(step / 65535, 7, 1) for step in steps)
+    return ", ".join(map(_share, steps))
+
+
+def _share(step: int) -> str:
+    """Return a step's share of all in at most seven digits; none is half way between two."""
+    whole, digits = f"{step / 65535:.7f}".split(".")
+    return f"{whole}.{digits.rstrip('0') or '0'}"
 
 
 def _measurement(data: bytes) -> str:
