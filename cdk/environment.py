@@ -31,6 +31,8 @@ def environment(
         "stage": settings.stage,
         "elasticsearch_url": settings.elasticsearch_url,
         "index_alias": settings.index_alias,
+        "indexer_concurrency": settings.indexer_concurrency,
+        "indexer_batch_size": settings.indexer_batch_size,
         "elasticsearch_secret": settings.elasticsearch_secret,
         "progress_table": tables.progress.table_name,
         "work_table": tables.work.table_name,

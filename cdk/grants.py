@@ -147,6 +147,10 @@ class Grants:
         yield _allow("s3:ListBucket", originals)
         yield _allow("s3:GetObject", f"{originals}/*")
 
+    def pace_indexer(self, mapping: str) -> iam.PolicyStatement:
+        """What it takes to let more or fewer indexers run side by side."""
+        return _allow("lambda:UpdateEventSourceMapping", mapping)
+
     def _indexer(self) -> Iterator[iam.PolicyStatement]:
         # To consume the queue is granted with the event source.
         yield _allow("sqs:SendMessage", self.queue.dead_letters.queue_arn)

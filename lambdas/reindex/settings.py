@@ -161,6 +161,23 @@ class PhaseRules:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexerFeed:
+    """How the indexer is fed.
+
+    Attributes:
+        indexer_mapping: UUID of the event source mapping between the low-priority queue and it.
+        indexer_concurrency: The most indexers that run side by side: enough for five workers. How
+            many do is found out (:mod:`reindex.domain.indexer_pace`).
+        indexer_batch_size: Messages that each is given at once: of usual documents a bulk of some
+            megabytes, as Elastic advises. Smaller ones cost the cluster more for each document.
+    """
+
+    indexer_mapping: str
+    indexer_concurrency: int = 16
+    indexer_batch_size: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How fast, and when not at all.
 
@@ -230,7 +247,8 @@ class StateMachine:
     state_machine_arn: str
 
 
-_PHASE = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
+_RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
+_PHASE = (*_RUN, IndexerFeed)
 
 #: What each function reads. The names are those of the handlers' modules.
 FUNCTIONS: Mapping[str, tuple[type, ...]] = {
@@ -239,8 +257,8 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "batch_check": (*_PHASE, LibrarySettings),
     "image_projection": (Stage, Bucket, LibrarySettings, Naming),
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
-    "preflight": (*_PHASE, LibrarySettings, Projection),
-    "tally": (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds),
+    "preflight": (*_RUN, LibrarySettings, Projection),
+    "tally": _RUN,
 }
 
 #: What the ``reindex`` command reads from the stack's outputs.

@@ -210,6 +210,7 @@ def local_stack(
     index: IndexServer | None = None,
     tuning: Mapping[str, Any] | None = None,
     endpoint_url: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Iterator[LocalStack]:
     """Deploy the product and a sample library for the time of a `with` block.
 
@@ -217,6 +218,8 @@ def local_stack(
         index: The search server; without it, a noida-db, or what ``ELASTICSEARCH_URL`` names.
         tuning: Laid over the tuning for this machine.
         endpoint_url: Of the cloud; without it, a ministack, or what ``AWS_ENDPOINT_URL`` names.
+        overrides: Laid over the stage's settings, such as a ``library`` of one's own, which then
+            stands in for the sample library.
 
     Raises:
         LocalServerError: A server could not be started.
@@ -226,12 +229,13 @@ def local_stack(
     with ExitStack() as stack:
         index = index or stack.enter_context(index_server())
         endpoint_url = endpoint_url or stack.enter_context(cloud())
-        overrides = {
+        laid_over = {
             "elasticsearch_url": index.url,
             "indexer_concurrency": _INDEXERS,
             "tuning": {**_TUNING, **(tuning or {})},
+            **(overrides or {}),
         }
-        outputs = deploy(STAGE, endpoint_url, overrides)
+        outputs = deploy(STAGE, endpoint_url, laid_over)
         session = boto3.Session(
             CREDENTIALS["AWS_ACCESS_KEY_ID"],
             CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

@@ -55,6 +55,10 @@ def table(name: str) -> str:
     return f"arn:aws:dynamodb:{PROD}:table/library-{name}"
 
 
+FEED = (
+    "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:"
+    "<FunctionsIndexerSqsEventSourceimagereindexPRODReingestQueueD32320D5>"
+)
 INDEXES = (f"{table('usages')}/index/by-image", f"{table('leases')}/index/by-image")
 
 TICK: Grants = {
@@ -73,6 +77,7 @@ TICK: Grants = {
     MACHINE: ANSWER_TOKEN,
     EXECUTIONS: {"states:DescribeExecution"},
     f"{FILES}/samples/*": {"s3:PutObject"},
+    FEED: {"lambda:UpdateEventSourceMapping"},
     **INDEX,
 }
 

@@ -212,6 +212,14 @@ class Runs(Protocol):
         """
         ...
 
+    def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
+        """Add to what the open run's indexers sent.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        ...
+
     def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
         """Change fields of a run's record, be it open or not.
 
@@ -484,6 +492,14 @@ class Index(Protocol):
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
         """Delete one document if it is still that version."""
+        ...
+
+
+class IndexerConcurrency(Protocol):
+    """How many indexers the low-priority queue may be given to at once."""
+
+    def allow(self, concurrency: int) -> None:
+        """Let so many indexers run side by side from now on; it takes some seconds to follow."""
         ...
 
 
