@@ -48,15 +48,6 @@ _TERMS: Final = {
         "Recommended Exposure Index and ISO Speed",
         "Standard Output Sensitivity, Recommended Exposure Index and ISO Speed",
     ),
-    0x9207: (
-        "Unknown",
-        "Average",
-        "Center weighted average",
-        "Spot",
-        "Multi-spot",
-        "Multi-segment",
-        "Partial",
-    ),
     0xA401: ("Normal process", "Custom process"),
     0xA402: ("Auto exposure", "Manual exposure", "Auto bracket"),
     0xA403: ("Auto white balance", "Manual white balance"),
@@ -134,11 +125,31 @@ _CODES: Final = {
         9: "JBIG B&W",
         10: "JBIG Color",
         99: "JPEG",
+        262: "Kodak 262",
         32766: "Next",
         32767: "Sony ARW Compressed",
+        32769: "Packed RAW",
+        32770: "Samsung SRW Compressed",
+        32771: "CCIRLEW",
+        32772: "Samsung SRW Compressed 2",
         32773: "PackBits",
+        32809: "Thunderscan",
+        32867: "Kodak KDC Compressed",
+        32895: "IT8CTPAD",
+        32896: "IT8LW",
+        32897: "IT8MP",
+        32898: "IT8BL",
+        32908: "PixarFilm",
+        32909: "PixarLog",
+        32946: "Deflate",
+        32947: "DCS",
+        34661: "JBIG",
+        34676: "SGILog",
+        34677: "SGILog24",
+        34712: "JPEG 2000",
         34713: "Nikon NEF Compressed",
         34892: "Lossy JPEG",
+        65000: "Kodak DCR Compressed",
         65535: "Pentax PEF Compressed",
     },
     0x0106: {
@@ -158,6 +169,16 @@ _CODES: Final = {
         34892: "Linear Raw",
     },
     0x0200: {1: "Baseline", 14: "Lossless"},
+    0x9207: {
+        0: "Unknown",
+        1: "Average",
+        2: "Center weighted average",
+        3: "Spot",
+        4: "Multi-spot",
+        5: "Multi-segment",
+        6: "Partial",
+        255: "(Other)",
+    },
     0x9208: {
         0: "Unknown",
         1: "Daylight",
@@ -251,7 +272,7 @@ def _codes(codes: dict[int, str]) -> Describe:
 
 
 def _with_unit(unit: str) -> Describe:
-    return lambda value, _: value.text and f"{value.text} {unit}"
+    return lambda value, _: value.whole_text and f"{value.whole_text} {unit}"
 
 
 def _version(digits: int) -> Describe:
@@ -266,8 +287,11 @@ def _interoperability(value: Value, _: Values) -> str:
 
 
 def _resolution(value: Value, values: Values) -> str:
-    unit = _UNITS.get(values.integer(_UNIT) or 0, "unit")
-    return f"{value.fraction.text} dots per {unit.lower()}" if value.fraction else ""
+    if value.fraction is None:
+        return ""
+    unit = values.get(_UNIT)
+    word = term(unit, _UNITS).lower() if unit else ""
+    return f"{value.fraction.text} dots per {word or 'unit'}"
 
 
 def _plane_resolution(value: Value, values: Values) -> str:

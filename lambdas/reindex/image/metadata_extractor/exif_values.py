@@ -44,6 +44,13 @@ class Value:
             return decode(self.data)
         if self.entry.count > MAX_NUMBERS:
             return f"[{self.entry.count} values]"
+        return self.whole_text
+
+    @cached_property
+    def whole_text(self) -> str:
+        """The text of a tag, however many numbers it has."""
+        if self.entry.kind in (ASCII, UTF8):
+            return decode(self.data)
         if self.is_float:
             return " ".join(decimal(number, 3) for number in self.tiff.numbers(self.entry))
         if self.entry.kind in (RATIONAL, SRATIONAL) and len(self.fractions) > 1:
@@ -94,11 +101,6 @@ class Values:
         """Return the value of a tag, or None if the directory does not have it."""
         entry = self.directory.entries.get(tag)
         return None if entry is None else Value(self.tiff, entry)
-
-    def integer(self, tag: int) -> int | None:
-        """Return a tag's whole number, or None if it has none."""
-        value = self.get(tag)
-        return None if value is None else value.integer
 
     def text(self, tag: int) -> str:
         """Return a tag's text, empty if it has none."""

@@ -160,6 +160,10 @@ def _header(head: bytes) -> dict[str, str]:
     model = int.from_bytes(head[52:56], "big")
     if model:
         found["Device model"] = _characters(head[52:56]) if model > _BLANKS else str(model)
+    if flags := int.from_bytes(head[44:48], "big", signed=True):
+        found["CMM Flags"] = str(flags)
+    if attributes := int.from_bytes(head[56:64], "big", signed=True):
+        found["Device attributes"] = str(attributes)
     intent = int.from_bytes(head[64:68], "big")
     if intent:
         known = intent < len(_INTENTS)

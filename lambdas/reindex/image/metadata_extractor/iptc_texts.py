@@ -94,7 +94,9 @@ NAMES: Final = {
 _CHARSET, _FILE_FORMAT, _URGENCY, _KEYWORDS = (1, 90), (1, 20), (2, 10), (2, 25)
 _DATES: Final = {(1, 70), (2, 30), (2, 37), (2, 47), (2, 55), (2, 62)}
 _TIMES: Final = {(1, 80), (2, 35), (2, 38), (2, 60), (2, 63)}
-_NUMBERS: Final = {(1, 0), (1, 20), (1, 22), (1, 122), (2, 0)}
+_NUMBERS: Final = {(1, 0), (1, 20), (1, 22), (1, 122), (2, 0), (2, 70)}
+"""Datasets that are numbers when they have two bytes, to the library also a program's version."""
+
 _SINGLE: Final = {*_NUMBERS, _CHARSET, _URGENCY}
 """Datasets of which the last one counts."""
 
@@ -182,8 +184,8 @@ def _urgency(dataset: Dataset) -> str:
 
 
 def _number(dataset: Dataset) -> str:
-    whole = len(dataset.value) > 1
-    return str(int.from_bytes(dataset.value[:2], "big")) if whole else dataset.text
+    is_number = len(dataset.value) == 2  # noqa: PLR2004 - a SHORT
+    return str(int.from_bytes(dataset.value, "big")) if is_number else dataset.text
 
 
 def _date(dataset: Dataset) -> str:
