@@ -338,6 +338,7 @@ class Wiring:
             self.clock,
             self.meter,
             self.time_limit,
+            tag_names=self.settings[groups.Naming].tag_names,
         )
 
     @cached_property

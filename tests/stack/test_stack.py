@@ -234,6 +234,14 @@ def test_the_library_is_given_by_name_and_not_made(prod: Stage) -> None:
     assert len(prod.of_type("AWS::S3::Bucket")) == 1
 
 
+def test_tag_names_reach_the_projection_and_the_command(prod: Stage, stage: Stage) -> None:
+    for given, expected in ((stage, "standard"), (prod, "metadata-extractor")):
+        projection = functions(given)["image_projection"]
+        assert environ(projection)["TAG_NAMES"] == expected
+        assert given.template["Outputs"]["TagNames"]["Value"] == expected
+        assert "TAG_NAMES" not in environ(functions(given)["indexer"])
+
+
 def test_the_sample_library_is_what_the_product_is_told(stage: Stage) -> None:
     sample = templates.synthesize_sample_library(stage.settings)
     made = {
