@@ -131,6 +131,17 @@ class InvalidUserData(ReindexFailure):
     shared_cause = True
 
 
+class ProcessorFailed(ReindexFailure):
+    """A processor of the library's own, or one of ours, cannot handle the image's metadata.
+
+    Mend it, deploy, and queue the image again: ``reindex project ID --explain`` shows what it is
+    given.
+    """
+
+    code = "processor_failed"
+    shared_cause = True
+
+
 class SourceForbidden(ReindexFailure):
     """A source of truth refused us: an error of permissions, never a missing image.
 

@@ -7,7 +7,7 @@ know; the same truth always gives the same document, but for which leases are ac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,9 +27,16 @@ from reindex.image.syndication import soft_deleted, syndication_rights
 from reindex.image.terms import fitted
 from reindex.image.truth import ImageTruth
 from reindex.image.usages import usages
+from reindex.processors.draft import Draft
+from reindex.processors.processing import NamedProcessor, processed
 
 
-def build(truth: ImageTruth, now: datetime, misfits: Misfits | None = None) -> dict[str, Any]:
+def build(
+    truth: ImageTruth,
+    now: datetime,
+    misfits: Misfits | None = None,
+    processors: Sequence[NamedProcessor] = (),
+) -> dict[str, Any]:
     """Return the search document of an image, without provenance.
 
     Args:
@@ -37,8 +44,10 @@ def build(truth: ImageTruth, now: datetime, misfits: Misfits | None = None) -> d
         now: Decides which leases are active, and nothing else; with zone.
         misfits: Fields of the index whose mapping may refuse ours: what they cannot take is left
             out, as :func:`reindex.image.misfits.without_misfits` has it.
+        processors: What the library makes of the file's metadata, before people's edits.
 
     Raises:
+        ProcessorFailed: One of them failed.
         InvalidUserData: If a row or a crop is not of the form its table promises.
     """
     rows = truth.user_data
@@ -63,9 +72,9 @@ def build(truth: ImageTruth, now: datetime, misfits: Misfits | None = None) -> d
         default=None,
     )
     user_metadata_last_modified = edited.last_modified or last_modified
-    original = original_metadata(truth.file, upload.at)
-    # Nothing in a file names rights by our categories.
-    original_usage_rights: dict[str, Any] = {}
+    # Nothing in a file names rights by our categories: only rules do.
+    draft = processed(draft_of(truth), processors)
+    original, original_usage_rights = dict(draft.metadata), dict(draft.rights)
     rights = original_usage_rights if edited.usage_rights is None else edited.usage_rights
     trimmed = Trimmed()
     document = present(
@@ -95,6 +104,12 @@ def build(truth: ImageTruth, now: datetime, misfits: Misfits | None = None) -> d
     )
     fit = without_misfits(fitted(document, trimmed), misfits or {}, trimmed)
     return with_trimmed(fit, trimmed)
+
+
+def draft_of(truth: ImageTruth) -> Draft:
+    """Return what processors are given: what the file says of itself, and no rights."""
+    upload = upload_of(truth.original)
+    return Draft(original_metadata(truth.file, upload.at), {}, upload.by)
 
 
 def with_provenance(

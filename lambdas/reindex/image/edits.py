@@ -5,50 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
+from reindex.domain.fields import METADATA_SETS, METADATA_TEXTS, USAGE_RIGHTS_TEXTS
 from reindex.image.dates import format_date, readings
 from reindex.image.rows import Fields, present
 from reindex.image.truth import Row
-
-#: Fields of ``metadata`` that hold one text each.
-METADATA_TEXTS: Final = (
-    "description",
-    "credit",
-    "creditUri",
-    "byline",
-    "bylineTitle",
-    "title",
-    "copyrightNotice",
-    "copyright",
-    "suppliersReference",
-    "source",
-    "specialInstructions",
-    "subLocation",
-    "city",
-    "state",
-    "country",
-    "imageType",
-)
-#: Fields of ``metadata`` that hold a set of texts.
-METADATA_SETS: Final = ("keywords", "subjects", "peopleInImage")
-
-#: Fields of ``usageRights``: every category has some of them.
-USAGE_RIGHTS_TEXTS: Final = (
-    "category",
-    "restrictions",
-    "supplier",
-    "suppliersCollection",
-    "suppliers",
-    "photographer",
-    "illustrator",
-    "publication",
-    "creator",
-    "licence",
-    "source",
-    "content",
-    "contentLink",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from reindex.image.edits import METADATA_SETS, METADATA_TEXTS, USAGE_RIGHTS_TEXTS
+from reindex.domain.fields import METADATA_SETS, METADATA_TEXTS, USAGE_RIGHTS_TEXTS
 
 #: Longest keyword that is indexed, in UTF-16 units. A Lucene term holds 32,766 bytes; longer
 #: texts stay in the document and are merely not searchable.

@@ -23,6 +23,7 @@ from reindex.image.document import build, with_provenance
 from reindex.image.extract import extract
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import ImageTruth, Rendition, UserData
+from reindex.processors.processing import NamedProcessor
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.stores.interfaces import Library, OpenObject, RunFiles
@@ -64,6 +65,7 @@ class Projection:
         projector: Name and version of what projects, for the documents' provenance.
         stage: The deployment, likewise.
         tag_names: By whose names ``fileMetadata`` shows tags.
+        processors: What the library makes of files' metadata, before people's edits.
     """
 
     library: Library
@@ -74,6 +76,7 @@ class Projection:
     meter: Meter
     time_limit: TimeLimit = field(default_factory=TimeLimit)
     tag_names: TagNames = TagNames.STANDARD
+    processors: Sequence[NamedProcessor] = ()
 
     def project(
         self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
@@ -176,7 +179,7 @@ class Projection:
                 optimised_png=_rendition(self.library.optimised_png(image_id)),
                 user_data=user_data,
             )
-        document = build(truth, now, misfits)
+        document = build(truth, now, misfits, self.processors)
         provenance = with_provenance(
             document,
             digest=digest(document),

@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 
 from reindex.domain.digest import digest
+from reindex.domain.fields import METADATA_SETS, METADATA_TEXTS
 from reindex.image.charsets import EVIDENCE
 from reindex.image.document import build, with_provenance
-from reindex.image.edits import METADATA_SETS, METADATA_TEXTS
 from reindex.image.limits import MAX_DEPTH, MAX_NESTED
 from reindex.image.names import LONGEST_NAME
 from reindex.image.original_metadata import PRECEDENCE

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from reindex.domain.failures import InvalidUserData
-from reindex.image.edits import METADATA_TEXTS, USAGE_RIGHTS_TEXTS, edits
+from reindex.domain.fields import METADATA_TEXTS, USAGE_RIGHTS_TEXTS
+from reindex.image.edits import edits
 
 ORIGINAL = {"title": "From the file", "byline": "Jo", "keywords": ["file"]}
 

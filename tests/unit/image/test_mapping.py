@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.fields import METADATA_SETS, METADATA_TEXTS, USAGE_RIGHTS_TEXTS
 from reindex.image.document import build, with_provenance
-from reindex.image.edits import METADATA_SETS, METADATA_TEXTS, USAGE_RIGHTS_TEXTS
 from reindex.image.mapping import (
     IGNORE_ABOVE,
     PROVENANCE_MAPPING,
