@@ -284,6 +284,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Index.write": _row("dropped bounded again again isolated never same same"),
     "Index.delete": _row("same bounded held held isolated never same same"),
     "Projector.project": _row("named bounded held held isolated never same checked"),
+    "Loader.load": _row("named own own own own never same settled"),
     "RunFiles.put": _row("named logged logged logged logged never same never"),
     "RunFiles.create": _row("named retried retried retried retried never same never"),
     "RunFiles.upload": _LINE,
