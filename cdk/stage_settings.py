@@ -12,7 +12,7 @@ from typing import Any
 from aws_cdk import aws_logs as logs
 
 from reindex.domain.options import RunOptions
-from reindex.reports.footprint import INDEXER_BATCH
+from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.settings import (
     COMMAND,
     FUNCTIONS,
@@ -205,7 +205,7 @@ class StageSettings:
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     indexer_batch_size: int = INDEXER_BATCH
     indexer_window_seconds: int = 5
-    indexer_concurrency: int = 4
+    indexer_concurrency: int = INDEXER_CONCURRENCY
     tuning: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -8,12 +8,14 @@ from reindex import __version__
 
 from .abort import abort
 from .certify import certify
+from .check_projector import check_projector
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .image_meta import image_meta
 from .pause import pause
 from .prepare_index import prepare_index
 from .project import project
+from .rehearse import rehearse
 from .report import report
 from .requeue import requeue
 from .resume import resume
@@ -25,6 +27,7 @@ from .upload_ids import upload_ids
 
 VERBS = (
     prepare_index,
+    rehearse,
     upload_ids,
     start,
     status,
@@ -37,6 +40,7 @@ VERBS = (
     dlq,
     certify,
     project,
+    check_projector,
     image_meta,
 )
 

@@ -7,13 +7,23 @@ import click
 from .session import Session, example, on_stack
 
 
-@click.command(epilog=example("reindex resume"))
+@click.command(epilog=example("reindex resume", "reindex resume --budget 250"))
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DOLLARS",
+    help="What the run may cost from now on, in all.",
+)
 @on_stack
-def resume(session: Session) -> None:
-    """Let a paused run go on, from where it was held."""
+def resume(session: Session, *, budget: float | None) -> None:
+    """Let a paused run go on, from where it was held.
+
+    With --budget, a run that its budget holds goes on, too.
+    """
     from .run_control import RunControl
     from .terminal import note
 
     session.on_interrupt("the run may go on; reindex status tells")
-    run = RunControl.of(session.wiring).resume()
-    note(f"Run {run.run_id} {'goes on' if run.paused else 'was not paused'}.")
+    run = RunControl.of(session.wiring).resume(budget)
+    goes_on = run.paused or budget is not None
+    note(f"Run {run.run_id} {'goes on' if goes_on else 'was not paused'}.")

@@ -107,11 +107,14 @@ class RunControl:
         """
         return self._change({"paused": True})
 
-    def resume(self) -> RunRecord:
+    def resume(self, budget: float | None = None) -> RunRecord:
         """Let the paused run go on; return its record as it was before.
 
         Its time without progress starts anew, so that a long pause is no stall. What failed for
         one cause before no longer holds it.
+
+        Args:
+            budget: US dollars that it may cost in all from now on; None for as much as before.
 
         Raises:
             NotNow: No run is open.
@@ -123,6 +126,7 @@ class RunControl:
                 "progressed_at": self.clock.now(),
                 "recent_projections": {},
                 "recent_writes": {},
+                **({} if budget is None else {"budget": budget}),
             }
         )
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from reindex.domain.options import RunOptions
 
 
-def _json_object(text: str) -> Mapping[str, Any]:
+def json_object(text: str) -> Mapping[str, Any]:
+    """An option's JSON object.
+
+    Raises:
+        BadParameter: It is none.
+    """
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -39,6 +44,7 @@ class Asked:
         only_new: Whether finished images are left as they are.
         skip_unchanged: Whether documents that would not change are left unwritten.
         lower: Whether the file's ids are turned to lower case.
+        budget: US dollars.
     """
 
     source: str
@@ -49,6 +55,7 @@ class Asked:
     only_new: bool
     skip_unchanged: bool
     lower: bool
+    budget: float | None
 
     def told(self, run_id: str) -> RunOptions:
         """Return what the run is told; its file, if it has one, has the run's name."""
@@ -60,6 +67,7 @@ class Asked:
             limit=self.limit,
             only_new=self.only_new,
             skip_unchanged=self.skip_unchanged,
+            budget=self.budget,
         )
 
     def require_consistent(self) -> None:
@@ -87,7 +95,7 @@ _OPTIONS = (
     ),
     click.option(
         "--query",
-        type=_json_object,
+        type=json_object,
         metavar="JSON",
         help="Of the index, the documents that match, in Elasticsearch's query language.",
     ),
@@ -109,6 +117,12 @@ _OPTIONS = (
         "--skip-unchanged",
         is_flag=True,
         help="Leave a document unwritten that is what was just projected.",
+    ),
+    click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="DOLLARS",
+        help="Hold the run while it is estimated to cost more than this to its end.",
     ),
 )
 

@@ -11,6 +11,7 @@ from reindex.domain.progress import iso
 from reindex.domain.records import RunRecord, run_id_of
 from reindex.domain.states import Phase
 from reindex.reports.estimate import Estimate
+from reindex.reports.forecast import Bill, Strength, bill
 from reindex.reports.run_estimate import estimated, finished, images_per_second, to_index
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock
@@ -38,6 +39,7 @@ class RunStatus:
         dead_letters: Messages set aside.
         at: When it was looked at, epoch seconds.
         progress: How much of its work is done, and how long the rest takes.
+        cost: What it has cost so far, and will.
     """
 
     run: RunRecord
@@ -46,6 +48,7 @@ class RunStatus:
     dead_letters: int
     at: float
     progress: Estimate
+    cost: Bill
     ticks: bool = True
     next_run: str | None = None
 
@@ -122,6 +125,9 @@ class RunStatus:
             "no_eta_for": self.progress.reason,
             "backlog": asdict(self.backlog),
             "dead_letters": self.dead_letters,
+            "dollars_so_far": round(self.cost.so_far, 2),
+            "dollars_in_all": round(self.cost.total, 2),
+            "budget": run.budget,
             "started_at": iso(run.started_at),
             "progressed_at": iso(run.progressed_at),
             "ended_at": iso(run.ended_at) if run.ended_at else None,
@@ -141,6 +147,7 @@ class StatusReader:
     executions: Executions
     clock: Clock
     pace: Pace
+    strength: Strength
 
     @classmethod
     def of(cls, wiring: Wiring) -> StatusReader:
@@ -153,6 +160,7 @@ class StatusReader:
             Executions.of(wiring),
             wiring.clock,
             wiring.settings[Pace],
+            wiring.strength,
         )
 
     def look(self) -> RunStatus | None:
@@ -176,6 +184,7 @@ class StatusReader:
             self.dead_letters.depth().total,
             now,
             estimated(run, now, self.pace),
+            bill(run, now, self.strength),
             ticks=run.phase is None or self.phases.is_on(run.phase),
             next_run=self.being_opened(run),
         )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from reindex.domain.source_kinds import TABLE
+from reindex.text import counted
 
 from .errors import Findings
+from .rehearsing import MOST_SAMPLED, Sampling, rehearse_on
 from .run_options import Asked, run_options
 from .session import Session, example, fresh_name, on_stack
 
@@ -21,20 +25,51 @@ _LOOK_SECONDS = 2.0
         "reindex start --source index --lacking metadata.title --limit 1000",
         """reindex start --source index --query '{"match": {"metadata.credit": "AP"}}'""",
         "reindex start --source file --file ids.txt --only-new",
+        "reindex start --source index --plan",
+        "reindex start --source index --rehearse 1000 --accept metadata.suppliersReference",
     )
 )
 @run_options
+@click.option(
+    "--plan", is_flag=True, help="Say how long it would take and what it would cost; start nothing."
+)
+@click.option(
+    "--rehearse",
+    "sample",
+    type=click.IntRange(1, MOST_SAMPLED),
+    metavar="N",
+    help="Rehearse N images first (reindex rehearse), and start only if that passes.",
+)
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="FIELD",
+    help="A field that the rehearsal may lose, with all below it; may be given several times.",
+)
 @click.option("--watch", is_flag=True, help="Show how the run goes on until it has ended.")
 @on_stack
-def start(session: Session, *, asked: Asked, watch: bool) -> None:
-    """Start a run, and print its id once Preflight has opened it.
+def start(
+    session: Session,
+    *,
+    asked: Asked,
+    plan: bool,
+    sample: int | None,
+    accept: Sequence[str],
+    watch: bool,
+) -> None:
+    """Start a run, and print its id once Preflight opened it.
 
     With a source, the run first gathers ids from there, in the cloud, and queues them as
     upload-ids does; ids of a file that have another form than most are noticed likewise.
     Preflight then looks for all that would make the run fail: each finding is a line on stderr,
     and the exit status is 1; what was gathered stays queued. Only one run can be open. With
     --watch the exit status is 0 if the run succeeds, else 1.
+
+    A rehearsal takes its images from the run's own source where that is a file or a query of the
+    index, and else draws them from the whole index.
     """
+    if accept and sample is None:
+        raise click.UsageError("--accept needs --rehearse")
     from reindex.steps.preflight import PreflightFailed
 
     from .id_files import as_file, ids_of, open_ids
@@ -46,7 +81,15 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
     run_id = fresh_name(session.wiring.clock)
     options = asked.told(run_id)
     control = RunControl.of(session.wiring)
+    if plan:
+        from .run_plan import planned
+        from .terminal import note
+
+        note(planned(session.wiring, options.source, asked))
+        return
     control.require_none_open()
+    if sample is not None:
+        _require_rehearsal(session, asked, sample, accept)
     forms = None
     if asked.file and options.source.key:
         forms = IdForms.of_table(session.wiring.table)
@@ -72,3 +115,17 @@ def start(session: Session, *, asked: Asked, watch: bool) -> None:
         )
     if watch:
         follow(session, seconds=_LOOK_SECONDS, as_json=False)
+
+
+def _require_rehearsal(session: Session, asked: Asked, sample: int, accept: Sequence[str]) -> None:
+    """Rehearse, and go no further unless it passes."""
+    from reindex.stores.elasticsearch_index import matching
+
+    query = None if asked.file else matching(asked.query, asked.lacking)
+    sampling = Sampling(
+        sample=sample, ids=asked.file, lower=asked.lower, query=query, accept=accept
+    )
+    found = rehearse_on(session.wiring, sampling)
+    if problems := found["problems"]:
+        raise Findings("Nothing was started, for the rehearsal did not pass", problems)
+    click.echo(f"The rehearsal of {counted(found['images'], 'image')} passed.", err=True)

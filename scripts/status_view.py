@@ -86,6 +86,16 @@ def images(status: RunStatus) -> str:
     return f"{status.done:,} of {status.run.total:,} {done}"
 
 
+def cost(status: RunStatus) -> str:
+    """What the run has cost and will cost: an estimate."""
+    said = f"about ${status.cost.so_far:,.2f}"
+    if status.is_over:
+        return said
+    said += f" so far, ${status.cost.total:,.2f} in all"
+    budget = status.run.budget
+    return said if budget is None else f"{said}, of a budget of ${budget:,.2f}"
+
+
 def view(status: RunStatus) -> RenderableType:
     """A status in full."""
     run = status.run
@@ -116,6 +126,7 @@ def view(status: RunStatus) -> RenderableType:
         made.add_row("rate", f"{status.rate:,.1f} images/s")
     if gate := held_by(status):
         made.add_row("held by", gate)
+    made.add_row("cost", cost(status))
     elapsed = (run.ended_at or status.at) - run.started_at
     made.add_row("elapsed", duration(elapsed))
     if not status.is_over:

@@ -23,6 +23,8 @@ from reindex.domain.progress import Retry
 from reindex.domain.source_kinds import FILE, INDEX
 from reindex.domain.states import Phase
 from reindex.metrics import EmfMeter
+from reindex.reports.footprint import INDEXER_CONCURRENCY
+from reindex.reports.forecast import Strength
 from reindex.settings import Settings
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
@@ -34,6 +36,7 @@ from reindex.steps.index_messages import Indexer
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
 from reindex.steps.projector_probe import probe_projector
+from reindex.steps.rehearse import CALLS, Rehearsal
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
 from reindex.steps.upload import Upload
@@ -290,6 +293,29 @@ class Wiring:
         )
 
     @cached_property
+    def rehearsal(self) -> Rehearsal:
+        """What ``reindex rehearse`` does."""
+        place = self.settings[groups.Elasticsearch]
+        return Rehearsal(
+            index=self.index,
+            projector=self.projector,
+            files=self.files,
+            alias=place.index_alias,
+            preserve=place.preserve,
+            clock=self.clock,
+            calls=min(CALLS, self.settings[groups.Pace].projection_concurrency),
+        )
+
+    @property
+    def strength(self) -> Strength:
+        """What the stage has to work with, for forecasts."""
+        return Strength(
+            workers=self.settings[groups.PhaseRules].workers,
+            projection_concurrency=self.settings[groups.Pace].projection_concurrency,
+            bulks=INDEXER_CONCURRENCY,
+        )
+
+    @cached_property
     def index_phase(self) -> IndexPhase:
         """What batch-index does."""
         pace = self.settings[groups.Pace]
@@ -300,7 +326,7 @@ class Wiring:
             backlog=self.backlog,
             index=self.index,
             files=self.files,
-            gates=Gates(self.index, live_queue, pace.live_queue_max),
+            gates=Gates(self.index, live_queue, pace.live_queue_max, self.clock, self.strength),
             pace=pace,
             retry=self.retry,
             preserve=self.settings[groups.Elasticsearch].preserve,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import re
 from collections.abc import Callable
@@ -9,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from reindex.reports import report_page
+from reindex.reports import page, rehearsal_page, report_page
+from reindex.reports.field_changes import FieldChanges
+from reindex.reports.forecast import Strength, forecast
+from reindex.reports.rehearsal import Rehearsed, Tolerance, to_json
 from tests.browser import chromium
 from tests.browser.chromium import Look
 from tests.unit.steps import reports
@@ -35,16 +41,16 @@ def browser() -> str:
 @pytest.fixture
 def see(browser: str, tmp_path: Path) -> See:
     def see(html: str, scheme: str = "light", size: tuple[int, int] = SIZE) -> Look:
-        page = tmp_path / "report.html"
-        page.write_text(html, encoding="utf-8")
-        return chromium.look(browser, page, scheme=scheme, size=size)
+        file = tmp_path / "report.html"
+        file.write_text(html, encoding="utf-8")
+        return chromium.look(browser, file, scheme=scheme, size=size)
 
     return see
 
 
 def palette(scheme: str) -> dict[str, str]:
     """The page's colours by name, for a reader who prefers a scheme."""
-    blocks = re.findall(r":root \{(.*?)\}", report_page.STYLE, re.DOTALL)
+    blocks = re.findall(r":root \{(.*?)\}", page.STYLE, re.DOTALL)
     block = blocks[("light", "dark").index(scheme)]
     return dict(re.findall(r"--(\w[\w-]*): (#\w+)", block))
 
@@ -83,6 +89,23 @@ def test_the_page_fits_a_narrow_window(see: See) -> None:
     margin = found.image.crop((494, 0, 500, 3000)).getcolors()
     assert margin is not None
     assert len(margin) == 1, "nothing reaches over the edge"
+
+
+def test_a_rehearsals_page_is_seen_with_its_thumbnails(see: See) -> None:
+    changes = FieldChanges()
+    changes.add("a", {"title": "x" * 400, "supplier": "S"}, {"title": "y"})
+    found = Rehearsed("images-000001", images=1, changes=changes, image_seconds=[0.02])
+    strength = Strength(workers=1, projection_concurrency=32, bulks=4)
+    told = to_json(found, Tolerance(), forecast(1, 1, 1, strength), seed=1)
+    red = io.BytesIO()
+    Image.new("RGB", (60, 40), "#fe0102").save(red, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(red.getvalue()).decode()}"
+
+    seen = see(rehearsal_page.page(told, {"a": url}))
+
+    assert seen.complaints == []
+    assert seen.colours[palette("light")["bad-back"]] > 50_000
+    assert seen.colours.get("#fe0102", 0) > 2_000, "the picture is part of the page"
 
 
 def test_what_would_run_is_refused_and_heard(see: See) -> None:

@@ -14,6 +14,7 @@ from reindex import settings
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable
 from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
+from reindex.image.refusals import refusals
 from reindex.stores import elasticsearch_index
 from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
 from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
@@ -495,6 +496,75 @@ class TestFieldsOfOthers:
     def test_cannot_be_named_where_there_is_no_index(self, index: Index) -> None:
         with pytest.raises(IndexGone):
             index.misfits("never-made")
+
+
+class TestASample:
+    @pytest.fixture(autouse=True)
+    def documents(self, index: Index, name: str) -> None:
+        for number in range(40):
+            _write(index, name, f"{number:02}")
+        if isinstance(index, ElasticsearchIndex):
+            index._client.indices.refresh(index=name)
+
+    # noida-db gives the first documents whatever the seed.
+    @pytest.mark.parametrize("index", ["memory", REAL], indirect=True)
+    def test_is_the_same_for_a_seed_and_another_for_another(self, index: Index, name: str) -> None:
+        drawn = [index.sample(name, 10, seed) for seed in (1, 1, 2, 3)]
+
+        assert all(len(set(ids)) == len(ids) == 10 for ids in drawn)
+        assert set(drawn[0]) == set(drawn[1])
+        assert len({frozenset(ids) for ids in drawn}) > 1
+
+    def test_is_all_there_is_where_there_is_less(self, index: Index, name: str) -> None:
+        assert sorted(index.sample(name, 100, 1)) == [f"{number:02}" for number in range(40)]
+        assert index.count(name, {"match_all": {}}) == 40
+
+    def test_is_of_what_matches(self, index: Index, name: str) -> None:
+        query = {"ids": {"values": ["03", "07", "gone"]}}
+
+        assert sorted(index.sample(name, 10, 1, query)) == ["03", "07"]
+
+    def test_of_a_query_that_is_none_is_refused(self, index: Index, name: str) -> None:
+        with pytest.raises(SourceUnusable):
+            index.sample(name, 10, 1, {"no_such_query": {}})
+
+
+@pytest.mark.real_elasticsearch
+class TestRefusalsForetold:
+    """:mod:`reindex.image.refusals` says what the server would say, and writes nothing."""
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"id": "a", "metadata": {"title": "t", "credit": "c"}},
+            {"id": ["a", "b"], "lastModified": None},
+            {"lastModified": "2026-01-02T03:04:05.678Z"},
+            {"lastModified": 1_700_000_000_000},
+            {"lastModified": "yesterday"},
+            {"metadata": {"credit": {"an": "object"}}},
+            {"metadata": "a text"},
+            {"metadata": [{"title": "t"}, {"credit": ["c"]}]},
+            {"metadata": {"credit": "x" * 33_000}},
+            {"metadata": {"title": "x " * 33_000}},
+            {"metadata": {"credit": 7, "title": True}},
+            {"unheard": 1},
+            {"metadata": {"unheard": 1}},
+            {"unheard": None},
+            {"esInfo": {"reindex": {"any": ["thing", {"at": "all"}]}}},
+            {"esInfo": {"migration": {"migratedTo": "x", "by": "y"}}},
+        ],
+        ids=lambda document: str(document)[:40],
+    )
+    def test_as_the_server_then_does(
+        self, real_server: Server, document: Mapping[str, Any]
+    ) -> None:
+        index = ElasticsearchIndex(real_server.client, Schema(settings={}, mapping=MAPPING))
+        name = index.prepare(_new_alias()).index
+        foretold = refusals(document, index.mapping(name))
+
+        [result] = index.write(name, [IndexWrite("a", None, document)])
+
+        assert (result.verdict is Verdict.REFUSED) == bool(foretold), (result, foretold)
 
 
 class TestWhatWeAreLetDo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,41 @@ def test_a_source_that_cannot_be_used_is_named(stack: LocalStack) -> None:
 
     assert done.returncode == 1
     assert "no.such.field is no indexed field of" in done.stderr
+
+
+def test_a_rehearsal_names_what_a_run_would_lose_and_the_run_loses_exactly_that(
+    stack: LocalStack,
+) -> None:
+    rows = stack.rows().values()
+    held = sorted(row.id for row in rows if row.state is State.VERIFIED)[:4]
+    theirs = {"metadata": {"bylineTitle": "only they knew"}}
+    for image_id in held:
+        stack.elasticsearch.update(index=stack.alias, id=image_id, doc=theirs)
+    stack.elasticsearch.indices.refresh(index=stack.alias)
+    query = json.dumps({"terms": {"id": held}})
+
+    rehearsed = stack.reindex("rehearse", "--query", query, "--json")
+
+    assert rehearsed.returncode == 1
+    fields = {f["path"]: f for f in json.loads(rehearsed.stdout)["fields"]}
+    changing = {path for path, f in fields.items() if f["changed"] + f["lost"] + f["gained"]}
+    assert changing == {"metadata.bylineTitle"}
+    assert fields["metadata.bylineTitle"]["lost"] == 4
+    before = documents(stack, held)
+    source = ("--source", "index", "--query", query, "--rehearse", "4")
+    refused = stack.reindex("start", *source)
+    assert refused.returncode == 1
+    assert "metadata.bylineTitle: 4 of 4 documents hold it now, 0 would" in refused.stderr
+
+    run(stack, *source, "--accept", "metadata.bylineTitle")
+
+    for image_id, document in documents(stack, held).items():
+        wanted = before[image_id]
+        del wanted["metadata"]["bylineTitle"]
+        wanted["esInfo"]["reindex"] = document["esInfo"]["reindex"]
+        assert document == wanted
+
+
+def documents(stack: LocalStack, ids: list[str]) -> dict[str, Any]:
+    found = stack.elasticsearch.mget(index=stack.alias, ids=ids)["docs"]
+    return {document["_id"]: document["_source"] for document in found}

@@ -6,9 +6,10 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
-from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
+from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
 from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
@@ -104,6 +105,33 @@ class MemoryIndex(Outages, Index):
         self.answer()
         self._shard(index)
         return list(self.lacking)
+
+    def mapping(self, index: str) -> Mapping[str, Any]:
+        self.answer()
+        return self._shard(index).mapping or {}
+
+    def sample(
+        self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        self.answer()
+        ids = self._matching(index, query or {"match_all": {}})
+        return Random(seed).sample(ids, min(size, len(ids)))
+
+    def count(self, index: str, query: Mapping[str, Any]) -> int:
+        self.answer()
+        return len(self._matching(index, query))
+
+    def _matching(self, index: str, query: Mapping[str, Any]) -> list[str]:
+        """The ids that a query names: this twin knows ``match_all`` and ``ids``."""
+        match query:
+            case {"bool": {"filter": [inner], "must_not": []}}:
+                return self._matching(index, inner)
+            case {"match_all": {}}:
+                return sorted(self._shard(index).documents)
+            case {"ids": {"values": [*ids]}}:
+                return sorted(self._shard(index).documents.keys() & set(ids))
+            case _:
+                raise SourceUnusable(f"no query of this index: {query}")
 
     def misfits(self, index: str) -> dict[str, str]:
         self.answer()

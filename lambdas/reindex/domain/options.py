@@ -6,6 +6,7 @@ a person in the console.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -44,12 +45,14 @@ class RunOptions:
         limit: How many ids it takes from there at most.
         only_new: Whether images that were finished before are left as they are.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
+        budget: US dollars: the run is held while it is estimated to cost more to its end.
     """
 
     source: Source = field(default_factory=Source)
     limit: int | None = None
     only_new: bool = False
     skip_unchanged: bool = False
+    budget: float | None = None
 
     def problems(self) -> Iterator[str]:
         """What is wrong with options that are each of the right type."""
@@ -66,6 +69,8 @@ class RunOptions:
             yield "limit and only_new need another source than table"
         if self.limit is not None and self.limit < 1:
             yield "limit must be at least 1"
+        if self.budget is not None and not 0 < self.budget < math.inf:
+            yield "budget must be an amount of dollars"
 
     def as_input(self) -> dict[str, Any]:
         """The options as :meth:`of` reads them, without what goes without saying."""

@@ -307,6 +307,17 @@ class ProjectionAnswer:
     bytes_read: int = 0
     requests: int = 0
 
+    @classmethod
+    def joined(cls, answers: Sequence[ProjectionAnswer]) -> Self:
+        """Answers to parts of a batch, as one."""
+        return cls(
+            images=[image for answer in answers for image in answer.images],
+            failures={id_: f for answer in answers for id_, f in answer.failures.items()},
+            later=[id_ for answer in answers for id_ in answer.later],
+            bytes_read=sum(answer.bytes_read for answer in answers),
+            requests=sum(answer.requests for answer in answers),
+        )
+
     def to_event(self) -> dict[str, Any]:
         """The answer as the lambda returns it."""
         return {
@@ -382,6 +393,7 @@ class RunRecord:
         total: Images that had work left when it began.
         counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
+        budget: US dollars that it may cost by its estimate; None for any.
         failed_ticks: Ticks in a row that ended in an error.
         gathered: Ids that its source brought, by what became of them.
         unreported: The run before it ended without a report: this one may be begun for that.
@@ -415,6 +427,7 @@ class RunRecord:
     total: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     skip_unchanged: bool = False
+    budget: float | None = None
     failed_ticks: int = 0
     gathered: Mapping[str, int] = field(default_factory=dict)
     unreported: bool = False

@@ -64,8 +64,8 @@ def misfits(live: Mapping[str, Any]) -> dict[str, str]:
     found = dict(_not_texts("identifiers", _below(live, "identifiers")))
     for name, group in _below(live, _FILES).items():
         path = f"{_FILES}.{name}"
-        kind = _kind(group)
-        if name in _COUNTS or _is_unread(group):
+        kind = type_of(group)
+        if name in _COUNTS or is_unread(group):
             continue
         if name in _NO_MAPS or kind not in ("object", "nested"):
             found |= {} if kind in (TEXTS if name in _NO_MAPS else ()) else {path: kind}
@@ -111,7 +111,7 @@ def _without(value: Any, path: list[str], name: str, kind: str, trimmed: Trimmed
     inner = value[path[0]]
     if len(path) > 1:
         rest = _without(inner, path[1:], name, kind, trimmed)
-    elif _refuses(kind, inner):
+    elif refuses(kind, inner):
         trimmed.add(name, len(inner) if isinstance(inner, list) else 1)
         rest = None
     else:
@@ -122,10 +122,15 @@ def _without(value: Any, path: list[str], name: str, kind: str, trimmed: Trimmed
     return {key: other for key, other in value.items() if key != path[0]}
 
 
-def _refuses(kind: str, value: Any) -> bool:
-    """Return True unless a field of a type certainly takes a value."""
+def refuses(kind: str, value: Any) -> bool:
+    """Return True unless a field of a type certainly takes a value.
+
+    Args:
+        kind: As :func:`type_of` names it.
+        value: Of the document.
+    """
     if isinstance(value, list):
-        return any(_refuses(kind, item) for item in value)
+        return any(refuses(kind, item) for item in value)
     if kind in _OBJECTS or isinstance(value, dict):
         return kind not in _OBJECTS or not isinstance(value, dict)
     if isinstance(value, bool):
@@ -158,7 +163,7 @@ def _is_date(text: str) -> bool:
 
 def _not_texts(path: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, field in fields.items():
-        if (kind := _kind(field)) not in TEXTS:
+        if (kind := type_of(field)) not in TEXTS:
             yield f"{path}.{name}", kind
 
 
@@ -178,10 +183,10 @@ def _unanalysed(
 def _all(path: str, fields: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for name, field in fields.items():
-        if _is_unread(field):
+        if is_unread(field):
             continue
         inner = f"{path}.{name}"
-        found[inner] = _kind(field)
+        found[inner] = type_of(field)
         found |= _all(inner, _below(field))
     return found
 
@@ -190,19 +195,19 @@ def _below(field: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     """Return the fields of an object, or of one that lies below it."""
     for name in path:
         field = field.get("properties", {}).get(name, {})
-    found: Mapping[str, Any] = {} if _is_unread(field) else field.get("properties", {})
+    found: Mapping[str, Any] = {} if is_unread(field) else field.get("properties", {})
     return found
 
 
-def _is_unread(field: Mapping[str, Any]) -> bool:
+def is_unread(field: Mapping[str, Any]) -> bool:
     """Return True for an object whose values the index keeps and does not look at."""
     return field.get("enabled") in (False, "false")
 
 
-def _kind(field: Mapping[str, Any]) -> str:
-    """Return a field's type, or that of texts where it takes them."""
+def type_of(field: Mapping[str, Any]) -> str:
+    """Return a mapped field's type, or that of texts where it takes them."""
     kind = str(field.get("type", "object"))
-    if _is_unread(field) or field.get("ignore_malformed") in (True, "true"):
+    if is_unread(field) or field.get("ignore_malformed") in (True, "true"):
         return "keyword"
     if kind == "date" and _ANY_DATE not in str(field.get("format", _ANY_DATE)).split("||"):
         return f"date, {field['format']}"

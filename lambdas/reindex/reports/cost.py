@@ -24,10 +24,20 @@ _SCAN_UNITS = 0.1
 #: Requests per message that is sent, received and deleted in batches of ten.
 _REQUESTS_PER_MESSAGE = 3 / 10
 
-#: Assumed seconds of one image, in a projection and in an indexer: what the model in docs/cost.md
-#: comes to.
-_PROJECTION_SECONDS = 0.016
-_INDEXER_SECONDS = 0.0023
+
+@dataclass(frozen=True, slots=True)
+class PerImage:
+    """What one image is assumed to take: what the model in docs/cost.md comes to.
+
+    Attributes:
+        projection_seconds: Of the projection's time.
+        indexer_seconds: Of the indexer's.
+        reads: GETs and HEADs of S3.
+    """
+
+    projection_seconds: float = 0.016
+    indexer_seconds: float = 0.0023
+    reads: float = footprint.S3_READS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,11 @@ class Line:
 
 
 def estimate(
-    moved: Mapping[str, int], samples: Sequence[Sample], images: int, rounds: int
+    moved: Mapping[str, int],
+    samples: Sequence[Sample],
+    images: int,
+    rounds: int,
+    per_image: PerImage = PerImage(),
 ) -> dict[str, Any]:
     """Estimate what a run cost.
 
@@ -64,11 +78,12 @@ def estimate(
         samples: Of its ticks.
         images: Rows of the progress table.
         rounds: How often they were scanned.
+        per_image: What is assumed of each.
 
     Returns:
         ``currency``, ``region``, the ``total``, and its ``lines``.
     """
-    lines = list(_lines(moved, samples, images, rounds))
+    lines = list(_lines(moved, samples, images, rounds, per_image))
     return {
         "currency": "USD",
         "region": prices.REGION,
@@ -81,7 +96,11 @@ def estimate(
 
 
 def _lines(
-    moved: Mapping[str, int], samples: Sequence[Sample], images: int, rounds: int
+    moved: Mapping[str, int],
+    samples: Sequence[Sample],
+    images: int,
+    rounds: int,
+    per_image: PerImage,
 ) -> Iterator[Line]:
     rows = sum(moved.values())
     sent = moved.get(State.ENQUEUED, 0)
@@ -104,14 +123,14 @@ def _lines(
         gb_seconds = seconds * footprint.gb(f"batch_{phase}")
         yield Line("Lambda", f"GB-seconds: {phase} ticks", gb_seconds, prices.GB_SECOND)
     for what, function, seconds in (
-        ("projection", "image_projection", projected * _PROJECTION_SECONDS),
-        ("indexer", "indexer", sent * _INDEXER_SECONDS),
+        ("projection", "image_projection", projected * per_image.projection_seconds),
+        ("indexer", "indexer", sent * per_image.indexer_seconds),
     ):
         gb_seconds = seconds * footprint.gb(function)
         yield Line("Lambda", f"GB-seconds: {what}", gb_seconds, prices.GB_SECOND, assumed=True)
     calls = len(samples) + projected / footprint.PROJECTION_BATCH + sent / footprint.INDEXER_BATCH
     yield Line("Lambda", "invocations", calls, prices.INVOCATION)
-    yield Line("S3", "reads", projected * footprint.S3_READS, prices.S3_READ, assumed=True)
+    yield Line("S3", "reads", projected * per_image.reads, prices.S3_READ, assumed=True)
     yield Line(
         "S3", "listings of crops", projected * footprint.S3_LISTINGS, prices.S3_WRITE, assumed=True
     )

@@ -34,6 +34,9 @@ MEMORY_MB: Final[Mapping[str, int]] = {
 #: each document.
 INDEXER_BATCH: Final = 500
 
+#: Bulks that the indexer sends side by side, if the stage does not say otherwise.
+INDEXER_CONCURRENCY: Final = 4
+
 #: Most images that one projection call builds.
 PROJECTION_BATCH: Final = 100
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from reindex.domain.states import CODES, State
 from reindex.reports.markup import Markup, element, joined
+from reindex.reports.page import dollars, moment, page_of, section, table, tile
 from reindex.reports.rate_plot import plot
 from reindex.text import counted, duration
-
-CONTENT_TYPE = "text/html; charset=utf-8"
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 #: The states as people look for them: success, what failed, what is left.
 _MEANINGS: Mapping[State, str] = {
@@ -39,117 +36,12 @@ _SERIES_NAMES = {
     "gate": "held by a gate",
 }
 
-_CENT = 0.01
-
-STYLE = """\
-:root {
-  color-scheme: light dark;
-  --page: #f6f7f9; --card: #fff; --text: #1b1f24; --soft: #5b6570; --line: #d9dee4;
-  --ok: #17713b; --attention: #8a5300; --bad: #b3261e;
-  --ok-back: #e3f4e9; --attention-back: #fdf0d8; --bad-back: #fce8e6;
-  --enqueued: #2563c9; --verified: #178a45; --failed: #cf2e24; --gate: #c58b12;
-  --not_found: #b58a2b; --known_error: #d9622b; --unknown_error: #cf2e24;
-  --inconsistent: #9c3fb0; --queued: #8b95a1;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #12161b; --card: #1b2128; --text: #e6eaef; --soft: #9aa6b3; --line: #333c46;
-    --ok: #6fd695; --attention: #f2bf63; --bad: #ff938a;
-    --ok-back: #153323; --attention-back: #3a2c10; --bad-back: #431c19;
-    --enqueued: #6ea8ff; --verified: #4cc77e; --failed: #ff6f64; --gate: #e0ac45;
-    --not_found: #d6b25e; --known_error: #f08a55; --unknown_error: #ff6f64;
-    --inconsistent: #cf86de; --queued: #75808c;
-  }
-}
-* { box-sizing: border-box; }
-body { margin: 0; padding: 24px 16px 48px; background: var(--page); color: var(--text);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 1000px; margin: 0 auto; }
-section, header, .tiles > div { background: var(--card); border: 1px solid var(--line);
-  border-radius: 10px; }
-section { padding: 18px 20px; margin-top: 16px; }
-h1 { font-size: 27px; line-height: 1.25; margin: 0; }
-h2 { font-size: 17px; margin: 0 0 10px; }
-p { margin: 6px 0; }
-.soft, th, caption { color: var(--soft); }
-header { padding: 20px 24px; border-left-width: 10px; }
-header.ok { border-color: var(--ok); background: var(--ok-back); }
-header.attention { border-color: var(--attention); background: var(--attention-back); }
-header.bad { border-color: var(--bad); background: var(--bad-back); }
-header.ok strong { color: var(--ok); }
-header.attention strong { color: var(--attention); }
-header.bad strong { color: var(--bad); }
-header ul { margin: 10px 0 4px; padding-left: 20px; font-weight: 600; }
-.tiles { display: grid; gap: 12px; margin-top: 16px;
-  grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); }
-.tiles > div { padding: 12px 16px; }
-.tiles b { display: block; font-size: 22px; line-height: 1.4; font-variant-numeric: tabular-nums;
-  white-space: nowrap; }
-.tiles .bad b { color: var(--bad); }
-.bar { display: flex; gap: 1px; height: 16px; margin: 4px 0 14px; border-radius: 4px;
-  overflow: hidden; }
-.bar > span { min-width: 4px; }
-.key { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 8px; }
-.verified.key, .bar > .verified { background: var(--verified); }
-.not_found.key, .bar > .not_found { background: var(--not_found); }
-.known_error.key, .bar > .known_error { background: var(--known_error); }
-.unknown_error.key, .bar > .unknown_error { background: var(--unknown_error); }
-.inconsistent.key, .bar > .inconsistent { background: var(--inconsistent); }
-.enqueued.key, .bar > .enqueued { background: var(--enqueued); }
-.queued.key, .bar > .queued { background: var(--queued); }
-.failed.key { background: var(--failed); }
-.gate.key { background: var(--gate); opacity: .5; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; }
-th { font-weight: 500; text-align: left; }
-th, td { padding: 5px 18px 5px 0; border-top: 1px solid var(--line); vertical-align: top; }
-thead th { border-top: 0; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.zero { color: var(--soft); }
-td code { white-space: nowrap; }
-tfoot td { font-weight: 600; }
-code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  unicode-bidi: isolate; overflow-wrap: anywhere; }
-.kind { display: grid; grid-template-columns: 92px 1fr; gap: 4px 18px; padding: 12px 0;
-  border-top: 1px solid var(--line); }
-.kind > b { font-size: 20px; line-height: 1.3; text-align: right;
-  font-variant-numeric: tabular-nums; }
-.kind p { margin: 0 0 4px; overflow-wrap: anywhere; }
-.kind .examples { display: flex; flex-wrap: wrap; gap: 0 14px; align-items: baseline; }
-.code { padding: 1px 7px; border: 1px solid var(--line); border-radius: 5px; margin-right: 6px; }
-.command { display: block; padding: 5px 10px; background: var(--page); border-radius: 6px;
-  white-space: pre-wrap; user-select: all; }
-.legend > span { margin-right: 20px; white-space: nowrap; }
-.plot { width: 100%; height: auto; display: block; }
-.plot text { fill: var(--soft); font-size: 12.5px; }
-.plot .across { text-anchor: end; }
-.plot .along, .plot .axis { text-anchor: middle; }
-.plot .grid, .plot .tick { stroke: var(--line); }
-.plot .series { fill: none; stroke-width: 2; stroke-linejoin: round; }
-.plot .enqueued { stroke: var(--enqueued); }
-.plot .verified { stroke: var(--verified); }
-.plot .failed { stroke: var(--failed); stroke-dasharray: 5 3; }
-.plot .held { fill: var(--gate); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; }
-dt { color: var(--soft); }
-dd { margin: 0; overflow-wrap: anywhere; }
-summary { cursor: pointer; padding: 6px 0; }
-"""
-
 
 def page(report: Mapping[str, Any]) -> str:
     """The page of a report, as it is stored."""
-    status = str(report["status"])
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{status.capitalize()}: reindex {report['run_id']}"),
-        element("style", Markup(STYLE)),
-    )
-    main = element(
-        "main",
+    title = f"{str(report['status']).capitalize()}: reindex {report['run_id']}"
+    return page_of(
+        title,
         _verdict(report),
         _tiles(report),
         _states(report),
@@ -160,7 +52,6 @@ def page(report: Mapping[str, Any]) -> str:
         _cost(report["cost"]),
         _certificate(report),
     )
-    return f"<!doctype html>\n{element('html', head, element('body', main), lang='en')}\n"
 
 
 def _unverified(report: Mapping[str, Any]) -> int:
@@ -196,7 +87,7 @@ def _verdict(report: Mapping[str, Any]) -> Markup:
             "p",
             "Run ",
             element("code", str(report["run_id"])),
-            f" ended {_moment(report['ended_at'])}, after {duration(report['duration_seconds'])}.",
+            f" ended {moment(report['ended_at'])}, after {duration(report['duration_seconds'])}.",
             class_="soft",
         ),
         class_=mood,
@@ -213,27 +104,17 @@ def _tiles(report: Mapping[str, Any]) -> Markup:
     rate = ours / report["duration_seconds"] if report["duration_seconds"] else 0
     return element(
         "div",
-        _tile("verified", f"{images - unverified:,}", share),
-        _tile(
+        tile("verified", f"{images - unverified:,}", share),
+        tile(
             "not verified",
             f"{unverified:,}",
             f"{counted(len(report['failures']), 'kind')} of failure" if unverified else "none",
             bad=unverified > 0,
         ),
-        _tile("verified by this run", f"{ours:,}", f"{rate:,.1f} a second"),
-        _tile("took", duration(report["duration_seconds"]), counted(report["rounds"], "round")),
-        _tile("cost, estimate", _dollars(report["cost"]["total"]), "see below"),
+        tile("verified by this run", f"{ours:,}", f"{rate:,.1f} a second"),
+        tile("took", duration(report["duration_seconds"]), counted(report["rounds"], "round")),
+        tile("cost, estimate", dollars(report["cost"]["total"]), "see below"),
         class_="tiles",
-    )
-
-
-def _tile(name: str, number: str, aside: str, *, bad: bool = False) -> Markup:
-    return element(
-        "div",
-        element("span", name, class_="soft"),
-        element("b", number),
-        element("span", aside, class_="soft"),
-        class_="bad" if bad else "tile",
     )
 
 
@@ -268,7 +149,7 @@ def _states(report: Mapping[str, Any]) -> Markup:
     total = sum(ours.values())
     foot = ("all", "", f"{report['images']:,}", f"{total:,}", f"{report['images'] - total:,}", "")
     heads = ("state", "code", "images", "by this run", "earlier", "means")
-    return _section("Images by state", bar, _table(heads, rows, numbers=range(1, 5), foot=foot))
+    return section("Images by state", bar, table(heads, rows, numbers=range(1, 5), foot=foot))
 
 
 def _failures(report: Mapping[str, Any]) -> Markup:
@@ -276,9 +157,9 @@ def _failures(report: Mapping[str, Any]) -> Markup:
         report["failures"].items(), key=lambda pair: (-pair[1]["count"], pair[1]["code"], pair[0])
     )
     if not kinds:
-        return _section("Failures", element("p", "No image failed."))
+        return section("Failures", element("p", "No image failed."))
     untold = sum(report["failure_codes"].values()) - sum(kind["count"] for _, kind in kinds)
-    return _section(
+    return section(
         "Failures",
         element(
             "p",
@@ -315,7 +196,7 @@ def _rates(report: Mapping[str, Any]) -> Markup:
     rates = report["rates"]
     title = "Images per second"
     if not rates["images_per_second"]:
-        return _section(title, element("p", "No tick left a sample of its work."))
+        return section(title, element("p", "No tick left a sample of its work."))
     legend = element(
         "p",
         *(
@@ -324,23 +205,23 @@ def _rates(report: Mapping[str, Any]) -> Markup:
         ),
         class_="legend soft",
     )
-    return _section(title, legend, plot(rates))
+    return section(title, legend, plot(rates))
 
 
 def _gates(report: Mapping[str, Any]) -> Markup:
     title = "What held it"
     if not report["gates"]:
-        return _section(title, element("p", "Nothing: no gate held a worker."))
+        return section(title, element("p", "Nothing: no gate held a worker."))
     rows = [
         (
             gate["gate"],
             duration(gate["seconds"]),
-            _moment(gate["first_at"]),
-            _moment(gate["last_at"]),
+            moment(gate["first_at"]),
+            moment(gate["last_at"]),
         )
         for gate in report["gates"]
     ]
-    return _section(title, _table(("gate", "held", "first", "last"), rows, numbers=[1]))
+    return section(title, table(("gate", "held", "first", "last"), rows, numbers=[1]))
 
 
 def _run(report: Mapping[str, Any]) -> Markup:
@@ -353,8 +234,8 @@ def _run(report: Mapping[str, Any]) -> Markup:
         "run": report["run_id"],
         "index": report["index"],
         "alias": report["alias"],
-        "started": _moment(report["started_at"]),
-        "ended": _moment(report["ended_at"]),
+        "started": moment(report["started_at"]),
+        "ended": moment(report["ended_at"]),
         "rounds": f"{report['rounds']:,}",
         "work done": f"{report['percent_done']}%",
         **({"gathered": gathered} if gathered else {}),
@@ -363,7 +244,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
         "dead letters": f"{report['dead_letters']:,}",
     }
     pairs = (joined(element("dt", name), element("dd", said)) for name, said in facts.items())
-    return _section("The run", element("dl", *pairs))
+    return section("The run", element("dl", *pairs))
 
 
 def _cost(cost: Mapping[str, Any]) -> Markup:
@@ -373,17 +254,17 @@ def _cost(cost: Mapping[str, Any]) -> Markup:
             f"{line['what']}, assumed" if line["assumed"] else line["what"],
             f"{line['quantity']:,.0f}",
             f"${line['unit_price'] * 1_000_000:,.3f}",
-            _dollars(line["dollars"]),
+            dollars(line["dollars"]),
         )
         for line in cost["lines"]
     ]
     heads = ("service", "what", "quantity", "a million of it", "costs")
-    foot = ("all", "", "", "", _dollars(cost["total"]))
-    return _section(
+    foot = ("all", "", "", "", dollars(cost["total"]))
+    return section(
         "Cost: an estimate",
         element(
             "p",
-            f"About {_dollars(cost['total'])}, from what was counted, at the public prices of "
+            f"About {dollars(cost['total'])}, from what was counted, at the public prices of "
             f"{cost['region']}; what is assumed says so. Without storage, logs, data transfer, "
             "free tiers and the cluster.",
             class_="soft",
@@ -391,7 +272,7 @@ def _cost(cost: Mapping[str, Any]) -> Markup:
         element(
             "details",
             element("summary", "Line by line"),
-            _table(heads, rows, numbers=(2, 3, 4), foot=foot),
+            table(heads, rows, numbers=(2, 3, 4), foot=foot),
         ),
     )
 
@@ -405,7 +286,7 @@ def _certificate(report: Mapping[str, Any]) -> Markup:
         for name, prefix in prefixes.items()
     ]
     heads = ("ids begin with", "verified", "sum of (id, digest) hashes")
-    return _section(
+    return section(
         "Certificate",
         element(
             "p",
@@ -427,56 +308,6 @@ def _certificate(report: Mapping[str, Any]) -> Markup:
         element(
             "details",
             element("summary", f"By the ids' first characters: {counted(len(rows), 'sum')}"),
-            _table(heads, rows, numbers=[1]),
+            table(heads, rows, numbers=[1]),
         ),
     )
-
-
-def _section(title: str, *content: str) -> Markup:
-    return joined(Markup("\n"), element("section", element("h2", title), *content))
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    numbers: Iterable[int],
-    foot: Sequence[str] = (),
-) -> Markup:
-    """A table.
-
-    Args:
-        heads: Its columns' names.
-        rows: Of cells.
-        numbers: Columns whose values are numbers, from 0.
-        foot: The last row.
-    """
-    right = set(numbers)
-
-    def cells(name: str, texts: Sequence[str]) -> Iterator[Markup]:
-        for n, text in enumerate(texts):
-            zero = " zero" if text == "0" else ""
-            yield element(name, text, **({"class_": f"number{zero}"} if n in right else {}))
-
-    def row(texts: Sequence[str]) -> Markup:
-        return joined(Markup("\n"), element("tr", *cells("td", texts)))
-
-    return element(
-        "div",
-        element(
-            "table",
-            element("thead", element("tr", *cells("th", heads))),
-            element("tbody", *map(row, rows)),
-            element("tfoot", row(foot)) if foot else "",
-        ),
-        class_="wide",
-    )
-
-
-def _moment(text: str) -> str:
-    """A moment of a report, to the minute."""
-    return f"{text[:16].replace('T', ' ')} UTC"
-
-
-def _dollars(amount: float) -> str:
-    return f"${amount:,.2f}" if amount >= _CENT or not amount else "< $0.01"

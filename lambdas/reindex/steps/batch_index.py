@@ -328,13 +328,7 @@ class IndexPhase:
             self._project(half, run_id, misfits, deadline, suspected=True)
             for half in (ids[:middle], ids[middle:])
         ]
-        return ProjectionAnswer(
-            images=[image for half in halves for image in half.images],
-            failures={id_: f for half in halves for id_, f in half.failures.items()},
-            later=[id_ for half in halves for id_ in half.later],
-            bytes_read=sum(half.bytes_read for half in halves),
-            requests=sum(half.requests for half in halves),
-        )
+        return ProjectionAnswer.joined(halves)
 
     def _failed(
         self,

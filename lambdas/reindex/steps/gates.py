@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reindex.domain.records import RunRecord
+from reindex.reports.forecast import Strength, bill
+from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Queue
+
+#: Goes on when ``reindex resume --budget`` allows more.
+OVER_BUDGET = "the run would cost more than its budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +21,15 @@ class Gates:
         index: Asked for the cluster's health.
         live_queue: The library's own ingestion queue; None when there is none.
         live_queue_max: Messages on it above which a reindex holds back.
+        clock: For what the run has cost so far.
+        strength: For what it will cost.
     """
 
     index: Index
     live_queue: Queue | None
     live_queue_max: int
+    clock: Clock
+    strength: Strength
 
     def held_by(self, run: RunRecord) -> str | None:
         """The gate that holds now, in words for people; None when none does.
@@ -35,4 +44,8 @@ class Gates:
             return "the cluster is red"
         if self.live_queue and self.live_queue.depth().total > self.live_queue_max:
             return "the live queue is deep"
+        if run.budget is not None:
+            cost = bill(run, self.clock.now(), self.strength)
+            if cost.total > run.budget:
+                return OVER_BUDGET
         return None

@@ -101,6 +101,7 @@ class Gathering:
             started_at=now,
             progressed_at=now,
             skip_unchanged=options.skip_unchanged,
+            budget=options.budget,
             unreported=current is not None and not current.is_reported,
             last_reported=_last_reported(current),
             unfinished=_unfinished(current),

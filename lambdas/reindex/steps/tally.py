@@ -19,7 +19,8 @@ from reindex.domain.records import Ledger, RunRecord, UploadRecord
 from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, State
 from reindex.reports import cost, timeline
-from reindex.reports.report_page import CONTENT_TYPE, page
+from reindex.reports.page import CONTENT_TYPE
+from reindex.reports.report_page import page
 from reindex.reports.run_estimate import estimated
 from reindex.reports.samples import kept
 from reindex.settings import Pace

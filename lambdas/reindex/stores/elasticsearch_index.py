@@ -332,7 +332,7 @@ class ElasticsearchIndex:
             IndexMisconfigured: The cluster does not let us see its mapping.
             StoreUnavailable: The cluster does not answer.
         """
-        if self._mapping(index).get("_routing", {}).get("required") in (True, "true"):
+        if self.mapping(index).get("_routing", {}).get("required") in (True, "true"):
             problem = (
                 f"we cannot address documents by their id alone: the mapping of {index} has "
                 "_routing.required, so every request needs a routing value, and ours have none"
@@ -392,11 +392,23 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        live = self._mapping(index)
+        live = self.mapping(index)
         gaps = mapping_gaps(live, self._schema.mapping)
         if (_provenance(live) or {}).get("enabled") not in (False, "false"):
             gaps.append(f"{_PROVENANCE} is not there as an object with enabled: false")
         return gaps
+
+    def mapping(self, index: str) -> Mapping[str, Any]:
+        """The index's mapping: ``dynamic``, ``properties``.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        with self._answering():
+            answer = self._reader.indices.get_mapping(index=index)
+        found: Mapping[str, Any] = answer[index]["mappings"]
+        return found
 
     def misfits(self, index: str) -> dict[str, str]:
         """The fields whose mapping may refuse ours, see :func:`reindex.image.misfits.misfits`.
@@ -405,7 +417,7 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        return misfits(self._mapping(index))
+        return misfits(self.mapping(index))
 
     def health(self) -> str:
         """The cluster's health: ``green``, ``yellow`` or ``red``.
@@ -545,6 +557,43 @@ class ElasticsearchIndex:
         except BadRequestError as error:
             raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error
 
+    def sample(
+        self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Ids of documents drawn at random: the same ones for a seed, while nothing is written.
+
+        Args:
+            index: The concrete index.
+            size: Most ids; 10,000 at most, the server's limit on a page
+                (``index.max_result_window``).
+            seed: Of the draw.
+            query: Only documents that match it.
+
+        Raises:
+            SourceUnusable: The cluster does not take the query.
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        drawn = {
+            "query": query or {"match_all": {}},
+            "random_score": {"seed": seed, "field": "_seq_no"},
+            "boost_mode": "replace",
+        }
+        try:
+            with self._answering():
+                answer = self._reader.search(
+                    index=index,
+                    size=size,
+                    query={"function_score": drawn},
+                    source=False,
+                    track_total_hits=False,
+                )
+        except BadRequestError as error:
+            raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error
+        if answer["_shards"]["failed"] or answer["timed_out"]:
+            raise StoreUnavailable("Elasticsearch: not every shard answered.")
+        return [hit["_id"] for hit in answer["hits"]["hits"]]
+
     def searches(self, index: str, path: str) -> bool:
         """Whether documents can be told by having a field: it is mapped, and indexed.
 
@@ -552,7 +601,7 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        found: Any = self._mapping(index)
+        found: Any = self.mapping(index)
         for name in path.split("."):
             inner = {**found.get("properties", {}), **found.get("fields", {})}
             if name not in inner:
@@ -631,7 +680,7 @@ class ElasticsearchIndex:
         """
         created = not self._behind(alias) and self._create(alias)
         index = self.resolve(alias)
-        adding = _provenance(self._mapping(index)) is None
+        adding = _provenance(self.mapping(index)) is None
         if adding:
             with self._answering():
                 properties = self._schema.provenance["properties"]
@@ -660,12 +709,6 @@ class ElasticsearchIndex:
             f"{alias} is an index of that name: a reindex needs an alias, so that the index it "
             "writes to can be pinned."
         )
-
-    def _mapping(self, index: str) -> Mapping[str, Any]:
-        with self._answering():
-            answer = self._reader.indices.get_mapping(index=index)
-        found: Mapping[str, Any] = answer[index]["mappings"]
-        return found
 
     def _create(self, alias: str) -> bool:
         """Create an index under the alias; False when somebody else just did."""
@@ -754,6 +797,17 @@ class ElasticsearchIndex:
             raise
 
 
+def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
+    """The query that a source of ids means.
+
+    Args:
+        query: In Elasticsearch's own language; None for all documents.
+        lacking: A field that they do not have; None for whatever they have.
+    """
+    without = [{"exists": {"field": lacking}}] if lacking else []
+    return {"bool": {"filter": [query or {"match_all": {}}], "must_not": without}}
+
+
 class IndexIds:
     """The ids of the documents that match a query, as they were at one moment.
 
@@ -774,10 +828,7 @@ class IndexIds:
         self._index = index
         self._alias = alias
         self._lacking = lacking
-        without = [{"exists": {"field": lacking}}] if lacking else []
-        self._query = {
-            "bool": {"filter": [query or {"match_all": {}}], "must_not": without},
-        }
+        self._query = matching(query, lacking)
 
     def parts(self, at_most: int) -> Sequence[Part]:
         """Cut what matches into slices of one moment; none when nothing does.

@@ -410,6 +410,10 @@ class Index(Protocol):
         """What the index's mapping lacks for our documents; empty when it will take them."""
         ...
 
+    def mapping(self, index: str) -> Mapping[str, Any]:
+        """The index's mapping: ``dynamic``, ``properties``."""
+        ...
+
     def misfits(self, index: str) -> dict[str, str]:
         """The fields whose mapping may refuse ours, see :func:`reindex.image.misfits.misfits`."""
         ...
@@ -425,6 +429,30 @@ class Index(Protocol):
             index: The concrete index.
             ids: Of the images.
             fields: Dotted names; ``*`` for all there are.
+        """
+        ...
+
+    def sample(
+        self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Ids of documents drawn at random: the same ones for a seed, while nothing is written.
+
+        Args:
+            index: The concrete index.
+            size: Most ids; 10,000 at most.
+            seed: Of the draw.
+            query: Only documents that match it.
+
+        Raises:
+            SourceUnusable: The index does not take the query.
+        """
+        ...
+
+    def count(self, index: str, query: Mapping[str, Any]) -> int:
+        """How many documents match a query.
+
+        Raises:
+            SourceUnusable: The index does not take the query.
         """
         ...
 

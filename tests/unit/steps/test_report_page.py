@@ -130,7 +130,7 @@ def test_nothing_runs_and_nothing_is_loaded(found: Page) -> None:
         assert not [name for name in attributes if name.startswith("on")]
     assert not re.search(r"url\(|@import|http", found.style)
     [policy] = [a["content"] for a in found.attributes("meta") if a.get("http-equiv")]
-    assert (policy or "").startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert (policy or "").startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 
 
 @pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)

@@ -20,6 +20,8 @@ from reindex.domain.states import Phase, State
 from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import without_misfits
+from reindex.reports.footprint import INDEXER_CONCURRENCY
+from reindex.reports.forecast import Strength
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
@@ -425,7 +427,17 @@ class World:
             backlog=self.backlog,
             index=self.index,
             files=self.files,
-            gates=Gates(self.index, self.live_queue, self.pace.live_queue_max),
+            gates=Gates(
+                self.index,
+                self.live_queue,
+                self.pace.live_queue_max,
+                self.clock,
+                Strength(
+                    workers=self.workers,
+                    projection_concurrency=self.pace.projection_concurrency,
+                    bulks=INDEXER_CONCURRENCY,
+                ),
+            ),
             pace=self.pace,
             retry=self.retry,
             preserve=self.preserve,

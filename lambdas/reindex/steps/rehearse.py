@@ -1,0 +1,154 @@
+"""A rehearsal: projects images as a run would, writes nothing, and says what would change."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from reindex.batches import in_batches
+from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavailable
+from reindex.domain.records import Indexed, ProjectionAnswer, document_text, key_claimed_by
+from reindex.image.refusals import refusals
+from reindex.reports.footprint import PROJECTION_BATCH
+from reindex.reports.rehearsal import Rehearsed
+from reindex.steps.ambient import Clock
+from reindex.steps.batch_index import SMALL_BATCH, only
+from reindex.steps.index_messages import merged
+from reindex.stores.interfaces import Index, Projector, RunFiles
+
+#: Projection calls that are waited on at once, if nobody says otherwise.
+CALLS: Final = 16
+
+#: What the provenance of a rehearsal's documents names as their run.
+_NO_RUN: Final = "rehearsal"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Projects images and compares; it has no way to write to the index, the table or the queue.
+
+    Attributes:
+        alias: The alias that people search through.
+        preserve: Dotted fields that the index holds and the truth does not.
+        calls: Projection calls that are waited on at once.
+    """
+
+    index: Index
+    projector: Projector
+    files: RunFiles
+    alias: str
+    preserve: Sequence[str]
+    clock: Clock
+    calls: int = CALLS
+
+    def drawn(self, size: int, seed: int, query: Mapping[str, Any] | None) -> list[str]:
+        """Return ids of documents drawn at random from the index.
+
+        Raises:
+            IndexMisconfigured: There is no one index behind the alias.
+            SourceUnusable: The index does not take the query.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return self.index.sample(self.index.resolve(self.alias), size, seed, query)
+
+    def rehearse(
+        self, ids: Iterable[str], done: Callable[[int], None] = lambda _: None
+    ) -> Rehearsed:
+        """Project images, and compare each with the document that stands.
+
+        A file behind a claim check is written to the run's bucket, where it expires, as in a run.
+
+        Args:
+            ids: Of the images; one that comes twice counts once.
+            done: Told how many images are done.
+
+        Raises:
+            IndexMisconfigured: There is no one index behind the alias.
+            StoreUnavailable: A service does not answer.
+        """
+        index = self.index.resolve(self.alias)
+        found = Rehearsed(index)
+        mapping = self.index.mapping(index)
+        misfits = self.index.misfits(index)
+        # In order, for their crops then take fewer requests.
+        wanted = sorted(set(ids))
+        size = min(PROJECTION_BATCH, max(SMALL_BATCH, math.ceil(len(wanted) / self.calls)))
+        batches = list(in_batches(wanted, size))
+        with ThreadPoolExecutor(self.calls) as pool:
+            # A few calls at a time, for each keeps whole documents in memory.
+            for some in in_batches(batches, self.calls):
+                calls = pool.map(lambda batch: self._projected(index, batch, misfits), some)
+                for documents, answer, seconds in calls:
+                    images = len(answer.images) + len(answer.failures)
+                    found.image_seconds.append(seconds / max(1, images))
+                    self._note(found, documents, answer, mapping)
+                    done(found.images)
+        return found
+
+    def _projected(
+        self, index: str, ids: Sequence[str], misfits: Mapping[str, str]
+    ) -> tuple[Mapping[str, Indexed], ProjectionAnswer, float]:
+        documents = self.index.read(index, ids, ["*"])
+        started = self.clock.now()
+        answer = self._project(ids, misfits)
+        return documents, answer, self.clock.now() - started
+
+    def _project(self, ids: Sequence[str], misfits: Mapping[str, str]) -> ProjectionAnswer:
+        """Have images projected; halve a batch that the projection dies on, as a run does."""
+        try:
+            answer = self.projector.project(ids, _NO_RUN, misfits)
+        except ProjectorDied as death:
+            if len(ids) == 1:
+                alone = ProjectionDied("the projection died on this image, alone", str(death))
+                return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+        else:
+            if not answer.later:
+                return answer
+            if len(answer.later) == len(ids):
+                raise StoreUnavailable("the projection has no time for any image")
+            done = replace(answer, later=())
+            return ProjectionAnswer.joined([done, self._project(answer.later, misfits)])
+        middle = len(ids) // 2
+        halves = [self._project(half, misfits) for half in (ids[:middle], ids[middle:])]
+        return ProjectionAnswer.joined(halves)
+
+    def _note(
+        self,
+        found: Rehearsed,
+        documents: Mapping[str, Indexed],
+        answer: ProjectionAnswer,
+        mapping: Mapping[str, Any],
+    ) -> None:
+        found.images += len(answer.images) + len(answer.failures)
+        found.requests += answer.requests
+        found.bytes_read += answer.bytes_read
+        for image_id, failure in answer.failures.items():
+            found.note_failure(image_id, failure)
+        for image in answer.images:
+            standing = documents.get(image.id)
+            document = self._document(image.image, standing)
+            found.note_refusals(image.id, refusals(document, mapping))
+            if standing is None:
+                found.new += 1
+                continue
+            before, after = _comparable(standing.source), _comparable(document)
+            found.identical += before == after
+            found.changes.add(image.id, before, after)
+
+    def _document(self, text: str, standing: Indexed | None) -> dict[str, Any]:
+        """The document as it would be written: with what only the index holds."""
+        if key := key_claimed_by(text):
+            text = document_text(json.loads(self.files.get(str(key))))
+        document: dict[str, Any] = json.loads(text)
+        return merged(document, only(standing.source, self.preserve)) if standing else document
+
+
+def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without provenance, which differs with every projection."""
+    info = {name: v for name, v in document.get("esInfo", {}).items() if name != "reindex"}
+    rest = {name: value for name, value in document.items() if name != "esInfo"}
+    return rest | ({"esInfo": info} if info else {})

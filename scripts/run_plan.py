@@ -1,0 +1,70 @@
+"""What a run would take, before it is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reindex.domain.source_kinds import BUCKET, FILE, INDEX
+from reindex.text import counted
+
+if TYPE_CHECKING:
+    from reindex.domain.options import Source
+    from reindex.reports.forecast import Forecast
+    from reindex.wiring import Wiring
+
+    from .run_options import Asked
+
+#: What bounds the index phase, in words.
+_BOUNDS = {
+    "workers": "the workers' own processors",
+    "projection": "the projection calls that the workers wait on",
+    "indexer": "the bulks that the indexer sends",
+}
+
+
+def planned(wiring: Wiring, source: Source, asked: Asked) -> str:
+    """Count what a run would reindex, and say what that takes.
+
+    Raises:
+        IndexMisconfigured: There is no one index behind the alias.
+        SourceUnusable: The index does not take the query.
+        StoreUnavailable: A service does not answer.
+    """
+    from reindex.reports.forecast import forecast
+
+    images, where = _counted(wiring, source, asked)
+    if asked.limit is not None:
+        images = min(images, asked.limit)
+    found = forecast(images, images, images, wiring.strength)
+    return f"{counted(images, 'image')} {where}: {in_words(found)}"
+
+
+def in_words(found: Forecast) -> str:
+    """A forecast in a few words."""
+    return (
+        f"about {found.hours:,.1f} h and ${found.dollars:,.2f}, bound by {_BOUNDS[found.bound_by]}"
+    )
+
+
+def _counted(wiring: Wiring, source: Source, asked: Asked) -> tuple[int, str]:
+    """How many images a source names, and where they are."""
+    from reindex.settings import Elasticsearch, Rounds
+    from reindex.steps.scanning import scan_all
+    from reindex.stores.elasticsearch_index import matching
+
+    from .id_files import ids_of, open_ids
+    from .terminal import progress
+
+    with progress("Counting"):
+        if source.kind in (INDEX, BUCKET):
+            index = wiring.index.resolve(wiring.settings[Elasticsearch].index_alias)
+            count = wiring.index.count(index, matching(source.query, source.lacking))
+            # Listing the bucket would take a request for each thousand originals.
+            where = "of the index" if source.kind == INDEX else "as the index has documents"
+            return count, where
+        if source.kind == FILE and asked.file:
+            with open_ids(asked.file) as lines:
+                return sum(1 for id_ in ids_of(lines, lower=False) if id_), "of the file"
+        pages = scan_all(wiring.table, wiring.settings[Rounds].tally_segments)
+        count = sum(row.state.phase is not None for page in pages for row in page.rows)
+        return count, "with work left in the table"
