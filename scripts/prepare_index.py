@@ -39,7 +39,8 @@ def prepare_index(session: Session, *, file: str | None) -> None:
     from .terminal import note
 
     wiring = session.wiring
-    if not file and not wiring.settings[Projection].own_documents:
+    documents = wiring.settings[Projection]
+    if not file and (documents.document_mapping or not documents.own_documents):
         raise click.UsageError("the stage's documents are not of our shape: give --mapping FILE.")
     index = _index_made_of(wiring, file) if file else wiring.index
     session.on_interrupt("the index may be half prepared; repeat it")

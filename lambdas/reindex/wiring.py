@@ -78,9 +78,6 @@ _TRUTHS = {
     groups.FUNCTION: "the library's function",
 }
 
-#: Of documents of which no mapping is known: it demands nothing but a place for provenance.
-_UNKNOWN_MAPPING = '{"dynamic": "strict"}'
-
 #: The functions' asset, in which the stack puts the library's own mapping.
 _ASSET = Path(__file__).parents[1]
 
@@ -211,14 +208,17 @@ class Wiring:
 
     def _schema(self) -> Schema | None:
         """What the index is held against; None for documents of our own shape."""
-        from reindex.stores.elasticsearch_index import library_schema  # noqa: PLC0415 - as above
+        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415 - as above
+            UNKNOWN_MAPPING,
+            library_schema,
+        )
 
         if groups.Projection not in self.settings:
             return None
         place = self.settings[groups.Projection]
         if place.document_mapping and _ASSET.joinpath(place.document_mapping).is_file():
             return library_schema(_ASSET.joinpath(place.document_mapping).read_text())
-        return None if place.own_documents else library_schema(_UNKNOWN_MAPPING)
+        return None if place.own_documents else library_schema(UNKNOWN_MAPPING)
 
     @property
     def is_outdated(self) -> bool:

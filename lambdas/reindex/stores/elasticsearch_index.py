@@ -188,6 +188,10 @@ class Schema:
     provenance: Mapping[str, Any] = field(default_factory=lambda: PROVENANCE_MAPPING)
 
 
+#: A mapping for :func:`library_schema` that demands nothing but a place for provenance.
+UNKNOWN_MAPPING = '{"dynamic": "strict"}'
+
+
 def library_schema(text: str) -> Schema:
     """Read a library's own mapping, for documents of another shape than ours.
 
