@@ -210,6 +210,7 @@ def local_stack(
     index: IndexServer | None = None,
     tuning: Mapping[str, Any] | None = None,
     endpoint_url: str | None = None,
+    projection: Mapping[str, Any] | None = None,
 ) -> Iterator[LocalStack]:
     """Deploy the product and a sample library for the time of a `with` block.
 
@@ -217,6 +218,7 @@ def local_stack(
         index: The search server; without it, a noida-db, or what ``ELASTICSEARCH_URL`` names.
         tuning: Laid over the tuning for this machine.
         endpoint_url: Of the cloud; without it, a ministack, or what ``AWS_ENDPOINT_URL`` names.
+        projection: The stage's setting of that name; without it, our own projection.
 
     Raises:
         LocalServerError: A server could not be started.
@@ -230,6 +232,7 @@ def local_stack(
             "elasticsearch_url": index.url,
             "indexer_concurrency": _INDEXERS,
             "tuning": {**_TUNING, **(tuning or {})},
+            "projection": projection or {},
         }
         outputs = deploy(STAGE, endpoint_url, overrides)
         session = boto3.Session(
