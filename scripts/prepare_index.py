@@ -39,12 +39,12 @@ def prepare_index(session: Session, *, file: str | None) -> None:
     from .terminal import note
 
     wiring = session.wiring
-    documents = wiring.settings[Projection]
-    if not file and (documents.document_mapping or not documents.own_documents):
-        raise click.UsageError("the stage's documents are not of our shape: give --mapping FILE.")
-    index = _index_made_of(wiring, file) if file else wiring.index
-    session.on_interrupt("the index may be half prepared; repeat it")
     alias = wiring.settings[Elasticsearch].index_alias
+    documents = wiring.settings[Projection]
+    index = _index_made_of(wiring, file) if file else wiring.index
+    if not file and (documents.document_mapping or not documents.own_documents):
+        _require(index, alias)
+    session.on_interrupt("the index may be half prepared; repeat it")
     prepared = index.prepare(alias)
     if prepared.created:
         note(f"Created index {prepared.index} behind alias {alias}.")
@@ -59,6 +59,18 @@ def prepare_index(session: Session, *, file: str | None) -> None:
         )
     if prepared.lacking:
         raise Findings("its mapping will not take our documents", prepared.lacking)
+
+
+def _require(index: ElasticsearchIndex, alias: str) -> None:
+    """Refuse to make an index of our mapping for documents of another shape."""
+    from reindex.domain.failures import IndexMisconfigured
+
+    try:
+        index.resolve(alias)
+    except IndexMisconfigured as error:
+        raise click.UsageError(
+            f"{error} The stage's documents have a shape of their own: give --mapping FILE."
+        ) from error
 
 
 def _index_made_of(wiring: Wiring, file: str) -> ElasticsearchIndex:

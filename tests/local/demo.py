@@ -31,12 +31,16 @@ from tests.local.projectors import (
     as_loader_ends_it,
     create_function,
     sample_loader,
+    write_mapping,
 )
 from tests.local.sample_library import Outcome, SampleLibrary
 from tests.local.stack import LocalStack, local_stack
 
 #: Where the run's report, a page for people, is left to be looked at.
 REPORT: Final = Path("build/report.html")
+
+#: The mapping of a library whose own function builds its documents.
+MAPPING: Final = Path("build/library-mapping.json")
 
 #: Deviations shown one by one.
 _SHOWN: Final = 20
@@ -78,8 +82,10 @@ def demonstrate(
             stack.fill(library)
             library = know(library)
             tell(_size(library))
-        with _step(console, "reindex prepare-index") as tell:
-            tell(_reindex(stack, "prepare-index"))
+        own_mapping = ["--mapping", str(MAPPING)] if loader == "function" else []
+        prepare = ["prepare-index", *own_mapping]
+        with _step(console, f"reindex {' '.join(prepare)}") as tell:
+            tell(_reindex(stack, *prepare))
         if loader:
             console.print("[bold]>[/] reindex check-projector")
             _reindex(stack, "check-projector", capture=False)
@@ -120,10 +126,12 @@ def _deployed(
             return as_loader_ends_it(library)
 
         return stack, know
-    projection = {"function": FUNCTION_ARN} if loader else {}
+    if loader is None:
+        return running.enter_context(local_stack()), lambda library: library
+    write_mapping(MAPPING)
+    projection = {"function": FUNCTION_ARN, "mapping": str(MAPPING)}
     stack = running.enter_context(local_stack(projection=projection))
-    if loader:
-        create_function(stack)
+    create_function(stack)
     return stack, lambda library: library
 
 

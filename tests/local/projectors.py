@@ -26,6 +26,7 @@ from reindex.domain.failures import (
 )
 from reindex.image.document import build
 from reindex.image.extract import extract
+from reindex.image.mapping import index_settings, mapping
 from reindex.image.ranged import open_bytes
 from reindex.image.truth import Dimensions, ImageTruth, Rendition, StoredObject
 from reindex.settings import Bucket, LibrarySettings
@@ -142,6 +143,12 @@ def create_function(stack: LocalStack) -> None:
         MemorySize=512,
         Environment={"Variables": environment},
     )
+
+
+def write_mapping(file: Path) -> None:
+    """Write a library's own mapping, which is ours here, as an index is created with it."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"settings": index_settings(), "mappings": mapping()}))
 
 
 def as_loader_ends_it(library: SampleLibrary) -> SampleLibrary:
