@@ -7,6 +7,7 @@ known of either's fields; these checks are about what JSON, a digest and the ind
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from reindex.domain.failures import LoaderAnswer
@@ -51,7 +52,8 @@ def check_document(document: object, image_id: str, *, names_image: bool) -> dic
         names_image: Whether it must have an ``id``; if it has one, it must always be the image's.
 
     Raises:
-        LoaderAnswer: It is no object, is about another image, or is nested too deep.
+        LoaderAnswer: It is no object, is about another image, is nested too deep, or holds a number
+            that is infinite.
     """
     if not isinstance(document, dict):
         raise LoaderAnswer("the document is not a JSON object")
@@ -61,8 +63,7 @@ def check_document(document: object, image_id: str, *, names_image: bool) -> dic
         raise LoaderAnswer("the document is of another image", printable(str(document["id"])))
     if not isinstance(document.get("esInfo", {}), dict):
         raise LoaderAnswer("the document's esInfo is not an object: it holds the provenance")
-    if _is_too_deep(document):
-        raise LoaderAnswer(f"the document is nested more than {MAX_NESTING} deep")
+    _check_values(document)
     return document
 
 
@@ -81,16 +82,23 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _is_too_deep(document: dict[str, Any]) -> bool:
-    """Return True if objects and lists are nested deeper than allowed; level by level."""
+def _check_values(document: dict[str, Any]) -> None:
+    """Look at every value, level by level.
+
+    Raises:
+        LoaderAnswer: One is nested too deep, or a number that has no JSON.
+    """
     level: list[Any] = [document]
     for _ in range(MAX_NESTING):
-        level = [
-            inner
+        inner = [
+            value
             for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
+            for value in (outer.values() if isinstance(outer, dict) else outer)
         ]
+        if any(isinstance(value, float) and not math.isfinite(value) for value in inner):
+            # From a number such as 1e999: nobody could read again what is written of it.
+            raise LoaderAnswer("the document holds a number that is too large")
+        level = [value for value in inner if isinstance(value, dict | list)]
         if not level:
-            return False
-    return True
+            return
+    raise LoaderAnswer(f"the document is nested more than {MAX_NESTING} deep")

@@ -85,9 +85,10 @@ def merge(
     original = _object(loaded, "originalMetadata", "metadata")
     rights = _object(loaded, "originalUsageRights", "usageRights")
     trimmed = Trimmed()
-    file_metadata = loaded.get("fileMetadata")
-    if file_metadata is not None and not isinstance(file_metadata, dict):
-        raise LoaderAnswer("the document's fileMetadata is not an object")
+    trimmed_before = _object(loaded, "fileMetadata").get("trimmed", [])
+    if not isinstance(trimmed_before, list) or not all(isinstance(n, str) for n in trimmed_before):
+        # Names of ours may have to be added.
+        raise LoaderAnswer("the document's fileMetadata.trimmed is not a list of texts")
     kept = {name: value for name, value in loaded.items() if name not in SAID}
     said = what_people_said(user_data, now).fields(original, rights, trimmed)
     document = present(

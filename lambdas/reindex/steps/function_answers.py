@@ -85,19 +85,16 @@ class FunctionAnswers:
     def _projected(self, image_id: str, image: object, run_id: str) -> Projected:
         document = parse_document(image) if isinstance(image, str) else image
         checked = check_document(document, image_id, names_image=False)
-        try:
-            known_by = digest(checked)
-            whole = with_provenance(
-                checked,
-                digest=known_by,
-                run_id=run_id,
-                stage=self.stage,
-                projected_at=datetime.fromtimestamp(self.clock.now(), UTC),
-                projector=self.projector,
-            )
-            text = canonical_json(whole).decode()
-        except (ValueError, TypeError, RecursionError) as error:
-            raise LoaderAnswer("the document holds what JSON cannot", str(error)) from error
+        known_by = digest(checked)
+        whole = with_provenance(
+            checked,
+            digest=known_by,
+            run_id=run_id,
+            stage=self.stage,
+            projected_at=datetime.fromtimestamp(self.clock.now(), UTC),
+            projector=self.projector,
+        )
+        text = canonical_json(whole).decode()
         if len(text) > CLAIM_ABOVE:
             text = claim(self.files, run_id, known_by, text)
         return Projected(image_id, known_by, text)

@@ -14,7 +14,6 @@ from reindex.domain.digest import canonical_json, digest
 from reindex.domain.documents import check_document
 from reindex.domain.failures import (
     Failure,
-    LoaderAnswer,
     NoTimeLeft,
     ReindexFailure,
     SourceUnavailable,
@@ -187,15 +186,9 @@ class Projection:
             document, file = self._loaded(self.loader, image_id, user_data, now, misfits), None
         else:
             document, file = self._built(image_id, user_data, now, misfits)
-        try:
-            known_by = digest(document)
-        except (ValueError, TypeError, RecursionError) as error:
-            if not self.loader:
-                raise
-            raise LoaderAnswer("the document holds what JSON cannot", str(error)) from error
         provenance = with_provenance(
             document,
-            digest=known_by,
+            digest=digest(document),
             run_id=run_id,
             stage=self.stage,
             projected_at=now,

@@ -103,7 +103,10 @@ def test_failures_and_images_for_later_come_as_they_are_given(answers: FunctionA
         ({"images": [{"id": "a", "image": "<html>"}]}, "the answer is not JSON"),
         ({"images": [{"id": "a", "image": []}]}, "the document is not a JSON object"),
         ({"images": [{"id": "a", "image": {"id": "b"}}]}, "the document is of another image"),
-        ({"images": [{"id": "a", "image": {"x": 1e999}}]}, "the document holds what JSON cannot"),
+        (
+            {"images": [{"id": "a", "image": {"x": 1e999}}]},
+            "the document holds a number",
+        ),
         ({"images": [{"id": "a"}]}, "neither a document nor a failure with a code"),
         ({"failures": [{"id": "a", "code": "No Code"}]}, "neither a document nor a failure"),
         ({"failures": [{"id": "a", "code": "x", "detail": 1}]}, "the failure's message or detail"),

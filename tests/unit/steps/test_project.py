@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from reindex.domain.digest import digest
@@ -203,6 +205,19 @@ LOADED = {
 }
 
 
+#: Fields that merging looks into.
+FIELDS = [
+    *LOADED,
+    "esInfo",
+    "fileMetadata",
+    "originalMetadata",
+    "originalUsageRights",
+    "reindex",
+    "trimmed",
+    "xmp",
+]
+
+
 def loaded_by(library: MemoryLibrary, *, whole: bool, **documents: Any) -> Projection:
     loader = MemoryLoader(**documents)
     return Projection(
@@ -262,11 +277,20 @@ def test_a_whole_document_is_left_as_it_is_but_for_its_provenance(
     [
         ("any own", {**LOADED, "id": "other"}, "the document is of another image"),
         ("any own", {**LOADED, "id": "bad", "esInfo": "x"}, "the document's esInfo is not an"),
-        ("any own", {**LOADED, "id": "bad", "big": 1e999}, "the document holds what JSON cannot"),
+        (
+            "any own",
+            {**LOADED, "id": "bad", "big": 1e999},
+            "the document holds a number",
+        ),
         (
             "any own",
             {**LOADED, "id": "bad", "deep": json.loads("[" * 101 + "]" * 101)},
             "the document is nested more than 100 deep",
+        ),
+        (
+            "own",
+            {**LOADED, "id": "bad", "fileMetadata": {"trimmed": [1]}},
+            "the document's fileMetadata.trimmed is not a list of texts",
         ),
         ("own", {"source": {}}, "the document has no id"),
         ("own", {"id": "bad"}, "the document has no source: it is not whole"),
@@ -293,3 +317,29 @@ def test_an_image_that_the_loader_had_no_time_for_has_not_failed(library: Memory
     assert ([image.id for image in found.images], found.failures) == (["good"], {})
     assert found.later == ["late"]
     assert ProjectionAnswer.from_event(found.to_event(), ["good", "late"]).later == ("late",)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("shape", ["any", "own"])
+@given(loaded=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=8))
+def test_whatever_a_loader_answers_is_a_document_or_a_loaders_failure(
+    shape: str, loaded: dict[str, Any]
+) -> None:
+    whole = shape == "any"
+    projection = loaded_by(
+        MemoryLibrary(), whole=whole, good={"source": {}, **loaded, "id": "good"}
+    )
+    answer = projection.project(["good"], "run-1", {"fileMetadata.xmp": "long"})
+
+    for image in answer.images:
+        assert digest(json.loads(image.image)) == image.digest
+    assert {failure.code for failure in answer.failures.values()} <= {"loader_answer"}
