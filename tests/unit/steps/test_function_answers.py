@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reindex.domain.digest import digest
 from reindex.domain.records import UnreadableAnswer, claimed_key
@@ -137,3 +139,36 @@ def test_an_answer_of_another_form_is_the_whole_batchs(
 ) -> None:
     with pytest.raises(UnreadableAnswer):
         answers.read(event, ["a"], "run-1")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["id", "image", "code", "detail", "esInfo"]), inner)
+    ),
+    max_leaves=20,
+)
+IDS = st.sampled_from(["a", "b"]) | JSON
+
+
+@given(
+    event=st.fixed_dictionaries(
+        {},
+        optional={
+            "images": st.lists(st.fixed_dictionaries({"id": IDS, "image": JSON}) | JSON),
+            "failures": st.lists(st.fixed_dictionaries({"id": IDS, "code": JSON}) | JSON),
+            "later": st.lists(IDS) | JSON,
+        },
+    )
+)
+def test_whatever_a_function_answers_every_image_is_in_what_is_made_of_it(event: Any) -> None:
+    try:
+        found = FunctionAnswers(MemoryRunFiles(), "TEST", "own", ManualClock()).read(
+            event, ["a", "b"], "run-1"
+        )
+    except UnreadableAnswer:
+        return
+    assert sorted([*(i.id for i in found.images), *found.failures, *found.later]) == ["a", "b"]
+    for image in found.images:
+        assert digest(json.loads(image.image)) == image.digest
