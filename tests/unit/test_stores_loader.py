@@ -26,6 +26,12 @@ from tests.local.image_loader import HEADER, KEY, ImageLoader, Reply, image_load
 Make = Callable[..., HttpLoader]
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for moments where the loader does not say how long."""
+    monkeypatch.setattr(loader_module, "_PAUSE_SECONDS", 0.01)
+
+
 @pytest.fixture
 def service() -> Iterator[ImageLoader]:
     with image_loader(lambda id_: None if id_ == "absent" else {"id": id_}) as running:
@@ -153,9 +159,8 @@ def test_an_answer_that_breaks_off_is_asked_for_again(make: Make, service: Image
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_a_service_that_fails_for_a_moment_is_asked_again(
-    make: Make, service: ImageLoader, status: int, monkeypatch: pytest.MonkeyPatch
+    make: Make, service: ImageLoader, status: int
 ) -> None:
-    monkeypatch.setattr(loader_module, "_PAUSE_SECONDS", 0.01)
     service.faults["a"] = [Reply(status, "later"), Reply(status, "later")]
     assert make().load("a") == {"id": "a"}
     service.always["a"] = Reply(status, "we are closed")
@@ -263,6 +268,20 @@ def test_a_key_that_stays_wrong_is_refused_and_not_read_for_each_image(
         found = failure(loader, image_id)
         assert (found.code, found.detail) == ("loader_refused", '{"errorMessage": "unknown key"}')
     assert len(reads) == 1
+
+
+def test_a_secret_that_cannot_be_read_is_not_asked_for_by_each_image(make: Make) -> None:
+    reads: list[str] = []
+
+    def read() -> str:
+        reads.append("read")
+        raise StoreUnavailable("Secrets Manager: GetSecretValue: AccessDeniedException")
+
+    loader = make(secret=read)
+    for image_id in ("a", "b", "c"):
+        with pytest.raises(StoreUnavailable, match="AccessDenied"):
+            loader.load(image_id)
+    assert reads == ["read"]
 
 
 @pytest.mark.parametrize("secret", ["", "key", "[]", '{"key": 1}', '{"key": "a\\nb"}', "{}"])

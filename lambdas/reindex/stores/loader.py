@@ -58,6 +58,10 @@ _FAIR_SHARE = 0.8
 #: for each image.
 _KEY_SECONDS = 60.0
 
+#: Seconds for which a secret that could not be read is not asked for again: all images of a call
+#: would wait for it, one after the other.
+_PROBLEM_SECONDS = 5.0
+
 _REDIRECTS = 3
 _CHUNK = 64 * 1024
 _REFUSAL_BYTES = 800
@@ -132,6 +136,7 @@ class HttpLoader:
         self._time_limit = time_limit or TimeLimit()
         self._lock = Lock()
         self._secret: Secret | None = None
+        self._problem = ""
         self._read_at = 0.0
         self._pool: HTTPConnectionPool | None = None
         #: Monotonic time before which the loader wants no request from anyone.
@@ -292,8 +297,15 @@ class HttpLoader:
             return Secret()
         with self._lock:
             if self._secret is None:
-                self._secret = Secret.parse(self._read_secret())
-                self._read_at = time.monotonic()
+                if self._problem and time.monotonic() - self._read_at < _PROBLEM_SECONDS:
+                    raise StoreUnavailable(self._problem)
+                try:
+                    self._secret = Secret.parse(self._read_secret())
+                except StoreUnavailable as error:
+                    self._problem = str(error)
+                    raise
+                finally:
+                    self._read_at = time.monotonic()
             return self._secret
 
     def _newer_secret(self, refused: Secret) -> Secret | None:
