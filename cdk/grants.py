@@ -22,7 +22,7 @@ from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings
 
 #: How the rows of one image are found in the tables not keyed by it.
-_INDEXES_BY_IMAGE = {"usages_table": "media_id", "leases_table": "mediaId"}
+_INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
 _TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
 
 
@@ -142,7 +142,7 @@ class Grants:
         if by_image:
             yield _allow("dynamodb:BatchGetItem", *by_image)
         indexes = [
-            f"{table}/index/{index}"
+            f"{table}/index/{getattr(self.library, index)}"
             for field, index in _INDEXES_BY_IMAGE.items()
             for table in self._library_tables(field)
         ]

@@ -11,7 +11,9 @@ from typing import Any
 
 from aws_cdk import aws_logs as logs
 
+from reindex.domain.key_templates import KeyTemplate, TemplateError
 from reindex.domain.options import RunOptions
+from reindex.domain.source_kinds import BUCKET
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.settings import (
     COMMAND,
@@ -305,11 +307,9 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     for address in settings.alarm_subscribers:
         if not _ADDRESS.fullmatch(address):
             yield f"alarm_subscribers: {address!r} is no e-mail address"
-    for name, (least, most) in _RANGES.items():
-        if not least <= getattr(settings, name) <= most:
-            yield f"{name} must be from {least} to {most}"
-    if settings.indexer_batch_size > _BATCH_WITHOUT_WINDOW and not settings.indexer_window_seconds:
-        yield f"indexer_batch_size over {_BATCH_WITHOUT_WINDOW} needs indexer_window_seconds"
+    yield from _range_problems(settings)
+    if settings.library:
+        yield from _library_problems(settings.library, settings.schedule)
     yield from _network_problems(settings.network)
     if settings.schedule:
         yield from _schedule_problems(settings.schedule)
@@ -375,6 +375,49 @@ def loader_pace(settings: StageSettings) -> tuple[int, int]:
     mine = max(1, loader.concurrency // phase_rules(settings).workers)
     calls = min(-(-mine // _REQUESTS_PER_CALL), tuned(settings)["projection_concurrency"])
     return calls, max(1, mine // calls)
+
+
+def _range_problems(settings: StageSettings) -> Iterator[str]:
+    for name, (least, most) in _RANGES.items():
+        if not least <= getattr(settings, name) <= most:
+            yield f"{name} must be from {least} to {most}"
+    if settings.indexer_batch_size > _BATCH_WITHOUT_WINDOW and not settings.indexer_window_seconds:
+        yield f"indexer_batch_size over {_BATCH_WITHOUT_WINDOW} needs indexer_window_seconds"
+
+
+def _library_problems(library: LibrarySettings, schedule: Schedule | None) -> Iterator[str]:
+    """What is wrong with the library's layout."""
+    templates = {}
+    for name in ("original_key", "thumbnail_key", "optimised_png_key", "crops_folder"):
+        try:
+            templates[name] = KeyTemplate(getattr(library, name))
+            templates[name].key("")
+        except TemplateError as error:
+            yield f"library.{name}: {error}"
+            return
+    original, crops = templates["original_key"], templates["crops_folder"]
+    if not crops.suffix:
+        yield (
+            "library.crops_folder must end with a character that is in no id, such as a slash: "
+            "else one image's crops might be another's"
+        )
+    # All in one bucket is fine, as long as no two kinds of objects have one key.
+    beside = ["optimised_png_key"] if library.optimised_pngs else []
+    if library.thumbnails_bucket == library.originals_bucket:
+        beside.append("thumbnail_key")
+    for name in beside:
+        if templates[name].prefix in ("", original.prefix) and _may_meet(templates[name], original):
+            yield f"library.{name}: its keys might be those of originals, in the same bucket"
+    if schedule and schedule.source.kind == BUCKET and not original.is_reversible:
+        yield (
+            "schedule.source: the bucket cannot be listed for ids, for library.original_key does "
+            "not say the whole id"
+        )
+
+
+def _may_meet(one: KeyTemplate, other: KeyTemplate) -> bool:
+    """Whether two templates may give one key."""
+    return one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
 
 
 def _schedule_problems(schedule: Schedule) -> Iterator[str]:

@@ -90,6 +90,23 @@ class LibrarySettings:
         syndication_table: Likewise.
         status_table: Soft deletes; likewise.
         optimised_pngs: Whether the library makes optimised PNGs (a request per image).
+        original_key: The form of the keys of originals: see
+            :class:`reindex.domain.key_templates.KeyTemplate`.
+        thumbnail_key: Likewise of thumbnails.
+        optimised_png_key: Likewise of optimised PNGs, in the bucket of the originals.
+        crops_folder: Likewise of what the keys of an image's crops begin with.
+        usages_index: Name of the usages table's index by image id.
+        usages_image: Its partition key.
+        leases_index: Name of the leases table's index by image id.
+        leases_image: Its partition key.
+        collections_key: Partition key of the collections table: the image id.
+        edits_key: Likewise.
+        syndication_key: Likewise.
+        status_key: Likewise.
+        uploaded_by_name: The object metadata of originals that says who uploaded it.
+        upload_time_name: That says when.
+        file_name_name: That says what the file was called.
+        identifier_prefix: What the names of foreign identifiers begin with.
     """
 
     originals_bucket: str
@@ -102,6 +119,22 @@ class LibrarySettings:
     syndication_table: str | None = None
     status_table: str | None = None
     optimised_pngs: bool = False
+    original_key: str = "{id[:6]/}{id}"
+    thumbnail_key: str = "{id[:6]/}{id}"
+    optimised_png_key: str = "optimised/{id[:6]/}{id}"
+    crops_folder: str = "{id}/"
+    usages_index: str = "media_id"
+    usages_image: str = "media_id"
+    leases_index: str = "mediaId"
+    leases_image: str = "mediaId"
+    collections_key: str = "id"
+    edits_key: str = "id"
+    syndication_key: str = "id"
+    status_key: str = "id"
+    uploaded_by_name: str = "uploaded-by"
+    upload_time_name: str = "upload-time"
+    file_name_name: str = "file-name"
+    identifier_prefix: str = "identifier!"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,13 @@ from reindex.settings import SettingsError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false", Mapping: "an object"}
+_NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Mapping: "an object",
+}
 
 Read = TypeVar("Read", bound="DataclassInstance")
 
@@ -63,6 +69,8 @@ def _value(hint: Any, raw: Any, where: str) -> Any:
         if not isinstance(raw, list) or not all(isinstance(part, str) for part in raw):
             raise SettingsError(f"{where} must be a list of texts")
         return tuple(raw)
+    if origin is float and type(raw) is int:
+        return float(raw)
     # By identity, for JSON's true is an int to Python and must not pass for one.
     if type(raw) is not (dict if origin is Mapping else origin):
         raise SettingsError(f"{where} must be {_NAMES[origin]}, not {json.dumps(raw)}")

@@ -447,7 +447,7 @@ class Wiring:
             return IndexIds(self.index, alias, source.query, source.lacking)
         if source.kind == FILE:
             return FileIds(self.s3, self.settings[groups.Bucket].run_bucket, source.key or "")
-        return BucketIds(self.s3, self.settings[groups.LibrarySettings].originals_bucket)
+        return BucketIds(self.s3, self.settings[groups.LibrarySettings])
 
     def _secret(self, arn: str) -> str:
         with unavailable("Secrets Manager"):
@@ -478,15 +478,19 @@ class Wiring:
             "projection": lambda: probes.function(self.lambda_, function.projection_function),
         }
         if function.projection_by != groups.OWN:
-            originals = BucketIds(self.s3, library.originals_bucket)
+            originals = BucketIds(self.s3, library)
             found[_TRUTHS[function.projection_by]] = lambda: probe_projector(
                 self.projector, originals
             )
         for name, value in named.items():
-            if value and name.endswith("_bucket"):
+            if name == "originals_bucket":
+                found["originals bucket"] = partial(probes.originals, self.s3, library)
+            elif value and name.endswith("_bucket"):
                 found[name.replace("_", " ")] = partial(probes.bucket, self.s3, value)
             elif value and name.endswith("_table"):
-                found[name.replace("_", " ")] = partial(probes.table, self.dynamodb, value)
+                found[name.replace("_", " ")] = partial(
+                    probes.library_table, self.dynamodb, library, name
+                )
         live_queue = self.settings[groups.Pace].live_queue_url
         if live_queue:
             found["live queue"] = SqsQueue(self.sqs, live_queue).depth

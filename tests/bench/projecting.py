@@ -26,7 +26,6 @@ from reindex.settings import LibrarySettings
 from reindex.steps.ambient import SystemClock
 from reindex.steps.project import Projection
 from reindex.stores.library import AwsLibrary
-from reindex.stores.originals import original_key
 from reindex.stores.sources import source_config, source_session
 from reindex.wiring import CONNECTIONS
 from tests.bench.projection import Row
@@ -39,6 +38,7 @@ from tests.bench.results import (
 )
 from tests.bench.wire import Answer, access, answer_at_once, body_of, list_objects
 from tests.bench.workload import RUN_ID
+from tests.local.fill import original_key
 from tests.local.sample_library import VERIFIED, SampleImage, SampleLibrary
 from tests.twins.run_files import MemoryRunFiles
 from tests.unit.steps.world import CountingMeter

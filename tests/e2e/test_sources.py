@@ -33,8 +33,7 @@ def run(stack: LocalStack, *arguments: str) -> str:
 
 
 def originals(stack: LocalStack) -> set[str]:
-    bucket = stack.settings[LibrarySettings].originals_bucket
-    source = BucketIds(stack.client("s3"), bucket)
+    source = BucketIds(stack.client("s3"), stack.settings[LibrarySettings])
     [whole] = source.parts(1)
     return set(source.page(whole, None).ids)
 

@@ -55,7 +55,7 @@ def table(name: str) -> str:
     return f"arn:aws:dynamodb:{PROD}:table/library-{name}"
 
 
-INDEXES = (f"{table('usages')}/index/media_id", f"{table('leases')}/index/mediaId")
+INDEXES = (f"{table('usages')}/index/by-image", f"{table('leases')}/index/by-image")
 
 TICK: Grants = {
     PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:PartiQLUpdate"},

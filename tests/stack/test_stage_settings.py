@@ -18,6 +18,37 @@ LEAST = {
 LOADER = {"kind": "service", "url": "https://loader.example/images/project/{id}"}
 
 
+#: Layouts that cannot be, and why not.
+LAYOUTS: tuple[tuple[dict[str, Any], str], ...] = (
+    (
+        {"original_key": "originals/"},
+        "library.original_key: 'originals/' holds no {id}: all images would have one key",
+    ),
+    (
+        {"thumbnail_key": "{name}.jpg/{id}"},
+        (
+            "library.thumbnail_key: '{name}.jpg/{id}': a place is {id}, {id[0:2]}, {id[2:]} or "
+            "{id[:6]/}"
+        ),
+    ),
+    (
+        {"crops_folder": "crops/{id}"},
+        (
+            "library.crops_folder must end with a character that is in no id, such as a slash: "
+            "else one image's crops might be another's"
+        ),
+    ),
+    (
+        {"thumbnails_bucket": "o"},
+        "library.thumbnail_key: its keys might be those of originals, in the same bucket",
+    ),
+    (
+        {"optimised_pngs": True, "optimised_png_key": "{id}"},
+        "library.optimised_png_key: its keys might be those of originals, in the same bucket",
+    ),
+)
+
+
 def refusal(entry: Any, overrides: str | None = None) -> str:
     with pytest.raises(SettingsError) as caught:
         load({"X": entry}, "X", overrides)
@@ -31,6 +62,18 @@ def test_the_example_has_every_setting_there_is() -> None:
     assert EXAMPLE["library"].keys() == {f.name for f in fields(LibrarySettings)}
     assert EXAMPLE["tuning"].keys() == TUNABLE.keys()
     assert example_stage().stage == "PROD"
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"thumbnails_bucket": "o", "thumbnail_key": "small/{id}"},
+        {"thumbnails_bucket": "o", "original_key": "{id}.tif", "thumbnail_key": "{id}.jpg"},
+        {"crops_bucket": "o", "crops_folder": "{id[0:2]}/{id}/crops-"},
+    ],
+)
+def test_all_in_one_bucket(layout: dict[str, Any]) -> None:
+    load({"X": {**LEAST, "library": {"originals_bucket": "o", **layout}}}, "X")
 
 
 def test_what_may_be_tuned_and_what_may_not() -> None:
@@ -101,6 +144,20 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
         ({"library": None}, "stage X: library is missing"),
         ({"library": {}}, "stage X: library: originals_bucket is missing"),
         ({"library": {"originals_bucket": "o", "x": 1}}, "stage X: library: unknown setting x"),
+        *(
+            ({"library": {"originals_bucket": "o", **layout}}, f"stage X: {message}")
+            for layout, message in LAYOUTS
+        ),
+        (
+            {
+                "library": {"originals_bucket": "o", "original_key": "{id[0:8]}"},
+                "schedule": {"expression": "cron(0 18 1 * ? *)", "source": {"kind": "bucket"}},
+            },
+            (
+                "stage X: schedule.source: the bucket cannot be listed for ids, for "
+                "library.original_key does not say the whole id"
+            ),
+        ),
         ({"network": {"subnets": []}}, "stage X: network: security_groups is missing"),
         (
             {"network": {"subnets": ["s"], "security_groups": ["g"], "endpoints": True}},

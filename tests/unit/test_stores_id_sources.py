@@ -6,22 +6,27 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from moto import mock_aws
 
 from reindex.domain.failures import SourceUnusable, StoreUnavailable
+from reindex.domain.key_templates import KeyTemplate
+from reindex.settings import LibrarySettings
 from reindex.stores import id_sources
 from reindex.stores.aws import client_config
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.interfaces import IdSource, Part
-from reindex.stores.originals import image_id_of, original_key
 from tests.unit.aws import SESSION, Calls
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 KEY = "uploads/run-1.txt"
+
+LIBRARY = LibrarySettings("originals")
+
+
+def original_key(image_id: str) -> str:
+    return KeyTemplate(LIBRARY.original_key).key(image_id)
 
 
 @pytest.fixture
@@ -48,19 +53,34 @@ def all_ids(source: IdSource, at_most: int = 256) -> list[str]:
     return [image_id for part in source.parts(at_most) for image_id in ids_of(source, part)]
 
 
-class TestTheIdOfAKey:
-    @given(st.text(min_size=1, max_size=20))
-    def test_is_the_one_whose_original_has_that_key(self, image_id: str) -> None:
-        assert image_id_of(original_key(image_id)) == image_id
+class TestOriginalsOfAnotherLayout:
+    """A library whose ids are no hashes, and that keeps all it has in one bucket."""
 
-    @given(st.text(alphabet="a/b", max_size=20))
-    def test_is_none_for_any_other_key(self, key: str) -> None:
-        found = image_id_of(key)
-        assert found is None or original_key(found) == key
+    LIBRARY = LibrarySettings(
+        "originals",
+        thumbnails_bucket="originals",
+        crops_bucket="originals",
+        original_key="masters/{id[0:2]}/{id}.jpg",
+        thumbnail_key="thumbs/{id}.jpg",
+        crops_folder="crops/{id}/",
+    )
 
-    @pytest.mark.parametrize("key", ["", "a", "a/", "a/b/", "readme.txt", "optimised/a/b/ab"])
-    def test_is_none_where_no_original_is(self, key: str) -> None:
-        assert image_id_of(key) is None
+    @pytest.mark.parametrize("at_most", [1, 4, 64])
+    def test_are_all_found_once_and_nothing_else(self, s3: S3Client, at_most: int) -> None:
+        ids = [f"agency {n % 7}/photo-{n}" for n in range(30)] + ["x", "Ünïcode"]
+        for image_id in ids:
+            for template in ("original_key", "thumbnail_key"):
+                key = KeyTemplate(getattr(self.LIBRARY, template)).key(image_id)
+                s3.put_object(Bucket="originals", Key=key)
+        for junk in ("masters/readme.txt", "masters/ab/", "crops/x/1.jpg", "other/ab/abc.jpg"):
+            s3.put_object(Bucket="originals", Key=junk)
+
+        assert sorted(all_ids(BucketIds(s3, self.LIBRARY), at_most)) == sorted(ids)
+
+    def test_that_do_not_say_their_id_are_refused_by_name(self, s3: S3Client) -> None:
+        library = LibrarySettings("originals", original_key="{id[0:8]}")
+        with pytest.raises(SourceUnusable, match="do not say the whole id"):
+            BucketIds(s3, library).parts(4)
 
 
 class TestTheOriginals:
@@ -76,7 +96,7 @@ class TestTheOriginals:
         s3.put_object(Bucket="originals", Key="readme.txt")
         s3.put_object(Bucket="originals", Key="0/1/")
         s3.put_object(Bucket="originals", Key=f"optimised/{original_key(ids[0])}")
-        source = BucketIds(s3, "originals")
+        source = BucketIds(s3, LIBRARY)
 
         found = all_ids(source, at_most)
 
@@ -87,10 +107,10 @@ class TestTheOriginals:
         ids = [f"{n:02x}" + "0" * 38 for n in range(256)]
         self.put(s3, *ids)
 
-        parts = BucketIds(s3, "originals").parts(256)
+        parts = BucketIds(s3, LIBRARY).parts(256)
 
         assert len(parts) == 256
-        source = BucketIds(s3, "originals")
+        source = BucketIds(s3, LIBRARY)
         assert {len(ids_of(source, part)) for part in (parts[0], parts[17], parts[255])} == {1}
 
     def test_are_listed_without_the_optimised_ones(
@@ -103,23 +123,23 @@ class TestTheOriginals:
         listed = s3.list_objects_v2
         monkeypatch.setattr(s3, "list_objects_v2", lambda **said: listed(**said, MaxKeys=5))
 
-        assert all_ids(BucketIds(s3, "originals"), 1) == ["oaaaaaa", "paaaaaa"]
+        assert all_ids(BucketIds(s3, LIBRARY), 1) == ["oaaaaaa", "paaaaaa"]
         assert len(lists.parameters) == 2, "what is known to be none is not paged through"
 
     def test_in_an_archive_are_counted(self, s3: S3Client) -> None:
         for number, kind in enumerate(["STANDARD", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR"]):
             key = original_key(f"image-{number}")
             s3.put_object(Bucket="originals", Key=key, StorageClass=kind)  # type: ignore[arg-type]
-        source = BucketIds(s3, "originals")
+        source = BucketIds(s3, LIBRARY)
         pages = [source.page(part, None) for part in source.parts(1)]
 
         assert sum(page.archived for page in pages) == 2, "instant retrieval is no archive"
 
     def test_of_an_empty_library_are_none(self, s3: S3Client) -> None:
-        assert all_ids(BucketIds(s3, "originals")) == []
+        assert all_ids(BucketIds(s3, LIBRARY)) == []
 
     def test_cannot_be_listed_where_there_is_no_bucket(self, s3: S3Client) -> None:
-        source = BucketIds(s3, "gone")
+        source = BucketIds(s3, LibrarySettings("gone"))
         with pytest.raises(StoreUnavailable, match="NoSuchBucket"):
             source.parts(256)
         with pytest.raises(StoreUnavailable, match="NoSuchBucket"):

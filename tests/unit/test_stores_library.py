@@ -27,7 +27,7 @@ from reindex.settings import LibrarySettings
 from reindex.stores.aws import client_config
 from reindex.stores.interfaces import Library
 from reindex.stores.library import AwsLibrary
-from reindex.stores.originals import S3Originals, original_key
+from reindex.stores.originals import S3Originals
 from reindex.stores.sources import source_config, source_session
 from reindex.stores.user_data import DynamoUserData
 from tests.bench.wire import Answer, access, answer_at_once
@@ -101,15 +101,6 @@ def _put(s3: "S3Client", body: bytes, key: str = KEY, bucket: str = "originals")
 
 def _bytes(size: int) -> bytes:
     return (string.printable.encode() * (size // 100 + 1))[:size]
-
-
-class TestTheKeyOfAnOriginal:
-    def test_is_six_folders_and_the_id(self) -> None:
-        assert original_key(ID) == KEY
-
-    @pytest.mark.parametrize(("image_id", "key"), [("abc", "a/b/c/abc"), ("x", "x/x")])
-    def test_exists_for_short_ids_too(self, image_id: str, key: str) -> None:
-        assert original_key(image_id) == key
 
 
 class TestAnOriginal:
@@ -587,3 +578,49 @@ def test_the_clients_patience_fits_into_one_projection() -> None:
 
     assert config.max_pool_connections == 16
     assert config.read_timeout * config.retries["total_max_attempts"] < 30
+
+
+class TestAnotherLayout:
+    """Keys, folders, indexes and object metadata as another library names them."""
+
+    LIBRARY = LibrarySettings(
+        "originals",
+        thumbnails_bucket="thumbnails",
+        crops_bucket="crops",
+        usages_table="usages",
+        leases_table="leases",
+        edits_table="edits",
+        original_key="{id[0:2]}/{id[2:]}.tif",
+        thumbnail_key="small/{id}.jpg",
+        crops_folder="of/{id}/",
+        usages_index="by-image",
+        usages_image="imageId",
+        edits_key="image",
+        uploaded_by_name="X-Owner",
+        upload_time_name="received",
+        identifier_prefix="ref-",
+    )
+
+    def test_is_where_objects_are_found(self, s3: "S3Client") -> None:
+        said = {"x-owner": "a", "received": "2020-01-02T03:04:05Z", "ref-pic": "7", "other": "b"}
+        s3.put_object(Bucket="originals", Key="ph/oto-1.tif", Body=b"bytes", Metadata=said)
+        _put(s3, b"thumb", "small/photo-1.jpg", "thumbnails")
+        for key in ("of/photo-1/a.jpg", "of/photo-1/master/b.jpg", "of/photo-10/c.jpg"):
+            _put(s3, b"crop", key, "crops")
+        library = S3Originals(s3, self.LIBRARY)
+
+        assert library.exists("photo-1")
+        assert library.open("photo-1").stored.user_metadata == {
+            "uploaded-by": "a",
+            "upload-time": "2020-01-02T03:04:05Z",
+            "identifier!pic": "7",
+            "other": "b",
+        }
+        thumbnail = library.thumbnail("photo-1")
+        assert thumbnail is not None
+        assert thumbnail.file.pread(0, 5) == b"thumb"
+        crops = library.crops(["photo-1", "photo-2"])
+        found = crops["photo-1"]
+        assert not isinstance(found, Failure)
+        assert [crop.uri.rpartition("/")[2] for crop in found] == ["a.jpg", "b.jpg"]
+        assert crops["photo-2"] == []

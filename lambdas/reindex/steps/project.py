@@ -227,8 +227,10 @@ class Projection:
         misfits: Mapping[str, str] | None,
     ) -> dict[str, Any]:
         started = self.clock.now()
-        answer = loader.load(image_id)
-        self.meter.seconds("LoaderSeconds", self.clock.now() - started)
+        try:
+            answer = loader.load(image_id)
+        finally:
+            self.meter.seconds("LoaderSeconds", self.clock.now() - started)
         loaded = check_document(answer, image_id, names_image=not self.is_whole)
         return loaded if self.is_whole else merge(loaded, user_data, now, misfits)
 

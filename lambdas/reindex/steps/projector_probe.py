@@ -20,6 +20,9 @@ NO_IMAGE = "image-reindex-preflight"
 
 _RUN = "preflight"
 
+#: Pages of a listing that are looked through: one may hold nothing but what is no original.
+_PAGES = 10
+
 
 def probe_projector(projector: Projector, originals: IdSource) -> None:
     """Look whether a projector gives documents of images that exist.
@@ -56,8 +59,16 @@ def probe_projector(projector: Projector, originals: IdSource) -> None:
 
 
 def _some_ids(originals: IdSource) -> Sequence[str]:
+    """Ids of images that exist; none where the bucket does not tell any."""
     try:
         parts = originals.parts(1)
-        return originals.page(parts[0], None).ids[:IMAGES] if parts else ()
-    except SourceUnusable as error:
-        raise StoreUnavailable(str(error)) from error
+    except SourceUnusable:
+        # Its keys do not say whole ids: nobody can list it.
+        return ()
+    after = None
+    for _ in range(_PAGES if parts else 0):
+        page = originals.page(parts[0], after)
+        if page.ids or page.next is None:
+            return page.ids[:IMAGES]
+        after = page.next
+    return ()

@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import takewhile
 from typing import Protocol
 
@@ -76,17 +75,22 @@ class _Listed:
     keys: Sequence[str]
     end: str | None
 
-    def covers(self, image_id: str) -> bool:
-        """Return True if every key of the image's folder is here."""
-        return self.end is None or _end(image_id) <= self.end
+    def covers(self, folder: str) -> bool:
+        """Return True if every key of the folder is here."""
+        return self.end is None or _end(folder) <= self.end
 
-    def of(self, image_id: str) -> Sequence[str]:
-        """Return the keys of the image's folder."""
-        start = bisect_right(self.keys, _folder(image_id))
-        return self.keys[start : bisect_left(self.keys, _end(image_id), start)]
+    def of(self, folder: str) -> Sequence[str]:
+        """Return the keys of the folder."""
+        start = bisect_right(self.keys, folder)
+        return self.keys[start : bisect_left(self.keys, _end(folder), start)]
 
 
-def keys_by_image(ids: Iterable[str], bucket: Bucket, in_parallel: Parallel) -> dict[str, Keys]:
+def keys_by_image(
+    ids: Iterable[str],
+    bucket: Bucket,
+    in_parallel: Parallel,
+    folder_of: Callable[[str], str] = "{}/".format,
+) -> dict[str, Keys]:
     """List the folders of images.
 
     At most one request for each image whose folder holds less than a page of keys; for any other
@@ -96,57 +100,57 @@ def keys_by_image(ids: Iterable[str], bucket: Bucket, in_parallel: Parallel) -> 
 
     Args:
         ids: Of images, in any order.
-        bucket: Where their folders are: ``{id}/``.
+        bucket: Where their folders are.
         in_parallel: Used for folders that are listed alone.
+        folder_of: Returns the folder of an image: what all its keys begin with, and no other's. It
+            ends with a character that is in no id, such as a slash.
 
     Returns:
         One entry per id: the keys in its folder, or why they cannot be listed. An object of the
         folder's own name is a placeholder that some tools create, and not among them.
     """
+    images = {folder_of(image_id): image_id for image_id in ids}
     found: dict[str, Keys] = {}
-    left = sorted(set(ids), key=_folder)
+    left = sorted(images)
     alone = 0
     while len(left) > 1:
         try:
             listed = _listed_from(bucket, left[0])
         except ReindexFailure as failure:
-            return found | dict.fromkeys(left, failure.as_failure())
+            found |= dict.fromkeys(left, failure.as_failure())
+            left = []
+            break
         served = list(takewhile(listed.covers, left))
-        found |= {image_id: listed.of(image_id) for image_id in served}
+        found |= {folder: listed.of(folder) for folder in served}
         left = left[len(served) :]
         if len(served) >= WORTHWHILE:
             alone = 0
             continue
         alone = alone * ALONE_GROWTH or FIRST_ALONE
         apart, left = left[:alone], left[alone:]
-        found |= zip(apart, in_parallel(partial(_alone, bucket), apart), strict=True)
-    return found | {image_id: _alone(bucket, image_id) for image_id in left}
+        found |= zip(apart, in_parallel(lambda folder: _alone(bucket, folder), apart), strict=True)
+    found |= {folder: _alone(bucket, folder) for folder in left}
+    return {images[folder]: keys for folder, keys in found.items()}
 
 
-def _listed_from(bucket: Bucket, image_id: str) -> _Listed:
-    """List from an image's folder on, at least to the end of that folder."""
-    folder = _folder(image_id)
+def _listed_from(bucket: Bucket, folder: str) -> _Listed:
+    """List from a folder on, at least to its end."""
     page = bucket.page(folder)
     if not page.more:
         return _Listed(page.keys, None)
     last = page.keys[-1] if page.keys else folder
     if not last.startswith(folder):
         return _Listed(page.keys, last)
-    return _Listed([*page.keys, *bucket.within(folder, last)], _end(image_id))
+    return _Listed([*page.keys, *bucket.within(folder, last)], _end(folder))
 
 
-def _alone(bucket: Bucket, image_id: str) -> Keys:
-    folder = _folder(image_id)
+def _alone(bucket: Bucket, folder: str) -> Keys:
     try:
         return bucket.within(folder, folder)
     except ReindexFailure as failure:
         return failure.as_failure()
 
 
-def _folder(image_id: str) -> str:
-    return f"{image_id}/"
-
-
-def _end(image_id: str) -> str:
-    """The first key that would follow every key of an image's folder: 0 follows the slash."""
-    return f"{image_id}0"
+def _end(folder: str) -> str:
+    """The first key that would follow every key of a folder: for a slash, 0 follows it."""
+    return folder[:-1] + chr(ord(folder[-1]) + 1)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from reindex.domain.failures import SourceUnusable
+from reindex.domain.key_templates import KeyTemplate
+from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
 from reindex.stores.interfaces import Cursor, IdPage, Part
-from reindex.stores.originals import FOLDERS, OPTIMISED, image_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,9 +30,6 @@ ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 
 _SERVICE = "S3"
 
-#: Comes after every key of an optimised PNG, and before any other that follows them.
-_PAST_OPTIMISED = OPTIMISED[:-1] + chr(ord(OPTIMISED[-1]) + 1)
-
 
 class BucketIds:
     """The ids of all originals, by listing their bucket.
@@ -40,12 +38,21 @@ class BucketIds:
 
     Args:
         client: Of S3.
-        bucket: Of the originals.
+        library: Where the originals are, and how they are named. What the library keeps beside
+            them in the same bucket, under a prefix of its own, is passed over.
     """
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: S3Client, library: LibrarySettings) -> None:
         self._client = client
-        self._bucket = bucket
+        self._bucket = library.originals_bucket
+        self._template = KeyTemplate(library.original_key)
+        beside = {library.optimised_png_key}
+        if library.thumbnails_bucket == self._bucket:
+            beside.add(library.thumbnail_key)
+        if library.crops_bucket == self._bucket:
+            beside.add(library.crops_folder)
+        prefixes = {KeyTemplate(text).prefix for text in beside}
+        self._others = tuple(sorted(prefixes - {"", self._template.prefix}))
 
     @unavailable(_SERVICE)
     def parts(self, at_most: int) -> Sequence[Part]:
@@ -55,11 +62,17 @@ class BucketIds:
             at_most: Parts; there may be a quarter of that, or none but the whole.
 
         Raises:
+            SourceUnusable: The keys do not say the whole ids.
             StoreUnavailable: S3 does not list the bucket.
         """
+        if not self._template.is_reversible:
+            raise SourceUnusable(
+                f"keys of the form {self._template.text} do not say the whole id: take the ids "
+                "from the index, or from a file"
+            )
         folders: list[str] = []
-        for _ in range(FOLDERS if at_most > 1 else 0):
-            deeper = sorted(islice(self._below(folders or [""]), at_most + 1))
+        for _ in range(self._template.folders if at_most > 1 else 0):
+            deeper = sorted(islice(self._below(folders or [self._template.prefix]), at_most + 1))
             if not 0 < len(deeper) <= at_most:
                 break
             folders = deeper
@@ -77,29 +90,39 @@ class BucketIds:
             StoreUnavailable: S3 does not list the bucket.
         """
         answer = self._client.list_objects_v2(
-            Bucket=self._bucket, StartAfter=(after or part)["after"]
+            Bucket=self._bucket,
+            Prefix=self._template.prefix,
+            StartAfter=(after or part)["after"],
         )
-        keys = [found["Key"] for found in answer.get("Contents", [])]
+        listed = answer.get("Contents", [])
         until = part["until"]
-        inside = [key for key in keys if until is None or key < until]
-        ids = [image_id for key in inside if (image_id := image_id_of(key)) is not None]
+        inside = [found for found in listed if until is None or found["Key"] < until]
+        ids = [(self._image_id(found["Key"]), found) for found in inside]
+        originals = [image_id for image_id, _ in ids if image_id is not None]
         archived = sum(
-            found.get("StorageClass") in ARCHIVES and image_id_of(found["Key"]) is not None
-            for found in answer.get("Contents", [])[: len(inside)]
+            found.get("StorageClass") in ARCHIVES for image_id, found in ids if image_id is not None
         )
-        if not answer["IsTruncated"] or len(inside) < len(keys):
-            return IdPage(ids, None, archived)
-        last = keys[-1]
-        following = {"after": _PAST_OPTIMISED if last.startswith(OPTIMISED) else last}
-        return IdPage(ids, following, archived)
+        if not answer["IsTruncated"] or len(inside) < len(listed):
+            return IdPage(originals, None, archived)
+        return IdPage(originals, {"after": self._past_others(listed[-1]["Key"])}, archived)
+
+    def _image_id(self, key: str) -> str | None:
+        return None if key.startswith(self._others) else self._template.image_id(key)
+
+    def _past_others(self, key: str) -> str:
+        """A key, or what comes after all keys that are not originals if it is one of those."""
+        for prefix in self._others:
+            if key.startswith(prefix):
+                return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        return key
 
     def _below(self, folders: Iterable[str]) -> Iterator[str]:
-        """The folders in some folders, but for that of the optimised PNGs."""
+        """The folders in some folders, but for those of what is no original."""
         pages = self._client.get_paginator("list_objects_v2")
         for folder in folders:
             for page in pages.paginate(Bucket=self._bucket, Prefix=folder, Delimiter="/"):
                 for found in page.get("CommonPrefixes", []):
-                    if found["Prefix"] != OPTIMISED:
+                    if not found["Prefix"].startswith(self._others):
                         yield found["Prefix"]
 
 

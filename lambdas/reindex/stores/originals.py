@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from reindex.domain.failures import (
     SourceForbidden,
     SourceUnavailable,
 )
+from reindex.domain.key_templates import KeyTemplate
 from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile, open_bytes
 from reindex.image.truth import StoredObject
 from reindex.settings import LibrarySettings
@@ -36,24 +37,6 @@ CROPS_AT_ONCE = 16
 
 _SERVICE = "S3"
 _CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
-
-#: Where optimised PNGs are, in the bucket of the originals.
-OPTIMISED = "optimised/"
-
-#: Folders in the key of an original whose id is not shorter.
-FOLDERS = 6
-
-
-def original_key(image_id: str) -> str:
-    """The key of an original: its id's first six characters, each a folder, then the id."""
-    return "/".join([*image_id[:FOLDERS], image_id])
-
-
-def image_id_of(key: str) -> str | None:
-    """The id of the original that has a key; None when no original can have it."""
-    # A folder is a character and a slash: three characters of key for each of a short id.
-    image_id = key[2 * min(FOLDERS, len(key) // 3) :]
-    return image_id if image_id and original_key(image_id) == key else None
 
 
 class _Pinned(TypedDict):
@@ -109,6 +92,11 @@ class S3Originals:
     def __init__(self, client: S3Client, library: LibrarySettings) -> None:
         self._s3 = client
         self._buckets = library
+        self._original = KeyTemplate(library.original_key)
+        self._thumbnail = KeyTemplate(library.thumbnail_key)
+        self._optimised_png = KeyTemplate(library.optimised_png_key)
+        self._crops_folder = KeyTemplate(library.crops_folder)
+        self._names = _names(library)
         self._reads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
 
     def open(self, image_id: str) -> OpenObject:
@@ -121,11 +109,14 @@ class S3Originals:
             SourceForbidden: S3 refuses us, or the bucket does not exist.
             SourceUnavailable: S3 does not answer; also raised by reading the file.
         """
-        bucket, key = self._buckets.originals_bucket, original_key(image_id)
+        bucket, key = self._buckets.originals_bucket, self._original.key(image_id)
         found = self.open_key(bucket, key)
         if found is None:
             raise OriginalNotFound("The original does not exist.", f"s3://{bucket}/{key}")
-        return found
+        if not self._names:
+            return found
+        metadata = _renamed(found.stored.user_metadata, self._names)
+        return replace(found, stored=replace(found.stored, user_metadata=metadata))
 
     def thumbnail(self, image_id: str) -> OpenObject | None:
         """Open the thumbnail; None when there is none, or the library keeps none.
@@ -135,7 +126,7 @@ class S3Originals:
             SourceUnavailable: S3 does not answer; also raised by reading the file.
         """
         bucket = self._buckets.thumbnails_bucket
-        return self.open_key(bucket, original_key(image_id)) if bucket else None
+        return self.open_key(bucket, self._thumbnail.key(image_id)) if bucket else None
 
     def optimised_png(self, image_id: str) -> OpenObject | None:
         """Open the optimised PNG; None when there is none, or the library makes none.
@@ -146,7 +137,8 @@ class S3Originals:
         """
         if not self._buckets.optimised_pngs:
             return None
-        return self.open_key(self._buckets.originals_bucket, OPTIMISED + original_key(image_id))
+        key = self._optimised_png.key(image_id)
+        return self.open_key(self._buckets.originals_bucket, key)
 
     def exists(self, image_id: str) -> bool:
         """Whether the original exists now.
@@ -155,7 +147,7 @@ class S3Originals:
             SourceForbidden: S3 refuses to say, or the bucket does not exist.
             SourceUnavailable: S3 does not answer.
         """
-        return self._ask(self._buckets.originals_bucket, original_key(image_id)) is not None
+        return self._ask(self._buckets.originals_bucket, self._original.key(image_id)) is not None
 
     def crops(self, ids: Sequence[str]) -> Mapping[str, Sequence[StoredObject] | Failure]:
         """The objects of images' crops, in order of their keys.
@@ -166,7 +158,8 @@ class S3Originals:
         bucket = self._buckets.crops_bucket
         if not bucket:
             return dict.fromkeys(ids, ())
-        listed = keys_by_image(ids, CropsBucket(self._s3, bucket), self._reads.map)
+        crops = CropsBucket(self._s3, bucket)
+        listed = keys_by_image(ids, crops, self._reads.map, self._crops_folder.key)
         reads = {
             image_id: [self._reads.submit(self._head, bucket, key) for key in keys]
             for image_id, keys in listed.items()
@@ -260,6 +253,37 @@ class S3Originals:
         )
         size = _size(answer)
         return _Piece(data, _stored(bucket, key, size, answer), answer["ETag"])
+
+
+def _names(library: LibrarySettings) -> Mapping[str, str]:
+    """The library's names of object metadata that differ from those that documents are made of.
+
+    Names of user metadata come in lower case.
+    """
+    usual = LibrarySettings(library.originals_bucket)
+    return {
+        getattr(library, name).lower(): getattr(usual, name)
+        for name in ("uploaded_by_name", "upload_time_name", "file_name_name", "identifier_prefix")
+        if getattr(library, name) != getattr(usual, name)
+    }
+
+
+def _renamed(metadata: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """User metadata under the names that documents are made of.
+
+    Args:
+        metadata: By the library's names.
+        names: Ours by the library's; one that ends with ``!`` is a prefix.
+    """
+    renamed = {}
+    for name, value in metadata.items():
+        for theirs, ours in names.items():
+            if ours.endswith("!") and name.startswith(theirs):
+                renamed[ours + name.removeprefix(theirs)] = value
+                break
+        else:
+            renamed[names.get(name, name)] = value
+    return renamed
 
 
 def _size(answer: GetObjectOutputTypeDef) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reindex.domain.failures import StoreUnavailable
+from reindex.domain.key_templates import KeyTemplate
+from reindex.settings import LibrarySettings
 from reindex.stores.aws import unavailable
 from reindex.stores.projector import READ_SECONDS
 
@@ -25,14 +27,54 @@ def bucket(client: S3Client, name: str) -> None:
         client.list_objects_v2(Bucket=name, MaxKeys=1)
 
 
-def table(client: DynamoDBClient, name: str) -> None:
-    """Look whether a table is there.
+def originals(client: S3Client, library: LibrarySettings) -> None:
+    """Look whether the bucket of the originals lets us list it, and holds keys of their form.
 
     Raises:
-        StoreUnavailable: It is not.
+        StoreUnavailable: It does not let us, or none of its first thousand keys is an original's.
     """
+    name, template = library.originals_bucket, KeyTemplate(library.original_key)
+    with unavailable(f"S3: bucket {name}"):
+        answer = client.list_objects_v2(Bucket=name, Prefix=template.prefix)
+    keys = [found["Key"] for found in answer.get("Contents", [])]
+    if keys and template.is_reversible and not any(map(template.image_id, keys)):
+        raise StoreUnavailable(
+            f"S3: bucket {name}: no key has the form {template.text} of original_key; one is "
+            f"{keys[0]}"
+        )
+
+
+def library_table(client: DynamoDBClient, library: LibrarySettings, setting: str) -> None:
+    """Look whether a table of the library is there, with the key or index that finds its rows.
+
+    Args:
+        client: Of DynamoDB.
+        library: Names of the tables, and of their keys and indexes.
+        setting: Which table, such as ``edits_table``.
+
+    Raises:
+        StoreUnavailable: It is not, or has another key.
+    """
+    name, kind = getattr(library, setting), setting.removesuffix("_table")
     with unavailable(f"DynamoDB: table {name}"):
-        client.describe_table(TableName=name)
+        found = client.describe_table(TableName=name)["Table"]
+    index = getattr(library, f"{kind}_index", None)
+    if index is None:
+        wanted, schema = getattr(library, f"{kind}_key"), found["KeySchema"]
+    else:
+        wanted = getattr(library, f"{kind}_image")
+        indexes = found.get("GlobalSecondaryIndexes", [])
+        named = [each for each in indexes if each.get("IndexName") == index]
+        if not named:
+            raise StoreUnavailable(f"DynamoDB: table {name} has no index {index}")
+        schema = named[0]["KeySchema"]
+    keys = [part["AttributeName"] for part in schema if part["KeyType"] == "HASH"]
+    if keys != [wanted] or (index is None and len(schema) > 1):
+        given = ", ".join(part["AttributeName"] for part in schema)
+        raise StoreUnavailable(
+            f"DynamoDB: table {name}{f', index {index}' if index else ''} has the key {given}, "
+            f"and rows are to be found by {wanted}"
+        )
 
 
 def function(client: LambdaClient, name: str) -> None:

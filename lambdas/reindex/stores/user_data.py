@@ -54,16 +54,18 @@ class _Index:
 
     Attributes:
         table: That it belongs to.
-        attribute: That holds the image id, and names the index.
+        name: Of the index.
+        attribute: That holds the image id.
     """
 
     table: str
+    name: str
     attribute: str
 
     @classmethod
-    def of(cls, table: str | None, attribute: str) -> Self | None:
+    def of(cls, table: str | None, name: str, attribute: str) -> Self | None:
         """The index of a table that the library may not have."""
-        return cls(table, attribute) if table else None
+        return cls(table, name, attribute) if table else None
 
 
 class DynamoUserData:
@@ -76,13 +78,19 @@ class DynamoUserData:
 
     def __init__(self, client: DynamoDBClient, library: LibrarySettings) -> None:
         self._dynamodb = client
-        self._usages = _Index.of(library.usages_table, "media_id")
-        self._leases = _Index.of(library.leases_table, "mediaId")
+        self._usages = _Index.of(library.usages_table, library.usages_index, library.usages_image)
+        self._leases = _Index.of(library.leases_table, library.leases_index, library.leases_image)
         tables_by_part = {
             "collections": library.collections_table,
             "edits": library.edits_table,
             "syndication": library.syndication_table,
             "status": library.status_table,
+        }
+        #: Of those tables, the attribute that is their key.
+        self._keys = {
+            table: getattr(library, f"{part}_key")
+            for part, table in tables_by_part.items()
+            if table
         }
         #: Of the tables whose key is the image id: the part of the user data each holds.
         self._parts = {table: part for part, table in tables_by_part.items() if table}
@@ -158,8 +166,8 @@ class DynamoUserData:
         """Read a batch of images' rows from all tables: by image, by part of the user data."""
         found: dict[str, dict[str, Row]] = {image_id: {} for image_id in ids}
         waiting: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
-            table: {"Keys": [{"id": {"S": image_id}} for image_id in ids], "ConsistentRead": True}
-            for table in self._parts
+            table: {"Keys": [{key: {"S": image_id}} for image_id in ids], "ConsistentRead": True}
+            for table, key in self._keys.items()
         }
 
         def attempt(_: int) -> str | None:
@@ -168,7 +176,7 @@ class DynamoUserData:
             for table, items in answer["Responses"].items():
                 for item in items:
                     row = _row(item)
-                    found[row["id"]][self._parts[table]] = row
+                    found[row[self._keys[table]]][self._parts[table]] = row
             waiting = answer["UnprocessedKeys"]
             return "unprocessed keys" if waiting else None
 
@@ -182,9 +190,10 @@ class DynamoUserData:
 
 def _statement(index: _Index, count: int) -> str:
     """Select the rows of so many image ids, which are its parameters."""
-    name, values = index.attribute, ", ".join("?" * count)
+    values = ", ".join("?" * count)
     # The names are the stack's settings.
-    return f'SELECT * FROM "{index.table}"."{name}" WHERE "{name}" IN [{values}]'  # noqa: S608
+    where = f'WHERE "{index.attribute}" IN [{values}]'
+    return f'SELECT * FROM "{index.table}"."{index.name}" {where}'  # noqa: S608
 
 
 def _row(item: Mapping[str, Any]) -> Row:
