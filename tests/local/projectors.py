@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -16,6 +16,7 @@ from urllib.parse import quote
 import boto3
 
 from cdk import bundling
+from cdk.stage_settings import texts
 from reindex.domain.failures import (
     LoaderRefused,
     NotAnImage,
@@ -126,12 +127,10 @@ def create_function(stack: LocalStack) -> None:
     packed = io.BytesIO(bundling.build(bundling.LOCAL).path.read_bytes())
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.write(Path(__file__).with_name("own_function.py"), "own_function.py")
-    library = stack.settings[LibrarySettings]
-    names = {name.upper(): getattr(library, name) for name in LibrarySettings.__slots__}
     environment = {
         "STAGE": stack.stage,
         "RUN_BUCKET": stack.settings[Bucket].run_bucket,
-        **{name: str(value).lower() for name, value in names.items() if value},
+        **texts(asdict(stack.settings[LibrarySettings])),
     }
     stack.client("lambda").create_function(
         FunctionName=FUNCTION,
