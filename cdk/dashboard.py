@@ -86,6 +86,7 @@ class Dashboard(Construct):
                 [self._failures(), self._outcomes("Check", _CHECK), self._deaths()],
                 [self._without_progress(), self._gates()],
                 [self._backlog(), self._age(), self._outcomes("Indexer", _INDEXER)],
+                [self._bulks(), self._pace()],
                 [self._latency(), self._bytes(), self._units()],
                 self._functions(),
                 [self._cost_so_far(), self._cost()],
@@ -178,6 +179,20 @@ class Dashboard(Construct):
             "What holds it: gates, the latest first (none: it was let go)",
             ["batch_index", "batch_check"],
             ["fields @timestamp, held_by", 'filter message = "gate"'],
+        )
+
+    def _bulks(self) -> cloudwatch.GraphWidget:
+        return _graph(
+            "Bulks: how many may go on side by side",
+            [self._watched.own("IndexerConcurrency", "Maximum", label="side by side")],
+            width=_HALF,
+        )
+
+    def _pace(self) -> cloudwatch.LogQueryWidget:
+        return self._log(
+            "What holds the number of bulks, the latest first",
+            ["batch_index", "batch_check"],
+            ["fields @timestamp, concurrency, set_by", 'filter message = "pace"'],
         )
 
     def _backlog(self) -> cloudwatch.GraphWidget:

@@ -25,6 +25,9 @@ RUNTIME = lambda_.Runtime.PYTHON_3_14
 #: The functions that the phases' rules invoke.
 PHASE_FUNCTIONS = {phase: f"batch_{phase}" for phase in PHASES}
 
+#: Given to the ticks once the indexer, and the mapping that feeds it, are there.
+INDEXER_MAPPING = "INDEXER_MAPPING"
+
 #: A tick that cannot start within a minute is superseded by the next.
 TICK_MAX_AGE = Duration.seconds(60)
 
@@ -145,7 +148,11 @@ class Functions(Construct):
     def _variables(self, name: str) -> dict[str, str]:
         """Exactly the settings a function reads, but for those that are not set."""
         known = variables(FUNCTIONS[name])
-        missing = [v for v, required in known.items() if required and not self._environment.get(v)]
+        missing = [
+            v
+            for v, required in known.items()
+            if required and v != INDEXER_MAPPING and not self._environment.get(v)
+        ]
         assert not missing, f"{name} would start without {', '.join(missing)}"
         return {v: self._environment[v] for v in known if v in self._environment}
 

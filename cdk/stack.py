@@ -11,7 +11,7 @@ from constructs import Construct
 
 from cdk.bundling import Asset
 from cdk.environment import environment
-from cdk.functions import Functions, timeout
+from cdk.functions import INDEXER_MAPPING, PHASE_FUNCTIONS, Functions, timeout
 from cdk.grants import Grants
 from cdk.measures import Watched
 from cdk.monitoring import Monitoring
@@ -25,6 +25,7 @@ from cdk.run_schedule import RunSchedule
 from cdk.sample_library import sample_library
 from cdk.stage_settings import StageSettings, phase_rules, secrets
 from cdk.workflow import Workflow
+from reindex.domain.indexer_pace import START
 from reindex.settings import COMMAND, FUNCTIONS, variables
 
 
@@ -71,15 +72,18 @@ class ReindexStack(Stack):
         )
         for name, statements in grants.by_function().items():
             functions.allow(name, *statements)
-        functions["indexer"].add_event_source(
-            event_sources.SqsEventSource(
-                queue.queue,
-                batch_size=settings.indexer_batch_size,
-                max_batching_window=Duration.seconds(settings.indexer_window_seconds),
-                max_concurrency=settings.indexer_concurrency,
-                report_batch_item_failures=True,
-            )
+        feed = event_sources.SqsEventSource(
+            queue.queue,
+            batch_size=settings.indexer_batch_size,
+            max_batching_window=Duration.seconds(settings.indexer_window_seconds),
+            max_concurrency=min(START, settings.indexer_concurrency),
+            report_batch_item_failures=True,
         )
+        functions["indexer"].add_event_source(feed)
+        values[INDEXER_MAPPING] = feed.event_source_mapping_id
+        for name in PHASE_FUNCTIONS.values():
+            functions[name].add_environment(INDEXER_MAPPING, feed.event_source_mapping_id)
+            functions.allow(name, grants.pace_indexer(feed.event_source_mapping_arn))
         phases = Phases(
             self,
             "Phases",

@@ -19,6 +19,7 @@ from reindex.settings import (
     COMMAND,
     FUNCTIONS,
     LibrarySettings,
+    Naming,
     PhaseRules,
     Projection,
     Settings,
@@ -26,6 +27,7 @@ from reindex.settings import (
     variable,
 )
 from reindex.strict_json import Read, merged, read
+from reindex.tag_names import TagNames
 
 #: Stands for the library that the sample-library stack makes.
 SAMPLE = "sample"
@@ -141,12 +143,15 @@ class ProjectionSettings:
     """How documents are built.
 
     Attributes:
+        tag_names: By whose names ``fileMetadata`` shows tags: ``standard`` or
+            ``metadata-extractor``.
         loader: The library's own image loader, in place of our reading of originals.
         function: ARN of the library's own function, in place of ours.
         mapping: File with the library's own mapping, relative to ``cdk.json``: the index is held
             against it before each run.
     """
 
+    tag_names: str = TagNames.STANDARD.value
     loader: LoaderSettings | None = None
     function: str | None = None
     mapping: str | None = None
@@ -218,7 +223,7 @@ TUNABLE = {
     for group in COMMAND
     for f in fields(group)
     if f.default is not MISSING
-    and group not in (LibrarySettings, Projection)
+    and group not in (LibrarySettings, Naming, Projection)
     and f.name not in {g.name for g in fields(StageSettings)}
 }
 
@@ -323,6 +328,8 @@ def _network_problems(network: Network | None) -> Iterator[str]:
 
 
 def _projection_problems(projection: ProjectionSettings) -> Iterator[str]:
+    if projection.tag_names not in set(TagNames):
+        yield f"projection.tag_names must be one of {', '.join(TagNames)}"
     if projection.loader and projection.function:
         yield "projection: either loader or function, not both"
     if projection.function and not _FUNCTION.fullmatch(projection.function):

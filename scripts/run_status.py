@@ -125,6 +125,8 @@ class RunStatus:
             "no_eta_for": self.progress.reason,
             "backlog": asdict(self.backlog),
             "dead_letters": self.dead_letters,
+            "bulks_side_by_side": run.indexer_pace.get("concurrency"),
+            "bulks_held_by": run.indexer_pace.get("set_by"),
             "dollars_so_far": round(self.cost.so_far, 2),
             "dollars_in_all": round(self.cost.total, 2),
             "budget": run.budget,

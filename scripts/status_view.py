@@ -8,6 +8,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 from reindex.domain.records import RETRIED, UNCHANGED, WAITING
 from reindex.domain.states import CODES
@@ -86,6 +87,12 @@ def images(status: RunStatus) -> str:
     return f"{status.done:,} of {status.run.total:,} {done}"
 
 
+def bulks(status: RunStatus) -> str:
+    """How many bulks go on side by side, and what holds their number."""
+    pace = status.run.indexer_pace
+    return f"{pace['concurrency']} side by side; held by {pace['set_by']}"
+
+
 def cost(status: RunStatus) -> str:
     """What the run has cost and will cost: an estimate."""
     said = f"about ${status.cost.so_far:,.2f}"
@@ -116,6 +123,21 @@ def view(status: RunStatus) -> RenderableType:
     counts = [*CODES, UNCHANGED, *_DETOURS]
     moved = ", ".join(f"{run.counts[kind]:,} {kind}" for kind in counts if run.counts.get(kind))
     made.add_row("moved", moved or "nothing yet")
+    _add_speed(made, status)
+    elapsed = (run.ended_at or status.at) - run.started_at
+    made.add_row("elapsed", duration(elapsed))
+    if not status.is_over:
+        made.add_row("last moved", f"{duration(max(0.0, status.at - run.progressed_at))} ago")
+    if run.reason:
+        made.add_row("reason", run.reason)
+    if run.report:
+        made.add_row("report", run.report)
+    return made
+
+
+def _add_speed(made: Table, status: RunStatus) -> None:
+    """Say how fast it goes, what holds it, and what it costs."""
+    run = status.run
     depth = status.backlog
     made.add_row(
         "backlog",
@@ -126,16 +148,9 @@ def view(status: RunStatus) -> RenderableType:
         made.add_row("rate", f"{status.rate:,.1f} images/s")
     if gate := held_by(status):
         made.add_row("held by", gate)
+    if run.indexer_pace and not status.is_over:
+        made.add_row("bulks", bulks(status))
     made.add_row("cost", cost(status))
-    elapsed = (run.ended_at or status.at) - run.started_at
-    made.add_row("elapsed", duration(elapsed))
-    if not status.is_over:
-        made.add_row("last moved", f"{duration(max(0.0, status.at - run.progressed_at))} ago")
-    if run.reason:
-        made.add_row("reason", run.reason)
-    if run.report:
-        made.add_row("report", run.report)
-    return made
 
 
 def _in_words(kind: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from reindex.tag_names import TagNames
+
 Group = TypeVar("Group")
 
 
@@ -159,6 +161,23 @@ class PhaseRules:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexerFeed:
+    """How the indexer is fed.
+
+    Attributes:
+        indexer_mapping: UUID of the event source mapping between the low-priority queue and it.
+        indexer_concurrency: The most indexers that run side by side: enough for five workers. How
+            many do is found out (:mod:`reindex.domain.indexer_pace`).
+        indexer_batch_size: Messages that each is given at once: of usual documents a bulk of some
+            megabytes, as Elastic advises. Smaller ones cost the cluster more for each document.
+    """
+
+    indexer_mapping: str
+    indexer_concurrency: int = 16
+    indexer_batch_size: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How fast, and when not at all.
 
@@ -252,27 +271,39 @@ class ImageLoader:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """By whose names documents show what files say.
+
+    Attributes:
+        tag_names: Of the tags in ``fileMetadata``.
+    """
+
+    tag_names: TagNames = TagNames.STANDARD
+
+
+@dataclass(frozen=True, slots=True)
 class StateMachine:
     """ARN of the state machine, for those who start it or look at it."""
 
     state_machine_arn: str
 
 
-_PHASE = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
+_RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
+_PHASE = (*_RUN, IndexerFeed)
 
 #: What each function reads. The names are those of the handlers' modules.
 FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "gather": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
     "batch_index": (*_PHASE, Projection),
     "batch_check": (*_PHASE, LibrarySettings),
-    "image_projection": (Stage, Bucket, LibrarySettings, ImageLoader),
+    "image_projection": (Stage, Bucket, LibrarySettings, ImageLoader, Naming),
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
-    "preflight": (*_PHASE, LibrarySettings, Projection),
-    "tally": (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds),
+    "preflight": (*_RUN, LibrarySettings, Projection),
+    "tally": _RUN,
 }
 
 #: What the ``reindex`` command reads from the stack's outputs.
-COMMAND: tuple[type, ...] = (*_PHASE, LibrarySettings, Projection, StateMachine)
+COMMAND: tuple[type, ...] = (*_PHASE, LibrarySettings, Naming, Projection, StateMachine)
 
 
 def variable(field: Field[Any]) -> str:

@@ -23,7 +23,6 @@ from reindex.domain.progress import Retry
 from reindex.domain.source_kinds import FILE, INDEX
 from reindex.domain.states import Phase
 from reindex.metrics import EmfMeter
-from reindex.reports.footprint import INDEXER_CONCURRENCY
 from reindex.reports.forecast import Strength
 from reindex.settings import Settings
 from reindex.steps.ambient import SystemClock
@@ -33,6 +32,8 @@ from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
+from reindex.steps.indexer_pacing import IndexerPacing
+from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
 from reindex.steps.projector_probe import probe_projector
@@ -45,6 +46,7 @@ from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
 from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.id_sources import BucketIds, FileIds
+from reindex.stores.indexer_concurrency import MappingConcurrency
 from reindex.stores.interfaces import IdSource
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
@@ -174,6 +176,27 @@ class Wiring:
     def backlog(self) -> SqsBacklog:
         """The low-priority queue, to fill it."""
         return SqsBacklog(self.sqs, self.settings[groups.Queue].reingest_queue_url)
+
+    @property
+    def live_queue(self) -> SqsQueue | None:
+        """The library's own ingestion queue; None when it names none."""
+        url = self.settings[groups.Pace].live_queue_url
+        return SqsQueue(self.sqs, url) if url else None
+
+    @cached_property
+    def pacing(self) -> IndexerPacing:
+        """What finds out how many bulks the cluster takes at once."""
+        feed = self.settings[groups.IndexerFeed]
+        return IndexerPacing(
+            runs=self.runs,
+            concurrency=MappingConcurrency(self.lambda_, feed.indexer_mapping),
+            live_queue=self.live_queue,
+            live_queue_max=self.settings[groups.Pace].live_queue_max,
+            ceiling=feed.indexer_concurrency,
+            batch=feed.indexer_batch_size,
+            clock=self.clock,
+            meter=self.meter,
+        )
 
     @cached_property
     def deliveries(self) -> SqsDeliveries:
@@ -312,21 +335,23 @@ class Wiring:
         return Strength(
             workers=self.settings[groups.PhaseRules].workers,
             projection_concurrency=self.settings[groups.Pace].projection_concurrency,
-            bulks=INDEXER_CONCURRENCY,
+            bulks=self.settings[groups.IndexerFeed].indexer_concurrency,
         )
 
     @cached_property
     def index_phase(self) -> IndexPhase:
         """What batch-index does."""
         pace = self.settings[groups.Pace]
-        live_queue = SqsQueue(self.sqs, pace.live_queue_url) if pace.live_queue_url else None
         return IndexPhase(
             table=self.table,
             projector=self.projector,
             backlog=self.backlog,
             index=self.index,
             files=self.files,
-            gates=Gates(self.index, live_queue, pace.live_queue_max, self.clock, self.strength),
+            gates=Gates(
+                self.index, self.live_queue, pace.live_queue_max, self.clock, self.strength
+            ),
+            pacing=self.pacing,
             pace=pace,
             retry=self.retry,
             preserve=self.settings[groups.Elasticsearch].preserve,
@@ -345,6 +370,7 @@ class Wiring:
             backlog=self.backlog,
             index=self.index,
             library=self.library,
+            pacing=self.pacing,
             stage=self.settings[groups.Stage].stage,
             pace=self.settings[groups.Pace],
             retry=self.retry,
@@ -366,6 +392,7 @@ class Wiring:
             self.time_limit,
             loader,
             loader is not None and self.settings[groups.ImageLoader].loader_whole,
+            tag_names=self.settings[groups.Naming].tag_names,
         )
 
     @cached_property
@@ -429,6 +456,11 @@ class Wiring:
             meter=self.meter,
         )
 
+    @cached_property
+    def ordering(self) -> Ordering:
+        """What puts a long work list in order."""
+        return Ordering(self.work_list, self.files, self.clock)
+
     def upload(self, name: str, *, only_new: bool) -> Upload:
         """An upload of ids.
 
@@ -491,7 +523,6 @@ class Wiring:
                 found[name.replace("_", " ")] = partial(
                     probes.library_table, self.dynamodb, library, name
                 )
-        live_queue = self.settings[groups.Pace].live_queue_url
-        if live_queue:
-            found["live queue"] = SqsQueue(self.sqs, live_queue).depth
+        if self.live_queue:
+            found["live queue"] = self.live_queue.depth
         return found

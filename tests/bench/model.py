@@ -21,6 +21,7 @@ from reindex.reports.cost import Line
 from reindex.reports.footprint import (
     CORE_MB,
     INDEXER_BATCH,
+    INDEXER_CONCURRENCY,
     MEMORY_MB,
     PROJECTION_BATCH,
     gb,
@@ -34,7 +35,6 @@ from reindex.stores.originals import CROPS_AT_ONCE
 from reindex.stores.progress_table import MAX_STATEMENTS
 from reindex.stores.sqs import BATCH_ENTRIES
 from reindex.stores.user_data import MAX_VALUES, READS_AT_ONCE
-from tests.bench.indexer import AT_ONCE
 from tests.bench.projection import Row
 from tests.bench.results import FIGURES, Result, parser_of, report
 
@@ -200,6 +200,9 @@ ASSUMED: Mapping[str, Assumed] = {
 }
 
 
+#: Bulks side by side of a cluster that takes few.
+FEW_BULKS = 4
+
 #: What EventBridge asks for an event of one's own; for a schedule's it may ask nothing.
 RULE_EVENT = 1e-6
 
@@ -276,10 +279,9 @@ class Model:
         """Images per second from queued to enqueued."""
         return workers / self.index_image_seconds * self.duty
 
-    @property
-    def indexer_rate(self) -> float:
-        """Documents per second that the indexer takes from the queue."""
-        return AT_ONCE * INDEXER_BATCH / self.indexer_seconds
+    def indexer_rate(self, bulks: int) -> float:
+        """Documents per second that so many indexers side by side take from the queue."""
+        return bulks * INDEXER_BATCH / self.indexer_seconds
 
     def check_rate(self, workers: int) -> float:
         """Images per second from enqueued to verified."""
@@ -291,10 +293,15 @@ class Model:
         segments: int = Rounds().tally_segments
         return segments / self.on_lambda("tally", self.m["tally_cpu"])
 
-    def hours(self, workers: int) -> Mapping[str, float]:
-        """Hours of each part of a run of :data:`IMAGES`."""
+    def hours(self, workers: int, bulks: int = INDEXER_CONCURRENCY) -> Mapping[str, float]:
+        """Hours of each part of a run of :data:`IMAGES`.
+
+        Args:
+            workers: Of each phase.
+            bulks: That the cluster takes side by side, and the stage allows.
+        """
         parts = {
-            "index phase": min(self.index_rate(workers), self.indexer_rate),
+            "index phase": min(self.index_rate(workers), self.indexer_rate(bulks)),
             "check phase": self.check_rate(workers),
             "Tally": self.tally_rate,
         }
@@ -449,8 +456,12 @@ Hours for {IMAGES:,} images, each verified in the first round, on a cluster that
   worker has {LANES} of them at work at once.
 - The ticks have {CORE_MB:,} MB, which buys a whole core, for their own processor time bounds a
   worker; everything else has {MEMORY_MB["indexer"]} MB, and goes on many times side by side.
-- The indexer, {AT_ONCE} at once, takes at most {model.indexer_rate:,.0f} documents a second from
-  the queue: beyond that, and beyond what your cluster takes, more workers gain nothing.
+- The indexer finds out how many bulks your cluster takes side by side, up to
+  {INDEXER_CONCURRENCY}. With {FEW_BULKS} it takes {model.indexer_rate(FEW_BULKS):,.0f} documents a
+  second from the queue, and five workers are done in {sum(model.hours(5, FEW_BULKS).values()):.1f}
+  hours; with {2 * FEW_BULKS}, {model.indexer_rate(2 * FEW_BULKS):,.0f} and
+  {sum(model.hours(5, 2 * FEW_BULKS).values()):.1f}. Beyond what the cluster takes more workers gain
+  nothing.
 
 ### All of it on one machine
 

@@ -14,18 +14,20 @@ from reindex.domain.digest import canonical_json, digest
 from reindex.domain.progress import Retry, iso
 from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
 from reindex.image.document import build, with_provenance
-from reindex.reports.footprint import INDEXER_CONCURRENCY
+from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.reports.forecast import Strength
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
+from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.shift import PhaseWork
 from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
 from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs, WorkList
 from tests.twins.index import MemoryIndex
+from tests.twins.indexers import MemoryIndexers
 from tests.twins.library import MemoryLibrary
 from tests.twins.phases import MemoryPhases
 from tests.twins.run_files import MemoryRunFiles
@@ -191,6 +193,12 @@ class Reindex:
         done = ticks.tick(work, 0, "invocation")
         assert (done.outcome, sum(done.moved.values())) == (Outcome.DRAINED, images), done
 
+    def _pacing(self) -> IndexerPacing:
+        limits = (0, INDEXER_CONCURRENCY, INDEXER_BATCH)
+        return IndexerPacing(
+            self.runs, MemoryIndexers(), None, *limits, SystemClock(), CountingMeter()
+        )
+
     def _index_phase(self) -> IndexPhase:
         return IndexPhase(
             table=self.table,
@@ -199,6 +207,7 @@ class Reindex:
             index=self._index,
             files=MemoryRunFiles(),
             gates=Gates(self._index, None, 0, SystemClock(), STRENGTH),
+            pacing=self._pacing(),
             pace=_PACE,
             retry=Retry(),
             preserve=_PRESERVE,
@@ -214,6 +223,7 @@ class Reindex:
             backlog=self.backlog,
             index=self._index,
             library=MemoryLibrary(),
+            pacing=self._pacing(),
             stage="BENCH",
             pace=_PACE,
             retry=Retry(),

@@ -211,6 +211,7 @@ def local_stack(
     tuning: Mapping[str, Any] | None = None,
     endpoint_url: str | None = None,
     projection: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Iterator[LocalStack]:
     """Deploy the product and a sample library for the time of a `with` block.
 
@@ -219,6 +220,8 @@ def local_stack(
         tuning: Laid over the tuning for this machine.
         endpoint_url: Of the cloud; without it, a ministack, or what ``AWS_ENDPOINT_URL`` names.
         projection: The stage's setting of that name; without it, our own projection.
+        overrides: Laid over the stage's settings, such as a ``library`` of one's own, which then
+            stands in for the sample library.
 
     Raises:
         LocalServerError: A server could not be started.
@@ -228,13 +231,14 @@ def local_stack(
     with ExitStack() as stack:
         index = index or stack.enter_context(index_server())
         endpoint_url = endpoint_url or stack.enter_context(cloud())
-        overrides = {
+        laid_over = {
             "elasticsearch_url": index.url,
             "indexer_concurrency": _INDEXERS,
             "tuning": {**_TUNING, **(tuning or {})},
             "projection": projection or {},
+            **(overrides or {}),
         }
-        outputs = deploy(STAGE, endpoint_url, overrides)
+        outputs = deploy(STAGE, endpoint_url, laid_over)
         session = boto3.Session(
             CREDENTIALS["AWS_ACCESS_KEY_ID"],
             CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

@@ -55,6 +55,10 @@ def table(name: str) -> str:
     return f"arn:aws:dynamodb:{PROD}:table/library-{name}"
 
 
+FEED = (
+    "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:"
+    "<FunctionsIndexerSqsEventSourceimagereindexPRODReingestQueueD32320D5>"
+)
 INDEXES = (f"{table('usages')}/index/by-image", f"{table('leases')}/index/by-image")
 
 TICK: Grants = {
@@ -73,6 +77,7 @@ TICK: Grants = {
     MACHINE: ANSWER_TOKEN,
     EXECUTIONS: {"states:DescribeExecution"},
     f"{FILES}/samples/*": {"s3:PutObject"},
+    FEED: {"lambda:UpdateEventSourceMapping"},
     **INDEX,
 }
 
@@ -159,7 +164,9 @@ EXPECTED: Mapping[str, Grants] = {
         f"{FILES}/tallies/*": {"s3:GetObject", "s3:PutObject"},
         f"{FILES}/reports/*": {"s3:GetObject", "s3:PutObject"},
         f"{FILES}/samples/*": {"s3:GetObject"},
-        **LIST_WORK,
+        f"{FILES}/order/*": {"s3:GetObject", "s3:PutObject"},
+        f"{FILES}/work/*": {"s3:GetObject", "s3:PutObject"},
+        WORK: {"dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"},
         DEAD_LETTERS: {"sqs:GetQueueAttributes"},
         **INDEX,
     },

@@ -72,6 +72,14 @@ class MemoryRuns:
             self.record = replace(self.record, gathered=_sums(self.record.gathered, counts))
             return True
 
+    def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
+        with self._lock:
+            if not self._is_open(run_id):
+                return False
+            assert self.record is not None
+            self.record = replace(self.record, bulks=_sums(self.record.bulks, counts))
+            return True
+
     def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
         with self._lock:
             known = self._uploads.get(upload)

@@ -402,6 +402,9 @@ class RunRecord:
             they sent may still be on the queue.
         recent_projections: Outcomes of the last projections: see :mod:`reindex.domain.outcomes`.
         recent_writes: Outcomes of the last writes to the index, likewise.
+        bulks: What its indexers sent: see :class:`reindex.domain.indexer_pace.BulkCounts`.
+        indexer_pace: How many bulks go on side by side: see
+            :class:`reindex.domain.indexer_pace.IndexerPace`.
         speeds: How fast each phase works: see :mod:`reindex.reports.run_estimate`.
     """
 
@@ -435,6 +438,8 @@ class RunRecord:
     unfinished: Sequence[str] = field(default_factory=list)
     recent_projections: Mapping[str, int] = field(default_factory=dict)
     recent_writes: Mapping[str, int] = field(default_factory=dict)
+    bulks: Mapping[str, int] = field(default_factory=dict)
+    indexer_pace: Mapping[str, Any] = field(default_factory=dict)
     speeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property

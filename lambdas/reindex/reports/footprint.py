@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from reindex.settings import IndexerFeed
+
 #: No input may need more.
 _LEAST_MB: Final = 512
 
@@ -29,13 +31,10 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "tally": _LEAST_MB,
 }
 
-#: Messages that an indexer is given at once, if the stage does not say otherwise: of usual
-#: documents a bulk of some megabytes, as Elastic advises. Smaller ones cost the cluster more for
-#: each document.
-INDEXER_BATCH: Final = 500
-
-#: Bulks that the indexer sends side by side, if the stage does not say otherwise.
-INDEXER_CONCURRENCY: Final = 4
+#: Bulks that the indexer sends side by side at most, and the messages of each, if the stage does
+#: not say otherwise.
+INDEXER_CONCURRENCY: Final = IndexerFeed("").indexer_concurrency
+INDEXER_BATCH: Final = IndexerFeed("").indexer_batch_size
 
 #: Most images that one projection call builds.
 PROJECTION_BATCH: Final = 100
@@ -55,7 +54,7 @@ NOTING_UNITS: Final = 0.01
 
 #: State transitions of a run: once, in each round, and in each of a round's segments of the Tally.
 RUN_TRANSITIONS: Final = 7
-ROUND_TRANSITIONS: Final = 10
+ROUND_TRANSITIONS: Final = 11
 SEGMENT_TRANSITIONS: Final = 3
 
 

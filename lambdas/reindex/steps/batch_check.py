@@ -20,6 +20,7 @@ from reindex.domain.records import RETRIED, Indexed, RunRecord
 from reindex.domain.states import Phase
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.shift import PAGE_SIZE, Capacity, Deadline, PageResult
 from reindex.stores.interfaces import (
     Backlog,
@@ -59,6 +60,7 @@ class CheckPhase:
     backlog: Backlog
     index: Index
     library: Library
+    pacing: IndexerPacing
     stage: str
     pace: Pace
     retry: Retry
@@ -75,6 +77,7 @@ class CheckPhase:
         """Return a full page of credit, and record when the queue became empty."""
         depth = self.backlog.depth().total
         self.meter.count("Backlog", depth)
+        self.pacing.look(run, depth)
         quiet_since = None if depth else run.quiet_since or self.clock.now()
         if quiet_since != run.quiet_since:
             self.runs.update(run.run_id, {"quiet_since": quiet_since})

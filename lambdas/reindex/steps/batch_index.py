@@ -45,6 +45,7 @@ from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
+from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.shift import Capacity, Deadline, PageResult
 from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
 
@@ -97,6 +98,7 @@ class IndexPhase:
     index: Index
     files: RunFiles
     gates: Gates
+    pacing: IndexerPacing
     pace: Pace
     retry: Retry
     preserve: Sequence[str]
@@ -123,6 +125,7 @@ class IndexPhase:
             return Capacity(0, held_by)
         depth = self.backlog.depth().total
         self.meter.count("Backlog", depth)
+        self.pacing.look(run, depth)
         sharers = self.workers * self.lanes
         free = max(0, self.pace.max_backlog - depth)
         # A share may be less than a row: then whoever comes takes one.

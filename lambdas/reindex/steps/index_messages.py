@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from reindex.domain.failures import (
     ReindexFailure,
     StoreUnavailable,
 )
+from reindex.domain.indexer_pace import BulkCounts
 from reindex.domain.outcomes import OK, with_more
 from reindex.domain.progress import ProgressRow, Retry
 from reindex.domain.records import (
@@ -254,6 +255,7 @@ class Indexer:
         writes = [
             IndexWrite(m.id, m.guard, _document(m)) for m in (r.message for r in messages.values())
         ]
+        started = self.clock.now()
         try:
             results = self.index.write(index, writes, uuid)
         except IndexGone as error:
@@ -264,6 +266,7 @@ class Indexer:
         except (IndexMisconfigured, StoreUnavailable) as error:
             log.warning("the index cannot be written", extra={"reason": str(error)})
             return set()
+        took = self.clock.now() - started
         judged = [
             (message_id, readable, result)
             for (message_id, readable), result in zip(messages.items(), results, strict=True)
@@ -281,7 +284,7 @@ class Indexer:
             done -= _ids_of(messages, refused)
         if not_taken and not self._record_not_taken(not_taken):
             done -= _ids_of(messages, not_taken)
-        self._count(results, messages, refused, not_taken)
+        self._count(results, messages, refused, not_taken, took)
         return done
 
     def _not_taken(
@@ -313,8 +316,9 @@ class Indexer:
         messages: Mapping[str, _Readable],
         refused: Sequence[tuple[Message, str]],
         not_taken: Sequence[tuple[Message, str]],
+        took: float,
     ) -> None:
-        """Count what became of writes, for people who watch and for the gate of failures."""
+        """Count what became of writes: for people, for the gate of failures, for the pace."""
         unanswered = (Verdict.UNAVAILABLE, Verdict.NOT_TAKEN)
         for name, verdicts in (
             ("ImagesIndexed", (Verdict.WRITTEN,)),
@@ -331,9 +335,12 @@ class Indexer:
         run_ids = {readable.message.run_id for readable in messages.values()}
         try:
             run = self.runs.current()
-            # In a run that no refusal was met in, successes need not be counted.
             if run is None or run.run_id not in run_ids:
                 return
+            busy = sum(r.verdict in unanswered for r in results)
+            sent = BulkCounts(1, len(results) - busy, round(took * 1000), busy)
+            self.runs.bulks_sent(run.run_id, asdict(sent))
+            # In a run that no refusal was met in, successes need not be counted.
             if failed.total() or run.recent_writes:
                 recent = with_more(run.recent_writes, {OK: accepted, **failed}, run.held_by)
                 self.runs.update(run.run_id, {"recent_writes": recent})

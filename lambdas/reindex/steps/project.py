@@ -28,6 +28,7 @@ from reindex.image.truth import ImageTruth, Rendition, UserData
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.stores.interfaces import Library, Loader, OpenObject, RunFiles
+from reindex.tag_names import TagNames
 from reindex.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Projection:
         loader: The library's own image loader, which reads the originals in place of us; None when
             we do.
         is_whole: Whether the loader's documents hold the user data already.
+        tag_names: By whose names ``fileMetadata`` shows tags.
     """
 
     library: Library
@@ -79,6 +81,7 @@ class Projection:
     time_limit: TimeLimit = field(default_factory=TimeLimit)
     loader: Loader | None = None
     is_whole: bool = False
+    tag_names: TagNames = TagNames.STANDARD
 
     @property
     def _at_once(self) -> int:
@@ -211,7 +214,7 @@ class Projection:
             truth = ImageTruth(
                 id=image_id,
                 original=original.stored,
-                file=extract(original.file),
+                file=extract(original.file, self.tag_names),
                 thumbnail=_rendition(self.library.thumbnail(image_id)),
                 optimised_png=_rendition(self.library.optimised_png(image_id)),
                 user_data=user_data,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import IO, Any, Protocol
 
-from reindex.domain.chunks import Chunk, TakenChunk
+from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk
 from reindex.domain.failures import Failure
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import (
@@ -152,6 +152,14 @@ class WorkList(Protocol):
         """When the first chunk is due, be it held or not (epoch seconds); None if there is none."""
         ...
 
+    def free(self, phase: Phase, now: float) -> Iterator[ListedChunk]:
+        """List the chunks that are due at a time and that nobody ever held, in no order."""
+        ...
+
+    def remove(self, phase: Phase, chunks: Sequence[ListedChunk]) -> None:
+        """Take chunks off the list; one that is not there any more is passed over."""
+        ...
+
     def count(self, phase: Phase) -> int:
         """How many rows the chunks of a phase had when they were made."""
         ...
@@ -206,6 +214,14 @@ class Runs(Protocol):
 
     def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
         """Add to what the open run's source brought, by what became of the ids.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        ...
+
+    def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
+        """Add to what the open run's indexers sent.
 
         Returns:
             False, with nothing changed, when that run is no longer open.
@@ -484,6 +500,14 @@ class Index(Protocol):
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
         """Delete one document if it is still that version."""
+        ...
+
+
+class IndexerConcurrency(Protocol):
+    """How many indexers the low-priority queue may be given to at once."""
+
+    def allow(self, concurrency: int) -> None:
+        """Let so many indexers run side by side from now on; it takes some seconds to follow."""
         ...
 
 

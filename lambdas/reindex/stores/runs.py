@@ -222,6 +222,17 @@ class DynamoRuns:
         """
         return self._add(run_id, "gathered", counts, {}) if counts else True
 
+    @unavailable(_SERVICE)
+    def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
+        """Add to what the open run's indexers sent.
+
+        The counters only steer: an addition whose answer was lost may be made twice.
+
+        Returns:
+            False, with nothing changed, when that run is no longer open.
+        """
+        return self._add(run_id, "bulks", counts, {})
+
     def _add(
         self,
         run_id: str,

@@ -20,7 +20,7 @@ from reindex.domain.states import Phase, State
 from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import without_misfits
-from reindex.reports.footprint import INDEXER_CONCURRENCY
+from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.reports.forecast import Strength
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.batch_check import CheckPhase
@@ -28,6 +28,7 @@ from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Delivery, Indexer
+from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.preflight import Preflight, PreflightFailed
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Outcome, Ticker, TickReport
@@ -36,6 +37,7 @@ from reindex.stores.interfaces import IdSource
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.id_sources import MemoryIds
 from tests.twins.index import MemoryIndex
+from tests.twins.indexers import MemoryIndexers
 from tests.twins.library import MemoryLibrary
 from tests.twins.phases import MemoryPhases
 from tests.twins.progress_table import MemoryProgressTable
@@ -180,6 +182,7 @@ class World:
         self.projector = TruthProjector(self.clock, self.stage)
         self.live_queue = MemoryBacklog()
         self.truth = TRUTH
+        self.indexers = MemoryIndexers()
         self.workers = workers
         self.pace = pace or Pace(
             projection_concurrency=1, settle_seconds=0, check_delay_seconds=0, quiet_seconds=10
@@ -420,6 +423,19 @@ class World:
         )
 
     @property
+    def pacing(self) -> IndexerPacing:
+        return IndexerPacing(
+            self.runs,
+            self.indexers,
+            self.live_queue,
+            self.pace.live_queue_max,
+            INDEXER_CONCURRENCY,
+            INDEXER_BATCH,
+            self.clock,
+            self.meter,
+        )
+
+    @property
     def index_phase(self) -> IndexPhase:
         return IndexPhase(
             table=self.table,
@@ -438,6 +454,7 @@ class World:
                     bulks=INDEXER_CONCURRENCY,
                 ),
             ),
+            pacing=self.pacing,
             pace=self.pace,
             retry=self.retry,
             preserve=self.preserve,
@@ -455,6 +472,7 @@ class World:
             backlog=self.backlog,
             index=self.index,
             library=self.library,
+            pacing=self.pacing,
             stage=self.stage,
             pace=self.pace,
             retry=self.retry,

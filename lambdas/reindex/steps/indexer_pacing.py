@@ -1,0 +1,67 @@
+"""Looks how the cluster takes the indexers' bulks, and lets more or fewer go on side by side."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.indexer_pace import BulkCounts, IndexerPace, Surroundings, next_pace
+from reindex.domain.records import RunRecord
+from reindex.steps.ambient import Clock, Meter
+from reindex.stores.interfaces import IndexerConcurrency, Queue, Runs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexerPacing:
+    """Paces the indexers, from within the ticks.
+
+    Attributes:
+        live_queue: The library's own ingestion queue; None when there is none.
+        live_queue_max: Messages on it above which a run is held; at half of them it slows down.
+        ceiling: The most bulks side by side.
+        batch: Messages that an indexer is given at once.
+    """
+
+    runs: Runs
+    concurrency: IndexerConcurrency
+    live_queue: Queue | None
+    live_queue_max: int
+    ceiling: int
+    batch: int
+    clock: Clock
+    meter: Meter
+
+    def look(self, run: RunRecord, backlog: int) -> None:
+        """Decide anew if it is time to, and say so in the run record.
+
+        Workers that look at once decide the same, for they see the same. Whatever does not answer
+        leaves the pace as it was: no image is held for it.
+
+        Args:
+            run: Its record, as read a moment ago.
+            backlog: Messages on the low-priority queue.
+        """
+        before = IndexerPace.of(run.indexer_pace)
+        now = self.clock.now()
+        try:
+            after = next_pace(before, BulkCounts.of(run.bulks), self._around(backlog), now)
+            if after is None:
+                return
+            if before is None or after.concurrency != before.concurrency:
+                self.concurrency.allow(after.concurrency)
+            self.runs.update(run.run_id, {"indexer_pace": after.to_json()})
+        except StoreUnavailable as error:
+            log.warning("the indexer cannot be paced", extra={"reason": str(error)})
+            return
+        self.meter.count("IndexerConcurrency", after.concurrency)
+        if before is None or after.set_by is not before.set_by:
+            log.info("pace", extra={"concurrency": after.concurrency, "set_by": after.set_by})
+
+    def _around(self, backlog: int) -> Surroundings:
+        deep = self.live_queue is not None and (
+            self.live_queue.depth().total > self.live_queue_max / 2
+        )
+        return Surroundings(backlog, self.batch, deep, self.ceiling)

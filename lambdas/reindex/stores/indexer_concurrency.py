@@ -1,0 +1,34 @@
+"""The event source mapping between the low-priority queue and the indexer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reindex.stores.aws import unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+class MappingConcurrency:
+    """How many indexers Lambda runs side by side for the queue.
+
+    Args:
+        client: Of Lambda.
+        mapping: UUID of the event source mapping.
+    """
+
+    def __init__(self, client: LambdaClient, mapping: str) -> None:
+        self._client = client
+        self._mapping = mapping
+
+    def allow(self, concurrency: int) -> None:
+        """Let so many indexers run side by side from now on; it takes some seconds to follow.
+
+        Raises:
+            StoreUnavailable: Lambda does not answer, or is still following the call before.
+        """
+        with unavailable("Lambda: event source mapping"):
+            self._client.update_event_source_mapping(
+                UUID=self._mapping, ScalingConfig={"MaximumConcurrency": concurrency}
+            )

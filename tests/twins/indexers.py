@@ -1,0 +1,22 @@
+"""An event source mapping in memory."""
+
+from __future__ import annotations
+
+from reindex.stores.interfaces import IndexerConcurrency
+from tests.twins.outages import Outages
+
+
+class MemoryIndexers(Outages, IndexerConcurrency):
+    """The twin of ``MappingConcurrency``.
+
+    Attributes:
+        allowed: How many may run side by side, after each call; empty before the first.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.allowed: list[int] = []
+
+    def allow(self, concurrency: int) -> None:
+        self.answer()
+        self.allowed.append(concurrency)
