@@ -6,6 +6,7 @@ RUN := $(UV) run --quiet
 IMAGES ?=
 COUNT ?=
 KEEP ?=
+LOADER ?=
 SEED ?=
 REAL ?=
 
@@ -28,8 +29,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 install: uv node_modules/.package-lock.json  ## Install what everything else needs
 	$(UV) sync --quiet --frozen
 
-demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own, KEEP=1 to play on
-	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT)) $(if $(KEEP),--keep)
+demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own, KEEP=1 to play on, LOADER=service or function for a library's own
+	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT)) $(if $(KEEP),--keep) $(if $(LOADER),--loader $(LOADER))
 
 check: install  ## Lint, check types and the import contracts
 	$(RUN) ruff check .

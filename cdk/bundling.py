@@ -74,13 +74,23 @@ LAMBDA = Target(python="3.14", platform="aarch64-manylinux_2_28")
 LOCAL = Target(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None)
 
 
-def build(target: Target) -> Asset:
+#: Where a library's own mapping lies in the asset.
+LIBRARY_MAPPING = "library-mapping.json"
+
+
+def build(target: Target, mapping: Path | None = None) -> Asset:
     """Build the asset, unless the same was built before.
+
+    Args:
+        target: What it is to run on.
+        mapping: File with the library's own mapping, to be put into the asset.
 
     Raises:
         BundlingError: uv is missing, or a dependency has no wheel for the target.
     """
     sources = [(name, path.read_bytes()) for name, path in _sources()]
+    if mapping:
+        sources.append((LIBRARY_MAPPING, mapping.read_bytes()))
     requirements = _uv("export", "--frozen", "--only-group", "functions")
     dependencies = _dependencies(requirements, target)
     asset = _built("lambdas", _hash(dependencies.hash, *map(repr, sources)))

@@ -230,6 +230,11 @@ class Dashboard(Construct):
             [
                 self._watched.own("ProjectionLatency", statistic, label=statistic)
                 for statistic in ("p50", "p99")
+            ]
+            + [
+                # There are none unless the library has an image loader.
+                self._watched.own("LoaderSeconds", statistic, label=f"image loader, {statistic}")
+                for statistic in ("p50", "p99")
             ],
         )
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from aws_cdk import ArnFormat, Stack
 
+from cdk.bundling import LIBRARY_MAPPING
 from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
-from cdk.stage_settings import StageSettings, texts, tuned
-from reindex.settings import LibrarySettings
+from cdk.stage_settings import StageSettings, loader_pace, texts, tuned
+from reindex.settings import FUNCTION, LOADER, OWN, LibrarySettings
 
 
 def environment(
@@ -42,6 +44,7 @@ def environment(
         "dead_letter_queue_url": queue.dead_letters.queue_url,
         "tag_names": settings.projection.tag_names,
         "projection_function": names.function("image_projection"),
+        **_projection(settings),
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
         "state_machine_arn": stack.format_arn(
             service="states",
@@ -51,6 +54,36 @@ def environment(
         ),
     }
     return texts(values)
+
+
+def _projection(settings: StageSettings) -> dict[str, Any]:
+    """The settings of who builds the documents."""
+    projection = settings.projection
+    values: dict[str, Any] = {
+        "projection_by": OWN,
+        "own_documents": True,
+        "document_mapping": LIBRARY_MAPPING if projection.mapping else None,
+    }
+    if projection.function:
+        values |= {
+            "projection_function": projection.function,
+            "projection_by": FUNCTION,
+            "own_documents": False,
+        }
+    if loader := projection.loader:
+        calls, requests = loader_pace(settings)
+        values |= {
+            "projection_by": LOADER,
+            "own_documents": not loader.whole,
+            "projection_concurrency": calls,
+            "loader_url": loader.url,
+            "loader_header": loader.header,
+            "loader_secret": loader.secret,
+            "loader_requests": requests,
+            "loader_timeout_seconds": loader.timeout_seconds,
+            "loader_whole": loader.whole,
+        }
+    return values
 
 
 def _unusual(library: LibrarySettings) -> dict[str, object]:

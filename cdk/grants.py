@@ -121,13 +121,23 @@ class Grants:
 
     def _batch_index(self) -> Iterator[iam.PolicyStatement]:
         yield _allow("sqs:SendMessage", self.queue.queue.queue_arn)
-        yield _allow("lambda:InvokeFunction", self._function("image_projection"))
+        yield _allow("lambda:InvokeFunction", self._projector())
         yield _allow("s3:PutObject", self._files(CLAIMS))
 
     def _projection(self) -> Iterator[iam.PolicyStatement]:
-        buckets = self._library_buckets()
-        yield _allow("s3:ListBucket", *buckets)
-        yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
+        yield _allow("s3:PutObject", self._files(CLAIMS))
+        loader = self.settings.projection.loader
+        if loader and loader.secret:
+            yield _allow("secretsmanager:GetSecretValue", loader.secret)
+        if (loader and loader.whole) or self.settings.projection.function:
+            # Nothing of the library is read.
+            return
+        # A loader reads the originals itself: what people made of them is still ours to read.
+        names = [self.library.crops_bucket] if loader else self._library_bucket_names()
+        buckets = [self._bucket(name) for name in names if name]
+        if buckets:
+            yield _allow("s3:ListBucket", *buckets)
+            yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
         by_image = self._library_tables(*_TABLES_BY_IMAGE)
         if by_image:
             yield _allow("dynamodb:BatchGetItem", *by_image)
@@ -139,7 +149,6 @@ class Grants:
         if indexes:
             yield _allow("dynamodb:PartiQLSelect", *indexes)
             yield _deny_scans(*indexes)
-        yield _allow("s3:PutObject", self._files(CLAIMS))
 
     def _originals(self) -> Iterator[iam.PolicyStatement]:
         originals = self._bucket(self.library.originals_bucket)
@@ -177,7 +186,10 @@ class Grants:
             self.queue.dead_letters.queue_arn,
             *self._live_queue(),
         )
-        yield _allow("lambda:GetFunctionConfiguration", self._function("image_projection"))
+        yield _allow("lambda:GetFunctionConfiguration", self._projector())
+        if self.settings.projection.loader or self.settings.projection.function:
+            # It asks for some images.
+            yield _allow("lambda:InvokeFunction", self._projector())
         yield _allow("events:DescribeRule", *(self._rule(phase) for phase in PHASES))
         yield self._see_executions()
 
@@ -226,6 +238,10 @@ class Grants:
     def _function(self, name: str) -> str:
         return self._arn("lambda", "function", self._names.function(name))
 
+    def _projector(self) -> str:
+        """The function that projects: ours, or the library's own."""
+        return self.settings.projection.function or self._function("image_projection")
+
     def _rule(self, phase: str) -> str:
         return self.stack.format_arn(
             service="events", resource="rule", resource_name=self._names.rule(phase)
@@ -237,13 +253,15 @@ class Grants:
     def _bucket(self, name: str) -> str:
         return self.stack.format_arn(service="s3", region="", account="", resource=name)
 
-    def _library_buckets(self) -> list[str]:
-        names = (
+    def _library_bucket_names(self) -> list[str | None]:
+        return [
             self.library.originals_bucket,
             self.library.thumbnails_bucket,
             self.library.crops_bucket,
-        )
-        return [self._bucket(name) for name in names if name]
+        ]
+
+    def _library_buckets(self) -> list[str]:
+        return [self._bucket(name) for name in self._library_bucket_names() if name]
 
     def _library_tables(self, *fields: str) -> list[str]:
         names = [getattr(self.library, field) for field in fields]

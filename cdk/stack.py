@@ -23,7 +23,7 @@ from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
 from cdk.run_schedule import RunSchedule
 from cdk.sample_library import sample_library
-from cdk.stage_settings import StageSettings, phase_rules
+from cdk.stage_settings import StageSettings, phase_rules, secrets
 from cdk.workflow import Workflow
 from reindex.domain.indexer_pace import START
 from reindex.settings import COMMAND, FUNCTIONS, variables
@@ -59,7 +59,7 @@ class ReindexStack(Stack):
                 self,
                 "Endpoints",
                 network=settings.network,
-                has_secret=settings.elasticsearch_secret is not None,
+                has_secret=bool(secrets(settings)),
             )
         functions = Functions(self, "Functions", settings=settings, asset=asset, environment=values)
         grants = Grants(

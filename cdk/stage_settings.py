@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import aws_logs as logs
@@ -20,6 +21,7 @@ from reindex.settings import (
     LibrarySettings,
     Naming,
     PhaseRules,
+    Projection,
     Settings,
     SettingsError,
     variable,
@@ -42,6 +44,18 @@ _SCHEDULE = re.compile(r"cron\(\S+( \S+){5}\)")
 
 #: Seconds that a tick's last projection (40) and its end (15) may take.
 _LAST_WORK_SECONDS = 55
+
+#: The only kind of loader there is.
+SERVICE = "service"
+
+_FUNCTION = re.compile(
+    r"arn:aws[\w-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:(\$LATEST|[\w-]{1,128}))?"
+)
+_LOADER_URL = re.compile(r"https?://[^/@?#{}\s]+/[^#{}\s]*\{id\}[^#{}\s]*")
+_HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+
+#: Requests of one projection call to a loader, at most.
+_REQUESTS_PER_CALL = 16
 
 #: Enough to tell an address from a name or a URL.
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -101,15 +115,46 @@ class Schedule(RunOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoaderSettings:
+    """The library's own image loader, which gives documents in place of our projection.
+
+    Attributes:
+        kind: ``service``: it is asked by HTTP.
+        url: Of one image's document, with ``{id}`` where the id goes, percent-encoded.
+        header: Name of the header that carries the key.
+        secret: ARN of a Secrets Manager secret: JSON with ``key``, and optionally ``ca``, the PEM
+            of a private CA.
+        concurrency: Requests in flight at once, of all workers together.
+        timeout_seconds: How long one request may take.
+        whole: Whether its answer is the whole document; if not, user data are merged in.
+    """
+
+    kind: str
+    url: str
+    header: str | None = None
+    secret: str | None = None
+    concurrency: int = 8
+    timeout_seconds: int = 25
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionSettings:
     """How documents are built.
 
     Attributes:
         tag_names: By whose names ``fileMetadata`` shows tags: ``standard`` or
             ``metadata-extractor``.
+        loader: The library's own image loader, in place of our reading of originals.
+        function: ARN of the library's own function, in place of ours.
+        mapping: File with the library's own mapping, relative to ``cdk.json``: the index is held
+            against it before each run.
     """
 
     tag_names: str = TagNames.STANDARD.value
+    loader: LoaderSettings | None = None
+    function: str | None = None
+    mapping: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +223,7 @@ TUNABLE = {
     for group in COMMAND
     for f in fields(group)
     if f.default is not MISSING
-    and group not in (LibrarySettings, Naming)
+    and group not in (LibrarySettings, Naming, Projection)
     and f.name not in {g.name for g in fields(StageSettings)}
 }
 
@@ -277,14 +322,66 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     yield from _tuning_problems(settings)
 
 
-def _projection_problems(projection: ProjectionSettings) -> Iterator[str]:
-    if projection.tag_names not in set(TagNames):
-        yield f"projection.tag_names must be one of {', '.join(TagNames)}"
-
-
 def _network_problems(network: Network | None) -> Iterator[str]:
     if network and network.endpoints and not network.vpc:
         yield "network.endpoints needs network.vpc"
+
+
+def _projection_problems(projection: ProjectionSettings) -> Iterator[str]:
+    if projection.tag_names not in set(TagNames):
+        yield f"projection.tag_names must be one of {', '.join(TagNames)}"
+    if projection.loader and projection.function:
+        yield "projection: either loader or function, not both"
+    if projection.function and not _FUNCTION.fullmatch(projection.function):
+        yield "projection.function is no ARN of a function"
+    if projection.mapping and not mapping_file(projection.mapping).is_file():
+        yield f"projection.mapping: there is no file {projection.mapping}"
+    if projection.loader:
+        yield from _loader_problems(projection.loader)
+
+
+def _loader_problems(loader: LoaderSettings) -> Iterator[str]:
+    where = "projection.loader"
+    if loader.kind != SERVICE:
+        yield f"{where}.kind must be {SERVICE}"
+    if not _LOADER_URL.fullmatch(loader.url):
+        yield f"{where}.url must be an http(s) URL with one {{id}} in its path, and no credentials"
+    if loader.secret and not loader.header:
+        yield f"{where}.secret needs {where}.header"
+    if loader.header and not _HEADER.fullmatch(loader.header):
+        yield f"{where}.header is no name of a header"
+    if loader.secret and not loader.secret.startswith("arn:"):
+        yield f"{where}.secret is no ARN"
+    for name, most in (("concurrency", 1_000), ("timeout_seconds", 25)):
+        if not 1 <= getattr(loader, name) <= most:
+            yield f"{where}.{name} must be from 1 to {most}"
+
+
+def secrets(settings: StageSettings) -> list[str]:
+    """The ARNs of all secrets that functions read."""
+    loader = settings.projection.loader
+    found = (settings.elasticsearch_secret, loader.secret if loader else None)
+    return [arn for arn in found if arn]
+
+
+def mapping_file(path: str) -> Path:
+    """The file with the library's own mapping."""
+    return Path(__file__).parents[1] / path
+
+
+def loader_pace(settings: StageSettings) -> tuple[int, int]:
+    """How a loader's concurrency is shared out.
+
+    Few calls with many requests each cost less than the opposite: a call is billed while it waits.
+
+    Returns:
+        Projection calls that one worker has in flight, and requests of one such call.
+    """
+    loader = settings.projection.loader
+    assert loader is not None
+    mine = max(1, loader.concurrency // phase_rules(settings).workers)
+    calls = min(-(-mine // _REQUESTS_PER_CALL), tuned(settings)["projection_concurrency"])
+    return calls, max(1, mine // calls)
 
 
 def _range_problems(settings: StageSettings) -> Iterator[str]:

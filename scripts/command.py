@@ -8,6 +8,7 @@ from reindex import __version__
 
 from .abort import abort
 from .certify import certify
+from .check_projector import check_projector
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .image_meta import image_meta
@@ -39,6 +40,7 @@ VERBS = (
     dlq,
     certify,
     project,
+    check_projector,
     image_meta,
 )
 

@@ -58,7 +58,12 @@ ENDINGS: Mapping[str, Ending] = {
     "held": Ending(
         "The tick is held by a gate that names the service or the index; no image is charged. It "
         "goes on when that answers; after `max_hold_seconds` the phase fails with the gate's name.",
-        (_PERMANENT, _HOUR, _ANY),
+        (
+            _PERMANENT,
+            _HOUR,
+            _ANY,
+            "unit/steps/test_slow_sources.py::test_a_loader_that_is_down_holds_the_run_by_its_name_and_charges_nobody",
+        ),
     ),
     "silent": Ending(
         "The tick ends without a heartbeat. The state machine opens the phase again, three times, "
@@ -95,6 +100,8 @@ ENDINGS: Mapping[str, Ending] = {
             f"{_FAULTS}test_one_original_that_s3_does_not_show_holds_up_no_other",
             f"{_FAULTS}test_an_outage_of_s3_in_the_check_charges_nobody",
             "unit/steps/test_project.py::test_a_source_that_forbids_is_that_images_failure_alone",
+            "unit/steps/test_project.py::test_a_bad_document_is_that_images_failure_alone",
+            "unit/steps/test_function_answers.py::test_what_is_wrong_with_one_image_harms_no_neighbour",
         ),
     ),
     "isolated": Ending(
@@ -291,6 +298,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Index.write": _row("dropped bounded again again isolated never same same"),
     "Index.delete": _row("same bounded held held isolated never same same"),
     "Projector.project": _row("named bounded held held isolated never same checked"),
+    "Loader.load": _row("named own own own own never same settled"),
     "RunFiles.put": _row("named logged logged logged logged never same never"),
     "RunFiles.create": _row("named retried retried retried retried never same never"),
     "RunFiles.upload": _LINE,
@@ -313,6 +321,8 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "a chunk's file": _row("listed never never never listed never same checked"),
     "an upload's item in the ledger": _row("lost never never never retried never same checked"),
     "an answer of the projection": _row("isolated bounded held held isolated never same checked"),
+    "an answer of the library's image loader": _row("own held held own own never same settled"),
+    "an answer of the library's function": _row("own held held held own never same settled"),
     "a message of the low-priority queue": _row("checked never never never aside never same same"),
     "a claim check's file": _row("aside again again again aside never same same"),
     "a tally's file": _row("retried retried retried retried retried never same same"),

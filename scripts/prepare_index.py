@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from .errors import Findings
 from .session import Session, example, on_stack
 
+if TYPE_CHECKING:
+    from reindex.stores.elasticsearch_index import ElasticsearchIndex
+    from reindex.wiring import Wiring
 
-@click.command(epilog=example("reindex prepare-index"))
+
+@click.command(
+    epilog=example("reindex prepare-index", "reindex prepare-index --mapping our-mapping.json")
+)
+@click.option(
+    "--mapping",
+    "file",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The library's own mapping, for documents of another shape than ours: JSON with "
+    "mappings and settings, as an index is created, or the mapping alone.",
+)
 @on_stack
-def prepare_index(session: Session) -> None:
-    """Make or adapt the index so that it takes our documents.
+def prepare_index(session: Session, *, file: str | None) -> None:
+    """Make or adapt the index so that it takes the documents.
 
-    Without an index behind the alias, one is made with our mapping and analysers. One that
+    Without an index behind the alias, one is made with our mapping and analysers, or those of
+    --mapping, to which the field for provenance is added. One that
     exists is given the field for provenance, and otherwise left as it is; what its mapping
     lacks is named, and the exit status is 1. It may be repeated.
     """
-    from reindex.settings import Elasticsearch
+    from reindex.settings import Elasticsearch, Projection
 
     from .terminal import note
 
+    wiring = session.wiring
+    alias = wiring.settings[Elasticsearch].index_alias
+    documents = wiring.settings[Projection]
+    index = _index_made_of(wiring, file) if file else wiring.index
+    if not file and (documents.document_mapping or not documents.own_documents):
+        _require(index, alias)
     session.on_interrupt("the index may be half prepared; repeat it")
-    alias = session.wiring.settings[Elasticsearch].index_alias
-    prepared = session.wiring.index.prepare(alias)
+    prepared = index.prepare(alias)
     if prepared.created:
         note(f"Created index {prepared.index} behind alias {alias}.")
     elif prepared.provenance_added:
@@ -37,3 +59,23 @@ def prepare_index(session: Session) -> None:
         )
     if prepared.lacking:
         raise Findings("its mapping will not take our documents", prepared.lacking)
+
+
+def _require(index: ElasticsearchIndex, alias: str) -> None:
+    """Refuse to make an index of our mapping for documents of another shape."""
+    from reindex.domain.failures import IndexMisconfigured
+
+    try:
+        index.resolve(alias)
+    except IndexMisconfigured as error:
+        raise click.UsageError(
+            f"{error} The stage's documents have a shape of their own: give --mapping FILE."
+        ) from error
+
+
+def _index_made_of(wiring: Wiring, file: str) -> ElasticsearchIndex:
+    from pathlib import Path
+
+    from reindex.stores.elasticsearch_index import library_schema
+
+    return wiring.index_made_of(library_schema(Path(file).read_text(encoding="utf-8")))

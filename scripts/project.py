@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .differences import differences
 from .session import Session, example, fresh_name, on_stack
+
+if TYPE_CHECKING:
+    from reindex.wiring import Wiring
 
 
 @click.command(
@@ -24,7 +27,8 @@ from .session import Session, example, fresh_name, on_stack
 def project(session: Session, *, image_id: str, diff: bool) -> None:
     """Print the document that a reindex would write for an image.
 
-    Built now, from the truth, with what only the index holds put back; nothing is written.
+    Built now, from the truth (by the library's own loader or function, where the stage names
+    one), with what only the index holds put back; nothing is written.
     With --diff, one line for each value that would go (-) or come (+). Provenance, which
     differs with every projection, is left out of the differences.
     """
@@ -37,7 +41,7 @@ def project(session: Session, *, image_id: str, diff: bool) -> None:
     place = wiring.settings[Elasticsearch]
     index = wiring.index.resolve(place.index_alias)
     misfits = wiring.index.misfits(index)
-    document = wiring.projection.document(image_id, fresh_name(wiring.clock), misfits)
+    document = _projected(wiring, image_id, misfits)
     preserved = wiring.index.read(index, [image_id], place.preserve).get(image_id)
     if preserved:
         document = merged(document, preserved.source)
@@ -47,6 +51,32 @@ def project(session: Session, *, image_id: str, diff: bool) -> None:
     found = wiring.index.read(index, [image_id], ["*"]).get(image_id)
     for line in _lines(found.source if found else {}, document):
         note(line)
+
+
+def _projected(wiring: Wiring, image_id: str, misfits: Mapping[str, str]) -> dict[str, Any]:
+    """Return an image's document: built here, or by the function of a stage that has another.
+
+    Raises:
+        ReindexFailure: Why it cannot be built.
+        ClickException: The same, of a function that builds it.
+        InternalFailure: The function cannot be asked, or died.
+    """
+    from reindex.domain.records import key_claimed_by
+    from reindex.settings import OWN, Projection
+
+    run_id = fresh_name(wiring.clock)
+    if wiring.settings[Projection].projection_by == OWN:
+        return wiring.projection.document(image_id, run_id, misfits)
+    answer = wiring.projector.project([image_id], run_id, misfits)
+    for failure in answer.failures.values():
+        detail = f" ({failure.detail})" if failure.detail else ""
+        raise click.ClickException(f"{failure.code}: {failure.message}{detail}")
+    if not answer.images:
+        raise click.ClickException("no time was left to build it: try again")
+    text = answer.images[0].image
+    key = key_claimed_by(text)
+    document: dict[str, Any] = json.loads(wiring.files.get(key) if key else text)
+    return document
 
 
 def _lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

@@ -57,7 +57,7 @@ def start(
     accept: Sequence[str],
     watch: bool,
 ) -> None:
-    """Start a run, and print its id once Preflight has opened it.
+    """Start a run, and print its id once Preflight opened it.
 
     With a source, the run first gathers ids from there, in the cloud, and queues them as
     upload-ids does; ids of a file that have another form than most are noticed likewise.

@@ -222,11 +222,52 @@ class Rounds:
     tally_segments: int = 16
 
 
+#: Who builds the documents: our own projection, the library's image loader (asked by
+#: image-projection), or a function of the library's own in place of image-projection.
+OWN = "own"
+LOADER = "loader"
+FUNCTION = "function"
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Name of the image-projection function, for those who call it."""
+    """The function that projects, for those who call it.
+
+    Attributes:
+        projection_function: Its name, or its ARN.
+        projection_by: Who builds the documents: ``own``, ``loader`` or ``function``.
+        own_documents: Whether documents have the shape of ``docs/document.md``.
+        document_mapping: File in the asset with the library's own mapping; None when the stage
+            names none.
+    """
 
     projection_function: str
+    projection_by: str = OWN
+    own_documents: bool = True
+    document_mapping: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLoader:
+    """The library's own image loader, an HTTP service that image-projection asks for documents.
+
+    Attributes:
+        loader_url: With ``{id}`` where an image's id goes; None when our own projection builds
+            the documents.
+        loader_header: Name of the header that carries the key; None when no key is sent.
+        loader_secret: ARN of a Secrets Manager secret, JSON with ``key``, and optionally ``ca``
+            (PEM of a private CA).
+        loader_requests: Requests that one call has in flight at once.
+        loader_timeout_seconds: How long one request may take.
+        loader_whole: Whether its answer is the whole document; if not, user data are merged in.
+    """
+
+    loader_url: str | None = None
+    loader_header: str | None = None
+    loader_secret: str | None = None
+    loader_requests: int = 8
+    loader_timeout_seconds: int = 25
+    loader_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +296,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "gather": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
     "batch_index": (*_PHASE, Projection),
     "batch_check": (*_PHASE, LibrarySettings),
-    "image_projection": (Stage, Bucket, LibrarySettings, Naming),
+    "image_projection": (Stage, Bucket, LibrarySettings, ImageLoader, Naming),
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
@@ -288,6 +329,10 @@ class Settings:
         self._groups = {group: _read(group, environ, problems) for group in groups}
         if problems:
             raise SettingsError("; ".join(problems))
+
+    def __contains__(self, group: type) -> bool:
+        """Whether a group was asked for."""
+        return group in self._groups
 
     def __getitem__(self, group: type[Group]) -> Group:
         found: Group = self._groups[group]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -26,7 +27,8 @@ from reindex.reports.forecast import Strength
 from reindex.settings import Settings
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
-from reindex.steps.batch_index import IndexPhase
+from reindex.steps.batch_index import TRUTH, IndexPhase
+from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
@@ -34,6 +36,7 @@ from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
+from reindex.steps.projector_probe import probe_projector
 from reindex.steps.rehearse import CALLS, Rehearsal
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
@@ -46,6 +49,7 @@ from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
 from reindex.stores.interfaces import IdSource
 from reindex.stores.library import AwsLibrary
+from reindex.stores.loader import HttpLoader
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import LambdaProjector, projector_config
@@ -64,10 +68,20 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-    from reindex.stores.elasticsearch_index import ElasticsearchIndex
+    from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
 
 #: An id to read, to find out whether the table lets us.
 _ANY_ID = "preflight"
+
+#: What each that builds documents reads, for people: it names gates and findings.
+_TRUTHS = {
+    groups.OWN: TRUTH,
+    groups.LOADER: "the image loader",
+    groups.FUNCTION: "the library's function",
+}
+
+#: The functions' asset, in which the stack puts the library's own mapping.
+_ASSET = Path(__file__).parents[1]
 
 #: Connections per client: the most threads that any step has at once on one service.
 CONNECTIONS = 32
@@ -197,6 +211,10 @@ class Wiring:
     @cached_property
     def index(self) -> ElasticsearchIndex:
         """The search index."""
+        return self.index_made_of(self._schema())
+
+    def index_made_of(self, schema: Schema | None) -> ElasticsearchIndex:
+        """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
         from reindex.stores.elasticsearch_index import (  # noqa: PLC0415
@@ -208,8 +226,22 @@ class Wiring:
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
         client = connect(place, read_secret(self._secret(arn)) if arn else None)
-        self._connected_index = ElasticsearchIndex(client, time_limit=self.time_limit)
+        self._connected_index = ElasticsearchIndex(client, schema, time_limit=self.time_limit)
         return self._connected_index
+
+    def _schema(self) -> Schema | None:
+        """What the index is held against; None for documents of our own shape."""
+        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415 - as above
+            UNKNOWN_MAPPING,
+            library_schema,
+        )
+
+        if groups.Projection not in self.settings:
+            return None
+        place = self.settings[groups.Projection]
+        if place.document_mapping and _ASSET.joinpath(place.document_mapping).is_file():
+            return library_schema(_ASSET.joinpath(place.document_mapping).read_text())
+        return None if place.own_documents else library_schema(UNKNOWN_MAPPING)
 
     @property
     def is_outdated(self) -> bool:
@@ -230,6 +262,34 @@ class Wiring:
             session.client("s3", config=config),
             session.client("dynamodb", config=config),
             self.settings[groups.LibrarySettings],
+        )
+
+    @cached_property
+    def projector(self) -> LambdaProjector:
+        """The function that projects: image-projection, or the library's own."""
+        place = self.settings[groups.Projection]
+        concurrency = self.settings[groups.Pace].projection_concurrency
+        read = None
+        if place.projection_by == groups.FUNCTION:
+            name = place.projection_function.rpartition(":function:")[2]
+            stage = self.settings[groups.Stage].stage
+            read = FunctionAnswers(self.files, stage, name, self.clock).read
+        return LambdaProjector(
+            boto3.client("lambda", config=projector_config(concurrency)),
+            place.projection_function,
+            time_limit=self.time_limit,
+            read=read,
+        )
+
+    @cached_property
+    def loader(self) -> HttpLoader | None:
+        """The library's image loader; None when our own projection reads the originals."""
+        place = self.settings[groups.ImageLoader]
+        if not place.loader_url:
+            return None
+        arn = place.loader_secret
+        return HttpLoader(
+            place, partial(self._secret, arn) if arn else None, time_limit=self.time_limit
         )
 
     # Steps
@@ -253,16 +313,6 @@ class Wiring:
             self.clock,
             self.meter,
             self.files,
-        )
-
-    @cached_property
-    def projector(self) -> LambdaProjector:
-        """The image-projection lambda, for those who call it."""
-        concurrency = self.settings[groups.Pace].projection_concurrency
-        return LambdaProjector(
-            boto3.client("lambda", config=projector_config(concurrency)),
-            self.settings[groups.Projection].projection_function,
-            time_limit=self.time_limit,
         )
 
     @cached_property
@@ -308,6 +358,7 @@ class Wiring:
             workers=self.settings[groups.PhaseRules].workers,
             clock=self.clock,
             meter=self.meter,
+            truth=_TRUTHS[self.settings[groups.Projection].projection_by],
         )
 
     @cached_property
@@ -329,15 +380,18 @@ class Wiring:
 
     @cached_property
     def projection(self) -> Projection:
-        """What image-projection does."""
+        """What image-projection does, and the command for a stage whose projection is ours."""
+        loader = self.loader if groups.ImageLoader in self.settings else None
         return Projection(
             self.library,
             self.files,
-            f"image-reindex {__version__}",
+            f"image-reindex {__version__}{' with the image loader' if loader else ''}",
             self.settings[groups.Stage].stage,
             self.clock,
             self.meter,
             self.time_limit,
+            loader,
+            loader is not None and self.settings[groups.ImageLoader].loader_whole,
             tag_names=self.settings[groups.Naming].tag_names,
         )
 
@@ -442,7 +496,7 @@ class Wiring:
         library = self.settings[groups.LibrarySettings]
         named = {f.name: getattr(library, f.name) for f in fields(library)}
         rules = self.settings[groups.PhaseRules]
-        function = self.settings[groups.Projection].projection_function
+        function = self.settings[groups.Projection]
         found: dict[str, Probe] = {
             "index": self._reach_index,
             "progress table": lambda: self.table.read([_ANY_ID]),
@@ -453,8 +507,13 @@ class Wiring:
             "run bucket": lambda: probes.bucket(self.s3, self.settings[groups.Bucket].run_bucket),
             "index rule": lambda: probes.rule(self.events, rules.index_rule),
             "check rule": lambda: probes.rule(self.events, rules.check_rule),
-            "projection": lambda: probes.function(self.lambda_, function),
+            "projection": lambda: probes.function(self.lambda_, function.projection_function),
         }
+        if function.projection_by != groups.OWN:
+            originals = BucketIds(self.s3, library)
+            found[_TRUTHS[function.projection_by]] = lambda: probe_projector(
+                self.projector, originals
+            )
         for name, value in named.items():
             if name == "originals_bucket":
                 found["originals bucket"] = partial(probes.originals, self.s3, library)

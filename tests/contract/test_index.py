@@ -16,7 +16,14 @@ from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
 from reindex.stores import elasticsearch_index
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, IndexIds, Schema, connect
+from reindex.stores.elasticsearch_index import (
+    UNKNOWN_MAPPING,
+    ElasticsearchIndex,
+    IndexIds,
+    Schema,
+    connect,
+    library_schema,
+)
 from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
 from tests.local.elasticsearch import real_elasticsearch
 from tests.local.index_server import IndexServer
@@ -823,3 +830,39 @@ class TestPreparing:
         server.client.indices.refresh(index=name)
 
         assert [found["id"] for found in ours.search(alias, "fox")] == ["a"]
+
+    def test_a_librarys_own_mapping_makes_an_index_and_is_what_another_is_held_against(
+        self, server: Server
+    ) -> None:
+        own = {
+            "dynamic": "strict",
+            "properties": {"colour": {"type": "keyword"}, "made": {"type": "date"}},
+        }
+        theirs = ElasticsearchIndex(server.client, library_schema(json.dumps({"mappings": own})))
+        prepared = theirs.prepare(_new_alias())
+        assert (prepared.created, prepared.lacking) == (True, [])
+        provenance = {"reindex": {"digest": "d", "runId": "r"}}
+        sound = {"colour": "red", "made": "2026-01-01", "esInfo": provenance}
+        odd = {**sound, "title": "of another library"}
+        writes = [IndexWrite("a", None, sound), IndexWrite("b", None, odd)]
+        verdicts = [result.verdict for result in theirs.write(prepared.index, writes)]
+        assert verdicts == [Verdict.WRITTEN, Verdict.REFUSED]
+
+        other = f"other-{prepared.index}"
+        server.client.indices.create(
+            index=other, mappings={**own, "properties": {"made": {"type": "long"}}}
+        )
+        gaps = theirs.accepts(other)
+        assert "colour is missing, and its parent is strict" in gaps
+        assert "made is long, where documents hold date" in gaps
+        assert any(gap.startswith("esInfo.reindex ") for gap in gaps)
+
+    def test_an_index_of_unknown_documents_needs_a_place_for_provenance_and_nothing_else(
+        self, server: Server
+    ) -> None:
+        alias = _new_alias()
+        own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
+        server.client.indices.create(index=f"own-{alias}", mappings=own, aliases={alias: {}})
+        unknown = ElasticsearchIndex(server.client, library_schema(UNKNOWN_MAPPING))
+        assert unknown.accepts(f"own-{alias}") != []
+        assert unknown.prepare(alias).lacking == []

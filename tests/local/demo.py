@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -23,12 +23,24 @@ from rich.table import Table
 from reindex.domain.states import State
 from reindex.stores.elasticsearch_index import ElasticsearchIndex
 from tests.local.deploy import DeployError
+from tests.local.ministack import cloud
 from tests.local.processes import LocalServerError
+from tests.local.projectors import (
+    FUNCTION_ARN,
+    Kind,
+    as_loader_ends_it,
+    create_function,
+    sample_loader,
+    write_mapping,
+)
 from tests.local.sample_library import Outcome, SampleLibrary
 from tests.local.stack import LocalStack, local_stack
 
 #: Where the run's report, a page for people, is left to be looked at.
 REPORT: Final = Path("build/report.html")
+
+#: The mapping of a library whose own function builds its documents.
+MAPPING: Final = Path("build/library-mapping.json")
 
 #: Deviations shown one by one.
 _SHOWN: Final = 20
@@ -45,12 +57,15 @@ class DemoError(Exception):
     """A step of the demonstration failed; the message says which, and what it said."""
 
 
-def demonstrate(console: Console, make: Callable[[], SampleLibrary], *, keep: bool) -> bool:
+def demonstrate(
+    console: Console, make: Callable[[], SampleLibrary], *, keep: bool, loader: Kind | None = None
+) -> bool:
     """Deploy, fill, reindex, and say what came of it.
 
     Args:
         console: Where to say it.
         make: Makes the library.
+        loader: Who builds the documents; None for our own projection.
         keep: Whether all goes on running until it is interrupted.
 
     Returns:
@@ -60,14 +75,20 @@ def demonstrate(console: Console, make: Callable[[], SampleLibrary], *, keep: bo
         with _step(console, "Deployed to a local cloud with cdk") as tell:
             # Deploying keeps little more than one core busy: the other makes the pictures.
             making = running.enter_context(ThreadPoolExecutor(1)).submit(make)
-            stack = running.enter_context(local_stack())
+            stack, know = _deployed(running, loader)
             tell(f"index server: {stack.index.name}")
         with _step(console, "Filled the sample library") as tell:
             library = making.result()
             stack.fill(library)
+            library = know(library)
             tell(_size(library))
-        with _step(console, "reindex prepare-index") as tell:
-            tell(_reindex(stack, "prepare-index"))
+        own_mapping = ["--mapping", str(MAPPING)] if loader == "function" else []
+        prepare = ["prepare-index", *own_mapping]
+        with _step(console, f"reindex {' '.join(prepare)}") as tell:
+            tell(_reindex(stack, *prepare))
+        if loader:
+            console.print("[bold]>[/] reindex check-projector")
+            _reindex(stack, "check-projector", capture=False)
         with _step(console, "reindex upload-ids -") as tell:
             tell(_reindex(stack, "upload-ids", "-", stdin="\n".join(library.ids)))
         console.print("[bold]>[/] reindex start --watch")
@@ -84,6 +105,34 @@ def demonstrate(console: Console, make: Callable[[], SampleLibrary], *, keep: bo
         if keep:
             _wait(console, stack)
     return not deviations
+
+
+def _deployed(
+    running: ExitStack, loader: Kind | None
+) -> tuple[LocalStack, Callable[[SampleLibrary], SampleLibrary]]:
+    """Deploy, with who builds the documents.
+
+    Returns:
+        The stack, and what makes a library known to that one: it returns the library with the
+        endings that are to be expected then.
+    """
+    if loader == "service":
+        endpoint_url = running.enter_context(cloud())
+        sample, projection = running.enter_context(sample_loader(endpoint_url))
+        stack = running.enter_context(local_stack(endpoint_url=endpoint_url, projection=projection))
+
+        def know(library: SampleLibrary) -> SampleLibrary:
+            sample.know(library)
+            return as_loader_ends_it(library)
+
+        return stack, know
+    if loader is None:
+        return running.enter_context(local_stack()), lambda library: library
+    write_mapping(MAPPING)
+    projection = {"function": FUNCTION_ARN, "mapping": str(MAPPING)}
+    stack = running.enter_context(local_stack(projection=projection))
+    create_function(stack)
+    return stack, lambda library: library
 
 
 @contextmanager
@@ -200,6 +249,9 @@ def _arguments() -> argparse.Namespace:
         "--count", type=int, default=220, help="sound images to generate (default: %(default)s)"
     )
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
+    parser.add_argument(
+        "--loader", choices=get_args(Kind), help="let the library build its documents itself"
+    )
     found = parser.parse_args()
     if found.images and not found.images.is_dir():
         parser.error(f"{found.images} is no folder")
@@ -222,7 +274,7 @@ def main() -> None:
 
     started = time.monotonic()
     try:
-        as_it_should = demonstrate(console, make, keep=arguments.keep)
+        as_it_should = demonstrate(console, make, keep=arguments.keep, loader=arguments.loader)
     except (DemoError, DeployError, LocalServerError, FileNotFoundError) as error:
         for text in (f"✗ {error}", *getattr(error, "__notes__", ())):
             console.print(text, markup=False)

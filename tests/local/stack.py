@@ -210,6 +210,7 @@ def local_stack(
     index: IndexServer | None = None,
     tuning: Mapping[str, Any] | None = None,
     endpoint_url: str | None = None,
+    projection: Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Iterator[LocalStack]:
     """Deploy the product and a sample library for the time of a `with` block.
@@ -218,6 +219,7 @@ def local_stack(
         index: The search server; without it, a noida-db, or what ``ELASTICSEARCH_URL`` names.
         tuning: Laid over the tuning for this machine.
         endpoint_url: Of the cloud; without it, a ministack, or what ``AWS_ENDPOINT_URL`` names.
+        projection: The stage's setting of that name; without it, our own projection.
         overrides: Laid over the stage's settings, such as a ``library`` of one's own, which then
             stands in for the sample library.
 
@@ -233,6 +235,7 @@ def local_stack(
             "elasticsearch_url": index.url,
             "indexer_concurrency": _INDEXERS,
             "tuning": {**_TUNING, **(tuning or {})},
+            "projection": projection or {},
             **(overrides or {}),
         }
         outputs = deploy(STAGE, endpoint_url, laid_over)

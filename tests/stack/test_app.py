@@ -19,7 +19,8 @@ def built(asset: Asset, monkeypatch: pytest.MonkeyPatch) -> list[Target]:
     """The targets that assets are built for."""
     targets: list[Target] = []
 
-    def build(target: Target) -> Asset:
+    def build(target: Target, mapping: Path | None) -> Asset:
+        assert mapping is None
         targets.append(target)
         return asset
 

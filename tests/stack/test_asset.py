@@ -76,6 +76,16 @@ def test_it_holds_nothing_for_development_or_the_command(archive: zipfile.ZipFil
     assert not any(name.startswith(("tests/", "cdk/", "scripts/")) for name in archive.namelist())
 
 
+def test_it_holds_the_librarys_own_mapping_where_a_stage_names_one(tmp_path: Path) -> None:
+    mapping = tmp_path / "ours.json"
+    mapping.write_text('{"properties": {}}')
+    own = bundling.build(bundling.LAMBDA, mapping)
+    plain = bundling.build(bundling.LAMBDA)
+    assert own.hash != plain.hash
+    assert zipfile.ZipFile(own.path).read(bundling.LIBRARY_MAPPING) == mapping.read_bytes()
+    assert bundling.LIBRARY_MAPPING not in zipfile.ZipFile(plain.path).namelist()
+
+
 def test_it_holds_our_code_and_no_leavings(archive: zipfile.ZipFile) -> None:
     names = archive.namelist()
     assert len(names) == len(set(names))

@@ -291,6 +291,68 @@ def test_a_library_of_one_bucket(asset: Asset) -> None:
     }
 
 
+LOADER_KEY = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:loader-AbCdEf"
+OWN_FUNCTION = "arn:aws:lambda:eu-west-1:111122223333:function:library-projector:live"
+LOADER = {
+    "kind": "service",
+    "url": "https://loader.example/images/project/{id}",
+    "header": "X-Key",
+    "secret": LOADER_KEY,
+}
+PROJECTION_LOGS = {
+    "<FunctionsImageProjectionLogs.Arn>": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "*": NETWORK_INTERFACES,
+}
+
+
+def projecting(asset: Asset, **projection: Any) -> Stage:
+    """The stage with every setting, and another way to build documents."""
+    entry = {**templates.EXAMPLE, "projection": projection}
+    return templates.synthesize(load({"PROD": entry}, "PROD"), asset)
+
+
+def test_with_a_loader_the_projection_reads_what_people_said_and_no_original(
+    asset: Asset,
+) -> None:
+    stage = projecting(asset, loader=LOADER)
+    ours = EXPECTED["image_projection"]
+    files = {ORIGINALS, f"{ORIGINALS}/*", THUMBNAILS, f"{THUMBNAILS}/*"}
+    assert grants_of(stage, "<FunctionsImageProjectionRole>") == {
+        **{name: actions for name, actions in ours.items() if name not in files},
+        **PROJECTION_LOGS,
+        **KEYS,
+        LOADER_KEY: {"secretsmanager:GetSecretValue"},
+    }
+    asks = {"lambda:GetFunctionConfiguration", "lambda:InvokeFunction"}
+    assert grants_of(stage, "<FunctionsPreflightRole>")[PROJECTION] == asks
+
+
+def test_with_a_loader_of_whole_documents_the_projection_reads_nothing_of_the_library(
+    asset: Asset,
+) -> None:
+    stage = projecting(asset, loader={**LOADER, "whole": True})
+    assert grants_of(stage, "<FunctionsImageProjectionRole>") == {
+        f"{FILES}/claims/*": {"s3:PutObject"},
+        LOADER_KEY: {"secretsmanager:GetSecretValue"},
+        **PROJECTION_LOGS,
+        **KEYS,
+    }
+
+
+def test_with_a_function_of_the_librarys_own_that_one_alone_is_invoked(asset: Asset) -> None:
+    stage = projecting(asset, function=OWN_FUNCTION)
+    asks = {"lambda:GetFunctionConfiguration", "lambda:InvokeFunction"}
+    assert grants_of(stage, "<FunctionsPreflightRole>")[OWN_FUNCTION] == asks
+    allowed = grants_of(stage, "<FunctionsBatchIndexRole>")
+    assert allowed[OWN_FUNCTION] == {"lambda:InvokeFunction"}
+    assert PROJECTION not in allowed
+    assert grants_of(stage, "<FunctionsImageProjectionRole>") == {
+        f"{FILES}/claims/*": {"s3:PutObject"},
+        **PROJECTION_LOGS,
+        **KEYS,
+    }
+
+
 def test_names_that_the_code_and_the_stack_share() -> None:
     assert CHUNKS == work_list.PREFIX
     ours = (templates.ROOT / "lambdas" / "reindex").rglob("*.py")

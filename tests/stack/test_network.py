@@ -83,3 +83,16 @@ def test_unless_asked_for_there_are_none(prod: Stage, stage: Stage) -> None:
     for without in (prod, stage):
         assert not without.of_type(ENDPOINT)
         assert not without.of_type(GROUP)
+
+
+def test_an_image_loaders_secret_needs_one_too(asset: Asset) -> None:
+    loader = {
+        "kind": "service",
+        "url": "https://loader.example/{id}",
+        "header": "X-Key",
+        "secret": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:loader-AbCdEf",
+    }
+    entry = {name: value for name, value in EXAMPLE.items() if name != "elasticsearch_secret"}
+    entry["projection"] = {"loader": loader}
+    stage = templates.synthesize(load({"PROD": entry}, "PROD", WITH_ENDPOINTS), asset)
+    assert services(stage) == SERVICES.keys()

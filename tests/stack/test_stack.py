@@ -1,16 +1,26 @@
 import importlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
-from cdk.bundling import Asset
+from cdk.bundling import LIBRARY_MAPPING, Asset
 from cdk.stage_settings import load
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.states import Phase
 from reindex.reports import footprint
-from reindex.settings import COMMAND, FUNCTIONS, Settings, variables
+from reindex.settings import (
+    COMMAND,
+    FUNCTIONS,
+    LOADER,
+    ImageLoader,
+    Pace,
+    Projection,
+    Settings,
+    variables,
+)
 from tests.stack import templates
 from tests.stack.templates import CDK_JSON, Stage, readable
 
@@ -51,9 +61,40 @@ def test_a_functions_environment_is_what_its_settings_require(
     assert given["POWERTOOLS_METRICS_NAMESPACE"] == "ImageReindex"
 
 
+#: Settings of a projection that is not ours: the example shows their keys, not a loader.
+ELSEWHERE = {f.name.upper() for f in fields(ImageLoader)} | {"DOCUMENT_MAPPING"}
+
+
+def test_a_stage_with_a_loader_gives_every_setting_of_it(asset: Asset) -> None:
+    loader: dict[str, Any] = {
+        "kind": "service",
+        "url": "https://loader.example/images/{id}",
+        "header": "X-Key",
+        "secret": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:loader-AbCdEf",
+        "concurrency": 40,
+        "timeout_seconds": 20,
+        "whole": True,
+    }
+    projection = {"loader": loader, "mapping": "cdk/stage.example.json"}
+    entry = {**templates.EXAMPLE, "projection": projection}
+    found = functions(templates.synthesize(load({"PROD": entry}, "PROD"), asset))
+    read = Settings(FUNCTIONS["image_projection"], environ(found["image_projection"]))
+    assert read[ImageLoader] == ImageLoader(
+        loader["url"], "X-Key", loader["secret"], 8, 20, loader_whole=True
+    )
+    ticks = Settings(FUNCTIONS["batch_index"], environ(found["batch_index"]))
+    assert ticks[Pace].projection_concurrency == 1
+    assert ticks[Projection] == Projection(
+        "image-reindex-prod-image-projection",
+        LOADER,
+        own_documents=False,
+        document_mapping=LIBRARY_MAPPING,
+    )
+
+
 def test_a_stage_with_every_setting_gives_every_variable(prod: Stage) -> None:
     for name, properties in functions(prod).items():
-        assert variables(FUNCTIONS[name]).keys() <= environ(properties).keys()
+        assert variables(FUNCTIONS[name]).keys() - ELSEWHERE <= environ(properties).keys()
 
 
 def test_functions_run_alike(prod: Stage) -> None:
@@ -221,7 +262,7 @@ def test_the_command_reads_its_settings_from_the_outputs(
     assert outputs.keys() <= by_output.keys()
     Settings(COMMAND, {by_output[name]: value for name, value in outputs.items()})
     if which == "prod":
-        assert outputs.keys() == by_output.keys()
+        assert outputs.keys() == by_output.keys() - {"DocumentMapping"}
     assert outputs["ProgressTable"] == "<TablesProgress>"
     machine = stage.one("AWS::StepFunctions::StateMachine")["StateMachineName"]
     assert outputs["StateMachineArn"].endswith(f":stateMachine:{machine}")

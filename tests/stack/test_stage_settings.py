@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cdk.stage_settings import TUNABLE, StageSettings, load, phase_rules, texts, tuned
+from cdk.stage_settings import TUNABLE, StageSettings, load, loader_pace, phase_rules, texts, tuned
 from reindex.settings import COMMAND, LibrarySettings, Settings, SettingsError, variables
 from tests.stack.templates import EXAMPLE, example_stage, sample_stage
 
@@ -13,6 +13,9 @@ LEAST = {
     "index_alias": "images",
     "library": {"originals_bucket": "originals"},
 }
+
+
+LOADER = {"kind": "service", "url": "https://loader.example/images/project/{id}"}
 
 
 #: Layouts that cannot be, and why not.
@@ -215,6 +218,44 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
             {"alarm_subscribers": ["on-call"]},
             "stage X: alarm_subscribers: 'on-call' is no e-mail address",
         ),
+        (
+            {"projection": {"loader": {"kind": "service"}}},
+            "stage X: projection: loader: url is missing",
+        ),
+        (
+            {"projection": {"loader": {"kind": "socket", "url": "ftp://x/{id}", "secret": "s"}}},
+            (
+                "stage X: projection.loader.kind must be service; projection.loader.url must be an "
+                "http(s) URL with one {id} in its path, and no credentials; "
+                "projection.loader.secret needs projection.loader.header; "
+                "projection.loader.secret is no ARN"
+            ),
+        ),
+        (
+            {"projection": {"loader": {**LOADER, "url": "https://user:word@x/{id}"}}},
+            (
+                "stage X: projection.loader.url must be an http(s) URL with one {id} in its path, "
+                "and no credentials"
+            ),
+        ),
+        (
+            {"projection": {"loader": {**LOADER, "concurrency": 0, "timeout_seconds": 26}}},
+            (
+                "stage X: projection.loader.concurrency must be from 1 to 1000; "
+                "projection.loader.timeout_seconds must be from 1 to 25"
+            ),
+        ),
+        (
+            {"projection": {"loader": LOADER, "function": "image-projection"}},
+            (
+                "stage X: projection: either loader or function, not both; "
+                "projection.function is no ARN of a function"
+            ),
+        ),
+        (
+            {"projection": {"mapping": "no/such.json"}},
+            "stage X: projection.mapping: there is no file no/such.json",
+        ),
         ({"alarm_failure_percent": 0}, "stage X: alarm_failure_percent must be from 1 to 100"),
     ],
 )
@@ -237,3 +278,16 @@ def test_a_stage_whose_name_no_bucket_could_bear() -> None:
 @pytest.mark.parametrize("overrides", ["{", "[]"])
 def test_overrides_that_are_no_object(overrides: str) -> None:
     assert refusal(LEAST, overrides).startswith("overrides are not")
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "workers", "calls", "requests"),
+    [(8, 1, 1, 8), (64, 2, 2, 16), (1_000, 1, 32, 31), (3, 5, 1, 1), (20, 1, 2, 10)],
+)
+def test_a_loaders_concurrency_is_that_of_all_workers_together(
+    concurrency: int, workers: int, calls: int, requests: int
+) -> None:
+    loader = {**LOADER, "concurrency": concurrency}
+    entry = {**LEAST, "projection": {"loader": loader}, "tuning": {"workers": workers}}
+    assert loader_pace(load({"X": entry}, "X")) == (calls, requests)
+    assert workers * calls * requests <= max(concurrency, workers)

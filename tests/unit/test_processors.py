@@ -312,9 +312,8 @@ def test_one_that_changes_what_it_is_given_harms_nothing() -> None:
 
 
 def test_what_is_empty_is_absent_and_lists_are_sets_in_order() -> None:
-    made = returns(
-        Draft({"credit": "", "keywords": ["b", "a", "b"], "subjects": []}, {"source": ""})
-    )
+    metadata = {"credit": "", "keywords": ["b", "a", "b"], "subjects": []}
+    made = returns(Draft(metadata, {"source": ""}))
     found = processed(draft(), [NamedProcessor("x", made)])
     assert found == Draft({"keywords": ["a", "b"]}, {})
 

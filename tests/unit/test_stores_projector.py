@@ -102,7 +102,7 @@ def test_an_answer_that_is_none_is_a_death_too(
 ) -> None:
     calls.answer(_payload(answer))
 
-    with pytest.raises(ProjectorDied, match="no answer of ours"):
+    with pytest.raises(ProjectorDied, match="no answer of the form"):
         projector.project(["a"], "run")
 
 

@@ -173,6 +173,26 @@ class SourceUnavailable(ReindexFailure):
     shared_cause = True
 
 
+class LoaderRefused(ReindexFailure):
+    """The library's image loader refused the image: an answer of 400 to 499, but 404 and 429.
+
+    The detail is what it said. Mend the image, or the loader's key, and queue the image again.
+    """
+
+    code = "loader_refused"
+    shared_cause = True
+
+
+class LoaderAnswer(ReindexFailure):
+    """The library's image loader, or its own projection function, answered with no document.
+
+    The message says what is wrong with it: `reindex check-projector` asks for such answers.
+    """
+
+    code = "loader_answer"
+    shared_cause = True
+
+
 class IndexRefused(ReindexFailure):
     """Elasticsearch refused the document: its mapping or a limit does not allow it.
 
@@ -287,6 +307,10 @@ class IndexMisconfigured(InternalFailure):
 
 class IndexGone(IndexMisconfigured):
     """The index that the run writes to was deleted; one of that name may have been made since."""
+
+
+class NoTimeLeft(InternalFailure):
+    """No time is left for an image in this call: a later one begins it anew."""
 
 
 class ProjectorDied(InternalFailure):

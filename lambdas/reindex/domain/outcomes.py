@@ -31,9 +31,14 @@ Outcomes = Mapping[str, int]
 """Images by failure code; :data:`OK` for those that did not fail."""
 
 
-def gate(code: str) -> str:
-    """The name of the gate that holds a run whose images fail with a code."""
-    return f"{_GATE}{code}"
+def gate(code: str, source: str = "") -> str:
+    """The name of the gate that holds a run whose images fail with a code.
+
+    Args:
+        code: Of the failure.
+        source: What causes it, for people; empty when only the code is known.
+    """
+    return f"{_GATE}{code} ({source})" if source else f"{_GATE}{code}"
 
 
 def with_more(recent: Outcomes, more: Outcomes, held_by: str | None) -> dict[str, int]:

@@ -291,17 +291,19 @@ class Projected:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionAnswer:
-    """What the projection lambda answers: every id asked for is in one of the two.
+    """What the projection lambda answers: every id asked for is in one of the three.
 
     Attributes:
         images: The documents.
-        failures: Why the others have none, by id.
+        failures: Why others have none, by id.
+        later: Ids that no time was left for: they have not failed, and are asked for again.
         bytes_read: Of originals.
         requests: To the originals bucket.
     """
 
     images: Sequence[Projected] = ()
     failures: Mapping[str, Failure] = field(default_factory=dict)
+    later: Sequence[str] = ()
     bytes_read: int = 0
     requests: int = 0
 
@@ -311,6 +313,7 @@ class ProjectionAnswer:
         return cls(
             images=[image for answer in answers for image in answer.images],
             failures={id_: f for answer in answers for id_, f in answer.failures.items()},
+            later=[id_ for answer in answers for id_ in answer.later],
             bytes_read=sum(answer.bytes_read for answer in answers),
             requests=sum(answer.requests for answer in answers),
         )
@@ -320,6 +323,7 @@ class ProjectionAnswer:
         return {
             "images": [asdict(image) for image in self.images],
             "failures": [{"id": id_, **asdict(f)} for id_, f in self.failures.items()],
+            "later": [*self.later],
             "bytesRead": self.bytes_read,
             "requests": self.requests,
         }
@@ -342,11 +346,12 @@ class ProjectionAnswer:
                     f["id"]: Failure(f["code"], f["message"], f["detail"], f["retryable"])
                     for f in event["failures"]
                 },
+                later=tuple(event.get("later", ())),
                 bytes_read=event["bytesRead"],
                 requests=event["requests"],
             )
             texts = [t for i in answer.images for t in (i.id, i.digest, i.image)]
-            texts += [f.code for f in answer.failures.values()]
+            texts += [*answer.later, *(f.code for f in answer.failures.values())]
             numbers = [answer.bytes_read, answer.requests]
         except (TypeError, KeyError, AttributeError) as error:
             raise UnreadableAnswer(f"{type(error).__name__}: {error}") from error
@@ -354,7 +359,8 @@ class ProjectionAnswer:
             raise UnreadableAnswer("an id, a digest, an image or a code is no text")
         if not all(type(number) is int for number in numbers):
             raise UnreadableAnswer("bytesRead or requests is no number")
-        if sorted([*(i.id for i in answer.images), *answer.failures]) != sorted(ids):
+        answered = [*(i.id for i in answer.images), *answer.failures, *answer.later]
+        if sorted(answered) != sorted(ids):
             raise UnreadableAnswer("it does not answer for exactly the ids it was asked for")
         return answer
 

@@ -11,22 +11,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from reindex.image.crops import crops
+from reindex.domain.failures import LoaderAnswer
 from reindex.image.dates import format_date
-from reindex.image.edits import edits
 from reindex.image.file_metadata import file_metadata
-from reindex.image.image_collections import collections
-from reindex.image.leases import leases
-from reindex.image.limits import Trimmed, newest, with_trimmed
+from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import Misfits, without_misfits
 from reindex.image.object_metadata import upload_of
 from reindex.image.original_metadata import original_metadata
 from reindex.image.rows import present
+from reindex.image.said import SAID, what_people_said
 from reindex.image.source import rendition, source
-from reindex.image.syndication import soft_deleted, syndication_rights
 from reindex.image.terms import fitted
-from reindex.image.truth import ImageTruth
-from reindex.image.usages import usages
+from reindex.image.truth import ImageTruth, UserData
 from reindex.processors.draft import Draft
 from reindex.processors.processing import NamedProcessor, processed
 
@@ -50,33 +46,13 @@ def build(
         ProcessorFailed: One of them failed.
         InvalidUserData: If a row or a crop is not of the form its table promises.
     """
-    rows = truth.user_data
+    said = what_people_said(truth.user_data, now)
     upload = upload_of(truth.original)
-    edited = edits(rows.edits)
-    leased = leases(rows.leases, now)
-    used = usages(rows.usages)
-    collected = collections(rows.collections)
-    cropped = crops(rows.crops)
-    last_modified = max(
-        (
-            when
-            for when in (
-                leased.last_modified,
-                cropped.last_modified,
-                collected.last_modified,
-                used.last_modified,
-                edited.last_modified,
-            )
-            if when is not None
-        ),
-        default=None,
-    )
-    user_metadata_last_modified = edited.last_modified or last_modified
     # Nothing in a file names rights by our categories: only rules do.
     draft = processed(draft_of(truth), processors)
     original, original_usage_rights = dict(draft.metadata), dict(draft.rights)
-    rights = original_usage_rights if edited.usage_rights is None else edited.usage_rights
     trimmed = Trimmed()
+    fields = said.fields(original, original_usage_rights, trimmed)
     document = present(
         id=truth.id,
         uploadTime=format_date(upload.at),
@@ -88,19 +64,9 @@ def build(
         optimisedPng=rendition(truth.optimised_png),
         fileMetadata=file_metadata(truth.file) or None,
         originalMetadata=original or None,
-        metadata=edited.applied_to(original) or None,
+        metadata=fields.pop("metadata", None),
         originalUsageRights=original_usage_rights,
-        usageRights=rights,
-        userMetadata=edited.user_metadata or None,
-        userMetadataLastModified=user_metadata_last_modified
-        and format_date(user_metadata_last_modified),
-        usages=newest(used.document, trimmed),
-        leases=leased.document,
-        collections=collected.document,
-        exports=cropped.document,
-        syndicationRights=syndication_rights(rows.syndication),
-        softDeletedMetadata=soft_deleted(rows.status),
-        lastModified=last_modified and format_date(last_modified),
+        **fields,
     )
     fit = without_misfits(fitted(document, trimmed), misfits or {}, trimmed)
     return with_trimmed(fit, trimmed)
@@ -110,6 +76,52 @@ def draft_of(truth: ImageTruth) -> Draft:
     """Return what processors are given: what the file says of itself, and no rights."""
     upload = upload_of(truth.original)
     return Draft(original_metadata(truth.file, upload.at), {}, upload.by)
+
+
+def merge(
+    loaded: Mapping[str, Any], user_data: UserData, now: datetime, misfits: Misfits | None = None
+) -> dict[str, Any]:
+    """Return a document that somebody else built from the original, with what people said.
+
+    What the document itself says of user data is replaced: our reading of the tables is the truth.
+
+    Args:
+        loaded: The library's image loader's; it is left as it is.
+        user_data: The image's rows and crops.
+        now: As for :func:`build`.
+        misfits: As for :func:`build`.
+
+    Raises:
+        InvalidUserData: As for :func:`build`.
+        LoaderAnswer: The document lacks a part that a document must have, or has it wrongly.
+    """
+    if not isinstance(loaded.get("source"), dict):
+        raise LoaderAnswer("the document has no source: it is not whole")
+    original = _object(loaded, "originalMetadata", "metadata")
+    rights = _object(loaded, "originalUsageRights", "usageRights")
+    trimmed = Trimmed()
+    trimmed_before = _object(loaded, "fileMetadata").get("trimmed", [])
+    if not isinstance(trimmed_before, list) or not all(isinstance(n, str) for n in trimmed_before):
+        # Names of ours may have to be added.
+        raise LoaderAnswer("the document's fileMetadata.trimmed is not a list of texts")
+    kept = {name: value for name, value in loaded.items() if name not in SAID}
+    said = what_people_said(user_data, now).fields(original, rights, trimmed)
+    document = present(
+        **{**kept, "originalMetadata": original or None, "originalUsageRights": rights, **said}
+    )
+    fit = without_misfits(fitted(document, trimmed), misfits or {}, trimmed)
+    return with_trimmed(fit, trimmed)
+
+
+def _object(loaded: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the first of some fields that is there; empty when none is."""
+    for name in names:
+        value = loaded.get(name)
+        if isinstance(value, dict):
+            return value
+        if value is not None:
+            raise LoaderAnswer(f"the document's {name} is not an object")
+    return {}
 
 
 def with_provenance(

@@ -17,6 +17,8 @@ from reindex.domain.digest import digest
 from reindex.domain.failures import (
     Failure,
     IndexMisconfigured,
+    LoaderAnswer,
+    LoaderRefused,
     OriginalNotFound,
     ProjectionDied,
     ProjectorDied,
@@ -60,11 +62,17 @@ PROJECTION_SECONDS = 30
 #: Times an image waits for a live writer to settle before it is reindexed all the same.
 MAX_WAITS = 3
 
+#: What our own projection reads, for people.
+TRUTH = "a source of truth"
+
 #: Where a document says which projection it is.
 PROVENANCE = "esInfo.reindex"
 
 #: Images of one batch that must fail alike, for the first time, before it is an outage.
 _OUTAGE = 2
+
+#: Codes of failures that what the projection reads is the cause of.
+_FROM_TRUTH = frozenset({SourceUnavailable.code, LoaderRefused.code, LoaderAnswer.code})
 
 #: Failures after which an image travels alone, so that it can harm only itself.
 _SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})
@@ -81,6 +89,7 @@ class IndexPhase:
     Attributes:
         preserve: Dotted fields that the index holds and the truth does not.
         workers: How many share the queue's credit.
+        truth: What the projection reads, for people: it names the gate when that does not answer.
     """
 
     table: ProgressTable
@@ -97,6 +106,7 @@ class IndexPhase:
     clock: Clock
     meter: Meter
     phase: Phase = Phase.INDEX
+    truth: str = TRUTH
 
     @property
     def lanes(self) -> int:
@@ -126,7 +136,8 @@ class IndexPhase:
         for recent in (run.recent_projections, run.recent_writes):
             code = outcomes.prevailing_failure(recent, self.pace.max_failure_percent)
             if code:
-                return Capacity(outcomes.PROBE, outcomes.gate(code), is_probe=True)
+                source = "" if self.truth == TRUTH or code not in _FROM_TRUTH else self.truth
+                return Capacity(outcomes.PROBE, outcomes.gate(code, source), is_probe=True)
         return Capacity(credit)
 
     def page(self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline) -> PageResult:
@@ -205,13 +216,37 @@ class IndexPhase:
             self.meter.seconds("ProjectionLatency", self.clock.now() - started)
             self.meter.count("ImagesProjected", len(answer.images))
             self.meter.bytes("OriginalBytesRead", answer.bytes_read)
-            if outage := _outage(answer, ready):
+            if outage := self._outage(answer, ready):
                 raise StoreUnavailable(outage)
             changes += self._failed(answer.failures, ready, found, run)
             changed, unchanged = self._split_unchanged(answer.images, found, run)
             changes += self._unchanged(unchanged, ready, run)
             changes += self._enqueue(changed, ready, found, run)
         return self._settle(changes)
+
+    def _outage(self, answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
+        """What kept a whole batch from being done, if that is no image's doing: for people.
+
+        A source of truth does not answer at all, or not in time, or the projection died on each
+        image alone. A death that no image was found for is another matter: its images must travel
+        alone. So is a failure of images that have all failed before, while others did not.
+
+        Returns:
+            None when it is not an outage.
+        """
+        failures = list(answer.failures.values())
+        if len(failures) + len(answer.later) < len(rows):
+            return None
+        if not failures:
+            return f"{self.truth}: no time was left to wait for it"
+        if sum(row.failure is None for row in rows.values()) < _OUTAGE:
+            return None
+        codes = {failure.code for failure in failures}
+        if codes == {SourceUnavailable.code}:
+            return f"{self.truth}: {failures[0].message} {failures[0].detail}"
+        if codes == {ProjectionDied.code} and _SUSPECTED not in failures:
+            return f"the projection dies on every image: {failures[0].detail}"
+        return None
 
     def _split_unchanged(
         self, images: Sequence[Projected], found: Mapping[str, Indexed], run: RunRecord
@@ -405,24 +440,6 @@ def only(source: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
         elif isinstance(inner, Mapping) and (part := only(inner, [rest])):
             kept[head] = {**kept.get(head, {}), **part}
     return kept
-
-
-def _outage(answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
-    """What failed a whole batch, if that is no image's doing: for people; None when it is.
-
-    A source of truth does not answer at all, or the projection died on each image alone. A
-    death that no image was found for is another matter: its images must travel alone. So is a
-    failure of images that have all failed before, while others did not.
-    """
-    failures = list(answer.failures.values())
-    if len(failures) < len(rows) or sum(r.failure is None for r in rows.values()) < _OUTAGE:
-        return None
-    codes = {failure.code for failure in failures}
-    if codes == {SourceUnavailable.code}:
-        return f"a source of truth: {failures[0].message} {failures[0].detail}"
-    if codes == {ProjectionDied.code} and _SUSPECTED not in failures:
-        return f"the projection dies on every image: {failures[0].detail}"
-    return None
 
 
 def _name(change: Change) -> str:

@@ -11,22 +11,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reindex.domain.digest import canonical_json, digest
+from reindex.domain.documents import check_document
 from reindex.domain.failures import (
     Failure,
+    NoTimeLeft,
     ReindexFailure,
     SourceUnavailable,
     StoreUnavailable,
     UnexpectedError,
 )
 from reindex.domain.records import Projected, ProjectionAnswer
-from reindex.image.document import build, with_provenance
+from reindex.image.document import build, merge, with_provenance
 from reindex.image.extract import extract
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import ImageTruth, Rendition, UserData
 from reindex.processors.processing import NamedProcessor
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
-from reindex.stores.interfaces import Library, OpenObject, RunFiles
+from reindex.stores.interfaces import Library, Loader, OpenObject, RunFiles
 from reindex.tag_names import TagNames
 from reindex.time_limit import TimeLimit
 
@@ -53,6 +55,7 @@ class _Built:
     text: str = ""
     claimed: bool = False
     failure: Failure | None = None
+    later: bool = False
     bytes_read: int = 0
     requests: int = 0
 
@@ -64,6 +67,9 @@ class Projection:
     Attributes:
         projector: Name and version of what projects, for the documents' provenance.
         stage: The deployment, likewise.
+        loader: The library's own image loader, which reads the originals in place of us; None when
+            we do.
+        is_whole: Whether the loader's documents hold the user data already.
         tag_names: By whose names ``fileMetadata`` shows tags.
         processors: What the library makes of files' metadata, before people's edits.
     """
@@ -75,13 +81,21 @@ class Projection:
     clock: Clock
     meter: Meter
     time_limit: TimeLimit = field(default_factory=TimeLimit)
+    loader: Loader | None = None
+    is_whole: bool = False
     tag_names: TagNames = TagNames.STANDARD
     processors: Sequence[NamedProcessor] = ()
+
+    @property
+    def _at_once(self) -> int:
+        return self.loader.requests if self.loader else IMAGES_AT_ONCE
 
     def project(
         self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
     ) -> ProjectionAnswer:
         """Build the documents of images; each image's failure is its own.
+
+        An image that no time is left for has not failed: it is to be asked for again.
 
         Args:
             ids: At most 100, without repetition; in order, their crops take fewer requests.
@@ -89,17 +103,18 @@ class Projection:
             misfits: See :func:`reindex.image.document.build`.
         """
         now = datetime.fromtimestamp(self.clock.now(), UTC)
-        user_data = self.library.user_data(ids)
-        with ThreadPoolExecutor(IMAGES_AT_ONCE) as pool:
+        user_data = self._user_data(ids)
+        with ThreadPoolExecutor(self._at_once) as pool:
             built = list(
                 pool.map(lambda id_: self._one(id_, user_data[id_], run_id, now, misfits), ids)
             )
         for image in built:
             self.meter.bytes("BytesReadPerImage", image.bytes_read)
-        documents = [image for image in built if image.failure is None]
+        documents = [image for image in built if image.text]
         return ProjectionAnswer(
             images=self._fitted(documents, run_id),
             failures={image.id: image.failure for image in built if image.failure},
+            later=[image.id for image in built if image.later],
             bytes_read=sum(image.bytes_read for image in built),
             requests=sum(image.requests for image in built),
         )
@@ -113,10 +128,15 @@ class Projection:
             ReindexFailure: Why it cannot be built.
         """
         now = datetime.fromtimestamp(self.clock.now(), UTC)
-        user_data = self.library.user_data([image_id])[image_id]
+        user_data = self._user_data([image_id])[image_id]
         if isinstance(user_data, Failure):
             raise SourceUnavailable(user_data.message, user_data.detail)
         return self._document(image_id, user_data, run_id, now, misfits)[0]
+
+    def _user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
+        if self.loader and self.is_whole:
+            return dict.fromkeys(ids, UserData())
+        return self.library.user_data(ids)
 
     def _one(
         self,
@@ -128,12 +148,10 @@ class Projection:
     ) -> _Built:
         if isinstance(user_data, Failure):
             return _Built(image_id, failure=user_data)
-        if self.time_limit.left() < IMAGE_SECONDS:
-            # Rather than that the function dies, and with it what all other images came to.
-            late = SourceUnavailable("No time was left to read it.")
-            return _Built(image_id, failure=late.as_failure())
         try:
             document, file = self._document(image_id, user_data, run_id, now, misfits)
+        except NoTimeLeft:
+            return _Built(image_id, later=True)
         except ReindexFailure as failure:
             return _Built(image_id, failure=failure.as_failure())
         except StoreUnavailable as error:
@@ -151,8 +169,8 @@ class Projection:
             image_id,
             document["esInfo"]["reindex"]["digest"],
             canonical_json(document).decode(),
-            bytes_read=file.bytes_read,
-            requests=file.requests,
+            bytes_read=file.bytes_read if file else 0,
+            requests=file.requests if file else 0,
         )
         return self._claimed(built, run_id) if len(built.text) > CLAIM_ABOVE else built
 
@@ -168,7 +186,32 @@ class Projection:
         run_id: str,
         now: datetime,
         misfits: Mapping[str, str] | None,
+    ) -> tuple[dict[str, Any], RangedFile | None]:
+        """Build one image's document; return it with the original that was read, if we read it."""
+        if self.loader:
+            document, file = self._loaded(self.loader, image_id, user_data, now, misfits), None
+        else:
+            document, file = self._built(image_id, user_data, now, misfits)
+        provenance = with_provenance(
+            document,
+            digest=digest(document),
+            run_id=run_id,
+            stage=self.stage,
+            projected_at=now,
+            projector=self.projector,
+        )
+        return provenance, file
+
+    def _built(
+        self,
+        image_id: str,
+        user_data: UserData,
+        now: datetime,
+        misfits: Mapping[str, str] | None,
     ) -> tuple[dict[str, Any], RangedFile]:
+        if self.time_limit.left() < IMAGE_SECONDS:
+            # Rather than that the function dies, and with it what all other images came to.
+            raise NoTimeLeft("no time is left to read the original")
         original = self.library.open(image_id)
         with original.file:
             truth = ImageTruth(
@@ -179,16 +222,23 @@ class Projection:
                 optimised_png=_rendition(self.library.optimised_png(image_id)),
                 user_data=user_data,
             )
-        document = build(truth, now, misfits, self.processors)
-        provenance = with_provenance(
-            document,
-            digest=digest(document),
-            run_id=run_id,
-            stage=self.stage,
-            projected_at=now,
-            projector=self.projector,
-        )
-        return provenance, original.file
+        return build(truth, now, misfits, self.processors), original.file
+
+    def _loaded(
+        self,
+        loader: Loader,
+        image_id: str,
+        user_data: UserData,
+        now: datetime,
+        misfits: Mapping[str, str] | None,
+    ) -> dict[str, Any]:
+        started = self.clock.now()
+        try:
+            answer = loader.load(image_id)
+        finally:
+            self.meter.seconds("LoaderSeconds", self.clock.now() - started)
+        loaded = check_document(answer, image_id, names_image=not self.is_whole)
+        return loaded if self.is_whole else merge(loaded, user_data, now, misfits)
 
     def _fitted(self, built: Sequence[_Built], run_id: str) -> list[Projected]:
         """The documents as they travel: the largest behind claim checks until the rest fits."""

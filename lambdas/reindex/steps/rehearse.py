@@ -6,11 +6,11 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reindex.batches import in_batches
-from reindex.domain.failures import ProjectionDied, ProjectorDied
+from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavailable
 from reindex.domain.records import Indexed, ProjectionAnswer, document_text, key_claimed_by
 from reindex.image.refusals import refusals
 from reindex.reports.footprint import PROJECTION_BATCH
@@ -100,11 +100,18 @@ class Rehearsal:
     def _project(self, ids: Sequence[str], misfits: Mapping[str, str]) -> ProjectionAnswer:
         """Have images projected; halve a batch that the projection dies on, as a run does."""
         try:
-            return self.projector.project(ids, _NO_RUN, misfits)
+            answer = self.projector.project(ids, _NO_RUN, misfits)
         except ProjectorDied as death:
             if len(ids) == 1:
                 alone = ProjectionDied("the projection died on this image, alone", str(death))
                 return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+        else:
+            if not answer.later:
+                return answer
+            if len(answer.later) == len(ids):
+                raise StoreUnavailable("the projection has no time for any image")
+            done = replace(answer, later=())
+            return ProjectionAnswer.joined([done, self._project(answer.later, misfits)])
         middle = len(ids) // 2
         halves = [self._project(half, misfits) for half in (ids[:middle], ids[middle:])]
         return ProjectionAnswer.joined(halves)

@@ -30,6 +30,7 @@ from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
 from reindex.image.misfits import misfits, surprising
 from reindex.stores.interfaces import Cursor, IdPage, IndexWrite, Part, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
+from reindex.strict_json import merged
 from reindex.time_limit import TimeLimit
 
 #: Bytes of one bulk request. Elastic advises 5 to 15 MB; the server's hard limit
@@ -185,6 +186,39 @@ class Schema:
     )
     mapping: Mapping[str, Any] = field(default_factory=mapping)
     provenance: Mapping[str, Any] = field(default_factory=lambda: PROVENANCE_MAPPING)
+
+
+#: A mapping for :func:`library_schema` that demands nothing but a place for provenance.
+UNKNOWN_MAPPING = '{"dynamic": "strict"}'
+
+
+def library_schema(text: str) -> Schema:
+    """Read a library's own mapping, for documents of another shape than ours.
+
+    Args:
+        text: JSON: what creates an index (``mappings``, and ``settings`` if it needs any), or the
+            mapping alone (``properties``).
+
+    Returns:
+        What an index is made of, a place for provenance added.
+
+    Raises:
+        IndexMisconfigured: It is not that.
+    """
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise IndexMisconfigured(f"The library's mapping is not JSON: {error}") from error
+    own = found.get("mappings", found) if isinstance(found, dict) else None
+    made_with = found.get("settings", {}) if isinstance(found, dict) else None
+    if (
+        not isinstance(own, dict)
+        or not isinstance(own.get("properties", {}), dict)
+        or not isinstance(made_with, dict)
+    ):
+        raise IndexMisconfigured("The library's mapping is no object with properties or mappings.")
+    wanted = merged(own, PROVENANCE_MAPPING)
+    return Schema(settings=made_with, older_settings=made_with, mapping=wanted)
 
 
 @dataclass(frozen=True, slots=True)

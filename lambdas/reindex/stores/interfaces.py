@@ -525,6 +525,27 @@ class Projector(Protocol):
         ...
 
 
+class Loader(Protocol):
+    """The library's own image loader: it answers with an image's document."""
+
+    @property
+    def requests(self) -> int:
+        """How many images may be asked for at once."""
+        ...
+
+    def load(self, image_id: str) -> dict[str, Any]:
+        """Ask for an image's document; that it is a JSON object is all that is checked of it.
+
+        Raises:
+            OriginalNotFound: The loader knows no such image.
+            LoaderRefused: It refuses this one.
+            LoaderAnswer: What it answered is no JSON object, or too large.
+            SourceUnavailable: It did not answer, or failed.
+            NoTimeLeft: Too little time is left to wait for its answer.
+        """
+        ...
+
+
 class RunFiles(Protocol):
     """The run's private bucket: claim checks, tallies, samples, reports."""
 

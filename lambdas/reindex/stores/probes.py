@@ -8,6 +8,7 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import unavailable
+from reindex.stores.projector import READ_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -77,13 +78,18 @@ def library_table(client: DynamoDBClient, library: LibrarySettings, setting: str
 
 
 def function(client: LambdaClient, name: str) -> None:
-    """Look whether a function is there.
+    """Look whether a function is there that ends while its caller waits.
 
     Raises:
-        StoreUnavailable: It is not.
+        StoreUnavailable: It is not there, or may take longer.
     """
     with unavailable(f"Lambda: function {name}"):
-        client.get_function_configuration(FunctionName=name)
+        found = client.get_function_configuration(FunctionName=name)
+    seconds = found.get("Timeout", 0)
+    if seconds > READ_SECONDS:
+        raise StoreUnavailable(
+            f"Lambda: function {name} has a time-out of {seconds} s: we wait {READ_SECONDS:.0f} s"
+        )
 
 
 def rule(client: EventBridgeClient, name: str) -> None:

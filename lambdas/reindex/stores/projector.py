@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -30,6 +30,14 @@ _LATER = {409, 429}
 _SERVER_ERROR = 500
 
 
+Reader = Callable[[Any, Sequence[str], str], ProjectionAnswer]
+"""Reads what a function answered, given the ids and the run that it was asked for."""
+
+
+def _own_answer(event: Any, ids: Sequence[str], run_id: str) -> ProjectionAnswer:  # noqa: ARG001
+    return ProjectionAnswer.from_event(event, ids)
+
+
 def projector_config(concurrency: int) -> Config:
     """How the client for a :class:`LambdaProjector` calls.
 
@@ -48,6 +56,8 @@ class LambdaProjector:
         function_name: Of the lambda.
         patience_seconds: How long a call that Lambda does not start is tried again.
         time_limit: No call is begun that could outlive it.
+        read: Reads an answer, given the ids and the run it is for; raises ValueError for one that
+            is of another form. Without it, answers have the form of our own function.
     """
 
     def __init__(
@@ -57,7 +67,9 @@ class LambdaProjector:
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         time_limit: TimeLimit | None = None,
+        read: Reader | None = None,
     ) -> None:
+        self._read = read or _own_answer
         self._client = client
         self._function_name = function_name
         self._patience_seconds = patience_seconds
@@ -84,9 +96,11 @@ class LambdaProjector:
         if function_error:
             raise ProjectorDied(_cause(function_error, text))
         try:
-            return ProjectionAnswer.from_event(json.loads(text), ids)
+            return self._read(json.loads(text), ids, run_id)
         except (ValueError, RecursionError) as error:
-            raise ProjectorDied(f"no answer of ours: {type(error).__name__}: {error}") from error
+            raise ProjectorDied(
+                f"no answer of the form it must have: {type(error).__name__}: {error}"
+            ) from error
 
     def _invoke(self, event: bytes) -> tuple[str | None, str]:
         """The kind of error in the function, if any, and the text of its answer."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from reindex.image.document import build, with_provenance
+from reindex.image.document import build, merge, with_provenance
 from reindex.image.mapping import mapping
-from reindex.image.truth import ImageTruth
+from reindex.image.truth import ImageTruth, UserData
 from tests.unit.image.strictness import refusals
 from tests.unit.image.truths import (
     FULL,
@@ -174,3 +174,12 @@ def test_provenance_keeps_what_else_es_info_holds() -> None:
     )
     assert written["esInfo"]["migration"] == {"migratedTo": "images_2"}
     assert written["esInfo"]["reindex"]["digest"] == "new"
+
+
+def test_a_loaders_document_with_what_people_said_is_the_document_that_we_build() -> None:
+    of_the_file = build(replace(FULL, user_data=UserData()), NOW)
+    assert merge(of_the_file, FULL.user_data, NOW) == build(FULL, NOW)
+    # What the loader says of user data is of another moment than what the tables say.
+    stale = build(replace(FULL, user_data=replace(FULL.user_data, leases=(), edits=None)), NOW)
+    assert merge(stale, FULL.user_data, NOW) == build(FULL, NOW)
+    assert merge(build(FULL, NOW), UserData(), NOW) == of_the_file

@@ -14,10 +14,11 @@ from reindex.settings import COMMAND, Naming, Settings, variables
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
-from reindex.stores.elasticsearch_index import Prepared
+from reindex.stores.elasticsearch_index import Prepared, Schema
 from reindex.wiring import Wiring
 from scripts.command import reindex
 from scripts.session import Session
+from tests.twins.index import MemoryIndex
 from tests.unit.steps.world import ALIAS, INDEX, World
 
 ARN = "arn:aws:states:eu-west-1:000000000000:stateMachine:image-reindex-test-run"
@@ -80,6 +81,7 @@ class Stage(World):
 
     Attributes:
         prepared: What preparing the index comes to.
+        schemas: What the index was to be made of, where a verb said so.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -88,6 +90,7 @@ class Stage(World):
         self.settings = Settings(COMMAND, environment())
         self.prepared = Prepared(INDEX, created=True, provenance_added=True, lacking=[])
         self.index.prepare = self._prepare  # type: ignore[attr-defined]
+        self.schemas: list[Schema] = []
 
     @property
     def projection(self) -> Projection:
@@ -121,6 +124,14 @@ class Stage(World):
     def _prepare(self, alias: str) -> Prepared:
         assert alias == ALIAS
         return self.prepared
+
+    def set(self, **variables: str) -> None:
+        """Deploy the stage with other settings."""
+        self.settings = Settings(COMMAND, {**environment(), **variables})
+
+    def index_made_of(self, schema: Schema) -> MemoryIndex:
+        self.schemas.append(schema)
+        return self.index
 
     def connect(self, stage: str) -> Wiring:
         assert stage == "TEST"

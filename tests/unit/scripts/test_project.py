@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from reindex.domain.failures import Failure
 from tests.unit.scripts.stage import Stage
 from tests.unit.scripts.test_image_meta import picture
 
@@ -54,3 +57,16 @@ def test_an_image_that_cannot_be_projected(stage: Stage) -> None:
     result = stage.reindex("project", "absent")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: not_found: The original does not exist.\n"
+
+
+@pytest.mark.parametrize("projection_by", ["loader", "function"])
+def test_a_stage_whose_documents_others_build_asks_them(stage: Stage, projection_by: str) -> None:
+    stage.set(PROJECTION_BY=projection_by)
+    stage.add("a", colour="red")
+    stage.projector.failing["b"] = Failure("loader_refused", "the loader refused it", "422")
+
+    document = json.loads(stage.reindex("project", "a").stdout)
+    assert (document["colour"], document["esInfo"]["reindex"]["projector"]) == ("red", "test")
+    assert stage.reindex("project", "b").stderr == (
+        "Error: loader_refused: the loader refused it (422)\n"
+    )

@@ -232,3 +232,35 @@ def test_an_index_that_will_not_do_is_a_failure(stage: Stage) -> None:
     assert result.stderr == (
         "Error: its mapping will not take our documents:\n  leases is missing\n  usages is text\n"
     )
+
+
+def test_an_index_is_made_of_the_librarys_own_mapping(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "mapping.json"
+    own = {"dynamic": "strict", "properties": {"colour": {"type": "keyword"}}}
+    file.write_text(json.dumps({"settings": {"number_of_shards": 2}, "mappings": own}))
+    stage.set(OWN_DOCUMENTS="false")
+
+    assert stage.reindex("prepare-index", "--mapping", str(file)).exit_code == 0
+    [schema] = stage.schemas
+    assert schema.settings == {"number_of_shards": 2}
+    assert schema.mapping["properties"] == {
+        "colour": {"type": "keyword"},
+        "esInfo": {"properties": {"reindex": {"type": "object", "enabled": False}}},
+    }
+
+    file.write_text(json.dumps(own))
+    assert stage.reindex("prepare-index", "--mapping", str(file)).exit_code == 0
+    assert stage.schemas[1].mapping == schema.mapping
+    file.write_text('["no mapping"]')
+    assert "no object with properties" in (
+        stage.reindex("prepare-index", "--mapping", str(file)).stderr
+    )
+
+
+def test_no_index_is_made_of_our_mapping_for_documents_of_another_shape(stage: Stage) -> None:
+    stage.set(OWN_DOCUMENTS="false")
+    assert stage.reindex("prepare-index").exit_code == 0, "one that exists gets its provenance"
+    stage.index.aliases.clear()
+    refused = stage.reindex("prepare-index")
+    assert refused.exit_code == 2
+    assert "give --mapping FILE" in refused.stderr

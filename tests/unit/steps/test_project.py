@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from reindex.domain.digest import digest
-from reindex.domain.failures import SourceForbidden
-from reindex.domain.records import claimed_key
+from reindex.domain.failures import NoTimeLeft, OriginalNotFound, SourceForbidden
+from reindex.domain.records import ProjectionAnswer, claimed_key
 from reindex.image.truth import UserData
 from reindex.steps.project import ANSWER_BYTES, IMAGE_SECONDS, Projection
 from reindex.stores.sources import source_config
@@ -186,12 +188,179 @@ def test_no_image_is_begun_that_could_outlive_the_invocation(
     )
     time_limit.start(IMAGE_SECONDS - 1)
 
-    failure = projection.project(["good"], "run-1").failures["good"]
+    answer = projection.project(["good"], "run-1")
 
-    assert (failure.code, failure.retryable) == ("source_unavailable", True)
+    assert (answer.later, answer.failures) == (["good"], {})
 
 
 def test_an_image_that_is_begun_outlives_two_reads_without_an_answer() -> None:
     config: Any = source_config(1)
 
     assert 2 * config.read_timeout <= IMAGE_SECONDS
+
+
+class MemoryLoader:
+    """An image loader in memory: its documents, or what asking for one raises."""
+
+    requests = 2
+
+    def __init__(self, **documents: Any) -> None:
+        self.documents = documents
+
+    def load(self, image_id: str) -> dict[str, Any]:
+        found = self.documents.get(image_id, OriginalNotFound("the image loader knows none"))
+        if isinstance(found, Exception):
+            raise found
+        loaded: dict[str, Any] = found
+        return loaded
+
+
+LOADED = {
+    "id": "good",
+    "source": {"mimeType": "image/jpeg"},
+    "metadata": {"title": "Of the file", "credit": "AP"},
+    "usageRights": {"category": "agency"},
+    "usages": [{"id": "of yesterday"}],
+    "softDeletedMetadata": {"deletedBy": "of yesterday"},
+    "ours": {"any": ["thing"]},
+}
+
+
+#: Fields that merging looks into.
+FIELDS = [
+    *LOADED,
+    "esInfo",
+    "fileMetadata",
+    "originalMetadata",
+    "originalUsageRights",
+    "reindex",
+    "trimmed",
+    "xmp",
+]
+
+
+def loaded_by(library: MemoryLibrary, *, whole: bool, **documents: Any) -> Projection:
+    loader = MemoryLoader(**documents)
+    return Projection(
+        library,
+        MemoryRunFiles(),
+        "test",
+        "TEST",
+        ManualClock(),
+        CountingMeter(),
+        loader=loader,
+        is_whole=whole,
+    )
+
+
+def test_what_people_said_is_merged_into_the_loaders_document(library: MemoryLibrary) -> None:
+    library.rows["good"] = UserData(
+        edits={
+            "id": "good",
+            "metadata": {"title": "Edited"},
+            "usageRights": {"category": "handout"},
+        },
+    )
+    [image] = loaded_by(library, whole=False, good=LOADED).project(["good"], "run-1").images
+    document = json.loads(image.image)
+
+    provenance = document.pop("esInfo")["reindex"]
+    assert provenance["digest"] == image.digest == digest(document)
+    assert document == {
+        "id": "good",
+        "source": {"mimeType": "image/jpeg"},
+        "originalMetadata": {"title": "Of the file", "credit": "AP"},
+        "metadata": {"title": "Edited", "credit": "AP"},
+        "originalUsageRights": {"category": "agency"},
+        "usageRights": {"category": "handout"},
+        "userMetadata": {
+            "metadata": {"title": "Edited"},
+            "usageRights": {"category": "handout"},
+        },
+        "ours": {"any": ["thing"]},
+    }
+
+
+def test_a_whole_document_is_left_as_it_is_but_for_its_provenance(
+    library: MemoryLibrary,
+) -> None:
+    library.broken["good"] = SourceForbidden("nothing of the library is read")
+    loaded = {**LOADED, "esInfo": {"migration": {"migratedTo": "x"}, "reindex": {"digest": "old"}}}
+    [image] = loaded_by(library, whole=True, good=loaded).project(["good"], "run-1").images
+    document = json.loads(image.image)
+
+    assert document["esInfo"].pop("reindex")["digest"] == image.digest == digest(LOADED)
+    assert document == {**LOADED, "esInfo": {"migration": {"migratedTo": "x"}}}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "answer", "message"),
+    [
+        ("any own", {**LOADED, "id": "other"}, "the document is of another image"),
+        ("any own", {**LOADED, "id": "bad", "esInfo": "x"}, "the document's esInfo is not an"),
+        (
+            "any own",
+            {**LOADED, "id": "bad", "big": 1e999},
+            "the document holds a number",
+        ),
+        (
+            "any own",
+            {**LOADED, "id": "bad", "deep": json.loads("[" * 101 + "]" * 101)},
+            "the document is nested more than 100 deep",
+        ),
+        (
+            "own",
+            {**LOADED, "id": "bad", "fileMetadata": {"trimmed": [1]}},
+            "the document's fileMetadata.trimmed is not a list of texts",
+        ),
+        ("own", {"source": {}}, "the document has no id"),
+        ("own", {"id": "bad"}, "the document has no source: it is not whole"),
+        ("own", {**LOADED, "id": "bad", "metadata": []}, "the document's metadata is not an"),
+    ],
+)
+def test_a_bad_document_is_that_images_failure_alone(
+    library: MemoryLibrary, shapes: str, answer: Any, message: str
+) -> None:
+    for shape in shapes.split():
+        projection = loaded_by(library, whole=shape == "any", bad=answer, good=LOADED)
+        found = projection.project(["bad", "good", "absent"], "run-1")
+
+        assert [image.id for image in found.images] == ["good"]
+        assert found.failures["bad"].code == "loader_answer"
+        assert found.failures["bad"].message.startswith(message)
+        assert found.failures["absent"].code == "not_found"
+
+
+def test_an_image_that_the_loader_had_no_time_for_has_not_failed(library: MemoryLibrary) -> None:
+    projection = loaded_by(library, whole=True, good=LOADED, late=NoTimeLeft("no time"))
+    found = projection.project(["good", "late"], "run-1")
+
+    assert ([image.id for image in found.images], found.failures) == (["good"], {})
+    assert found.later == ["late"]
+    assert ProjectionAnswer.from_event(found.to_event(), ["good", "late"]).later == ("late",)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("shape", ["any", "own"])
+@given(loaded=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=8))
+def test_whatever_a_loader_answers_is_a_document_or_a_loaders_failure(
+    shape: str, loaded: dict[str, Any]
+) -> None:
+    whole = shape == "any"
+    projection = loaded_by(
+        MemoryLibrary(), whole=whole, good={"source": {}, **loaded, "id": "good"}
+    )
+    answer = projection.project(["good"], "run-1", {"fileMetadata.xmp": "long"})
+
+    for image in answer.images:
+        assert digest(json.loads(image.image)) == image.digest
+    assert {failure.code for failure in answer.failures.values()} <= {"loader_answer"}

@@ -185,3 +185,14 @@ def test_all_of_it_is_json_and_a_page_that_nothing_breaks_out_of(world: World) -
     assert "<script>" not in html
     assert "--accept metadata.supplier" in html
     assert '<img src="data:image/png;base64,AA=="' in html
+
+
+def test_images_that_no_time_was_left_for_are_asked_for_again(world: World) -> None:
+    world.projector.later = set(IDS[30:])
+    world.projector.interrupt = world.projector.later.clear
+    assert rehearsal(world).rehearse(IDS).images == len(IDS)
+
+    world.projector.later = set(IDS)
+    world.projector.interrupt = lambda: None
+    with pytest.raises(StoreUnavailable, match="no time for any image"):
+        rehearsal(world).rehearse(IDS)

@@ -24,7 +24,7 @@ from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.reports.forecast import Strength
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.batch_check import CheckPhase
-from reindex.steps.batch_index import IndexPhase
+from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Delivery, Indexer
@@ -103,6 +103,7 @@ class TruthProjector:
         truth: The documents' content, by id.
         failing: Failures, by id.
         deadly: Ids that kill the lambda, whatever else is in the batch.
+        later: Ids that no time is left for.
         seconds: How long a call takes.
         calls: The ids of every call.
         interrupt: Called inside every call, after the truth was read.
@@ -113,6 +114,7 @@ class TruthProjector:
     truth: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: dict[str, Failure] = field(default_factory=dict)
     deadly: set[str] = field(default_factory=set)
+    later: set[str] = field(default_factory=set)
     seconds: float = 0.5
     calls: list[tuple[str, ...]] = field(default_factory=list)
     interrupt: Callable[[], None] = lambda: None
@@ -128,8 +130,10 @@ class TruthProjector:
         absent = OriginalNotFound("the original does not exist").as_failure()
         failures = {i: self.failing.get(i, absent) for i in ids if i not in self.truth}
         failures |= {i: self.failing[i] for i in ids if i in self.failing}
+        later = [i for i in ids if i in self.later and i not in failures]
+        ready = [i for i in ids if i not in failures and i not in later]
         answer = ProjectionAnswer(
-            [self._projected(i, run_id, misfits or {}) for i in ids if i not in failures], failures
+            [self._projected(i, run_id, misfits or {}) for i in ready], failures, later
         )
         self.interrupt()
         return answer
@@ -177,6 +181,7 @@ class World:
         self.library = MemoryLibrary()
         self.projector = TruthProjector(self.clock, self.stage)
         self.live_queue = MemoryBacklog()
+        self.truth = TRUTH
         self.indexers = MemoryIndexers()
         self.workers = workers
         self.pace = pace or Pace(
@@ -456,6 +461,7 @@ class World:
             workers=self.workers,
             clock=self.clock,
             meter=self.meter,
+            truth=self.truth,
         )
 
     @property
