@@ -35,9 +35,13 @@ def test_whoever_wakes_first_goes_on() -> None:
 
 def test_a_pool_has_so_many_threads_and_no_more() -> None:
     clock = SimulatedTime(100)
+
+    def ended(seconds: float) -> float:
+        clock.sleep(seconds)
+        return clock.now()
+
     with SimulatedPool(clock, 2) as pool:
-        ended = list(pool.map(lambda seconds: (clock.sleep(seconds), clock.now())[1], [5, 1, 1]))
-    assert ended == [105, 101, 102]
+        assert list(pool.map(ended, [5, 1, 1])) == [105, 101, 102]
 
 
 def test_answers_come_in_the_order_of_time_and_errors_with_them() -> None:
