@@ -40,6 +40,7 @@ def environment(
         "run_bucket": bucket.bucket.bucket_name,
         "reingest_queue_url": queue.queue.queue_url,
         "dead_letter_queue_url": queue.dead_letters.queue_url,
+        "tag_names": settings.projection.tag_names,
         "projection_function": names.function("image_projection"),
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
         "state_machine_arn": stack.format_arn(

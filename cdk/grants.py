@@ -16,7 +16,7 @@ from aws_cdk import aws_iam as iam
 from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
-from cdk.run_bucket import CHUNKS, CLAIMS, REPORTS, SAMPLES, TALLIES, RunBucket
+from cdk.run_bucket import CHUNKS, CLAIMS, ORDER, REPORTS, SAMPLES, TALLIES, RunBucket
 from cdk.stage_settings import StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings
@@ -189,7 +189,13 @@ class Grants:
         )
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         yield from self._list_work()
-        yield _allow(("s3:GetObject", "s3:PutObject"), self._files(TALLIES), self._files(REPORTS))
+        # To put the list in order.
+        yield _allow(("dynamodb:BatchWriteItem", "dynamodb:Query"), self.tables.work.table_arn)
+        yield _allow("s3:GetObject", self._files(CHUNKS))
+        yield _allow(
+            ("s3:GetObject", "s3:PutObject"),
+            *(self._files(prefix) for prefix in (TALLIES, REPORTS, ORDER)),
+        )
         yield _allow("s3:GetObject", self._files(SAMPLES))
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
 

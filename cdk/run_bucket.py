@@ -16,6 +16,9 @@ CLAIMS = "claims/"
 #: The rows of chunks. One that was never worked on in all this time is found anew by the Tally.
 CHUNKS = "work/"
 
+#: Rows on their way into order.
+ORDER = "order/"
+
 #: What the Tally's segments found.
 TALLIES = "tallies/"
 
@@ -25,7 +28,7 @@ SAMPLES = "samples/"
 #: What runs ended with; kept.
 REPORTS = "reports/"
 
-_EXPIRY_DAYS = {CLAIMS: 14, UPLOADS: 90, CHUNKS: 90, TALLIES: 90, SAMPLES: 90}
+_EXPIRY_DAYS = {CLAIMS: 14, UPLOADS: 90, CHUNKS: 90, ORDER: 7, TALLIES: 90, SAMPLES: 90}
 
 
 class RunBucket(Construct):

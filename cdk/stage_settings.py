@@ -18,12 +18,14 @@ from reindex.settings import (
     COMMAND,
     FUNCTIONS,
     LibrarySettings,
+    Naming,
     PhaseRules,
     Settings,
     SettingsError,
     variable,
 )
 from reindex.strict_json import Read, merged, read
+from reindex.tag_names import TagNames
 
 #: Stands for the library that the sample-library stack makes.
 SAMPLE = "sample"
@@ -99,6 +101,18 @@ class Schedule(RunOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionSettings:
+    """How documents are built.
+
+    Attributes:
+        tag_names: By whose names ``fileMetadata`` shows tags: ``standard`` or
+            ``metadata-extractor``.
+    """
+
+    tag_names: str = TagNames.STANDARD.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSettings:
     """One deployment.
 
@@ -123,6 +137,7 @@ class StageSettings:
         alarm_failure_percent: Share of an hour's images whose failing alarms.
         runbook: Where the people who are woken find the runbook: a path or a URL.
         schedule: When runs start by themselves; never, without.
+        projection: How documents are built.
         reserved_concurrency: Of functions, by name.
         indexer_batch_size: Messages the indexer is given at once.
         indexer_window_seconds: How long a batch may wait to fill.
@@ -148,6 +163,7 @@ class StageSettings:
     alarm_failure_percent: int = 5
     runbook: str = "docs/runbook.md"
     schedule: Schedule | None = None
+    projection: ProjectionSettings = field(default_factory=ProjectionSettings)
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     indexer_batch_size: int = INDEXER_BATCH
     indexer_window_seconds: int = 5
@@ -162,7 +178,7 @@ TUNABLE = {
     for group in COMMAND
     for f in fields(group)
     if f.default is not MISSING
-    and group is not LibrarySettings
+    and group not in (LibrarySettings, Naming)
     and f.name not in {g.name for g in fields(StageSettings)}
 }
 
@@ -257,7 +273,13 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     yield from _network_problems(settings.network)
     if settings.schedule:
         yield from _schedule_problems(settings.schedule)
+    yield from _projection_problems(settings.projection)
     yield from _tuning_problems(settings)
+
+
+def _projection_problems(projection: ProjectionSettings) -> Iterator[str]:
+    if projection.tag_names not in set(TagNames):
+        yield f"projection.tag_names must be one of {', '.join(TagNames)}"
 
 
 def _network_problems(network: Network | None) -> Iterator[str]:

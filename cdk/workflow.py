@@ -31,6 +31,9 @@ HEARTBEAT = Duration.seconds(300)
 #: patience; a warm one is kept busy by them. A distributed Map would only add executions.
 GATHERERS = 16
 
+#: Groups that are cut, and ranges that are sorted, at the same time.
+SORTERS = 16
+
 #: How often a phase that fell silent is opened again.
 REOPENINGS = 3
 
@@ -165,6 +168,7 @@ class Workflow(Construct):
             assign={
                 "segments": "{% $states.result.Payload.segments %}",
                 "work": "{% $states.result.Payload.work %}",
+                "order": "{% $states.result.Payload.order %}",
                 # A scan that only finds what is to do is none of the rounds.
                 "round_number": "{% $states.result.Payload.work ? 0 : -1 %}",
                 "reopened": 0,
@@ -172,11 +176,12 @@ class Workflow(Construct):
             outputs={},
         )
         first, last = self._phase("index"), self._phase("check")
-        tallying = self._tallying(again=first[0])
+        ordering = self._ordering(then=first[0])
+        tallying = self._tallying(again=ordering)
         preflight.next(
             # Where nothing is listed, the scan finds what is left to do, if anything is.
             sfn.Choice.jsonata(self, "Anything listed?")
-            .when(sfn.Condition.jsonata("{% $work %}"), first[0])
+            .when(sfn.Condition.jsonata("{% $work %}"), ordering)
             .otherwise(tallying)
         )
         first[1].next(last[0])
@@ -193,6 +198,43 @@ class Workflow(Construct):
             .otherwise(tallying)
         )
         return self._gathering().next(preflight)
+
+    def _ordering(self, *, then: sfn.IChainable) -> sfn.IChainable:
+        """A long work list is put in order of ids before it is worked on."""
+        told = {"run_id": _RUN_ID, "round": "{% $round_number %}"}
+        plan = self._invoke(
+            "Plan the order",
+            self._tally,
+            {"step": "plan", **told},
+            assign={
+                "groups": "{% $states.result.Payload.groups %}",
+                "ranges": "{% $states.result.Payload.ranges %}",
+            },
+            outputs={},
+        )
+        cut = self._in_parts(
+            "Cut",
+            self._tally,
+            item="group",
+            items="{% $groups %}",
+            payload=told,
+            at_once=SORTERS,
+        )
+        sort = self._in_parts(
+            "Sort",
+            self._tally,
+            item="range",
+            items="{% $ranges %}",
+            payload=told,
+            at_once=SORTERS,
+        )
+        replace = self._invoke("Replace", self._tally, {"step": "replace", **told}, outputs={})
+        plan.next(cut).next(sort).next(replace).next(then)
+        return (
+            sfn.Choice.jsonata(self, "Put in order?")
+            .when(sfn.Condition.jsonata("{% $order %}"), plan)
+            .otherwise(then)
+        )
 
     def _gathering(self) -> sfn.Chain:
         """The ids of the run's source, brought into the table; none when they are there."""
@@ -284,7 +326,10 @@ class Workflow(Construct):
                 "segments": "{% $count($segments) %}",
                 "input": _INPUT,
             },
-            assign={"round_number": "{% $states.result.Payload.round %}"},
+            assign={
+                "round_number": "{% $states.result.Payload.round %}",
+                "order": "{% $states.result.Payload.order %}",
+            },
             outputs={"again": "{% $states.result.Payload.again %}"},
         )
         choice = (

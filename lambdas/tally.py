@@ -1,4 +1,4 @@
-"""The Tally's three steps: count a segment, decide whether to go round again, report."""
+"""The Tally's steps: count a segment, decide whether to go round again, report; and sorting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from reindex.wiring import Wiring
 
 @lambda_handler("tally")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
-    """Do the step that the event names: ``segment``, ``decide`` or ``report``."""
+    """Do the step that the event names.
+
+    ``segment``, ``decide`` and ``report`` are the Tally's; ``plan``, ``group``, ``range`` and
+    ``replace`` put a long work list in order.
+    """
     run_id, round_ = event["run_id"], event["round"]
     match event["step"]:
         case "segment":
@@ -22,5 +26,21 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
             return wiring.tallying.decide(run_id, round_, event["segments"], event.get("input"))
         case "report":
             return wiring.tallying.report(run_id, round_)
+        case _:
+            return _put_in_order(wiring, event, run_id, round_)
+
+
+def _put_in_order(
+    wiring: Wiring, event: Mapping[str, Any], run_id: str, round_: int
+) -> dict[str, Any]:
+    match event["step"]:
+        case "plan":
+            return wiring.ordering.plan(run_id, round_)
+        case "group":
+            return wiring.ordering.cut(run_id, round_, event["group"])
+        case "range":
+            return wiring.ordering.sort(run_id, round_, event["range"])
+        case "replace":
+            return wiring.ordering.replace(run_id, round_)
         case step:
             raise ValueError(f"the tally has no step {step!r}")

@@ -252,6 +252,8 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "WorkList.release": _row("same bounded held held isolated never same same"),
     "WorkList.earliest": _HELD,
     "WorkList.count": _STEP,
+    "WorkList.free": _STEP,
+    "WorkList.remove": _row("named retried retried retried retried never same same"),
     "Runs.current": _row("new silent silent silent silent never same never"),
     "Runs.open": _row("named retried retried retried retried never waits waits"),
     "Runs.update": _row("same logged logged logged logged never same same"),

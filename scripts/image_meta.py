@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reindex.tag_names import TagNames
+
 from .addresses import Address, google_address
 from .session import Session, example, with_session
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     epilog=example(
         "reindex image-meta --file photo.jpg | jq .originalMetadata",
         "reindex image-meta --dir photos --write photos.jsonl",
+        "reindex image-meta --file photo.jpg --tag-names metadata-extractor",
         "reindex image-meta --explain photo.jpg | jq .explanation.credit",
         "reindex image-meta --bucket originals --prefix a/b/ | jq -c [.source,.bytesRead]",
         "reindex image-meta --bucket gs://originals/a/b/ --write images.jsonl",
@@ -53,6 +56,13 @@ if TYPE_CHECKING:
 @click.option("--prefix", metavar="P", help="With --bucket: only keys that begin so.")
 @click.option("--write", metavar="FILE", help="Write to a file instead of stdout.")
 @click.option("--full-read", is_flag=True, help="Read whole files, not just what is needed.")
+@click.option(
+    "--tag-names",
+    type=click.Choice([*map(str, TagNames)]),
+    default=str(TagNames.STANDARD),
+    show_default=True,
+    help="By whose names fileMetadata shows tags, as projection.tag_names of a stage.",
+)
 @with_session
 def image_meta(  # noqa: PLR0913 (one for each option)
     session: Session,
@@ -64,6 +74,7 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     prefix: str | None,
     write: str | None,
     full_read: bool,
+    tag_names: str,
 ) -> None:
     """Print the metadata of images, one JSON object per line.
 
@@ -104,7 +115,10 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     for store in stores | ({objects.store} if objects else set()):
         object_store(store)
     read = partial(
-        describe, full_read=full_read, explained=frozenset(source.name for source in named)
+        describe,
+        full_read=full_read,
+        explained=frozenset(source.name for source in named),
+        tag_names=TagNames(tag_names),
     )
     sources: Iterator[Source] = chain(
         given,

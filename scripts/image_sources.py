@@ -23,6 +23,7 @@ from reindex.image.object_metadata import upload_of
 from reindex.image.original_metadata import Decision, explain, original_metadata
 from reindex.image.ranged import RangedFile, open_bytes, open_path
 from reindex.image.rows import present
+from reindex.tag_names import TagNames
 
 from .addresses import Address, StoreName, google_address
 from .object_stores import ObjectStore, StoreUnusable, connect_s3
@@ -152,7 +153,11 @@ class Described:
 
 
 def describe(
-    source: Source, *, full_read: bool, explained: Collection[str] = frozenset()
+    source: Source,
+    *,
+    full_read: bool,
+    explained: Collection[str] = frozenset(),
+    tag_names: TagNames = TagNames.STANDARD,
 ) -> Described:
     """What an image says of itself, or why it cannot be read; never raises.
 
@@ -160,9 +165,15 @@ def describe(
         source: The image.
         full_read: Read the whole file.
         explained: Names of the sources whose ``originalMetadata`` is explained.
+        tag_names: By whose names ``fileMetadata`` shows tags.
     """
     try:
-        described = _described(source, full_read=full_read, explained=source.name in explained)
+        described = _described(
+            source,
+            full_read=full_read,
+            explained=source.name in explained,
+            tag_names=tag_names,
+        )
         return Described({"source": source.name} | described)
     except ReindexFailure as error:
         failure = error.as_failure()
@@ -174,10 +185,12 @@ def describe(
     return Described({"source": source.name, "failure": why}, failure)
 
 
-def _described(source: Source, *, full_read: bool, explained: bool) -> dict[str, Any]:
+def _described(
+    source: Source, *, full_read: bool, explained: bool, tag_names: TagNames
+) -> dict[str, Any]:
     file, uploaded = source.open(whole=full_read)
     with file:
-        found = extract(_whole(file) if full_read else file)
+        found = extract(_whole(file) if full_read else file, tag_names)
     line = {
         "mimeType": found.mime_type,
         "size": file.size,

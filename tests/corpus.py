@@ -43,3 +43,15 @@ def reference(directory: Path) -> dict[str, dict[str, Any]]:
     """Return what ExifTool reads from each photo (`-n -struct -G1`), by file name."""
     found: dict[str, dict[str, Any]] = json.loads((directory / "reference.json").read_text())
     return found
+
+
+def java_reference(directory: Path) -> dict[str, dict[str, dict[str, str]]]:
+    """Return metadata-extractor's texts by file name, directory and tag; skip or fail as above."""
+    path = directory / "reference-java.json"
+    if not path.is_file():
+        reason = f"{VARIABLE} names a directory without {path.name}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    found: dict[str, dict[str, dict[str, str]]] = json.loads(path.read_text())
+    return found

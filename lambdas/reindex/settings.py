@@ -13,6 +13,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from reindex.tag_names import TagNames
+
 Group = TypeVar("Group")
 
 
@@ -228,6 +230,17 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
+class Naming:
+    """By whose names documents show what files say.
+
+    Attributes:
+        tag_names: Of the tags in ``fileMetadata``.
+    """
+
+    tag_names: TagNames = TagNames.STANDARD
+
+
+@dataclass(frozen=True, slots=True)
 class StateMachine:
     """ARN of the state machine, for those who start it or look at it."""
 
@@ -242,14 +255,14 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "gather": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
     "batch_index": (*_PHASE, Projection),
     "batch_check": (*_PHASE, LibrarySettings),
-    "image_projection": (Stage, Bucket, LibrarySettings),
+    "image_projection": (Stage, Bucket, LibrarySettings, Naming),
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
 }
 
 #: What the ``reindex`` command reads from the stack's outputs.
-COMMAND: tuple[type, ...] = (*_PHASE, LibrarySettings, Projection, StateMachine)
+COMMAND: tuple[type, ...] = (*_PHASE, LibrarySettings, Naming, Projection, StateMachine)
 
 
 def variable(field: Field[Any]) -> str:

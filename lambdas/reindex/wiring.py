@@ -31,6 +31,7 @@ from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
+from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import CALLS, Rehearsal
@@ -337,6 +338,7 @@ class Wiring:
             self.clock,
             self.meter,
             self.time_limit,
+            tag_names=self.settings[groups.Naming].tag_names,
         )
 
     @cached_property
@@ -399,6 +401,11 @@ class Wiring:
             clock=self.clock,
             meter=self.meter,
         )
+
+    @cached_property
+    def ordering(self) -> Ordering:
+        """What puts a long work list in order."""
+        return Ordering(self.work_list, self.files, self.clock)
 
     def upload(self, name: str, *, only_new: bool) -> Upload:
         """An upload of ids.

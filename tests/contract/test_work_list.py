@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reindex.domain.chunks import Chunk, TakenChunk, UnreadableChunk, chunks_of
+from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk, UnreadableChunk, chunks_of
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
 from reindex.stores.interfaces import WorkList
@@ -187,6 +187,31 @@ def test_a_chunk_that_is_added_again_is_replaced(work_list: WorkList) -> None:
 
     assert work_list.count(Phase.INDEX) == 2
     assert len(work_list.rows(taken(work_list))) == 2
+
+
+def test_what_is_free_is_listed_with_the_range_of_its_ids(work_list: WorkList) -> None:
+    work_list.add(
+        [chunk("held"), chunk("x", "a", "b", "ü"), chunk("later", due_at=int(NOW) + 60), chunk("y")]
+    )
+    assert taken(work_list).name == "held"
+
+    found = sorted(work_list.free(Phase.INDEX, NOW), key=lambda each: each.name)
+
+    assert found == [ListedChunk("x", 0, 3, "a", "ü"), ListedChunk("y", 0, 1, "y", "y")]
+    assert list(work_list.free(Phase.CHECK, NOW)) == []
+
+
+def test_any_number_of_chunks_is_taken_off_the_list_and_any_number_of_times(
+    work_list: WorkList,
+) -> None:
+    work_list.add([chunk(f"{n:03}") for n in range(60)])
+    chunks = [each for each in work_list.free(Phase.INDEX, NOW) if each.name != "007"]
+
+    for _ in range(2):
+        work_list.remove(Phase.INDEX, chunks)
+
+    assert [each.name for each in work_list.free(Phase.INDEX, NOW)] == ["007"]
+    work_list.remove(Phase.INDEX, [])
 
 
 def test_a_chunk_without_its_file_says_so(work_list: WorkList) -> None:

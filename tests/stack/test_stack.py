@@ -196,7 +196,7 @@ def test_the_bucket_is_private_and_keeps_reports(stage: Stage) -> None:
     assert {
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in bucket["LifecycleConfiguration"]["Rules"]
-    } == {"claims/": 14, "uploads/": 90, "work/": 90, "tallies/": 90, "samples/": 90}
+    } == {"claims/": 14, "uploads/": 90, "work/": 90, "order/": 7, "tallies/": 90, "samples/": 90}
 
 
 def test_log_groups_forget(prod: Stage) -> None:
@@ -232,6 +232,14 @@ def test_the_library_is_given_by_name_and_not_made(prod: Stage) -> None:
     assert given["ORIGINALS_BUCKET"] == "library-originals"
     assert given["USAGES_TABLE"] == "library-usages"
     assert len(prod.of_type("AWS::S3::Bucket")) == 1
+
+
+def test_tag_names_reach_the_projection_and_the_command(prod: Stage, stage: Stage) -> None:
+    for given, expected in ((stage, "standard"), (prod, "metadata-extractor")):
+        projection = functions(given)["image_projection"]
+        assert environ(projection)["TAG_NAMES"] == expected
+        assert given.template["Outputs"]["TagNames"]["Value"] == expected
+        assert "TAG_NAMES" not in environ(functions(given)["indexer"])
 
 
 def test_the_sample_library_is_what_the_product_is_told(stage: Stage) -> None:

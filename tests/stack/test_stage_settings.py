@@ -136,6 +136,11 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
             "stage X: indexer_batch_size must be a whole number, not true",
         ),
         ({"library_keys": "arn"}, "stage X: library_keys must be a list of texts"),
+        (
+            {"projection": {"tag_names": "latin"}},
+            "stage X: projection.tag_names must be one of standard, metadata-extractor",
+        ),
+        ({"projection": {"tags": "standard"}}, "stage X: projection: unknown setting tags"),
         ({"tuning": []}, "stage X: tuning must be an object, not []"),
         ({"library": "mine"}, 'stage X: library must be an object, not "mine"'),
         ({"library": None}, "stage X: library is missing"),

@@ -12,6 +12,7 @@ from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
 from reindex.reports import footprint
 from reindex.steps.gather import MAX_PARTS, PART_SECONDS
+from reindex.steps.ordering import GROUP_ROWS, RANGE_ROWS
 from tests.stack.templates import Stage, readable
 
 State = Mapping[str, Any]
@@ -94,6 +95,7 @@ def test_what_a_run_goes_through(definition: Mapping[str, Any]) -> None:
         "Gather",
         "Preflight",
         "Anything listed?",
+        "Put in order?",
         "Open index phase",
         "Turn index rule on",
         "Index phase",
@@ -238,7 +240,7 @@ def test_a_passing_fault_costs_no_step_its_run(definition: Mapping[str, Any]) ->
     steps = {
         n: s for n, s in states(definition).items() if "lambda:invoke" in s.get("Resource", "")
     }
-    assert len(steps) == 6
+    assert len(steps) == 10
     for name, state in steps.items():
         tried = {error: r["MaxAttempts"] for r in state["Retry"] for error in r["ErrorEquals"]}
         assert tried.keys() >= PASSING, name
@@ -264,6 +266,17 @@ def test_parts_are_gathered_side_by_side_but_not_all_at_once(
     seconds = GATHERERS * 40_000_000 / 4_000
     events = 11 * MAX_PARTS + 7 * seconds / PART_SECONDS
     assert events < 25_000 / 2
+
+
+def test_a_long_list_is_put_in_order_within_the_executions_history(
+    definition: Mapping[str, Any],
+) -> None:
+    for name in ("Cut", "Sort"):
+        state = definition["States"][name]
+        assert state["MaxConcurrency"] == 16
+        assert state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "INLINE"
+    invocations = 40_000_000 / GROUP_ROWS + 40_000_000 / RANGE_ROWS
+    assert 11 * invocations < 25_000 / 4
 
 
 def test_state_stays_small(definition: Mapping[str, Any]) -> None:

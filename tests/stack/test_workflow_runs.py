@@ -46,7 +46,10 @@ def preflight(event, context):
     if run_id.startswith("refused"):
         raise RuntimeError("nothing is queued")
     work = not run_id.startswith("nothing")
-    return {"run_id": run_id, "index": "images-1", "segments": [0, 1], "work": work}
+    order = run_id.startswith("long")
+    return {
+        "run_id": run_id, "index": "images-1", "segments": [0, 1], "work": work, "order": order
+    }
 
 def tally(event, context):
     note(event)
@@ -56,7 +59,11 @@ def tally(event, context):
             return {"next": {"part": 1} if more else None}
         case "decide":
             again = event["run_id"].startswith("again") and event["round"] == 0
-            return {"again": again, "round": event["round"] + again}
+            return {"again": again, "round": event["round"] + again, "order": False}
+        case "plan":
+            return {"groups": [0, 1], "ranges": [0, 1, 2]}
+        case "group" | "range" | "replace":
+            return {"next": None}
         case "report":
             if event["run_id"].startswith("broken"):
                 raise RuntimeError("the bucket is gone")
@@ -75,6 +82,9 @@ FAIL = "fail"
 ABORT = "abort"
 
 ONE_ROUND = [SUCCEED, SUCCEED]
+
+#: Steps that put the work list in order.
+ORDERING = {"plan", "group", "range", "replace"}
 
 
 @dataclass
@@ -280,6 +290,20 @@ def test_what_the_lambdas_are_told(machine: Machine) -> None:
         {**common, "step": "decide", "segments": 2, "input": {"any": "input"}},
         {**common, "step": "report"},
     ]
+
+
+def test_a_long_list_is_put_in_order_before_it_is_worked_on(machine: Machine) -> None:
+    ended = machine.run("long", ONE_ROUND)
+    assert ended.status == "SUCCEEDED"
+    common = {"run_id": "long", "round": 0}
+    ordering = [told for told in ended.told if told.get("step") in ORDERING and "round" in told]
+    parts = [{**common, "cursor": None, "step": "group", "group": n} for n in range(2)]
+    parts += [{**common, "cursor": None, "step": "range", "range": n} for n in range(3)]
+    assert ordering[0] == {**common, "step": "plan"}
+    assert sorted(ordering[1:-1], key=str) == sorted(parts, key=str)
+    assert ordering[-1] == {**common, "step": "replace"}
+    states = [ended.states.index(name) for name in ("Cut", "Sort", "Replace", "Open index phase")]
+    assert states == sorted(states)
 
 
 def test_a_run_with_nothing_to_do_counts_and_reports(machine: Machine) -> None:

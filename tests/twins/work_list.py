@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import RLock
 
-from reindex.domain.chunks import Chunk, TakenChunk, UnreadableChunk
+from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk, UnreadableChunk
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
 from reindex.stores.interfaces import LONGEST_SKEW, WorkList
@@ -90,6 +90,21 @@ class MemoryWorkList(WorkList):
     def earliest(self, phase: Phase) -> int | None:
         with self._lock:
             return min((due for of, due, _ in self.listed if of is phase), default=None)
+
+    def free(self, phase: Phase, now: float) -> Iterator[ListedChunk]:
+        with self._lock:
+            listed = [
+                (name, due, listed.chunk.rows)
+                for (of, due, name), listed in self.listed.items()
+                if of is phase and due <= now and listed.holder is None
+            ]
+        for name, due, rows in listed:
+            yield ListedChunk(name, due, len(rows), rows[0].id, rows[-1].id)
+
+    def remove(self, phase: Phase, chunks: Sequence[ListedChunk]) -> None:
+        with self._lock:
+            for chunk in chunks:
+                self.listed.pop((phase, chunk.due_at, chunk.name), None)
 
     def count(self, phase: Phase) -> int:
         return len(self.ids(phase))

@@ -11,6 +11,7 @@ from reindex.settings import (
     FUNCTIONS,
     Elasticsearch,
     LibrarySettings,
+    Naming,
     Pace,
     Settings,
     SettingsError,
@@ -18,6 +19,7 @@ from reindex.settings import (
     Tables,
     variables,
 )
+from reindex.tag_names import TagNames
 
 
 def test_a_variable_is_named_as_its_field() -> None:
@@ -35,6 +37,14 @@ def test_every_missing_or_unreadable_variable_is_named_in_one_error() -> None:
         ),
     ):
         Settings([Stage, Tables, Pace], {"RUNS_TABLE": "runs", "MAX_BACKLOG": "many"})
+
+
+def test_one_of_a_few_words_is_read_as_such_and_another_is_unreadable() -> None:
+    assert Settings([Naming], {})[Naming].tag_names is TagNames.STANDARD
+    given = Settings([Naming], {"TAG_NAMES": "metadata-extractor"})
+    assert given[Naming].tag_names is TagNames.METADATA_EXTRACTOR
+    with pytest.raises(SettingsError, match="TAG_NAMES cannot be read: 'latin'"):
+        Settings([Naming], {"TAG_NAMES": "latin"})
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

@@ -57,6 +57,25 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedChunk:
+    """A chunk as the list shows it.
+
+    Attributes:
+        name: Of the chunk.
+        due_at: Of the chunk.
+        count: How many rows it has.
+        first: Its first id; empty when the list does not say.
+        last: Its last.
+    """
+
+    name: str
+    due_at: int
+    count: int = 0
+    first: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TakenChunk:
     """A worker's right to work a chunk, until a moment.
 

@@ -163,7 +163,7 @@ def _read(tiff: Tiff, directory: Directory, names: dict[int, str], into: dict[st
 def _text(tiff: Tiff, entry: Entry, name: str) -> str:
     """Return a value as the module's docstring says, empty when there is nothing to say."""
     if name in _DECLARE_CHARSET:
-        return _declared_text(tiff.raw(entry), tiff.order)
+        return declared_text(tiff.raw(entry), tiff.order)
     is_text = entry.kind in (ASCII, UTF8) or entry.tag in _UTF16
     if is_text or (entry.kind in _BYTES and entry.tag in _TEXTS):
         return _characters(tiff, entry)
@@ -239,7 +239,7 @@ def _cfa_pattern(data: bytes, order: str) -> str:
     return " ".join(map(str, data[:MAX_NUMBERS]))
 
 
-def _declared_text(data: bytes, order: str) -> str:
+def declared_text(data: bytes, order: str) -> str:
     """Decode text that begins with the eight bytes of its character set (CIPA DC-008, 4.6.6)."""
     charset, text = data[:8].rstrip(b"\0 ").upper(), data[8:]
     if charset == b"UNICODE":

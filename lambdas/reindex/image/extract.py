@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reindex.domain.failures import NotAnImage, TooManyPixels, TruncatedImage, UnsupportedFormat
@@ -17,6 +18,7 @@ from reindex.image.jpeg import read_jpeg
 from reindex.image.jpeg2000 import read_jpeg2000
 from reindex.image.jpegxl import read_jpegxl
 from reindex.image.limits import bounded
+from reindex.image.metadata_extractor.reading import read_maps
 from reindex.image.png import read_png
 from reindex.image.psd import read_psd
 from reindex.image.riff import read_webp
@@ -24,6 +26,7 @@ from reindex.image.tiff import open_tiff
 from reindex.image.tiff_file import add_embedded, read_tiff
 from reindex.image.truth import Dimensions, FileMetadata
 from reindex.image.xmp import flatten, read_xmp
+from reindex.tag_names import TagNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +61,7 @@ _READERS: Final[dict[sniff.Family, Callable[[Source], Blocks]]] = {
 }
 
 
-def extract(file: Source) -> FileMetadata:
+def extract(file: Source, tag_names: TagNames = TagNames.STANDARD) -> FileMetadata:
     """Read what an image file says about itself; no pixel is decoded.
 
     Damaged metadata in a file whose dimensions can be read gives what can be read of it.
@@ -67,6 +70,8 @@ def extract(file: Source) -> FileMetadata:
 
     Args:
         file: The file; only what is needed of it is read.
+        tag_names: By whose names the document shows tags; with any other than the standards',
+            ``renamed`` holds what it shows.
 
     Raises:
         NotAnImage: The bytes are of no image format.
@@ -81,6 +86,7 @@ def extract(file: Source) -> FileMetadata:
     iptc, notes = _iptc(blocks)
     properties, cut_short = read_xmp(blocks.xmp)
     xmp = flatten(properties)
+    getty = {name.removeprefix(_GETTY): xmp[name] for name in xmp if name.startswith(_GETTY)}
     trimmed = blocks.trimmed | ({"xmp"} if cut_short else set())
 
     def within(name: str, values: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
@@ -89,7 +95,7 @@ def extract(file: Source) -> FileMetadata:
             trimmed.add(name)
         return kept
 
-    return FileMetadata(
+    found = FileMetadata(
         mime_type=mime_type,
         dimensions=dimensions,
         orientation=blocks.orientation or exif.orientation or _xmp_orientation(xmp),
@@ -98,16 +104,17 @@ def extract(file: Source) -> FileMetadata:
         iptc=within("iptc", iptc),
         xmp=within("xmp", xmp),
         icc=within("icc", {**read_icc(blocks.icc)} if blocks.icc else {}),
-        getty=within(
-            "getty",
-            {name.removeprefix(_GETTY): xmp[name] for name in xmp if name.startswith(_GETTY)},
-        ),
+        getty=within("getty", getty),
         png=within("png", {**blocks.text}),
         colour_model=blocks.colour_model,
         colour_model_information=blocks.colour,
         reading=notes,
-        trimmed=tuple(sorted(trimmed)),
     )
+    renamed = None
+    if tag_names is TagNames.METADATA_EXTRACTOR:
+        maps = read_maps(blocks, getty)
+        renamed = {name: within(name, {**values}) for name, values in maps.items()}
+    return replace(found, trimmed=tuple(sorted(trimmed)), renamed=renamed)
 
 
 def find_blocks(file: Source) -> Blocks:

@@ -11,19 +11,21 @@ from reindex.image.truth import FileMetadata
 from reindex.text import well_formed
 
 #: What the document shows under ``source`` instead, and what is no text of the file.
-_ELSEWHERE: Final = frozenset({"mime_type", "dimensions", "orientation", "trimmed"})
+_ELSEWHERE: Final = frozenset({"mime_type", "dimensions", "orientation", "trimmed", "renamed"})
 
 
 def file_metadata(file: FileMetadata) -> dict[str, Any]:
     """Return the document's ``fileMetadata``.
 
-    Every map and value of ``file`` appears under its name in camel case; ``trimmed`` names,
-    likewise, the maps that were cut because they were too large.
+    Every map and value of ``file`` appears under its name in camel case, a map of ``renamed`` in
+    place of the one it renames; ``trimmed`` names, likewise, the maps that were cut because they
+    were too large.
     """
+    renamed = file.renamed or {}
     result: dict[str, Any] = {}
     for field in fields(file):
         if field.name not in _ELSEWHERE:
-            value = _storable(getattr(file, field.name))
+            value = _storable(renamed.get(field.name, getattr(file, field.name)))
             if value is not None:
                 result[_camel_case(field.name)] = value
     if file.trimmed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from reindex.image.charsets import WINDOWS, Charset, decode_as, likelier_charset
 from reindex.image.text import clean, decode_utf8, decode_utf16, is_utf16
@@ -180,6 +180,20 @@ class Reading:
     passed_over: int = 0
 
 
+class Dataset(NamedTuple):
+    """One dataset of a record.
+
+    Attributes:
+        key: Numbers of its record and of itself.
+        value: Its bytes.
+        text: What they say; empty when that is nothing.
+    """
+
+    key: tuple[int, int]
+    value: bytes
+    text: str
+
+
 def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | list[str]]:
     """Return the datasets of an IIM record by name.
 
@@ -189,6 +203,28 @@ def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | li
 
     Text is in UTF-16 or UTF-8 where the bytes show it, else in the declared set if it decodes,
     else in the likelier of two 8-bit sets, see :mod:`reindex.image.charsets`.
+
+    Args:
+        data: The record.
+        reading: Where to note how it was read.
+    """
+    found: dict[str, str | list[str]] = {}
+    for key, _, text in read_datasets(data, reading):
+        name = _NAMES.get(key)
+        if name is None or not text:
+            continue
+        name = name.replace(".", "")
+        if key in _REPEATABLE:
+            values = found.setdefault(name, [])
+            assert isinstance(values, list)
+            values.append(text)
+        else:
+            found[name] = text
+    return found
+
+
+def read_datasets(data: bytes, reading: Reading | None = None) -> Iterator[Dataset]:
+    """Yield the datasets of an IIM record in order, their text decoded as in :func:`read_iptc`.
 
     Args:
         data: The record.
@@ -204,22 +240,10 @@ def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | li
     if undecoded:
         # One program wrote the whole record: its texts are judged together.
         reading.charset = likelier_charset(undecoded)
-    found: dict[str, str | list[str]] = {}
     for key, value, text in decoded:
         if text is None:
             text = decode_as(reading.charset or WINDOWS, value)  # noqa: PLW2901
-        text = clean(text.replace("\0", ""))  # noqa: PLW2901
-        name = _NAMES.get(key)
-        if name is None or not text:
-            continue
-        name = name.replace(".", "")
-        if key in _REPEATABLE:
-            values = found.setdefault(name, [])
-            assert isinstance(values, list)
-            values.append(text)
-        else:
-            found[name] = text
-    return found
+        yield Dataset(key, value, clean(text.replace("\0", "")))
 
 
 def _datasets(data: bytes, reading: Reading) -> Iterator[tuple[tuple[int, int], bytes]]:

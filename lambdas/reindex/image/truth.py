@@ -58,6 +58,8 @@ class FileMetadata:
         reading: How the bytes were read where they do not say it: ``iptcCharset`` for text that
             declares no character set, ``iptcBytesPassedOver`` for damage between datasets.
         trimmed: Names of the maps that were cut because they were too large.
+        renamed: Maps that the document shows in place of those of the same name here, which
+            stay what everything else is derived from; None where the names are the standards'.
     """
 
     mime_type: str
@@ -74,6 +76,7 @@ class FileMetadata:
     colour_model_information: Mapping[str, Any] = field(default_factory=dict)
     reading: Mapping[str, Any] = field(default_factory=dict)
     trimmed: Sequence[str] = ()
+    renamed: Mapping[str, Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

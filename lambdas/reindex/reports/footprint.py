@@ -54,7 +54,7 @@ NOTING_UNITS: Final = 0.01
 
 #: State transitions of a run: once, in each round, and in each of a round's segments of the Tally.
 RUN_TRANSITIONS: Final = 7
-ROUND_TRANSITIONS: Final = 10
+ROUND_TRANSITIONS: Final = 11
 SEGMENT_TRANSITIONS: Final = 3
 
 

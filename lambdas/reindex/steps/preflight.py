@@ -18,6 +18,7 @@ from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
 from reindex.steps.ambient import Clock
+from reindex.steps.ordering import ORDER_ABOVE
 from reindex.stores.interfaces import Index, Phases, Runs, WorkList
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ class Preflight:
 
         Returns:
             What the state machine carries through the run: ``work`` is False when the work list
-            is empty, so that the Tally's scan has to find what is left to do, if anything is.
+            is empty, so that the Tally's scan has to find what is left to do, if anything is;
+            ``order`` is True when it is long enough to be put in order.
 
         Raises:
             PreflightFailed: Names each finding; nothing has been touched.
@@ -122,6 +124,7 @@ class Preflight:
             "index": pinned.name,
             "segments": list(range(self.segments)),
             "work": total > 0,
+            "order": total > ORDER_ABOVE,
         }
 
     def _failed_probes(self, findings: list[str], execution: str) -> set[str]:

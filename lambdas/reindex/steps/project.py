@@ -26,6 +26,7 @@ from reindex.image.truth import ImageTruth, Rendition, UserData
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.stores.interfaces import Library, OpenObject, RunFiles
+from reindex.tag_names import TagNames
 from reindex.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Projection:
     Attributes:
         projector: Name and version of what projects, for the documents' provenance.
         stage: The deployment, likewise.
+        tag_names: By whose names ``fileMetadata`` shows tags.
     """
 
     library: Library
@@ -71,6 +73,7 @@ class Projection:
     clock: Clock
     meter: Meter
     time_limit: TimeLimit = field(default_factory=TimeLimit)
+    tag_names: TagNames = TagNames.STANDARD
 
     def project(
         self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
@@ -168,7 +171,7 @@ class Projection:
             truth = ImageTruth(
                 id=image_id,
                 original=original.stored,
-                file=extract(original.file),
+                file=extract(original.file, self.tag_names),
                 thumbnail=_rendition(self.library.thumbnail(image_id)),
                 optimised_png=_rendition(self.library.optimised_png(image_id)),
                 user_data=user_data,

@@ -25,6 +25,7 @@ from reindex.reports.run_estimate import estimated
 from reindex.reports.samples import kept
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.ordering import ORDER_ABOVE
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces import (
     Index,
@@ -293,7 +294,13 @@ class Tallying:
                 self.runs.update(run_id, {"index": ""})
                 raise PreflightFailed(["nothing is queued: upload ids first"])
         self.runs.update(run_id, changes)
-        return {"again": again, "round": following, "unfinished": tally.unfinished}
+        return {
+            "again": again,
+            "round": following,
+            "unfinished": tally.unfinished,
+            # Once: what later rounds find is little, and the execution's history has its limit.
+            "order": round_ < 0 and tally.unfinished > ORDER_ABOVE,
+        }
 
     def add_up(self, run_id: str, round_: int, segments: int) -> Tally:
         """Add the segments up, and keep the sum for the report."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import IO, Any, Protocol
 
-from reindex.domain.chunks import Chunk, TakenChunk
+from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk
 from reindex.domain.failures import Failure
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import (
@@ -150,6 +150,14 @@ class WorkList(Protocol):
 
     def earliest(self, phase: Phase) -> int | None:
         """When the first chunk is due, be it held or not (epoch seconds); None if there is none."""
+        ...
+
+    def free(self, phase: Phase, now: float) -> Iterator[ListedChunk]:
+        """List the chunks that are due at a time and that nobody ever held, in no order."""
+        ...
+
+    def remove(self, phase: Phase, chunks: Sequence[ListedChunk]) -> None:
+        """Take chunks off the list; one that is not there any more is passed over."""
         ...
 
     def count(self, phase: Phase) -> int:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from reindex.domain.chunks import Chunk, TakenChunk, UnreadableChunk, rows_of, to_text
+from reindex.batches import in_batches
+from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk, UnreadableChunk, rows_of, to_text
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
 from reindex.stores.attributes import Plain, from_attributes, to_attributes
-from reindex.stores.aws import error_code, unavailable, was_retried
+from reindex.stores.aws import error_code, persist, unavailable, was_retried
 from reindex.stores.interfaces import LONGEST_SKEW, RunFiles
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ _SPREAD: Final = 16
 
 #: Chunks that a worker looks at in one request: more than other workers are likely to hold.
 _LOOK: Final = 64
+
+#: Deletions of one BatchWriteItem, and how long those that DynamoDB leaves out are tried again.
+#: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+_REMOVALS: Final = 25
+_PATIENCE_SECONDS: Final = 20.0
 
 _SERVICE = "DynamoDB"
 
@@ -176,6 +182,41 @@ class DynamoWorkList:
                 return _due_at(item["chunk"])
         return None
 
+    def free(self, phase: Phase, now: float) -> Iterator[ListedChunk]:
+        """List the chunks that are due at a time and that nobody ever held, in no order.
+
+        Raises:
+            StoreUnavailable: DynamoDB does not answer.
+        """
+        with unavailable(_SERVICE):
+            for page in self._pages(phase, f"{math.floor(now):012d}~"):
+                for item in page:
+                    if "holder" not in item:
+                        due_at, _, name = item["chunk"].partition("#")
+                        first, last = item.get("first", ""), item.get("last", "")
+                        yield ListedChunk(name, int(due_at), item["count"], first, last)
+
+    @unavailable(_SERVICE)
+    def remove(self, phase: Phase, chunks: Sequence[ListedChunk]) -> None:
+        """Take chunks off the list; one that is not there any more is passed over.
+
+        Raises:
+            StoreUnavailable: Any of them may have been removed.
+        """
+        for some in in_batches(chunks, _REMOVALS):
+            waiting: Any = {
+                self._table: [
+                    {"DeleteRequest": {"Key": _key(phase, _sort_key(chunk))}} for chunk in some
+                ]
+            }
+
+            def attempt(_: int) -> str | None:
+                nonlocal waiting
+                waiting = self._client.batch_write_item(RequestItems=waiting)["UnprocessedItems"]
+                return "unprocessed items" if waiting else None
+
+            persist(attempt, seconds=_PATIENCE_SECONDS, service=_SERVICE)
+
     @unavailable(_SERVICE)
     def count(self, phase: Phase) -> int:
         """How many rows the chunks of a phase had when they were made."""
@@ -272,7 +313,9 @@ class DynamoWorkList:
 def _item(chunk: Chunk) -> dict[str, AttributeValueTypeDef]:
     return {
         **_key(chunk.phase, _sort_key(chunk)),
-        **to_attributes({"count": len(chunk.rows)}),
+        **to_attributes(
+            {"count": len(chunk.rows), "first": chunk.rows[0].id, "last": chunk.rows[-1].id}
+        ),
     }
 
 
@@ -280,7 +323,7 @@ def _key(phase: Phase, sort_key: str) -> dict[str, AttributeValueTypeDef]:
     return to_attributes({"phase": phase.value, "chunk": sort_key})
 
 
-def _sort_key(chunk: Chunk | TakenChunk) -> str:
+def _sort_key(chunk: Chunk | ListedChunk | TakenChunk) -> str:
     return f"{chunk.due_at:012d}#{chunk.name}"
 
 

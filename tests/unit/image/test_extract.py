@@ -512,6 +512,7 @@ def check_form(found: FileMetadata) -> None:
         found.getty,
         found.png,
         found.colour_model_information,
+        *(found.renamed or {}).values(),
     ):
         for name, value in values.items():
             assert name

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from reindex.domain.failures import InternalFailure
 from reindex.reports.forecast import Strength
-from reindex.settings import COMMAND, Settings, variables
+from reindex.settings import COMMAND, Naming, Settings, variables
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
@@ -92,7 +92,13 @@ class Stage(World):
     @property
     def projection(self) -> Projection:
         return Projection(
-            self.library, self.files, "image-reindex 1", "TEST", self.clock, self.meter
+            self.library,
+            self.files,
+            "image-reindex 1",
+            "TEST",
+            self.clock,
+            self.meter,
+            tag_names=self.settings[Naming].tag_names,
         )
 
     @property

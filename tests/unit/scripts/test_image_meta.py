@@ -77,6 +77,14 @@ def test_a_file_says_what_it_is(photo: Path) -> None:
     assert line["originalMetadata"]["description"] == "A harbour"
 
 
+def test_tags_have_the_names_that_are_asked_for(photo: Path) -> None:
+    [standard] = lines(call("image-meta", "--file", str(photo)))
+    [other] = lines(call("image-meta", "--file", str(photo), "--tag-names", "metadata-extractor"))
+    assert standard["fileMetadata"]["exifSub"] == {"DateTimeOriginal": "2024:05:17 09:30:00"}
+    assert other["fileMetadata"]["exifSub"] == {"Date/Time Original": "2024:05:17 09:30:00"}
+    assert other["originalMetadata"] == standard["originalMetadata"]
+
+
 def test_what_was_decided_is_explained(photo: Path, tmp_path: Path) -> None:
     camera = tmp_path / "camera.jpg"
     camera.write_bytes(picture(title="OLYMPUS DIGITAL CAMERA"))
@@ -213,7 +221,7 @@ def test_a_full_read_has_a_bound(photo: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_what_we_did_not_foresee_is_one_images_failure(
     photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_sources, "extract", lambda _: 1 / 0)
+    monkeypatch.setattr(image_sources, "extract", lambda *_: 1 / 0)
     result = call("image-meta", "--file", str(photo))
     assert lines(result)[0]["failure"]["code"] == "unexpected"
     assert "ZeroDivisionError" in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +17,11 @@ from reindex.domain.records import claimed_key
 from reindex.image.truth import UserData
 from reindex.steps.project import ANSWER_BYTES, IMAGE_SECONDS, Projection
 from reindex.stores.sources import source_config
+from reindex.tag_names import TagNames
 from reindex.time_limit import TimeLimit
 from tests.twins.library import MemoryLibrary
 from tests.twins.run_files import MemoryRunFiles
+from tests.unit.image import files as image_files
 from tests.unit.steps.world import CountingMeter, ManualClock
 
 
@@ -26,6 +29,13 @@ def jpeg(size: tuple[int, int] = (64, 48)) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, "red").save(file, "JPEG")
     return file.getvalue()
+
+
+def rotated() -> bytes:
+    """A JPEG file whose Exif says that it is shown turned."""
+    return image_files.jpeg(
+        image_files.exif_segment(image_files.tiff({0x0112: image_files.short(6)}))
+    )
 
 
 def labels(count: int) -> set[str]:
@@ -59,6 +69,17 @@ def test_each_image_is_in_the_answer_once_with_its_document_or_its_failure(
         "empty": "not_an_image",
         "absent": "not_found",
     }
+
+
+def test_tags_have_the_names_that_the_stage_wants(
+    projection: Projection, library: MemoryLibrary
+) -> None:
+    library.originals["photo"] = rotated()
+    renaming = replace(projection, tag_names=TagNames.METADATA_EXTRACTOR)
+    names = [
+        each.document("photo", "run-1")["fileMetadata"]["exif"] for each in (projection, renaming)
+    ]
+    assert names == [{"Orientation": "6"}, {"Orientation": "Right side, top (Rotate 90 CW)"}]
 
 
 def test_a_document_carries_its_provenance_and_its_digest_is_reproducible(

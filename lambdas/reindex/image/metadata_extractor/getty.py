@@ -1,0 +1,32 @@
+"""Getty's properties by the names that the Grid gives them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from reindex.image.dates import format_date, parse_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+
+
+def read_getty(properties: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """Return properties under names in words (``Asset ID``), dates in the document's form.
+
+    Args:
+        properties: Of the namespace GettyImagesGIFT, by local name; a list becomes one text.
+    """
+    return {
+        _WORD_START.sub(" ", name): _text(value if isinstance(value, str) else "; ".join(value))
+        for name, value in properties.items()
+    }
+
+
+def _text(text: str) -> str:
+    """Return a date and time as documents hold them, and other text as it is."""
+    moment = parse_iso(text) if _MOMENT.fullmatch(text) else None
+    return text if moment is None else format_date(moment)

@@ -1,0 +1,211 @@
+"""IPTC-IIM datasets: names and texts as metadata-extractor gives them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from reindex.image.iptc import Dataset
+
+NAMES: Final = {
+    (1, 0): "Envelope Record Version",
+    (1, 5): "Destination",
+    (1, 20): "File Format",
+    (1, 22): "File Version",
+    (1, 30): "Service Identifier",
+    (1, 40): "Envelope Number",
+    (1, 50): "Product Identifier",
+    (1, 60): "Envelope Priority",
+    (1, 70): "Date Sent",
+    (1, 80): "Time Sent",
+    (1, 90): "Coded Character Set",
+    (1, 100): "Unique Object Name",
+    (1, 120): "ARM Identifier",
+    (1, 122): "ARM Version",
+    (2, 0): "Application Record Version",
+    (2, 3): "Object Type Reference",
+    (2, 4): "Object Attribute Reference",
+    (2, 5): "Object Name",
+    (2, 7): "Edit Status",
+    (2, 8): "Editorial Update",
+    (2, 10): "Urgency",
+    (2, 12): "Subject Reference",
+    (2, 15): "Category",
+    (2, 20): "Supplemental Category(s)",
+    (2, 22): "Fixture Identifier",
+    (2, 25): "Keywords",
+    (2, 26): "Content Location Code",
+    (2, 27): "Content Location Name",
+    (2, 30): "Release Date",
+    (2, 35): "Release Time",
+    (2, 37): "Expiration Date",
+    (2, 38): "Expiration Time",
+    (2, 40): "Special Instructions",
+    (2, 42): "Action Advised",
+    (2, 45): "Reference Service",
+    (2, 47): "Reference Date",
+    (2, 50): "Reference Number",
+    (2, 55): "Date Created",
+    (2, 60): "Time Created",
+    (2, 62): "Digital Date Created",
+    (2, 63): "Digital Time Created",
+    (2, 65): "Originating Program",
+    (2, 70): "Program Version",
+    (2, 75): "Object Cycle",
+    (2, 80): "By-line",
+    (2, 85): "By-line Title",
+    (2, 90): "City",
+    (2, 92): "Sub-location",
+    (2, 95): "Province/State",
+    (2, 100): "Country/Primary Location Code",
+    (2, 101): "Country/Primary Location Name",
+    (2, 103): "Original Transmission Reference",
+    (2, 105): "Headline",
+    (2, 110): "Credit",
+    (2, 115): "Source",
+    (2, 116): "Copyright Notice",
+    (2, 118): "Contact",
+    (2, 120): "Caption/Abstract",
+    (2, 121): "Local Caption",
+    (2, 122): "Caption Writer/Editor",
+    (2, 125): "Rasterized Caption",
+    (2, 130): "Image Type",
+    (2, 131): "Image Orientation",
+    (2, 135): "Language Identifier",
+    (2, 150): "Audio Type",
+    (2, 151): "Audio Sampling Rate",
+    (2, 152): "Audio Sampling Resolution",
+    (2, 153): "Audio Duration",
+    (2, 154): "Audio Outcue",
+    (2, 184): "Job Identifier",
+    (2, 185): "Master Document Identifier",
+    (2, 186): "Short Document Identifier",
+    (2, 187): "Unique Document Identifier",
+    (2, 188): "Owner Identifier",
+    (2, 200): "Object Data Preview File Format",
+    (2, 201): "Object Data Preview File Format Version",
+    (2, 202): "Object Data Preview Data",
+}
+"""Names by record and dataset."""
+
+_CHARSET, _FILE_FORMAT, _URGENCY, _KEYWORDS = (1, 90), (1, 20), (2, 10), (2, 25)
+_DATES: Final = {(1, 70), (2, 30), (2, 37), (2, 47), (2, 55), (2, 62)}
+_TIMES: Final = {(1, 80), (2, 35), (2, 38), (2, 60), (2, 63)}
+_NUMBERS: Final = {(1, 0), (1, 20), (1, 22), (1, 122), (2, 0), (2, 70)}
+"""Datasets that are numbers when they have two bytes, to the library also a program's version."""
+
+_SINGLE: Final = {*_NUMBERS, _CHARSET, _URGENCY}
+"""Datasets of which the last one counts."""
+
+_DATE: Final = re.compile(r"(.{4})(.{2})(.{2})", re.DOTALL)
+_TIME: Final = re.compile(r"(.{2})(.{2})(.{2})(.{5})?", re.DOTALL)
+
+_CHARSETS: Final = {b"\x1b%G": "UTF-8", b"\x1b.A": "ISO-8859-1", b"\x1b-A": "ISO-8859-1"}
+
+_FORMATS: Final = {
+    0: "No ObjectData",
+    1: "IPTC-NAA Digital Newsphoto Parameter Record",
+    2: "IPTC7901 Recommended Message Format",
+    3: "Tagged Image File Format (Adobe/Aldus Image data)",
+    4: "Illustrator (Adobe Graphics data)",
+    5: "AppleSingle (Apple Computer Inc)",
+    6: "NAA 89-3 (ANPA 1312)",
+    7: "MacBinary II",
+    8: "IPTC Unstructured Character Oriented File Format (UCOFF)",
+    9: "United Press International ANPA 1312 variant",
+    10: "United Press International Down-Load Message",
+    11: "JPEG File Interchange (JFIF)",
+    12: "Photo-CD Image-Pac (Eastman Kodak)",
+    13: "Bit Mapped Graphics File [.BMP] (Microsoft)",
+    14: "Digital Audio File [.WAV] (Microsoft & Creative Labs)",
+    15: "Audio plus Moving Video [.AVI] (Microsoft)",
+    16: "PC DOS/Windows Executable Files [.COM][.EXE]",
+    17: "Compressed Binary File [.ZIP] (PKWare Inc)",
+    18: "Audio Interchange File Format AIFF (Apple Computer Inc)",
+    19: "RIFF Wave (Microsoft Corporation)",
+    20: "Freehand (Macromedia/Aldus)",
+    21: 'Hypertext Markup Language "HTML" (The Internet Society)',
+    22: "MPEG 2 Audio Layer 2 (Musicom), ISO/IEC",
+    23: "MPEG 2 Audio Layer 3, ISO/IEC",
+    24: "Portable Document File (*.PDF) Adobe",
+    25: "News Industry Text Format (NITF)",
+    26: "Tape Archive (*.TAR)",
+    27: "Tidningarnas Telegrambyrå NITF version (TTNITF DTD)",
+    28: "Ritzaus Bureau NITF version (RBNITF DTD)",
+    29: "Corel Draw [*.CDR]",
+}
+"""Names of file formats (IIM 4.2, appendix A)."""
+
+
+def read_iptc(datasets: Iterable[Dataset]) -> dict[str, str]:
+    """Return one text for each name: of a dataset that repeats, all values in one.
+
+    Args:
+        datasets: Those of one record, in order.
+    """
+    texts: dict[tuple[int, int], list[str]] = {}
+    for dataset in datasets:
+        if dataset.key in _SINGLE:
+            texts[dataset.key] = [_text(dataset)]
+        elif dataset.key in NAMES:
+            texts.setdefault(dataset.key, []).append(_text(dataset))
+    joined = {
+        NAMES[key]: (";" if key == _KEYWORDS else " ").join(values).strip()
+        for key, values in texts.items()
+    }
+    return {name: text for name, text in joined.items() if text}
+
+
+def _text(dataset: Dataset) -> str:
+    return _TEXTS.get(dataset.key, _plain)(dataset)
+
+
+def _plain(dataset: Dataset) -> str:
+    return dataset.text
+
+
+def _charset(dataset: Dataset) -> str:
+    """Return the name of a known set, else the escape sequence without its escapes."""
+    sequence = dataset.value.strip(b" \0")
+    return _CHARSETS.get(sequence) or sequence.decode("latin-1").replace("\x1b", "")
+
+
+def _file_format(dataset: Dataset) -> str:
+    number = int.from_bytes(dataset.value, "big")
+    return _FORMATS.get(number, f"Unknown ({number})")
+
+
+def _urgency(dataset: Dataset) -> str:
+    """Return the number of the first character, ``53`` for a 5, as the library has it."""
+    return str(dataset.value[0]) if dataset.value else ""
+
+
+def _number(dataset: Dataset) -> str:
+    is_number = len(dataset.value) == 2  # noqa: PLR2004 - a SHORT
+    return str(int.from_bytes(dataset.value, "big")) if is_number else dataset.text
+
+
+def _date(dataset: Dataset) -> str:
+    found = _DATE.fullmatch(dataset.text)
+    return ":".join(found.groups()) if found else dataset.text
+
+
+def _time(dataset: Dataset) -> str:
+    found = _TIME.fullmatch(dataset.text)
+    if found is None:
+        return dataset.text
+    hours, minutes, seconds, zone = found.groups()
+    return f"{hours}:{minutes}:{seconds}{zone or ''}"
+
+
+_TEXTS: Final[dict[tuple[int, int], Callable[[Dataset], str]]] = {
+    **dict.fromkeys(_NUMBERS, _number),
+    **dict.fromkeys(_DATES, _date),
+    **dict.fromkeys(_TIMES, _time),
+    _CHARSET: _charset,
+    _FILE_FORMAT: _file_format,
+    _URGENCY: _urgency,
+}
