@@ -22,6 +22,7 @@ BENCHES = (
     "next_chunk",
     "first_document",
     "one_worker",
+    "simulation",
     "indexer",
     "own_work",
     "whole_run",

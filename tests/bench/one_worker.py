@@ -59,6 +59,12 @@ def slow(store: Any, seconds: Callable[[str, Sequence[Any]], float]) -> Any:
     return Slow()
 
 
+def table_seconds(method: str, args: Sequence[Any]) -> float:
+    """How long a call of the progress table takes, given its arguments."""
+    rows = len(args[0]) if method in {"write", "insert", "read"} else 1
+    return ASSUMED["dynamodb"].value * math.ceil(rows / _STATEMENTS / _AT_ONCE)
+
+
 def varying(seconds: Callable[[int], float]) -> Callable[[int], float]:
     """The same time, a quarter more or less: calls that all took as long would end at once."""
     rng = random.Random(1)
@@ -71,16 +77,12 @@ def measure(count: int) -> Result:
     images = list(image_ids(0, count))
     call = ASSUMED["dynamodb"].value
 
-    def of_table(method: str, args: Sequence[Any]) -> float:
-        rows = len(args[0]) if method in {"write", "insert", "read"} else 1
-        return call * math.ceil(rows / _STATEMENTS / _AT_ONCE)
-
     def of_index(method: str, _: Sequence[Any]) -> float:
         return ASSUMED["guard"].value if method == "read" else 0
 
     concurrency = Pace().projection_concurrency
     reindex = Reindex(
-        slow(MemoryProgressTable(), of_table),
+        slow(MemoryProgressTable(), table_seconds),
         projector_after(images, concurrency, varying(projection_latency)),
         slow(MemoryRuns(), lambda *_: call),
         slow(MemoryWorkList(), lambda *_: call),

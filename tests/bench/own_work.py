@@ -7,7 +7,8 @@
   the stores and the SDK. Processor time is that of our process, so the table's is not in it.
 - upload-ids against boto3's batch_writer, and scan-states against a plain scan loop, each on
   the same DynamoDB Local. They do more: an upload overwrites nothing and keeps its ledger, a
-  scan reads every row as what it is.
+  scan reads every row as what it is. What overwriting nothing costs the table's engine is told
+  apart: a script that inserts by the same conditional statements has its line, too.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
 
+from reindex.batches import in_batches
+from reindex.domain.progress import ProgressRow
 from reindex.settings import Pace
 from reindex.steps.scanning import scan_all
 from reindex.steps.tally import Tally
 from reindex.stores.interfaces import ProgressTable
-from reindex.stores.progress_table import DynamoProgressTable
+from reindex.stores.progress_table import MAX_STATEMENTS, DynamoProgressTable, insertion
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList
 from tests.bench.projection import Row
@@ -42,7 +46,7 @@ from tests.bench.results import (
 )
 from tests.bench.servers import KEY, REGION, dynamodb
 from tests.bench.wire import instant_backlog, instant_projector
-from tests.bench.workload import InstantProjector, Reindex, image_ids
+from tests.bench.workload import NOW, InstantProjector, Reindex, image_ids
 from tests.contract.conftest import create_progress_table, create_runs_table, create_work_table
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
@@ -50,9 +54,13 @@ from tests.twins.run_files import MemoryRunFiles
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource
+    from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef
 
 SEGMENTS = 8
 """Parts of the table that scan-states reads at once, unless told otherwise."""
+
+#: Calls in flight at once: as the store has them.
+_AT_ONCE = 4
 
 
 @dataclass(slots=True)
@@ -130,6 +138,22 @@ class Uploading:
         work_list = DynamoWorkList(self.client, create_work_table(self.client), MemoryRunFiles())
         reindex = Reindex(table, InstantProjector(()), runs, work_list)
         return spent(partial(reindex.upload, self.images))
+
+    def guarded(self) -> Spent:
+        """As a script does that overwrites nothing: the same statements, and nothing else."""
+        name = create_progress_table(self.client)
+        rows = [ProgressRow.new(image_id, "upload-1", NOW) for image_id in self.images]
+        statements = [insertion(name, row) for row in rows]
+
+        def insert(batch: Sequence[BatchStatementRequestTypeDef]) -> None:
+            answer = self.client.batch_execute_statement(Statements=batch)
+            assert not any("Error" in response for response in answer["Responses"])
+
+        def work() -> None:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(insert, in_batches(statements, MAX_STATEMENTS)))
+
+        return spent(work)
 
     def theirs(self) -> Spent:
         """As a script does: rows of the same attributes, by boto3's batch_writer."""
@@ -226,8 +250,14 @@ def measure(count: int, rounds: int) -> Result:
         real = over_dynamodb(images, client)
         rows += phases("DynamoDB Local", real, rounds, figures)
         uploading = Uploading(images, client)
-        taken = alternating({"ours": uploading.ours, "theirs": uploading.theirs}, rounds)
+        taken = alternating(
+            {"ours": uploading.ours, "theirs": uploading.theirs, "guarded": uploading.guarded},
+            rounds,
+        )
         rows += comparison("upload-ids", dict(taken), count, figures)
+        guarded = median_ratio(taken["guarded"], taken["ours"])
+        figures["upload-ids: ratio to bare inserts"] = guarded
+        rows.append(Row("upload-ids / bare conditional inserts", f"{guarded:.2f} x"))
         name = create_progress_table(client)
         Reindex(DynamoProgressTable(client, name), InstantProjector(())).upload(images)
         scanning = Scanning(client, name, Counter({"queued": count}))

@@ -13,7 +13,7 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Ledger
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, FoundRows, ProgressTable, Runs, WorkList
+from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkList
 
 #: Ids per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS
@@ -94,8 +94,9 @@ class Upload:
         for number, chunk in enumerate(_chunks(_present(ids, uploaded))):
             # Recorded before the first row is written, so that no row names an unknown upload.
             self.runs.record_upload(self.name, brought, done=False)
-            rows: list[ProgressRow] = []
-            brought += self._insert(_distinct(chunk, uploaded), uploaded, rows)
+            inserted, known = self._insert(_distinct(chunk, uploaded), uploaded)
+            brought += Ledger(len(inserted), sum_of_ids(row.id for row in inserted))
+            rows = [*inserted, *self._requeue(known, uploaded)]
             # If this fails, the rows have work left all the same: the Tally lists them.
             is_all = number == 0 and len(chunk) < CHUNK
             most = max(LEAST_ROWS, math.ceil(len(rows) / SMALL_LISTS)) if is_all else MAX_ROWS
@@ -105,68 +106,76 @@ class Upload:
             self.runs.record_upload(self.name, brought, done=True)
         return uploaded
 
-    def _insert(self, ids: Sequence[str], done: Uploaded, to_do: list[ProgressRow]) -> Ledger:
-        """Insert ids, or ask for them again; add the rows that have work left now to ``to_do``."""
+    def _insert(self, ids: Sequence[str], done: Uploaded) -> tuple[list[ProgressRow], list[str]]:
+        """Insert ids; return the rows that are new, and the ids that have a row already."""
         now = self.clock.now()
-        rows = {}
+        rows = []
         for image_id in ids:
             try:
-                rows[image_id] = ProgressRow.new(image_id, self.name, now)
+                rows.append(ProgressRow.new(image_id, self.name, now))
             except ValueError:
                 done.invalid += 1
-        inserted = self.table.insert(list(rows.values()))
+        inserted = self.table.insert(rows)
         done.new += len(inserted)
-        to_do += [rows[image_id] for image_id in inserted]
-        self._requeue([image_id for image_id in rows if image_id not in inserted], done, to_do)
-        return Ledger(len(inserted), sum_of_ids(inserted))
+        known = [row.id for row in rows if row.id not in inserted]
+        return [row for row in rows if row.id in inserted], known
 
-    def _requeue(self, ids: Sequence[str], done: Uploaded, to_do: list[ProgressRow]) -> None:
-        found = self.table.read(ids) if ids else FoundRows()
+    def _requeue(self, ids: Sequence[str], done: Uploaded) -> list[ProgressRow]:
+        """Ask for images again; return the rows that have work left now."""
+        if not ids:
+            return []
+        found = self.table.read(ids)
         done.unreadable += len(found.unreadable)
         finished = [row for row in found.rows.values() if row.state.phase is None]
         in_work = [row for row in found.rows.values() if row.state.phase]
         if self.only_new:
             done.left_finished += len(finished)
             done.in_work += len(in_work)
-            return
+            return []
         now = self.clock.now()
-        changes = [
-            *(Change(row, row.requeued(now)) for row in finished),
-            *(Change(row, row.asked_again(now)) for row in in_work),
-        ]
-        written = self._write(changes, to_do)
+        changed = self._write(
+            [
+                *(Change(row, row.requeued(now)) for row in finished),
+                *(Change(row, row.asked_again(now)) for row in in_work),
+            ]
+        )
+        written = {row.id for row in changed}
         queued_again = sum(row.id in written for row in finished)
         done.queued_again += queued_again
         # A finished row that another moved was queued by them: it is in work.
         done.in_work += len(in_work) + len(finished) - queued_again
-        self._ask_again([row.id for row in in_work if row.id not in written], to_do)
+        return changed + self._ask_again([row.id for row in in_work if row.id not in written])
 
-    def _ask_again(self, ids: Sequence[str], to_do: list[ProgressRow]) -> None:
-        """Ask for images that were moved while they were asked for.
+    def _ask_again(self, ids: Sequence[str]) -> list[ProgressRow]:
+        """Ask for images that were moved while they were asked for; return their rows.
 
         A worker may have enqueued them from the truth that it read before.
         """
+        asked: list[ProgressRow] = []
         left = ids
         for _ in range(_ASKS):
             if not left:
-                return
+                return asked
             rows = self.table.read(left).rows.values()
             now = self.clock.now()
             changes = [
                 Change(row, row.asked_again(now) if row.state.phase else row.requeued(now))
                 for row in rows
             ]
-            written = self._write(changes, to_do)
-            left = [change.before.id for change in changes if change.before.id not in written]
+            written = self._write(changes)
+            asked += written
+            done = {row.id for row in written}
+            left = [change.before.id for change in changes if change.before.id not in done]
         if left:
             raise StoreUnavailable(
                 f"{len(left)} images are moved faster than they can be asked for"
             )
+        return asked
 
-    def _write(self, changes: Sequence[Change], to_do: list[ProgressRow]) -> set[str]:
+    def _write(self, changes: Sequence[Change]) -> list[ProgressRow]:
+        """Write rows; return those that were written, as they are now."""
         written = self.table.write(changes)
-        to_do += [change.after for change in changes if change.after.id in written]
-        return written
+        return [change.after for change in changes if change.after.id in written]
 
 
 def _chunks(ids: Iterator[str]) -> Iterator[list[str]]:
