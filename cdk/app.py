@@ -13,7 +13,7 @@ from aws_cdk import App
 from cdk import bundling
 from cdk.sample_library import SampleLibraryStack
 from cdk.stack import ReindexStack
-from cdk.stage_settings import load, mapping_file
+from cdk.stage_settings import asset_files, load
 from reindex.settings import SettingsError
 
 _TARGETS = {"lambda": bundling.LAMBDA, "local": bundling.LOCAL}
@@ -31,8 +31,7 @@ def build(app: App) -> None:
     target = context("asset") or "lambda"
     if target not in _TARGETS:
         raise SettingsError(f"unknown asset {target!r}: one of {', '.join(_TARGETS)}")
-    mapping = settings.projection.mapping
-    asset = bundling.build(_TARGETS[target], mapping_file(mapping) if mapping else None)
+    asset = bundling.build(_TARGETS[target], asset_files(settings.projection))
     stack = ReindexStack(app, settings, asset)
     if not settings.library:
         stack.add_stack_dependency(SampleLibraryStack(app, settings))

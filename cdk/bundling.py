@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,19 +78,18 @@ LOCAL = Target(python=f"{sys.version_info.major}.{sys.version_info.minor}", plat
 LIBRARY_MAPPING = "library-mapping.json"
 
 
-def build(target: Target, mapping: Path | None = None) -> Asset:
+def build(target: Target, files: Mapping[str, Path] | None = None) -> Asset:
     """Build the asset, unless the same was built before.
 
     Args:
         target: What it is to run on.
-        mapping: File with the library's own mapping, to be put into the asset.
+        files: The library's own, to be put into the asset, by their name there.
 
     Raises:
         BundlingError: uv is missing, or a dependency has no wheel for the target.
     """
     sources = [(name, path.read_bytes()) for name, path in _sources()]
-    if mapping:
-        sources.append((LIBRARY_MAPPING, mapping.read_bytes()))
+    sources += [(name, path.read_bytes()) for name, path in sorted((files or {}).items())]
     requirements = _uv("export", "--frozen", "--only-group", "functions")
     dependencies = _dependencies(requirements, target)
     asset = _built("lambdas", _hash(dependencies.hash, *map(repr, sources)))

@@ -62,6 +62,8 @@ def _projection(settings: StageSettings) -> dict[str, Any]:
     values: dict[str, Any] = {
         "projection_by": OWN,
         "own_documents": True,
+        "processors": projection.processors or None,
+        "rights": projection.rights,
         "document_mapping": LIBRARY_MAPPING if projection.mapping else None,
     }
     if projection.function:

@@ -11,14 +11,18 @@ from typing import Any
 
 from aws_cdk import aws_logs as logs
 
+from cdk.bundling import LIBRARY_MAPPING, ROOT
 from reindex.domain.key_templates import KeyTemplate, TemplateError
 from reindex.domain.options import RunOptions
 from reindex.domain.source_kinds import BUCKET
+from reindex.processors.loading import LIBRARY_FOLDER, ProcessorsError, files_of
+from reindex.processors.loading import load as load_processors
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.settings import (
     COMMAND,
     FUNCTIONS,
     LibrarySettings,
+    MetadataRules,
     Naming,
     PhaseRules,
     Projection,
@@ -147,6 +151,8 @@ class ProjectionSettings:
             ``metadata-extractor``.
         loader: The library's own image loader, in place of our reading of originals.
         function: ARN of the library's own function, in place of ours.
+        processors: What is made of files' metadata, in order: see docs/processors.md.
+        rights: File of rules for rights and keywords, relative to ``cdk.json``.
         mapping: File with the library's own mapping, relative to ``cdk.json``: the index is held
             against it before each run.
     """
@@ -155,6 +161,8 @@ class ProjectionSettings:
     loader: LoaderSettings | None = None
     function: str | None = None
     mapping: str | None = None
+    processors: tuple[str, ...] = ()
+    rights: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +231,7 @@ TUNABLE = {
     for group in COMMAND
     for f in fields(group)
     if f.default is not MISSING
-    and group not in (LibrarySettings, Naming, Projection)
+    and group not in (LibrarySettings, MetadataRules, Naming, Projection)
     and f.name not in {g.name for g in fields(StageSettings)}
 }
 
@@ -334,8 +342,16 @@ def _projection_problems(projection: ProjectionSettings) -> Iterator[str]:
         yield "projection: either loader or function, not both"
     if projection.function and not _FUNCTION.fullmatch(projection.function):
         yield "projection.function is no ARN of a function"
-    if projection.mapping and not mapping_file(projection.mapping).is_file():
+    if projection.mapping and not stage_file(projection.mapping).is_file():
         yield f"projection.mapping: there is no file {projection.mapping}"
+    if projection.processors or projection.rights:
+        if projection.loader or projection.function:
+            yield "projection: processors and rights are for our own reading of originals"
+        try:
+            # As the function will, so that what cannot be loaded is never deployed.
+            load_processors(projection.processors, projection.rights, ROOT)
+        except ProcessorsError as error:
+            yield f"projection.processors: {error}"
     if projection.loader:
         yield from _loader_problems(projection.loader)
 
@@ -364,9 +380,17 @@ def secrets(settings: StageSettings) -> list[str]:
     return [arn for arn in found if arn]
 
 
-def mapping_file(path: str) -> Path:
-    """The file with the library's own mapping."""
-    return Path(__file__).parents[1] / path
+def stage_file(path: str) -> Path:
+    """A file that a stage names, relative to ``cdk.json``."""
+    return ROOT / path
+
+
+def asset_files(projection: ProjectionSettings) -> dict[str, Path]:
+    """The library's own files that go into the asset, by their name there."""
+    files = {LIBRARY_MAPPING: stage_file(projection.mapping)} if projection.mapping else {}
+    for file in files_of(projection.processors, projection.rights):
+        files[f"{LIBRARY_FOLDER}/{file}"] = stage_file(file)
+    return files
 
 
 def loader_pace(settings: StageSettings) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from itertools import chain
@@ -19,6 +19,8 @@ from .session import Session, example, with_session
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from reindex.processors.processing import NamedProcessor
+
     from .image_sources import Source
 
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         "reindex image-meta --file photo.jpg | jq .originalMetadata",
         "reindex image-meta --dir photos --write photos.jsonl",
         "reindex image-meta --file photo.jpg --tag-names metadata-extractor",
+        "reindex image-meta --explain photo.jpg --processors PROD | jq .processors",
         "reindex image-meta --explain photo.jpg | jq .explanation.credit",
         "reindex image-meta --bucket originals --prefix a/b/ | jq -c [.source,.bytesRead]",
         "reindex image-meta --bucket gs://originals/a/b/ --write images.jsonl",
@@ -63,6 +66,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="By whose names fileMetadata shows tags, as projection.tag_names of a stage.",
 )
+@click.option(
+    "--processors",
+    "stage_or_file",
+    metavar="STAGE|FILE",
+    help="Also apply the processors and rules of a stage in cdk.json, or of a JSON file with "
+    "processors and rights; the files that they name are looked for beside it.",
+)
 @with_session
 def image_meta(  # noqa: PLR0913 (one for each option)
     session: Session,
@@ -75,6 +85,7 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     write: str | None,
     full_read: bool,
     tag_names: str,
+    stage_or_file: str | None,
 ) -> None:
     """Print the metadata of images, one JSON object per line.
 
@@ -119,6 +130,7 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         full_read=full_read,
         explained=frozenset(source.name for source in named),
         tag_names=TagNames(tag_names),
+        processors=_processors(stage_or_file) if stage_or_file else (),
     )
     sources: Iterator[Source] = chain(
         given,
@@ -149,6 +161,28 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         show(each)
     if images == failed:
         raise click.ClickException(f"no image could be read: {why}")
+
+
+def _processors(stage_or_file: str) -> Sequence[NamedProcessor]:
+    """Load the processors of a stage of ./cdk.json, or of a file.
+
+    Raises:
+        UsageError: There is no such stage or file, or one of them cannot be loaded.
+    """
+    from pathlib import Path
+
+    from reindex.processors.loading import ProcessorsError, load
+
+    file = Path(stage_or_file)
+    is_file = file.suffix == ".json"
+    try:
+        raw = json.loads((file if is_file else Path("cdk.json")).read_text(encoding="utf-8"))
+        found = raw if is_file else raw["context"]["stages"][stage_or_file].get("projection", {})
+        folder = file.parent if is_file else Path.cwd()
+        return load(found.get("processors", []), found.get("rights"), folder)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        kind = "" if isinstance(error, ProcessorsError) else f"{type(error).__name__}: "
+        raise click.UsageError(f"--processors {stage_or_file}: {kind}{error}") from error
 
 
 def _require_keys(images: Iterable[str]) -> None:

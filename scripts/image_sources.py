@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,9 @@ from reindex.image.object_metadata import upload_of
 from reindex.image.original_metadata import Decision, explain, original_metadata
 from reindex.image.ranged import RangedFile, open_bytes, open_path
 from reindex.image.rows import present
+from reindex.processors.draft import Draft
+from reindex.processors.processing import NamedProcessor, processed
+from reindex.processors.processing import explained as changes_of
 from reindex.tag_names import TagNames
 
 from .addresses import Address, StoreName, google_address
@@ -158,6 +161,7 @@ def describe(
     full_read: bool,
     explained: Collection[str] = frozenset(),
     tag_names: TagNames = TagNames.STANDARD,
+    processors: Sequence[NamedProcessor] = (),
 ) -> Described:
     """What an image says of itself, or why it cannot be read; never raises.
 
@@ -166,6 +170,7 @@ def describe(
         full_read: Read the whole file.
         explained: Names of the sources whose ``originalMetadata`` is explained.
         tag_names: By whose names ``fileMetadata`` shows tags.
+        processors: What is made of ``originalMetadata``.
     """
     try:
         described = _described(
@@ -173,6 +178,7 @@ def describe(
             full_read=full_read,
             explained=source.name in explained,
             tag_names=tag_names,
+            processors=processors,
         )
         return Described({"source": source.name} | described)
     except ReindexFailure as error:
@@ -186,11 +192,18 @@ def describe(
 
 
 def _described(
-    source: Source, *, full_read: bool, explained: bool, tag_names: TagNames
+    source: Source,
+    *,
+    full_read: bool,
+    explained: bool,
+    tag_names: TagNames,
+    processors: Sequence[NamedProcessor],
 ) -> dict[str, Any]:
     file, uploaded = source.open(whole=full_read)
     with file:
         found = extract(_whole(file) if full_read else file, tag_names)
+    draft = Draft(original_metadata(found, uploaded))
+    after = processed(draft, processors)
     line = {
         "mimeType": found.mime_type,
         "size": file.size,
@@ -198,11 +211,15 @@ def _described(
         "requests": file.requests,
         "dimensions": {"width": found.dimensions.width, "height": found.dimensions.height},
         "fileMetadata": file_metadata(found),
-        "originalMetadata": original_metadata(found, uploaded),
+        "originalMetadata": dict(after.metadata),
     }
+    if processors:
+        line["originalUsageRights"] = dict(after.rights)
     if explained:
         decisions = explain(found, uploaded)
         line["explanation"] = {name: _explanation(each) for name, each in decisions.items()}
+        if processors:
+            line["processors"] = [asdict(each) for each in changes_of(draft, processors)]
     return line
 
 

@@ -23,21 +23,31 @@ if TYPE_CHECKING:
 )
 @click.argument("image_id", metavar="ID")
 @click.option("--diff", is_flag=True, help="Show what would change in the index instead.")
+@click.option("--explain", is_flag=True, help="Show what each processor and rule did instead.")
 @on_stack
-def project(session: Session, *, image_id: str, diff: bool) -> None:
+def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> None:
     """Print the document that a reindex would write for an image.
 
     Built now, from the truth (by the library's own loader or function, where the stage names
     one), with what only the index holds put back; nothing is written.
     With --diff, one line for each value that would go (-) or come (+). Provenance, which
     differs with every projection, is left out of the differences.
+    With --explain, one line for each field that a processor or a rule of the stage changed. The
+    library's own files are looked for where it is called, beside cdk.json.
     """
+    if diff and explain:
+        raise click.UsageError("Give --diff or --explain, not both.")
     from reindex.settings import Elasticsearch
     from reindex.steps.index_messages import merged
 
     from .terminal import note
 
     wiring = session.wiring
+    if explain:
+        for change in wiring.projection.explain(image_id):
+            values = (json.dumps(v, ensure_ascii=False) for v in (change.before, change.after))
+            note(f"{change.by}: {change.field}: {' → '.join(values)}")
+        return
     place = wiring.settings[Elasticsearch]
     index = wiring.index.resolve(place.index_alias)
     misfits = wiring.index.misfits(index)

@@ -282,6 +282,19 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataRules:
+    """What the library makes of files' metadata.
+
+    Attributes:
+        processors: In order: of built-in ones, ``FILE:FUNCTION``, or ``rights``.
+        rights: The file of rules for rights and keywords; None when there is none.
+    """
+
+    processors: tuple[str, ...] = ()
+    rights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StateMachine:
     """ARN of the state machine, for those who start it or look at it."""
 
@@ -296,14 +309,21 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "gather": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
     "batch_index": (*_PHASE, Projection),
     "batch_check": (*_PHASE, LibrarySettings),
-    "image_projection": (Stage, Bucket, LibrarySettings, ImageLoader, Naming),
+    "image_projection": (Stage, Bucket, LibrarySettings, ImageLoader, Naming, MetadataRules),
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
 }
 
 #: What the ``reindex`` command reads from the stack's outputs.
-COMMAND: tuple[type, ...] = (*_PHASE, LibrarySettings, Naming, Projection, StateMachine)
+COMMAND: tuple[type, ...] = (
+    *_PHASE,
+    LibrarySettings,
+    Naming,
+    MetadataRules,
+    Projection,
+    StateMachine,
+)
 
 
 def variable(field: Field[Any]) -> str:

@@ -23,8 +23,10 @@ from reindex.domain.progress import Retry
 from reindex.domain.source_kinds import FILE, INDEX
 from reindex.domain.states import Phase
 from reindex.metrics import EmfMeter
+from reindex.processors.loading import LIBRARY_FOLDER, ProcessorsError, load
+from reindex.processors.processing import NamedProcessor
 from reindex.reports.forecast import Strength
-from reindex.settings import Settings
+from reindex.settings import Settings, SettingsError
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
@@ -379,6 +381,21 @@ class Wiring:
         )
 
     @cached_property
+    def processors(self) -> list[NamedProcessor]:
+        """What the library makes of files' metadata.
+
+        Raises:
+            SettingsError: One of them cannot be loaded. The command looks for the library's own
+                files where it is called: beside ``cdk.json``.
+        """
+        rules = self.settings[groups.MetadataRules]
+        packed = _ASSET / LIBRARY_FOLDER
+        try:
+            return load(rules.processors, rules.rights, packed if packed.is_dir() else Path.cwd())
+        except ProcessorsError as error:
+            raise SettingsError(f"projection.processors: {error}") from error
+
+    @cached_property
     def projection(self) -> Projection:
         """What image-projection does, and the command for a stage whose projection is ours."""
         loader = self.loader if groups.ImageLoader in self.settings else None
@@ -393,6 +410,7 @@ class Wiring:
             loader,
             loader is not None and self.settings[groups.ImageLoader].loader_whole,
             tag_names=self.settings[groups.Naming].tag_names,
+            processors=self.processors,
         )
 
     @cached_property

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ def built(asset: Asset, monkeypatch: pytest.MonkeyPatch) -> list[Target]:
     """The targets that assets are built for."""
     targets: list[Target] = []
 
-    def build(target: Target, mapping: Path | None) -> Asset:
-        assert mapping is None
+    def build(target: Target, files: Mapping[str, Path]) -> Asset:
+        assert isinstance(files, dict)
         targets.append(target)
         return asset
 

@@ -13,7 +13,8 @@ import pytest
 
 from cdk import bundling, uv
 from cdk.functions import RUNTIME
-from tests.stack.templates import ROOT
+from cdk.stage_settings import asset_files
+from tests.stack.templates import ROOT, example_stage
 
 AARCH64 = 0xB7
 
@@ -79,11 +80,19 @@ def test_it_holds_nothing_for_development_or_the_command(archive: zipfile.ZipFil
 def test_it_holds_the_librarys_own_mapping_where_a_stage_names_one(tmp_path: Path) -> None:
     mapping = tmp_path / "ours.json"
     mapping.write_text('{"properties": {}}')
-    own = bundling.build(bundling.LAMBDA, mapping)
+    own = bundling.build(bundling.LAMBDA, {bundling.LIBRARY_MAPPING: mapping})
     plain = bundling.build(bundling.LAMBDA)
     assert own.hash != plain.hash
     assert zipfile.ZipFile(own.path).read(bundling.LIBRARY_MAPPING) == mapping.read_bytes()
     assert bundling.LIBRARY_MAPPING not in zipfile.ZipFile(plain.path).namelist()
+
+
+def test_it_holds_the_librarys_own_processors_and_rules() -> None:
+    files = asset_files(example_stage().projection)
+    archive = zipfile.ZipFile(bundling.build(bundling.LAMBDA, files).path)
+    assert files.keys() == {"library/docs/examples/ours.py", "library/docs/examples/rights.json"}
+    for name, path in files.items():
+        assert archive.read(name) == path.read_bytes()
 
 
 def test_it_holds_our_code_and_no_leavings(archive: zipfile.ZipFile) -> None:

@@ -154,6 +154,37 @@ def test_unknown_stage(stages: Any, stage: str | None, message: str) -> None:
             for layout, message in LAYOUTS
         ),
         (
+            {"projection": {"processors": ["strip"]}},
+            (
+                "stage X: projection.processors: there is no processor strip: strip_copyright, "
+                "split_byline_credit, join_initials, title_case_names, country_names, "
+                "drop_repeated_title, drop_placeholder_locations, rights, FILE:FUNCTION"
+            ),
+        ),
+        (
+            {"projection": {"processors": ["docs/examples/ours.py:other"]}},
+            (
+                "stage X: projection.processors: docs/examples/ours.py:other: "
+                "docs/examples/ours.py has no function other"
+            ),
+        ),
+        (
+            {"projection": {"rights": "docs/examples/ours.py"}},
+            (
+                "stage X: projection.processors: docs/examples/ours.py: it is no JSON: Extra "
+                "data: line 1 column 3 (char 2)"
+            ),
+        ),
+        (
+            {
+                "projection": {
+                    "processors": ["country_names"],
+                    "function": "arn:aws:lambda:eu-west-1:111122223333:function:theirs",
+                }
+            },
+            "stage X: projection: processors and rights are for our own reading of originals",
+        ),
+        (
             {
                 "library": {"originals_bucket": "o", "original_key": "{id[0:8]}"},
                 "schedule": {"expression": "cron(0 18 1 * ? *)", "source": {"kind": "bucket"}},

@@ -13,6 +13,7 @@ from reindex.processors.draft import Draft, Processor
 from reindex.processors.loading import ProcessorsError, files_of, load
 from reindex.processors.processing import BUILT_IN, Change, NamedProcessor, explained, processed
 from reindex.processors.rules import RulesError, parse
+from reindex.processors.testing import check
 
 
 def draft(**metadata: Any) -> Draft:
@@ -376,3 +377,29 @@ def test_one_that_cannot_be_loaded_is_named(
     with pytest.raises(ProcessorsError) as caught:
         load(names, rights, folder)
     assert problem in str(caught.value)
+
+
+# The example of docs/processors.md
+
+
+def test_the_example_is_one_that_can_be_used() -> None:
+    examples = Path(__file__).parents[2] / "docs" / "examples"
+    found = load(["ours.py:tidy"], "rights.json", examples)
+    given = draft(title="NORTHERN: Swans on the canal", keywords=["soccer"])
+
+    [ours, _] = found
+    assert check(ours.process, given).metadata["title"] == "Swans on the canal"
+    after = processed(given, found)
+    assert after.rights == {"category": "agency", "supplier": "Northern Pictures"}
+    assert after.metadata["keywords"] == ["football", "soccer"]
+
+
+def test_the_test_helper_finds_what_a_reindex_would() -> None:
+    turns = iter("abc")
+    for process, problem in (
+        (spoils, ProcessorFailed),
+        (lambda _: Draft({"credit": next(turns)}), AssertionError),
+        (lambda given: given.metadata.update(credit="y") or given, AssertionError),
+    ):
+        with pytest.raises(problem):
+            check(process, draft(credit="x"))

@@ -15,6 +15,10 @@ from reindex.processors.rules import RulesError, parse
 RIGHTS: Final = "rights"
 
 
+#: Where the library's own files are in the functions' asset.
+LIBRARY_FOLDER: Final = "library"
+
+
 class ProcessorsError(ValueError):
     """A processor cannot be found or loaded; the message names it."""
 

@@ -21,11 +21,11 @@ from reindex.domain.failures import (
     UnexpectedError,
 )
 from reindex.domain.records import Projected, ProjectionAnswer
-from reindex.image.document import build, merge, with_provenance
+from reindex.image.document import build, draft_of, merge, with_provenance
 from reindex.image.extract import extract
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import ImageTruth, Rendition, UserData
-from reindex.processors.processing import NamedProcessor
+from reindex.processors.processing import Change, NamedProcessor, explained
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.stores.interfaces import Library, Loader, OpenObject, RunFiles
@@ -223,6 +223,18 @@ class Projection:
                 user_data=user_data,
             )
         return build(truth, now, misfits, self.processors), original.file
+
+    def explain(self, image_id: str) -> list[Change]:
+        """Return what each processor makes of an image's metadata.
+
+        Raises:
+            ReindexFailure: Why it cannot be read, or which processor failed.
+        """
+        original = self.library.open(image_id)
+        with original.file:
+            read = extract(original.file, self.tag_names)
+        draft = draft_of(ImageTruth(id=image_id, original=original.stored, file=read))
+        return explained(draft, self.processors)
 
     def _loaded(
         self,

@@ -9,6 +9,7 @@ from typing import Any, cast
 from click.testing import CliRunner, Result
 
 from reindex.domain.failures import InternalFailure
+from reindex.processors.processing import NamedProcessor
 from reindex.reports.forecast import Strength
 from reindex.settings import COMMAND, Naming, Settings, variables
 from reindex.steps.project import Projection
@@ -91,6 +92,7 @@ class Stage(World):
         self.prepared = Prepared(INDEX, created=True, provenance_added=True, lacking=[])
         self.index.prepare = self._prepare  # type: ignore[attr-defined]
         self.schemas: list[Schema] = []
+        self.processors: list[NamedProcessor] = []
 
     @property
     def projection(self) -> Projection:
@@ -102,6 +104,7 @@ class Stage(World):
             self.clock,
             self.meter,
             tag_names=self.settings[Naming].tag_names,
+            processors=self.processors,
         )
 
     @property

@@ -290,3 +290,47 @@ def test_what_google_storage_needs_is_named_before_a_file_is_written(
     assert named in result.stderr
     assert result.stderr.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_stages_processors_and_rules_are_shown_on_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(picture())
+    (tmp_path / "ours.py").write_text(
+        "def tidy(draft):\n    return draft.with_metadata(title='T', description=None)\n"
+    )
+    rules = {"rights": [{"when": {"title": {"is": "T"}}, "rights": {"category": "agency"}}]}
+    (tmp_path / "rights.json").write_text(json.dumps(rules))
+    stage = tmp_path / "stage.json"
+    stage.write_text(json.dumps({"processors": ["ours.py:tidy"], "rights": "rights.json"}))
+
+    result = call("image-meta", "--explain", str(file), "--processors", str(stage))
+
+    line = json.loads(result.stdout)
+    assert line["originalMetadata"].keys() == {"title", "dateTaken"}
+    assert line["originalUsageRights"] == {"category": "agency"}
+    assert [(each["by"], each["field"]) for each in line["processors"]] == [
+        ("ours.py:tidy", "metadata.description"),
+        ("ours.py:tidy", "metadata.title"),
+        ("rights", "rights.category"),
+    ]
+    plain = json.loads(call("image-meta", "--file", str(file)).stdout)
+    assert "originalUsageRights" not in plain
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        (None, "FileNotFoundError"),
+        ("{", "JSONDecodeError"),
+        ('{"processors": ["strip"]}', "there is no processor strip"),
+    ],
+)
+def test_processors_that_cannot_be_loaded_are_wrong_usage(
+    tmp_path: Path, written: str | None, problem: str
+) -> None:
+    stage = tmp_path / "stage.json"
+    if written is not None:
+        stage.write_text(written)
+    result = call("image-meta", "--file", "x", "--processors", str(stage))
+    assert result.exit_code == 2
+    assert problem in result.stderr

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from reindex.domain.failures import Failure
+from reindex.processors.draft import Draft
+from reindex.processors.processing import NamedProcessor
 from tests.unit.scripts.stage import Stage
 from tests.unit.scripts.test_image_meta import picture
 
@@ -51,6 +53,21 @@ def test_a_document_that_would_stay_as_it_is(stage: Stage) -> None:
     stage.library.originals["a"] = picture()
     stage.index.live_write("a", json.loads(stage.reindex("project", "a").stdout))
     assert stage.reindex("project", "a", "--diff").stdout == ""
+
+
+def test_what_each_processor_did(stage: Stage) -> None:
+    def ours(draft: Draft) -> Draft:
+        return draft.with_metadata(description=None, credit="PA")
+
+    stage.library.originals["a"] = picture()
+    stage.processors = [NamedProcessor("rules/ours.py:tidy", ours)]
+    result = stage.reindex("project", "a", "--explain")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        'rules/ours.py:tidy: metadata.credit: null → "PA"',
+        'rules/ours.py:tidy: metadata.description: "A harbour" → null',
+    ]
+    assert stage.reindex("project", "a", "--explain", "--diff").exit_code == 2
 
 
 def test_an_image_that_cannot_be_projected(stage: Stage) -> None:

@@ -17,6 +17,8 @@ from reindex.domain.digest import digest
 from reindex.domain.failures import NoTimeLeft, OriginalNotFound, SourceForbidden
 from reindex.domain.records import ProjectionAnswer, claimed_key
 from reindex.image.truth import UserData
+from reindex.processors.draft import Draft
+from reindex.processors.processing import BUILT_IN, NamedProcessor
 from reindex.steps.project import ANSWER_BYTES, IMAGE_SECONDS, Projection
 from reindex.stores.sources import source_config
 from reindex.tag_names import TagNames
@@ -82,6 +84,70 @@ def test_tags_have_the_names_that_the_stage_wants(
         each.document("photo", "run-1")["fileMetadata"]["exif"] for each in (projection, renaming)
     ]
     assert names == [{"Orientation": "6"}, {"Orientation": "Right side, top (Rotate 90 CW)"}]
+
+
+def with_description() -> bytes:
+    texts = {0x010E: "A harbour", 0x013B: "J A Smith"}
+    tags = {tag: image_files.ascii_tag(text) for tag, text in texts.items()}
+    return image_files.jpeg(image_files.exif_segment(image_files.tiff(tags)))
+
+
+def test_processors_make_metadata_and_rights_and_what_people_said_wins(
+    projection: Projection, library: MemoryLibrary
+) -> None:
+    def ours(draft: Draft) -> Draft:
+        changed = draft.with_metadata(description="ours", credit="ours")
+        return changed.with_rights(category="agency", supplier=draft.uploaded_by)
+
+    processors = [
+        NamedProcessor("join_initials", BUILT_IN["join_initials"]),
+        NamedProcessor("rules/ours.py:tidy", ours),
+    ]
+    library.originals["photo"] = with_description()
+    library.rows["photo"] = UserData(edits={"id": "photo", "metadata": {"credit": "people's"}})
+
+    document = replace(projection, processors=processors).document("photo", "run-1")
+
+    assert document["originalMetadata"] == {
+        "description": "ours",
+        "credit": "ours",
+        "byline": "JA Smith",
+    }
+    assert document["metadata"]["credit"] == "people's"
+    assert (
+        document["usageRights"]
+        == document["originalUsageRights"]
+        == {
+            "category": "agency",
+            "supplier": "re-ingester",
+        }
+    )
+    told = replace(projection, processors=processors).explain("photo")
+    assert [(each.by, each.field) for each in told] == [
+        ("join_initials", "metadata.byline"),
+        ("rules/ours.py:tidy", "metadata.credit"),
+        ("rules/ours.py:tidy", "metadata.description"),
+        ("rules/ours.py:tidy", "rights.category"),
+        ("rules/ours.py:tidy", "rights.supplier"),
+    ]
+
+
+def test_a_processor_that_fails_on_one_image_harms_no_other(
+    projection: Projection, library: MemoryLibrary
+) -> None:
+    def fragile(draft: Draft) -> Draft:
+        return draft.with_metadata(credit=draft.metadata["description"].upper())
+
+    library.originals["photo"] = with_description()
+    processors = [NamedProcessor("rules/ours.py:tidy", fragile)]
+
+    answer = replace(projection, processors=processors).project(["good", "photo"], "run-1")
+
+    assert [image.id for image in answer.images] == ["photo"]
+    failure = answer.failures["good"]
+    assert failure.code == "processor_failed"
+    assert failure.message == "the processor rules/ours.py:tidy failed"
+    assert failure.detail == "KeyError: 'description'"
 
 
 def test_a_document_carries_its_provenance_and_its_digest_is_reproducible(
