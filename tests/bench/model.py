@@ -29,8 +29,8 @@ from reindex.reports.footprint import (
 )
 from reindex.settings import PhaseRules, Rounds
 from reindex.steps.batch_index import LANES
+from reindex.steps.phase_work import PAGE_SIZE
 from reindex.steps.project import IMAGES_AT_ONCE
-from reindex.steps.shift import PAGE_SIZE
 from reindex.stores.originals import CROPS_AT_ONCE
 from reindex.stores.progress_table import MAX_STATEMENTS
 from reindex.stores.sqs import BATCH_ENTRIES

@@ -25,9 +25,9 @@ import boto3
 
 from reindex.batches import in_batches
 from reindex.domain.progress import ProgressRow
+from reindex.domain.tally import Tally
 from reindex.settings import Pace
 from reindex.steps.scanning import scan_all
-from reindex.steps.tally import Tally
 from reindex.stores.interfaces import ProgressTable
 from reindex.stores.progress_table import MAX_STATEMENTS, DynamoProgressTable, insertion
 from reindex.stores.runs import DynamoRuns
@@ -220,7 +220,7 @@ class Scanning:
         def work() -> None:
             found = Tally()
             for rows in scan_all(table, segments=1):
-                found.count(rows)
+                found.count(rows.rows, rows.unreadable)
             assert found.states == self.expected
 
         return spent(work)

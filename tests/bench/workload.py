@@ -22,7 +22,7 @@ from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
 from reindex.steps.indexer_pacing import IndexerPacing
-from reindex.steps.shift import PhaseWork
+from reindex.steps.phase_work import PhaseWork
 from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
 from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs, WorkList

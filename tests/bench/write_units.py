@@ -14,8 +14,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
+from reindex.domain.tally import Tally
 from reindex.steps.scanning import scan_all
-from reindex.steps.tally import Tally
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList
@@ -49,7 +49,7 @@ def measure(count: int) -> Result:
         def tally() -> None:
             found = Tally()
             for rows in scan_all(table, segments=4):
-                found.count(rows)
+                found.count(rows.rows, rows.unreadable)
             assert found.states == {"verified": count}
 
         steps: dict[str, Callable[[], None]] = {

@@ -9,11 +9,12 @@ from itertools import islice
 from typing import TypeVar
 
 from reindex.domain.digest import add_hashes, digest, pair_hash
+from reindex.domain.ledgers import unbalanced
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Indexed, Provenance, RunRecord
 from reindex.domain.states import State
+from reindex.domain.tally import PREFIX_LENGTH, Prefix, Tally
 from reindex.steps.scanning import scan_all
-from reindex.steps.tally import PREFIX_LENGTH, Prefix, Tally, unbalanced
 from reindex.stores.interfaces import Index, ProgressTable, RunFiles, Runs
 
 Item = TypeVar("Item")
@@ -111,7 +112,7 @@ class Certifying:
         tally = Tally()
         before = self.runs.uploads()
         for page in scan_all(self.table, self.segments):
-            tally.count(page)
+            tally.count(page.rows, page.unreadable)
             counted.images += len(page.rows) + len(page.unreadable)
             counted.verified += sum(row.state is State.VERIFIED for row in page.rows)
             for image_id, why in page.unreadable.items():

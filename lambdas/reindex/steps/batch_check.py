@@ -21,7 +21,7 @@ from reindex.domain.states import Phase
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.indexer_pacing import IndexerPacing
-from reindex.steps.shift import PAGE_SIZE, Capacity, Deadline, PageResult
+from reindex.steps.phase_work import PAGE_SIZE, Capacity, Deadline, PageResult
 from reindex.stores.interfaces import (
     Backlog,
     Change,

@@ -46,7 +46,7 @@ from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
 from reindex.steps.indexer_pacing import IndexerPacing
-from reindex.steps.shift import Capacity, Deadline, PageResult
+from reindex.steps.phase_work import Capacity, Deadline, PageResult
 from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
 
 #: How many images a projection call builds where there are few: a small reindex is to be as

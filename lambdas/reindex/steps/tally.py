@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
-from typing import Any, Self
+from typing import Any
 
 from reindex.domain.chunks import MAX_ROWS, chunks_of
-from reindex.domain.digest import add_hashes, id_hash, pair_hash
 from reindex.domain.failures import IndexMisconfigured
+from reindex.domain.ledgers import known_before, ledger_from_json, ledger_to_json, unbalanced
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
-from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.records import RunRecord, UploadRecord
 from reindex.domain.source_kinds import TABLE
-from reindex.domain.states import CODES, State
+from reindex.domain.states import CODES
+from reindex.domain.tally import Tally
 from reindex.reports import cost, timeline
 from reindex.reports.page import CONTENT_TYPE
 from reindex.reports.report_page import page
@@ -31,7 +30,6 @@ from reindex.stores.interfaces import (
     Index,
     ProgressTable,
     Queue,
-    RowPage,
     RunFiles,
     Runs,
     WorkList,
@@ -40,166 +38,11 @@ from reindex.stores.interfaces import (
 #: Seconds of scanning after which a segment hands over to a further invocation.
 SEGMENT_SECONDS = 600
 
-#: Characters of an id by which the certificate is cut: 256 parts for ids in hexadecimal.
-PREFIX_LENGTH = 2
-
-#: Ids shown for each kind of failure.
-EXAMPLES = 5
-
 #: Rows with work left that are sorted together before they are cut into chunks.
 _PILE = 10 * MAX_ROWS
 
 #: Where the segments' files are, in the run's bucket.
 _TALLIES = "tallies/"
-
-#: Kinds of failure told apart; beyond, they are counted by code alone.
-MAX_KINDS = 200
-
-
-@dataclass(slots=True)
-class Kind:
-    """Failures that share a fingerprint."""
-
-    code: str
-    message: str
-    count: int = 0
-    examples: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Prefix:
-    """What the ids with one prefix come down to.
-
-    Attributes:
-        count: Verified images.
-        pairs: Sum of the hashes of their (id, digest) pairs, modulo 2**64.
-    """
-
-    count: int = 0
-    pairs: int = 0
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts over rows; two of them add up.
-
-    Attributes:
-        states: Rows by state.
-        this_run: Rows that this run moved last, by state.
-        codes: Rows by failure code.
-        kinds: Failures by fingerprint.
-        prefixes: Verified images by id prefix.
-        uploads: Rows by the upload that brought them.
-        runs: Verified images by the run whose projection the index was found to hold.
-        unreadable: Rows that cannot be read.
-        unreadable_examples: What is wrong with some of them, by id.
-    """
-
-    states: Counter[str] = field(default_factory=Counter)
-    this_run: Counter[str] = field(default_factory=Counter)
-    codes: Counter[str] = field(default_factory=Counter)
-    kinds: dict[str, Kind] = field(default_factory=dict)
-    prefixes: dict[str, Prefix] = field(default_factory=dict)
-    uploads: dict[str, Ledger] = field(default_factory=dict)
-    runs: Counter[str] = field(default_factory=Counter)
-    unreadable: int = 0
-    unreadable_examples: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """Rows that can be read."""
-        return self.states.total()
-
-    @property
-    def unfinished(self) -> int:
-        """Rows with work left."""
-        return sum(self.states[state] for state in State if state.phase)
-
-    @property
-    def id_sum(self) -> int:
-        """Sum of the ids' hashes, modulo 2**64."""
-        return sum(self.uploads.values(), Ledger()).id_sum
-
-    def count(self, page: RowPage, run_id: str | None = None) -> None:
-        """Count a page of rows."""
-        self._count_unreadable(len(page.unreadable), page.unreadable)
-        for row in page.rows:
-            self.states[row.state] += 1
-            self._count_upload(row.upload, Ledger(1, id_hash(row.id)))
-            if row.run_id == run_id:
-                self.this_run[row.state] += 1
-            if row.failure:
-                self.codes[row.failure.code] += 1
-                self._count_kind(
-                    row.failure.fingerprint,
-                    Kind(row.failure.code, row.failure.message, 1, [row.id]),
-                )
-            if row.state is State.VERIFIED:
-                prefix = self.prefixes.setdefault(row.id[:PREFIX_LENGTH], Prefix())
-                prefix.count += 1
-                prefix.pairs = add_hashes([pair_hash(row.id, row.digest or "")], prefix.pairs)
-                self.runs[row.run_id or ""] += 1
-
-    def add(self, other: Tally) -> None:
-        """Add another part's counts."""
-        self.states += other.states
-        self.this_run += other.this_run
-        self.codes += other.codes
-        self.runs += other.runs
-        self._count_unreadable(other.unreadable, other.unreadable_examples)
-        for upload, ledger in other.uploads.items():
-            self._count_upload(upload, ledger)
-        for fingerprint, kind in other.kinds.items():
-            self._count_kind(fingerprint, kind)
-        for name, theirs in other.prefixes.items():
-            ours = self.prefixes.setdefault(name, Prefix())
-            ours.count += theirs.count
-            ours.pairs = add_hashes([theirs.pairs], ours.pairs)
-
-    def _count_unreadable(self, count: int, examples: Mapping[str, str]) -> None:
-        self.unreadable += count
-        room = EXAMPLES - len(self.unreadable_examples)
-        self.unreadable_examples |= dict(islice(examples.items(), max(0, room)))
-
-    def _count_upload(self, upload: str, more: Ledger) -> None:
-        self.uploads[upload] = self.uploads.get(upload, Ledger()) + more
-
-    def _count_kind(self, fingerprint: str, found: Kind) -> None:
-        known = self.kinds.get(fingerprint)
-        if known:
-            known.count += found.count
-            known.examples = (known.examples + found.examples)[:EXAMPLES]
-        elif len(self.kinds) < MAX_KINDS:
-            self.kinds[fingerprint] = found
-
-    def to_json(self) -> dict[str, Any]:
-        """The tally as it is stored."""
-        return {
-            "states": dict(self.states),
-            "this_run": dict(self.this_run),
-            "codes": dict(self.codes),
-            "kinds": {name: asdict(kind) for name, kind in self.kinds.items()},
-            "prefixes": {name: asdict(prefix) for name, prefix in self.prefixes.items()},
-            "uploads": {name: asdict(ledger) for name, ledger in self.uploads.items()},
-            "runs": dict(self.runs),
-            "unreadable": self.unreadable,
-            "unreadable_examples": self.unreadable_examples,
-        }
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Self:
-        """Read a stored tally."""
-        return cls(
-            states=Counter(raw["states"]),
-            this_run=Counter(raw["this_run"]),
-            codes=Counter(raw["codes"]),
-            kinds={name: Kind(**kind) for name, kind in raw["kinds"].items()},
-            prefixes={name: Prefix(**prefix) for name, prefix in raw["prefixes"].items()},
-            uploads={name: Ledger(**ledger) for name, ledger in raw["uploads"].items()},
-            runs=Counter(raw["runs"]),
-            unreadable=raw["unreadable"],
-            unreadable_examples=raw["unreadable_examples"],
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +96,7 @@ class Tallying:
         to_do = _ToDo(self.work_list, key.removeprefix(_TALLIES).removesuffix(".json"))
         while True:
             page = self.table.scan(segment, segments, after)
-            tally.count(page, run_id)
+            tally.count(page.rows, page.unreadable, run_id)
             if listing:
                 to_do.add(page.rows)
             after = page.next
@@ -263,7 +106,7 @@ class Tallying:
         counted = {
             "after": after,
             "tally": tally.to_json(),
-            "ledger": None if ledger is None else _ledger_to_json(ledger),
+            "ledger": None if ledger is None else ledger_to_json(ledger),
         }
         if not self.files.create(key, json.dumps(counted).encode()):
             after = self._get(key)["after"]
@@ -312,14 +155,14 @@ class Tallying:
                 found = self._get(_part(run_id, round_, segment, part))
                 tally.add(Tally.from_json(found["tally"]))
                 if found["ledger"] is not None:
-                    ledgers.append(_ledger_from_json(found["ledger"]))
+                    ledgers.append(ledger_from_json(found["ledger"]))
                 if found["after"] is None:
                     break
                 part += 1
         ledger = known_before(ledgers)
         self._put(
             _total(run_id, round_),
-            {"tally": tally.to_json(), "ledger": _ledger_to_json(ledger)},
+            {"tally": tally.to_json(), "ledger": ledger_to_json(ledger)},
         )
         return tally
 
@@ -368,7 +211,7 @@ class Tallying:
         total = self._get(_total(run_id, round_))
         tally = Tally.from_json(total["tally"])
         now = self.clock.now()
-        problems = self._problems(run, tally, _ledger_from_json(total["ledger"]))
+        problems = self._problems(run, tally, ledger_from_json(total["ledger"]))
         key = report_key(run_id)
         status = "failed" if problems else "succeeded"
         samples = kept(self.files, run_id)
@@ -496,64 +339,6 @@ def report_key(run_id: str) -> str:
 def page_key(run_id: str) -> str:
     """Where a run's report is, as a page for people."""
     return f"reports/{run_id}.html"
-
-
-def known_before(ledgers: Sequence[Mapping[str, UploadRecord]]) -> dict[str, UploadRecord]:
-    """What was in the ledger before any of several scans began.
-
-    Args:
-        ledgers: As each of them found it at its beginning.
-    """
-    names = set.intersection(*(set(ledger) for ledger in ledgers)) if ledgers else set()
-    return {
-        name: min((ledger[name] for ledger in ledgers), key=lambda r: (r.done, r.brought.count))
-        for name in names
-    }
-
-
-def unbalanced(
-    before: Mapping[str, UploadRecord],
-    after: Mapping[str, UploadRecord],
-    found: Mapping[str, Ledger],
-) -> list[str]:
-    """What does not balance between what the uploads brought and what the table holds.
-
-    An upload that was done before the scan began has all its rows in it. One that was not, or
-    that died, has said too little, by at most its last chunk: its rows name it, so that the
-    table itself tells what it brought. None of what it did say may be missing. One that began
-    during the scan is only required to be known by its end.
-
-    Args:
-        before: The ledger before the scan.
-        after: The ledger after it.
-        found: The scan's rows by the upload that they name.
-    """
-    problems = []
-    for name in sorted(before.keys() | found.keys()):
-        there = found.get(name, Ledger())
-        if name not in before:
-            if name not in after:
-                problems.append(f"{there.count} images of the table were not brought by any upload")
-            continue
-        brought = before[name].brought
-        balanced = there == brought if before[name].done else there.count >= brought.count
-        if not balanced:
-            problems.append(
-                f"upload {name} brought {brought.count} images, "
-                f"but the table holds {there.count} of it: ids were lost or changed"
-            )
-    return problems
-
-
-def _ledger_to_json(ledger: Mapping[str, UploadRecord]) -> dict[str, Any]:
-    return {name: asdict(record) for name, record in ledger.items()}
-
-
-def _ledger_from_json(raw: Mapping[str, Any]) -> dict[str, UploadRecord]:
-    return {
-        name: UploadRecord(Ledger(**record["brought"]), record["done"])
-        for name, record in raw.items()
-    }
 
 
 def _part(run_id: str, round_: int, segment: int, part: int) -> str:

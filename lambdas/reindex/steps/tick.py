@@ -21,7 +21,9 @@ from reindex.reports.run_estimate import estimated
 from reindex.reports.samples import Sample
 from reindex.settings import PhaseRules
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.shift import PhaseWork, Shift, ShiftResult, attempt
+from reindex.steps.lane import ShiftResult, attempt
+from reindex.steps.phase_work import PhaseWork
+from reindex.steps.shift import Shift
 from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs, WorkList
 
 log = logging.getLogger(__name__)

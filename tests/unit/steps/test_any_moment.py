@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from reindex.domain.ledgers import unbalanced
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
-from reindex.steps.tally import Tally, unbalanced
-from reindex.stores.interfaces import RowPage
+from reindex.domain.tally import Tally
 from tests.twins.wrapped import Call, Faults, plain
 from tests.unit.steps.declared import Fault, faults
 from tests.unit.steps.night import HOUR, Killed, Night, RunFailed, Steps
@@ -192,7 +192,7 @@ class AnyMoment(RuleBasedStateMachine):
     @invariant()
     def every_image_is_accounted_for(self) -> None:
         tally = Tally()
-        tally.count(RowPage(list(self.rows.rows.values()), None))
+        tally.count(self.rows.rows.values(), {})
         ledger = self.ledger.uploads()
         assert unbalanced(ledger, ledger, tally.uploads) == []
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from reindex.domain.failures import Failure
+from reindex.domain.ledgers import unbalanced
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase, State
+from reindex.domain.tally import Tally
 from reindex.settings import Pace
-from reindex.steps.tally import Tally, unbalanced
-from reindex.stores.interfaces import Change, RowPage
+from reindex.stores.interfaces import Change
 from tests.unit.steps.world import World
 
 IDS = [f"image-{n}" for n in range(12)]
@@ -165,7 +166,7 @@ class Reindexing(RuleBasedStateMachine):
     @invariant()
     def every_image_is_accounted_for(self) -> None:
         tally = Tally()
-        tally.count(RowPage(list(self.rows.rows.values()), None))
+        tally.count(self.rows.rows.values(), {})
         ledger = self.world.runs.uploads()
         assert unbalanced(ledger, ledger, tally.uploads) == []
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.ledgers import unbalanced
 from reindex.domain.options import Source
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
+from reindex.domain.tally import Tally
 from reindex.settings import SettingsError
 from reindex.steps import gather
 from reindex.steps.preflight import PreflightFailed
-from reindex.steps.tally import Tally, unbalanced
-from reindex.stores.interfaces import IdSource, RowPage
+from reindex.stores.interfaces import IdSource
 from tests.twins.id_sources import MemoryIds
 from tests.unit.steps.world import ALIAS, World
 
@@ -28,7 +29,7 @@ class Killed(BaseException):
 
 def imbalance(world: World) -> list[str]:
     tally = Tally()
-    tally.count(RowPage(list(world.table.rows.values()), None))
+    tally.count(world.table.rows.values(), {})
     ledger = world.runs.uploads()
     return unbalanced(ledger, ledger, tally.uploads)
 
