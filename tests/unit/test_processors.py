@@ -262,6 +262,10 @@ def test_a_pattern_that_would_backtrack_without_end_takes_no_time() -> None:
 # Processors of the library's own
 
 
+def exits(given: Draft) -> Draft:
+    raise SystemExit(1)
+
+
 def raises(given: Draft) -> Draft:
     raise KeyError("credit")
 
@@ -289,6 +293,11 @@ def returns(value: Any) -> Processor:
         (returns(Draft({"keywords": "x"})), "TypeError: keywords is str, no list of texts"),
         (returns(Draft({}, {"colour": "x"})), "ValueError: there is no field rights.colour"),
         (returns(Draft({}, {"category": ["x"]})), "TypeError: category is list, no text"),
+        (exits, "SystemExit: 1"),
+        (
+            returns(Draft({"dateTaken": "May 2024"})),
+            "ValueError: dateTaken is not of the form 2024-05-06T07:08:09.000Z",
+        ),
     ],
 )
 def test_one_that_fails_is_named_with_what_it_did(process: Processor, why: str) -> None:
@@ -296,6 +305,16 @@ def test_one_that_fails_is_named_with_what_it_did(process: Processor, why: str) 
         processed(draft(credit="x"), [NamedProcessor("rules/ours.py:tidy", process)])
     assert caught.value.message == "the processor rules/ours.py:tidy failed"
     assert caught.value.detail == why
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"dateTaken": "2024-13-06T07:08:09.000Z"}, {"title": "\ud800"}]
+)
+def test_a_value_that_the_index_could_not_take_is_the_processors_failure(
+    metadata: dict[str, str],
+) -> None:
+    with pytest.raises(ProcessorFailed):
+        processed(draft(), [NamedProcessor("x", returns(Draft(metadata)))])
 
 
 def test_one_that_changes_what_it_is_given_harms_nothing() -> None:
@@ -313,7 +332,7 @@ def test_one_that_changes_what_it_is_given_harms_nothing() -> None:
 
 
 def test_what_is_empty_is_absent_and_lists_are_sets_in_order() -> None:
-    metadata = {"credit": "", "keywords": ["b", "a", "b"], "subjects": []}
+    metadata = {"credit": " ", "keywords": ["b", "", "a", "b"], "subjects": [""]}
     made = returns(Draft(metadata, {"source": ""}))
     found = processed(draft(), [NamedProcessor("x", made)])
     assert found == Draft({"keywords": ["a", "b"]}, {})
@@ -380,6 +399,14 @@ def test_one_that_cannot_be_loaded_is_named(
 
 
 # The example of docs/processors.md
+
+
+@pytest.mark.parametrize("file", ["../ours.py", "/ours.py", "rules/../../ours.py"])
+def test_a_file_that_the_asset_would_not_hold_is_refused(folder: Path, file: str) -> None:
+    with pytest.raises(ProcessorsError, match="below the folder"):
+        load([f"{file}:tidy"], None, folder)
+    with pytest.raises(ProcessorsError, match="below the folder"):
+        load([], file, folder)
 
 
 def test_the_example_is_one_that_can_be_used() -> None:

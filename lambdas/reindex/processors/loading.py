@@ -32,8 +32,12 @@ def load(names: Sequence[str], rights: str | None, folder: Path) -> list[NamedPr
         folder: Where the files are.
 
     Raises:
-        ProcessorsError: There is no such processor, file or function, or it cannot be loaded.
+        ProcessorsError: There is no such processor, file or function, or it cannot be loaded; or
+            a file is outside of ``folder``, and so would not be in the functions' asset.
     """
+    for file in files_of(names, rights):
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise ProcessorsError(f"{file}: must be a path below the folder of cdk.json")
     in_order = [*names] if rights is None or RIGHTS in names else [*names, RIGHTS]
     return [NamedProcessor(name, _found(name, rights, folder)) for name in in_order]
 

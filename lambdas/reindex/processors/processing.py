@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from reindex.domain.failures import ProcessorFailed
@@ -33,7 +35,10 @@ BUILT_IN: Final[Mapping[str, Processor]] = {
     )
 }
 
-_TEXTS: Final = frozenset({*METADATA_TEXTS, "dateTaken"})
+_DATE: Final = "dateTaken"
+_DATE_FORM: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+
+_TEXTS: Final = frozenset({*METADATA_TEXTS, _DATE})
 _SETS: Final = frozenset(METADATA_SETS)
 _RIGHTS: Final = frozenset(USAGE_RIGHTS_TEXTS)
 
@@ -106,8 +111,9 @@ def _after(named: NamedProcessor, draft: Draft) -> Draft:
     try:
         after = named.process(given)
         return _checked(after)
-    except Exception as error:
-        # The edge of other people's code: whatever it raises is this image's failure.
+    except (Exception, SystemExit) as error:
+        # The edge of other people's code: whatever it raises is this image's failure. SystemExit
+        # is no Exception, and would end the call for all other images.
         raise ProcessorFailed(
             f"the processor {named.name} failed", f"{type(error).__name__}: {error}"
         ) from error
@@ -118,14 +124,14 @@ def _checked(after: object) -> Draft:
 
     Raises:
         TypeError: It is no draft, or a value is of another type than its field.
-        ValueError: There is no such field.
+        ValueError: There is no such field, or its value cannot be written.
     """
     if not isinstance(after, Draft):
         raise TypeError(f"it returned {type(after).__name__}, no Draft")
     metadata: dict[str, Any] = {}
     for name, value in dict(after.metadata).items():
         if name in _SETS:
-            metadata[name] = sorted({_text(name, each) for each in _items(name, value)})
+            metadata[name] = sorted({_text(name, each) for each in _items(name, value)} - {""})
         elif name in _TEXTS:
             metadata[name] = _text(name, value)
         else:
@@ -148,4 +154,10 @@ def _items(name: str, value: object) -> list[object]:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is {type(value).__name__}, no text")
-    return value
+    # UnicodeEncodeError is a ValueError: half of a surrogate pair cannot be written as JSON.
+    value.encode()
+    if name == _DATE and value:
+        if not _DATE_FORM.fullmatch(value):
+            raise ValueError(f"{name} is not of the form 2024-05-06T07:08:09.000Z")
+        datetime.fromisoformat(value)
+    return value if value.strip() else ""
