@@ -350,6 +350,16 @@ def test_each_change_is_told_by_who_made_it() -> None:
     ]
 
 
+def test_each_rule_is_told_by_its_name() -> None:
+    rules = NamedProcessor("rights", parse(json.dumps(RULES)))
+    given = draft(credit="AP", keywords=["soccer"])
+    assert [(each.by, each.field) for each in explained(given, [rules])] == [
+        ("rights: AP", "rights.category"),
+        ("rights: AP", "rights.supplier"),
+        ("rights: keywords[0]", "metadata.keywords"),
+    ]
+
+
 # Loading
 
 

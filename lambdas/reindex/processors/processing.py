@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +20,7 @@ from reindex.processors.people import (
     title_case_names,
 )
 from reindex.processors.places import drop_placeholder_locations, drop_repeated_title
+from reindex.processors.rules import Rules
 
 #: Those that every library may name in its settings.
 BUILT_IN: Final[Mapping[str, Processor]] = {
@@ -60,7 +61,7 @@ class Change:
     """What one processor did to one field.
 
     Attributes:
-        by: The processor's name.
+        by: The processor's name; of rules, the rule's after it.
         field: ``metadata.credit``, ``rights.category``.
         before: None when the field was absent.
         after: None when it is.
@@ -91,16 +92,27 @@ def explained(draft: Draft, processors: Sequence[NamedProcessor]) -> list[Change
     """
     changes: list[Change] = []
     for each in processors:
-        after = _after(each, draft)
-        for kind in ("metadata", "rights"):
-            old, new = getattr(draft, kind), getattr(after, kind)
-            changes += [
-                Change(each.name, f"{kind}.{name}", old.get(name), new.get(name))
-                for name in sorted(old.keys() | new.keys())
-                if old.get(name) != new.get(name)
-            ]
-        draft = after
+        for by, after in _steps(each, draft):
+            changes += _changes(by, draft, after)
+            draft = after
     return changes
+
+
+def _steps(named: NamedProcessor, draft: Draft) -> Iterator[tuple[str, Draft]]:
+    """What a processor does in turn: each rule of a file, by its name."""
+    if isinstance(named.process, Rules):
+        for rule, after in named.process.applied(draft):
+            yield f"{named.name}: {rule}", after
+    else:
+        yield named.name, _after(named, draft)
+
+
+def _changes(by: str, before: Draft, after: Draft) -> Iterator[Change]:
+    for kind in ("metadata", "rights"):
+        old, new = getattr(before, kind), getattr(after, kind)
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                yield Change(by, f"{kind}.{name}", old.get(name), new.get(name))
 
 
 def _after(named: NamedProcessor, draft: Draft) -> Draft:

@@ -21,7 +21,7 @@ backtracks without end cannot be written.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,13 +75,20 @@ class Rules:
 
     def __call__(self, draft: Draft, /) -> Draft:
         """Apply the first rule for rights that matches, then all for keywords."""
+        for _, after in self.applied(draft):
+            draft = after
+        return draft
+
+    def applied(self, draft: Draft) -> Iterator[tuple[str, Draft]]:
+        """Apply each rule that is to be applied; yield its name, and the draft after it."""
         rule = self.matching(draft)
         if rule:
             draft = draft.with_rights(**rule.rights).with_metadata(**rule.metadata)
-        words = {word for rule in self.keywords if rule.matches(draft) for word in rule.keywords}
-        if not words:
-            return draft
-        return draft.with_metadata(keywords=sorted(words | {*draft.metadata.get("keywords", ())}))
+            yield rule.name, draft
+        for rule in [each for each in self.keywords if each.matches(draft)]:
+            words = {*draft.metadata.get("keywords", ()), *rule.keywords}
+            draft = draft.with_metadata(keywords=sorted(words))
+            yield rule.name, draft
 
     def matching(self, draft: Draft) -> Rule | None:
         """Return the rule for rights that wins; None when none matches."""

@@ -311,7 +311,7 @@ def test_a_stages_processors_and_rules_are_shown_on_a_file(tmp_path: Path) -> No
     assert [(each["by"], each["field"]) for each in line["processors"]] == [
         ("ours.py:tidy", "metadata.description"),
         ("ours.py:tidy", "metadata.title"),
-        ("rights", "rights.category"),
+        ("rights: rights[0]", "rights.category"),
     ]
     plain = json.loads(call("image-meta", "--file", str(file)).stdout)
     assert "originalUsageRights" not in plain
