@@ -41,6 +41,13 @@ LIBRARY: Mapping[str, Any] = {
     "identifier_prefix": "ref-",
 }
 
+#: Rules of its own, and the names of tags that it is used to.
+PROJECTION: Mapping[str, Any] = {
+    "tag_names": "metadata-extractor",
+    "processors": ["join_initials", "tests/e2e/rules/ours.py:tidy"],
+    "rights": "tests/e2e/rules/rights.json",
+}
+
 #: By our names.
 METADATA = {
     "uploaded-by": "owner",
@@ -74,7 +81,7 @@ def stack(images: list[SampleImage]) -> Iterator[LocalStack]:
         )
         make(session, endpoint_url)
         fill(session, endpoint_url, images)
-        overrides = {"library": LIBRARY}
+        overrides = {"library": LIBRARY, "projection": PROJECTION}
         with local_stack(endpoint_url=endpoint_url, overrides=overrides) as running:
             prepared = running.reindex("prepare-index")
             assert prepared.returncode == 0, prepared.stderr
@@ -160,6 +167,12 @@ def test_a_whole_library_of_another_layout_is_listed_and_reindexed(
     assert showpiece["leases"]["leases"]
     assert showpiece["userMetadata"]["metadata"]["title"] == images[0].title
     assert report(stack, done.stdout.split()[0])["status"] == "succeeded"
+    for document in documents.values():
+        assert document["originalMetadata"]["specialInstructions"] == "Seen by our own processor"
+    rights = {"category": "agency", "supplier": "Freelancers"}
+    assert showpiece["originalMetadata"]["credit"] == "Freelance"
+    assert showpiece["originalUsageRights"] == rights
+    assert "Caption/Abstract" in showpiece["fileMetadata"]["iptc"]
 
 
 def test_preflight_names_what_does_not_fit_the_layout(stack: LocalStack) -> None:
