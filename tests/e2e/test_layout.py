@@ -172,7 +172,7 @@ def test_a_whole_library_of_another_layout_is_listed_and_reindexed(
     rights = {"category": "agency", "supplier": "Freelancers"}
     assert showpiece["originalMetadata"]["credit"] == "Freelance"
     assert showpiece["originalUsageRights"] == rights
-    assert "Caption/Abstract" in showpiece["fileMetadata"]["iptc"]
+    assert "GPS Latitude" in showpiece["fileMetadata"]["exif"]
 
 
 def test_preflight_names_what_does_not_fit_the_layout(stack: LocalStack) -> None:
