@@ -267,6 +267,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Runs.moved": _row("same bounded held held isolated never same same"),
     "Runs.gathered": _row("same retried retried retried retried never same same"),
     "Runs.bulks_sent": _row("same logged logged logged logged never same same"),
+    "Runs.paced": _row("logged logged logged logged isolated never same waits"),
     "IndexerConcurrency.allow": _row("logged logged logged logged isolated never same never"),
     "Runs.reported": _row("same retried retried retried retried never same waits"),
     "Runs.record_upload": _row("new retried retried retried retried never same same"),

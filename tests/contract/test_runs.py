@@ -165,6 +165,27 @@ def test_fields_change_together_with_what_moved_and_progress_is_no_must(runs: Ru
     )
 
 
+def test_of_two_that_decide_the_pace_one_wins(runs: Runs) -> None:
+    runs.open(record(), None)
+    first, second = {"at": 1.5, "concurrency": 4}, {"at": 46.5, "concurrency": 5}
+
+    assert runs.paced("run-1", first, None)
+    assert not runs.paced("run-1", second, None)
+    assert not runs.paced("run-1", second, 1.0)
+    assert not runs.paced("run-0", second, 1.5)
+    assert runs.current() == replace(record(), indexer_pace=first)
+    assert runs.paced("run-1", second, 1.5)
+    assert runs.current() == replace(record(), indexer_pace=second)
+
+
+def test_what_indexers_send_is_added_up(runs: Runs) -> None:
+    runs.open(record(), None)
+    for _ in range(2):
+        assert runs.bulks_sent("run-1", {"bulks": 1, "documents": 500})
+    assert not runs.bulks_sent("run-0", {"bulks": 1})
+    assert runs.current() == replace(record(), bulks={"bulks": 2, "documents": 1_000})
+
+
 def test_what_was_gathered_is_added_up(runs: Runs) -> None:
     runs.open(record(), None)
     assert runs.gathered("run-1", {"new": 3, "invalid": 1})

@@ -80,6 +80,16 @@ class MemoryRuns:
             self.record = replace(self.record, bulks=_sums(self.record.bulks, counts))
             return True
 
+    def paced(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
+        with self._lock:
+            if not self._is_open(run_id):
+                return False
+            assert self.record is not None
+            if self.record.indexer_pace.get("at") != before:
+                return False
+            self.record = replace(self.record, indexer_pace=pace)
+            return True
+
     def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
         with self._lock:
             known = self._uploads.get(upload)

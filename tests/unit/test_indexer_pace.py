@@ -106,6 +106,9 @@ def seen(**counts: int) -> BulkCounts:
         (seen(), replace(BUSY, ceiling=5), 5, SetBy.CEILING),
         (BulkCounts(3, 1_500, 9_000), BUSY, 8, SetBy.STARTING),
         (BulkCounts(), replace(BUSY, backlog=0), 8, SetBy.PROJECTION),
+        # Small bulks: each has its own time beside its documents'.
+        (BulkCounts(100, 5_000, 20_000), replace(BUSY, backlog=50), 8, SetBy.PROJECTION),
+        (BulkCounts(100, 5_000, 20_000), BUSY, 8, SetBy.STARTING),
     ],
 )
 def test_each_rule(
@@ -117,6 +120,19 @@ def test_each_rule(
 
     assert found is not None
     assert (found.concurrency, found.set_by) == (concurrency, set_by)
+
+
+def test_an_idle_cluster_that_is_given_small_bulks_is_not_taken_for_a_slow_one() -> None:
+    pace, counts = IndexerPace(14, SetBy.GROWING, 0.0, best=0.0012), BulkCounts()
+    for look in range(1, 30):
+        # 60 ms for a bulk and 1 ms for a document, of which thirty are there.
+        counts = BulkCounts(
+            counts.bulks + 200, counts.documents + 6_000, counts.milliseconds + 18_000
+        )
+        found = next_pace(pace, counts, replace(BUSY, backlog=30), look * LOOK_SECONDS)
+        assert found is not None
+        pace = found
+    assert (pace.concurrency, pace.set_by) == (14, SetBy.PROJECTION)
 
 
 def test_it_is_decided_once_in_a_while() -> None:

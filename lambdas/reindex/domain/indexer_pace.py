@@ -27,6 +27,9 @@ LOOK_SECONDS: Final = 45.0
 #: Bulks of a look, for each that goes on side by side, below which their times say nothing.
 BULKS_EACH: Final = 2
 
+#: Share of a full bulk that the bulks of a look must have on average for the same.
+_FULL: Final = 0.8
+
 #: Times the seconds of a document at its best that are too many. Above what the cluster can do at
 #: once, its time per bulk grows with their number: so the excess stays within half of that.
 TOO_SLOW: Final = 1.5
@@ -96,6 +99,7 @@ class IndexerPace:
         at: When, epoch seconds.
         best: The least seconds that a document took, with :data:`FORGET`; None before any.
         counts: The counters then.
+        is_applied: Whether the mapping was told so.
     """
 
     concurrency: int
@@ -103,6 +107,7 @@ class IndexerPace:
     at: float
     best: float | None = None
     counts: BulkCounts = BulkCounts()
+    is_applied: bool = True
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self | None:
@@ -115,6 +120,7 @@ class IndexerPace:
             at=float(stored["at"]),
             best=stored.get("best"),
             counts=BulkCounts.of(stored["counts"]),
+            is_applied=bool(stored.get("is_applied", True)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -155,16 +161,23 @@ def next_pace(
     """
     ceiling = max(LEAST, around.ceiling)
     if before is None:
-        return IndexerPace(min(START, ceiling), SetBy.STARTING, now, None, counts)
+        return IndexerPace(min(START, ceiling), SetBy.STARTING, now, None, counts, is_applied=False)
     if now - before.at < LOOK_SECONDS:
         return None
     seen = counts.since(before.counts)
-    took = seen.seconds_per_document if seen.bulks >= BULKS_EACH * before.concurrency else None
+    # A bulk has its own time, too: of small ones, a document's says nothing of the cluster.
+    tells = (
+        seen.bulks >= BULKS_EACH * before.concurrency
+        and seen.documents + seen.refused >= _FULL * around.batch * seen.bulks
+    )
+    took = seen.seconds_per_document if tells else None
     best = before.best and before.best * FORGET
     if took is not None:
         best = min(took, best or took)
     concurrency, set_by = _decided(before.concurrency, seen, took, best, around)
-    return IndexerPace(min(concurrency, ceiling), set_by, now, best, counts)
+    concurrency = min(concurrency, ceiling)
+    is_applied = before.is_applied and concurrency == before.concurrency
+    return IndexerPace(concurrency, set_by, now, best, counts, is_applied)
 
 
 def _decided(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.indexer_pace import BulkCounts, IndexerPace, Surroundings, next_pace
@@ -37,8 +37,8 @@ class IndexerPacing:
     def look(self, run: RunRecord, backlog: int) -> None:
         """Decide anew if it is time to, and say so in the run record.
 
-        Workers that look at once decide the same, for they see the same. Whatever does not answer
-        leaves the pace as it was: no image is held for it.
+        Of workers that look at once one decides: whose decision replaces the one that it saw. A
+        mapping that does not answer is told at the next look; no image is held for it.
 
         Args:
             run: Its record, as read a moment ago.
@@ -50,9 +50,13 @@ class IndexerPacing:
             after = next_pace(before, BulkCounts.of(run.bulks), self._around(backlog), now)
             if after is None:
                 return
-            if before is None or after.concurrency != before.concurrency:
+            replaced = None if before is None else before.at
+            if not self.runs.paced(run.run_id, after.to_json(), replaced):
+                return
+            if not after.is_applied:
                 self.concurrency.allow(after.concurrency)
-            self.runs.update(run.run_id, {"indexer_pace": after.to_json()})
+                applied = replace(after, is_applied=True)
+                self.runs.paced(run.run_id, applied.to_json(), after.at)
         except StoreUnavailable as error:
             log.warning("the indexer cannot be paced", extra={"reason": str(error)})
             return

@@ -228,6 +228,19 @@ class Runs(Protocol):
         """
         ...
 
+    def paced(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
+        """Replace the open run's ``indexer_pace``.
+
+        Args:
+            run_id: Of the run.
+            pace: The new one.
+            before: The ``at`` of the one that is replaced; None when there was none.
+
+        Returns:
+            False, with nothing changed, when another was quicker, or the run is no longer open.
+        """
+        ...
+
     def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
         """Change fields of a run's record, be it open or not.
 

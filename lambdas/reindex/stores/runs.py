@@ -233,6 +233,23 @@ class DynamoRuns:
         """
         return self._add(run_id, "bulks", counts, {})
 
+    @unavailable(_SERVICE)
+    def paced(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
+        """Replace the open run's ``indexer_pace``.
+
+        Returns:
+            False, with nothing changed, when another was quicker, or the run is no longer open.
+        """
+        condition = "#run_id = :run_id AND #status = :open AND "
+        values: dict[str, Plain] = {"run_id": run_id, "open": "open"}
+        if before is None:
+            condition += "attribute_not_exists(#indexer_pace.#at)"
+        else:
+            condition += "#indexer_pace.#at = :before"
+            values["before"] = before
+        changes = {"indexer_pace": _plain(pace)}
+        return self._change(_CURRENT, changes, condition, **values) is not None
+
     def _add(
         self,
         run_id: str,

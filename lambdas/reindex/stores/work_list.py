@@ -42,6 +42,9 @@ _SPREAD: Final = 16
 #: Chunks that a worker looks at in one request: more than other workers are likely to hold.
 _LOOK: Final = 64
 
+#: What of an item says whether its chunk can be taken.
+_HOLDING: Final = ("chunk", "holder", "until")
+
 #: Deletions of one BatchWriteItem, and how long those that DynamoDB leaves out are tried again.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _REMOVALS: Final = 25
@@ -97,7 +100,7 @@ class DynamoWorkList:
         Returns:
             The chunk; None when none is to be had now.
         """
-        for page in self._pages(phase, f"{math.floor(now):012d}~", limit=_LOOK):
+        for page in self._pages(phase, f"{math.floor(now):012d}~", limit=_LOOK, only=_HOLDING):
             free = [item for item in page if _is_free(item, now, until + LONGEST_SKEW)]
             start = zlib.crc32(holder.encode()) % min(len(free), _SPREAD) if free else 0
             for item in [*free[start:], *free[:start]]:
@@ -223,9 +226,20 @@ class DynamoWorkList:
         return sum(item["count"] for page in self._pages(phase, "~") for item in page)
 
     def _pages(
-        self, phase: Phase, before: str, limit: int | None = None
+        self,
+        phase: Phase,
+        before: str,
+        limit: int | None = None,
+        only: Sequence[str] = (),
     ) -> Iterator[list[dict[str, Any]]]:
-        """Page consistently through the items of a phase, the longest due first."""
+        """Page consistently through the items of a phase, the longest due first.
+
+        Args:
+            phase: Whose chunks.
+            before: A sort key that follows those that are wanted.
+            limit: Items of a page; as many as DynamoDB gives, if None.
+            only: The attributes that are wanted; all, if none is named.
+        """
         request: QueryInputTypeDef = {
             "TableName": self._table,
             "ConsistentRead": True,
@@ -235,6 +249,13 @@ class DynamoWorkList:
         }
         if limit:
             request["Limit"] = limit
+        if only:
+            names = {f"#{name}": name for name in only}
+            request["ProjectionExpression"] = ", ".join(names)
+            request["ExpressionAttributeNames"] = {
+                **request["ExpressionAttributeNames"],
+                **names,
+            }
         while True:
             answer = self._client.query(**request)
             yield [from_attributes(item) for item in answer["Items"]]

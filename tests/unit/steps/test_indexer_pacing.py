@@ -86,7 +86,24 @@ def test_workers_that_look_at_once_decide_the_same() -> None:
     for _ in range(3):
         world.pacing.look(seen, 0)
 
-    assert world.indexers.allowed == [4, 2, 2, 2]
+    assert world.indexers.allowed == [4, 2]
+    assert (world.run.indexer_pace["concurrency"], world.run.indexer_pace["is_applied"]) == (
+        2,
+        True,
+    )
+
+
+def test_a_worker_that_saw_an_older_decision_changes_nothing() -> None:
+    world = running("a")
+    seen = world.run
+    world.runs.bulks_sent("run-1", {"bulks": 50, "documents": 100, "refused": 900})
+    world.clock.time += LOOK_SECONDS
+    world.pacing.look(world.run, 0)
+    world.clock.time += LOOK_SECONDS
+
+    world.pacing.look(seen, 20_000)
+
+    assert world.indexers.allowed == [4, 2]
     assert world.run.indexer_pace["concurrency"] == 2
 
 
@@ -97,8 +114,11 @@ def test_a_mapping_that_does_not_answer_holds_no_image_and_is_asked_again() -> N
     world.tick(Phase.INDEX)
 
     assert world.state("a") is State.ENQUEUED
+    assert world.run.indexer_pace["is_applied"] is False
+    world.clock.time += LOOK_SECONDS
     world.index_phase.capacity(world.run)
-    assert world.indexers.allowed == [4], "asked again at the next page, as if for the first time"
+    assert world.indexers.allowed == [4], "asked again at the next look"
+    assert world.run.indexer_pace["is_applied"] is True
 
 
 def test_the_check_phase_paces_what_is_left_on_the_queue() -> None:
