@@ -55,6 +55,8 @@ def test_copyright_prefixes_are_stripped(before: str, stripped: str) -> None:
         ("Ada Lovelace", "Reuters", ("Ada Lovelace", "Reuters")),
         (None, "Reuters/PA", (None, "Reuters/PA")),
         ("ada lovelace/reuters", "Reuters", ("ada lovelace", "reuters")),
+        ("Ada Lovelace", "https://ada.example/a", ("Ada Lovelace", "https://ada.example/a")),
+        ("N/A", "Reuters", ("N/A", "Reuters")),
     ],
 )
 def test_people_and_agencies_are_told_apart(
@@ -96,6 +98,9 @@ def test_initials_are_joined(before: str, joined: str) -> None:
         ("J.R. SMITH III", "J.R. Smith III"),
         ("REUTERS", "REUTERS"),
         ("Ada LOVELACE", "Ada LOVELACE"),
+        ("EMMANUEL MACRON", "Emmanuel Macron"),
+        ("JUAN MACIAS", "Juan Macias"),
+        ("KIM LE", "Kim Le"),
         ("王 小明", "王 小明"),
     ],
 )
@@ -245,6 +250,16 @@ def test_a_rule_sets_metadata_and_all_that_match_add_keywords() -> None:
             '{"rights": [{"when": {"credit": {"is": "x"}}, "rights": {"category": 7}}]}',
             "rights[0].category is no text",
         ),
+        (
+            '{"rights": [{"when": {"credit": {"is": "x"}}, "rights": {"category": "\\ud800"}}]}',
+            "rights[0].category is no text",
+        ),
+        (
+            '{"rights": [{"when": {"credit": {"matches": "\\ud800"}}, "rights": {}}]}',
+            "rights[0].when.credit.matches is no text",
+        ),
+        ('{"rights": [], "rights": []}', "rights stands twice in one object"),
+        ("[" * 100_000, "it is no JSON"),
     ],
 )
 def test_a_file_that_is_no_rules_says_where_and_why(rules: str, problem: str) -> None:
@@ -331,6 +346,11 @@ def test_one_that_changes_what_it_is_given_harms_nothing() -> None:
     assert found.metadata["keywords"] == ["a", "b"]
 
 
+def test_none_can_change_who_uploaded_the_image() -> None:
+    made = returns(Draft({}, {}, 7))  # type: ignore[arg-type]
+    assert processed(Draft({}, {}, "desk"), [NamedProcessor("x", made)]) == Draft({}, {}, "desk")
+
+
 def test_what_is_empty_is_absent_and_lists_are_sets_in_order() -> None:
     metadata = {"credit": " ", "keywords": ["b", "", "a", "b"], "subjects": [""]}
     made = returns(Draft(metadata, {"source": ""}))
@@ -370,6 +390,13 @@ def folder(tmp_path: Path) -> Path:
         "def tidy(draft):\n    return draft.with_metadata(credit='ours')\n\nNOT = 7\n"
     )
     (tmp_path / "rules" / "broken.py").write_text("import nothing_of_the_kind\n")
+    (tmp_path / "rules" / "exits.py").write_text("import sys\nsys.exit()\n")
+    (tmp_path / "rules" / "foreign.py").write_text("def f(x):\n    import click.core\n")
+    (tmp_path / "rules" / "beside.py").write_text("from . import ours\n")
+    (tmp_path / "rules" / "typed.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n\n\n"
+        "@dataclass\nclass Agency:\n    name: str\n\n\ndef tidy(draft):\n    return draft\n"
+    )
     (tmp_path / "rights.json").write_text(json.dumps(RULES))
     return tmp_path
 
@@ -396,7 +423,10 @@ def test_a_stages_processors_are_loaded_in_order(folder: Path) -> None:
         (["gone.py:tidy"], None, "gone.py:tidy: FileNotFoundError"),
         (["rules/ours.py:other"], None, "rules/ours.py:other: rules/ours.py has no function other"),
         (["rules/ours.py:NOT"], None, "has no function NOT"),
-        (["rules/broken.py:tidy"], None, "rules/broken.py:tidy: ModuleNotFoundError"),
+        (["rules/broken.py:tidy"], None, "the functions have no nothing_of_the_kind: "),
+        (["rules/foreign.py:f"], None, "the functions have no click.core: "),
+        (["rules/beside.py:f"], None, "the functions have no .: "),
+        (["rules/exits.py:tidy"], None, "rules/exits.py:tidy: SystemExit"),
         (["rights.json:tidy"], None, "rights.json:tidy: rights.json is no Python file"),
     ],
 )
@@ -406,6 +436,10 @@ def test_one_that_cannot_be_loaded_is_named(
     with pytest.raises(ProcessorsError) as caught:
         load(names, rights, folder)
     assert problem in str(caught.value)
+
+
+def test_a_file_may_have_dataclasses_of_its_own(folder: Path) -> None:
+    assert [each.name for each in load(["rules/typed.py:tidy"], None, folder)]
 
 
 # The example of docs/processors.md

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import sys
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,10 @@ from reindex.processors.rules import RulesError, parse
 #: How the rules are called among the processors. They come last, unless the list names them.
 RIGHTS: Final = "rights"
 
+
+#: What a library's own file may import beside the standard library. The functions have a few more
+#: packages, and the machine that synthesises many more: the function would fail with each of them.
+_PACKAGES: Final = frozenset({"reindex", "PIL"})
 
 #: Where the library's own files are in the functions' asset.
 LIBRARY_FOLDER: Final = "library"
@@ -72,17 +79,43 @@ def _rules(file: str, folder: Path) -> Processor:
 def _function(name: str, folder: Path) -> Processor:
     file, _, function = name.rpartition(":")
     path = folder / file
-    spec = importlib.util.spec_from_file_location(f"library_{path.stem}", path)
+    module_name = f"library_{sha256(file.encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise ProcessorsError(f"{name}: {file} is no Python file")
     module = importlib.util.module_from_spec(spec)
+    # Registered as any import is: dataclasses look their own module up.
+    sys.modules[module_name] = module
     try:
+        _check_imports(name, path.read_text(encoding="utf-8"))
         spec.loader.exec_module(module)
-    except Exception as error:
-        # The edge of other people's code.
+    except ProcessorsError:
+        raise
+    except (Exception, SystemExit) as error:
+        # The edge of other people's code; SystemExit would end a synthesis without a word.
         raise ProcessorsError(f"{name}: {type(error).__name__}: {error}") from error
     found = getattr(module, function, None)
     if not callable(found):
         raise ProcessorsError(f"{name}: {file} has no function {function}")
     processor: Processor = found
     return processor
+
+
+def _check_imports(name: str, code: str) -> None:
+    """Check that a file imports nothing that is not beside it in the functions' asset.
+
+    Raises:
+        ProcessorsError: It does; the message names the modules.
+    """
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            imported |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add("." * node.level + (node.module or ""))
+    known = sys.stdlib_module_names | _PACKAGES
+    if foreign := sorted(each for each in imported if each.partition(".")[0] not in known):
+        raise ProcessorsError(
+            f"{name}: the functions have no {', '.join(foreign)}: "
+            f"a processor may import the standard library, {', '.join(sorted(_PACKAGES))}"
+        )

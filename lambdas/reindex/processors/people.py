@@ -59,32 +59,21 @@ _PARTICLES: Final = frozenset(
     ]
 )
 
+#: Texts whose slashes tell nobody apart: addresses of web pages, and ``N/A``.
+_WHOLE: Final = re.compile(r"://|^\s*n/a\.?\s*$", re.IGNORECASE)
+
 _NUMERALS: Final = frozenset({"II", "III", "IV", "VI"})
 
-#: Names that begin with Mac and go on in small letters.
-_NO_MAC: Final = frozenset(
-    [
-        "mace",
-        "macedo",
-        "macek",
-        "maceo",
-        "macey",
-        "mach",
-        "machado",
-        "macha",
-        "machin",
-        "machuca",
-        "maciel",
-        "mack",
-        "macke",
-        "macken",
-        "mackey",
-        "mackie",
-        "macklin",
-        "macon",
-        "macy",
-    ]
-)
+#: What follows Mac with a capital. All other names go on in small letters: Macron, Macias and
+#: Machiavelli are none of Scotland's, and more such names exist than anybody could list.
+_AFTER_MAC: Final = """\
+arthur askill bean beth bride cabe callum cann carthy coll cormack diarmid donald donnell dougal
+dougall dowell duff eachern ewan ewen fadyen farlane gill gillivray gowan gregor innes intosh
+intyre isaac iver ivor kay kellar kenna kenzie kinlay kinley kinnon lachlan laine laren lauchlan
+laughlin lean leay lellan lennan leod manus master millan murray nab namara naughton neil neill
+nicol phail phee pherson quarrie queen rae ritchie sween sweeney taggart tavish vicar whirter
+william
+"""
 
 
 def strip_copyright(draft: Draft) -> Draft:
@@ -138,13 +127,16 @@ def title_case_names(draft: Draft) -> Draft:
     words = byline.split()
     if len(words) < 2 or byline != byline.upper() or byline == byline.lower():  # noqa: PLR2004
         return draft
-    return draft.with_metadata(byline=" ".join(_cased(w, first=not n) for n, w in enumerate(words)))
+    last = len(words) - 1
+    cased = [_cased(w, between=0 < n < last) for n, w in enumerate(words)]
+    return draft.with_metadata(byline=" ".join(cased))
 
 
-def _cased(word: str, *, first: bool) -> str:
+def _cased(word: str, *, between: bool) -> str:
     if word in _NUMERALS or _INITIAL.fullmatch(word) or "/" in word:
         return word
-    if not first and word.lower() in _PARTICLES:
+    # Only between names: in KIM LE and VAN MORRISON it is a name itself.
+    if between and word.lower() in _PARTICLES:
         return word.lower()
     return "-".join(_name(part) for part in word.split("-"))
 
@@ -158,12 +150,14 @@ def _name(part: str) -> str:
             return f"{before.upper()}{mark}{_name(after)}"
     if small.startswith("mc") and len(small) > 3:  # noqa: PLR2004 - Mc alone is no name
         return f"Mc{small[2:].capitalize()}"
-    if small.startswith("mac") and len(small) > 5 and small not in _NO_MAC:  # noqa: PLR2004
+    if small.startswith("mac") and small[3:] in _AFTER_MAC.split():
         return f"Mac{small[3:].capitalize()}"
     return small.capitalize()
 
 
 def _parts(text: str) -> list[str]:
+    if _WHOLE.search(text):
+        return [text.strip()]
     return [part for each in text.split("/") if (part := each.strip())]
 
 

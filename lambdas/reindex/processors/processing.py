@@ -122,7 +122,7 @@ def _after(named: NamedProcessor, draft: Draft) -> Draft:
     )
     try:
         after = named.process(given)
-        return _checked(after)
+        return _checked(after, draft.uploaded_by)
     except (Exception, SystemExit) as error:
         # The edge of other people's code: whatever it raises is this image's failure. SystemExit
         # is no Exception, and would end the call for all other images.
@@ -131,8 +131,8 @@ def _after(named: NamedProcessor, draft: Draft) -> Draft:
         ) from error
 
 
-def _checked(after: object) -> Draft:
-    """Return a draft that fits a document.
+def _checked(after: object, uploaded_by: str) -> Draft:
+    """Return a draft that fits a document, of the same uploader: none may change it.
 
     Raises:
         TypeError: It is no draft, or a value is of another type than its field.
@@ -154,7 +154,7 @@ def _checked(after: object) -> Draft:
             raise ValueError(f"there is no field rights.{name}")
         rights[name] = _text(name, value)
     # As with_metadata has it: what is empty is absent.
-    return Draft({}, {}, after.uploaded_by).with_metadata(**metadata).with_rights(**rights)
+    return Draft({}, {}, uploaded_by).with_metadata(**metadata).with_rights(**rights)
 
 
 def _items(name: str, value: object) -> list[object]:

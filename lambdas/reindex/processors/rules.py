@@ -102,14 +102,24 @@ def parse(text: str) -> Rules:
         RulesError: Names the rule and what is wrong with it.
     """
     try:
-        raw = json.loads(text)
-    except ValueError as error:
+        raw = json.loads(text, object_pairs_hook=_object)
+    except RulesError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise RulesError(f"it is no JSON: {error}") from error
     _require(raw, {"rights", "keywords"}, "it")
     return Rules(
         [_rule(each, f"rights[{n}]", {"rights", "metadata"}) for n, each in _list(raw, "rights")],
         [_rule(each, f"keywords[{n}]", {"add"}) for n, each in _list(raw, "keywords")],
     )
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    # JSON lets the last of two win, and the rules under the first would be gone unseen.
+    names = [name for name, _ in pairs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RulesError(f"{', '.join(twice)} stands twice in one object")
+    return dict(pairs)
 
 
 def _rule(raw: Any, where: str, sets: set[str]) -> Rule:
@@ -125,7 +135,7 @@ def _rule(raw: Any, where: str, sets: set[str]) -> Rule:
     for name, value in {**rights, **metadata}.items():
         if name in METADATA_SETS and name not in rights:
             _texts_of(value, f"{where}.{name}")
-        elif not isinstance(value, str) or not value:
+        elif not _is_text(value):
             raise RulesError(f"{where}.{name} is no text")
     return Rule(
         str(raw.get("name", where)),
@@ -156,7 +166,7 @@ def _pattern(pattern: Any, where: str) -> Test:
     # Only here: most libraries need it nowhere, and every cold start would load it.
     import re2  # noqa: PLC0415
 
-    if not isinstance(pattern, str) or not pattern:
+    if not _is_text(pattern):
         raise RulesError(f"{where}.matches is no text")
     options = re2.Options()
     options.case_sensitive = False
@@ -189,9 +199,16 @@ def _list(raw: Mapping[str, Any], name: str) -> enumerate[Any]:
 
 def _texts_of(value: Any, where: str) -> list[str]:
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) and t for t in texts):
+    if not isinstance(texts, list) or not texts or not all(map(_is_text, texts)):
         raise RulesError(f"{where} is no text and no list of texts")
     return texts
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text that a document can hold: not blank, without half surrogates."""
+    if not isinstance(value, str) or not value.strip():
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _require(raw: Any, known: set[str], where: str) -> None:
