@@ -27,7 +27,7 @@ _LONGEST_LENGTH: Final = 8
 _EXTENDED: Final = 0x8000
 _CHARSET: Final = (1, 90)
 
-_NAMES: Final = {
+NAMES: Final = {
     (1, 0): "Envelope Record Version",
     (1, 5): "Destination",
     (1, 20): "File Format",
@@ -210,7 +210,7 @@ def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | li
     """
     found: dict[str, str | list[str]] = {}
     for key, _, text in read_datasets(data, reading):
-        name = _NAMES.get(key)
+        name = NAMES.get(key)
         if name is None or not text:
             continue
         name = name.replace(".", "")
@@ -297,7 +297,7 @@ def _end(data: bytes, begin: int, end: int) -> int:
 def _is_plausible(data: bytes, start: int, end: int) -> bool:
     """Return True if bytes that were searched for, not led to, look like a dataset."""
     key = data[start + 1], data[start + 2]
-    return key in _NAMES or end == len(data) or data[end] == _MARKER
+    return key in NAMES or end == len(data) or data[end] == _MARKER
 
 
 def _decoded(key: tuple[int, int], value: bytes, codec: str | None) -> str | None:

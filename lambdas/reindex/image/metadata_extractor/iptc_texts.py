@@ -5,89 +5,41 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reindex.image import iptc
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from reindex.image.iptc import Dataset
 
-NAMES: Final = {
-    (1, 0): "Envelope Record Version",
-    (1, 5): "Destination",
-    (1, 20): "File Format",
+_OTHER_NAMES: Final = {
     (1, 22): "File Version",
-    (1, 30): "Service Identifier",
-    (1, 40): "Envelope Number",
     (1, 50): "Product Identifier",
-    (1, 60): "Envelope Priority",
-    (1, 70): "Date Sent",
-    (1, 80): "Time Sent",
-    (1, 90): "Coded Character Set",
     (1, 100): "Unique Object Name",
-    (1, 120): "ARM Identifier",
-    (1, 122): "ARM Version",
     (2, 0): "Application Record Version",
-    (2, 3): "Object Type Reference",
-    (2, 4): "Object Attribute Reference",
-    (2, 5): "Object Name",
-    (2, 7): "Edit Status",
-    (2, 8): "Editorial Update",
-    (2, 10): "Urgency",
-    (2, 12): "Subject Reference",
-    (2, 15): "Category",
     (2, 20): "Supplemental Category(s)",
-    (2, 22): "Fixture Identifier",
-    (2, 25): "Keywords",
-    (2, 26): "Content Location Code",
-    (2, 27): "Content Location Name",
-    (2, 30): "Release Date",
-    (2, 35): "Release Time",
-    (2, 37): "Expiration Date",
-    (2, 38): "Expiration Time",
-    (2, 40): "Special Instructions",
-    (2, 42): "Action Advised",
-    (2, 45): "Reference Service",
-    (2, 47): "Reference Date",
-    (2, 50): "Reference Number",
-    (2, 55): "Date Created",
-    (2, 60): "Time Created",
     (2, 62): "Digital Date Created",
     (2, 63): "Digital Time Created",
-    (2, 65): "Originating Program",
-    (2, 70): "Program Version",
-    (2, 75): "Object Cycle",
-    (2, 80): "By-line",
-    (2, 85): "By-line Title",
-    (2, 90): "City",
-    (2, 92): "Sub-location",
-    (2, 95): "Province/State",
-    (2, 100): "Country/Primary Location Code",
-    (2, 101): "Country/Primary Location Name",
-    (2, 103): "Original Transmission Reference",
-    (2, 105): "Headline",
-    (2, 110): "Credit",
-    (2, 115): "Source",
-    (2, 116): "Copyright Notice",
-    (2, 118): "Contact",
-    (2, 120): "Caption/Abstract",
-    (2, 121): "Local Caption",
     (2, 122): "Caption Writer/Editor",
     (2, 125): "Rasterized Caption",
-    (2, 130): "Image Type",
-    (2, 131): "Image Orientation",
-    (2, 135): "Language Identifier",
     (2, 150): "Audio Type",
     (2, 151): "Audio Sampling Rate",
     (2, 152): "Audio Sampling Resolution",
     (2, 153): "Audio Duration",
     (2, 154): "Audio Outcue",
-    (2, 184): "Job Identifier",
-    (2, 185): "Master Document Identifier",
-    (2, 186): "Short Document Identifier",
-    (2, 187): "Unique Document Identifier",
-    (2, 188): "Owner Identifier",
     (2, 200): "Object Data Preview File Format",
     (2, 201): "Object Data Preview File Format Version",
     (2, 202): "Object Data Preview Data",
+}
+"""Names that differ from the standard's, or that we leave out."""
+
+#: Datasets that the library does not name: Photo Mechanic's and others' own.
+_UNNAMED: Final = {(2, 221), (2, 225), (2, 228), (2, 230), (2, 231), (2, 232)}
+
+NAMES: Final = {
+    dataset: name
+    for dataset, name in {**iptc.NAMES, **_OTHER_NAMES}.items()
+    if dataset not in _UNNAMED
 }
 """Names by record and dataset."""
 
