@@ -12,7 +12,7 @@ from reindex.text import counted
 from .errors import Findings
 from .rehearsing import MOST_SAMPLED, Sampling, rehearse_on
 from .run_options import Asked, run_options
-from .session import Session, example, fresh_name, on_stack
+from .session import Session, example, on_stack
 
 #: Seconds between looks with --watch.
 _LOOK_SECONDS = 2.0
@@ -70,6 +70,7 @@ def start(
     """
     if accept and sample is None:
         raise click.UsageError("--accept needs --rehearse")
+    from reindex.steps.ambient import fresh_name
     from reindex.steps.preflight import PreflightFailed
 
     from .id_files import as_file, ids_of, open_ids
