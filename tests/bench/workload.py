@@ -15,7 +15,7 @@ from reindex.domain.progress import Retry, iso
 from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
 from reindex.image.document import build, with_provenance
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
@@ -45,7 +45,7 @@ NOW = BUILT_AT.timestamp()
 #: A tick never ends for lack of time, and nothing waits.
 _RULES = PhaseRules("index-rule", "check-rule", tick_seconds=3_600, function_seconds=4_000)
 #: Of the stage that is played; no run here has a budget.
-STRENGTH = Strength(workers=1, projection_concurrency=32, bulks=INDEXER_CONCURRENCY)
+CAPACITY = StageCapacity(workers=1, projection_concurrency=32, bulks=INDEXER_CONCURRENCY)
 
 _PACE = Pace(settle_seconds=0, check_delay_seconds=0)
 _PRESERVE = ("embedding", "usagesLastModified", "suggestMetadataCredit", "esInfo.migration")
@@ -206,7 +206,7 @@ class Reindex:
             backlog=self.backlog,
             index=self._index,
             files=MemoryRunFiles(),
-            gates=Gates(self._index, None, 0, SystemClock(), STRENGTH),
+            gates=Gates(self._index, None, 0, SystemClock(), CAPACITY),
             pacing=self._pacing(),
             pace=_PACE,
             retry=Retry(),
