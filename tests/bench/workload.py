@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reindex.batches import in_batches
 from reindex.domain.digest import canonical_json, digest
 from reindex.domain.progress import Retry, iso
 from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
@@ -21,11 +22,13 @@ from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
+from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
 from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs, WorkList
+from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.index import MemoryIndex
 from tests.twins.indexers import MemoryIndexers
 from tests.twins.library import MemoryLibrary
@@ -112,6 +115,21 @@ class BottomlessBacklog(Backlog):
         return {message.id for message in messages if message.body()}
 
 
+class KeptBacklog(BottomlessBacklog):
+    """The same, that keeps the messages for an indexer.
+
+    Attributes:
+        bodies: Of the messages, as they were sent.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
+        self.bodies += [message.body() for message in messages]
+        return {message.id for message in messages}
+
+
 def ticker(table: ProgressTable, work_list: WorkList, runs: Runs, phases: MemoryPhases) -> Ticker:
     """Runs ticks that end only when a phase is drained."""
     return Ticker(
@@ -177,6 +195,24 @@ class Reindex:
     def check(self, images: Sequence[str]) -> None:
         """Run the check phase to its end: the index holds what was projected."""
         self._run(self._check_phase(), len(images))
+
+    def feed(self, bodies: Sequence[str]) -> None:
+        """Give messages to the indexer, in full batches."""
+        indexer = Indexer(
+            table=self.table,
+            work_list=self.work_list,
+            runs=self.runs,
+            index=self._index,
+            files=MemoryRunFiles(),
+            queue=MemoryBacklog(),
+            dead_letters=MemoryDeadLetters(),
+            retry=Retry(),
+            clock=SystemClock(),
+            meter=CountingMeter(),
+        )
+        deliveries = [Delivery(str(n), str(n), body, 1) for n, body in enumerate(bodies)]
+        for batch in in_batches(deliveries, INDEXER_BATCH):
+            assert not indexer.handle(batch)
 
     def written(self, images: Sequence[str]) -> None:
         """Let the index hold what was projected."""
