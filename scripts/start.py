@@ -10,7 +10,7 @@ from reindex.domain.source_kinds import TABLE
 from reindex.text import counted
 
 from .errors import Findings
-from .rehearsing import MOST_SAMPLED, Sampling, rehearse_on
+from .rehearsing import MAX_SAMPLE, Sampling, rehearse_on
 from .run_options import Asked, run_options
 from .session import Session, example, on_stack
 
@@ -36,7 +36,7 @@ _LOOK_SECONDS = 2.0
 @click.option(
     "--rehearse",
     "sample",
-    type=click.IntRange(1, MOST_SAMPLED),
+    type=click.IntRange(1, MAX_SAMPLE),
     metavar="N",
     help="Rehearse N images first (reindex rehearse), and start only if that passes.",
 )

@@ -25,7 +25,7 @@ from reindex.domain.states import Phase
 from reindex.metrics import EmfMeter
 from reindex.processors.loading import LIBRARY_FOLDER, ProcessorsError, load
 from reindex.processors.processing import NamedProcessor
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import Settings, SettingsError
 from reindex.steps.ambient import SystemClock, fresh_name
 from reindex.steps.batch_check import CheckPhase
@@ -352,9 +352,9 @@ class Wiring:
         )
 
     @property
-    def strength(self) -> Strength:
+    def stage_capacity(self) -> StageCapacity:
         """What the stage has to work with, for forecasts."""
-        return Strength(
+        return StageCapacity(
             workers=self.settings[groups.PhaseRules].workers,
             projection_concurrency=self.settings[groups.Pace].projection_concurrency,
             bulks=self.settings[groups.IndexerFeed].indexer_concurrency,
@@ -371,7 +371,7 @@ class Wiring:
             index=self.index,
             files=self.files,
             gates=Gates(
-                self.index, self.live_queue, pace.live_queue_max, self.clock, self.strength
+                self.index, self.live_queue, pace.live_queue_max, self.clock, self.stage_capacity
             ),
             pacing=self.pacing,
             pace=pace,

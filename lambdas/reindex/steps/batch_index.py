@@ -353,8 +353,7 @@ class IndexPhase:
         except ProjectorDied as death:
             self.meter.count("ProjectionDeaths")
             if len(ids) == 1:
-                alone = ProjectionDied("the projection died on this image, alone", str(death))
-                return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+                return ProjectionAnswer(failures={ids[0]: ProjectionDied.of_one_image(death)})
         middle = len(ids) // 2
         halves = [
             self._project(half, run_id, misfits, deadline, suspected=True)

@@ -44,7 +44,7 @@ MAX_PARTS = 256
 PART_SECONDS = 600
 
 #: Runs without success that a run remembers: the messages of an older one have long expired.
-MOST_UNFINISHED = 20
+MAX_UNFINISHED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _unfinished(before: RunRecord | None) -> list[str]:
     """The runs whose messages may still come, given the latest of them."""
     if before is None or before.status == "succeeded":
         return []
-    return [*before.unfinished, before.run_id][-MOST_UNFINISHED:]
+    return [*before.unfinished, before.run_id][-MAX_UNFINISHED:]
 
 
 def _last_reported(run: RunRecord | None) -> str | None:

@@ -21,7 +21,7 @@ from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import without_misfits
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
@@ -507,7 +507,7 @@ class World:
                 self.live_queue,
                 self.pace.live_queue_max,
                 self.clock,
-                Strength(
+                StageCapacity(
                     workers=self.workers,
                     projection_concurrency=self.pace.projection_concurrency,
                     bulks=INDEXER_CONCURRENCY,
