@@ -13,6 +13,7 @@ from reindex.batches import in_batches
 from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavailable
 from reindex.domain.records import Indexed, ProjectionAnswer, document_text, key_claimed_by
 from reindex.image.refusals import refusals
+from reindex.reports.field_changes import without_provenance
 from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.reports.rehearsal import Rehearsed
 from reindex.steps.ambient import Clock
@@ -135,7 +136,7 @@ class Rehearsal:
             if standing is None:
                 found.new += 1
                 continue
-            before, after = _comparable(standing.source), _comparable(document)
+            before, after = without_provenance(standing.source), without_provenance(document)
             found.identical += before == after
             found.changes.add(image.id, before, after)
 
@@ -145,10 +146,3 @@ class Rehearsal:
             text = document_text(json.loads(self.files.get(str(key))))
         document: dict[str, Any] = json.loads(text)
         return merged(document, only(standing.source, self.preserve)) if standing else document
-
-
-def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without provenance, which differs with every projection."""
-    info = {name: v for name, v in document.get("esInfo", {}).items() if name != "reindex"}
-    rest = {name: value for name, value in document.items() if name != "esInfo"}
-    return rest | ({"esInfo": info} if info else {})
