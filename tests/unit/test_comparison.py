@@ -70,7 +70,7 @@ def test_equal_indices_pass_and_nothing_is_waited_for(index: MemoryIndex) -> Non
 def test_a_missing_document_is_named_and_refused(index: MemoryIndex) -> None:
     index.live_delete("id-07", NEW)
     found, problems = compare(index)
-    assert (25.0, 23.08) == found.fill_rates(found.fields["usages.platform"]), "shown, no fall"
+    assert found.fill_rates(found.fields["usages.platform"]) == (25.0, 23.08), "shown, no fall"
     assert problems == [f"1 document of 40 in {OLD} missing in {NEW}, such as id-07"]
     assert compare(index, gate=Gate(missing=1))[1] == []
     assert found.documents == (COUNT, COUNT - 1)

@@ -358,11 +358,14 @@ def to_json(found: Compared, gate: Gate) -> dict[str, Any]:
 
 def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[str, Any]:
     before, after = found.fill_rates(fill)
+    allowed = not any(_field_problems(found, fill, tolerance))
+    moves = fill.lost.count or fill.gained or found.searchable_fall(fill)
     return {
         **asdict(fill),
         "fill_before": before,
         "fill_after": after,
-        "allowed": not any(_field_problems(found, fill, tolerance)),
+        "allowed": allowed,
+        "differs": bool(moves) or not allowed,
     }
 
 

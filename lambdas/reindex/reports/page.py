@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from reindex.reports.markup import Markup, element, joined
 
@@ -183,6 +185,14 @@ def table(
         ),
         class_="wide",
     )
+
+
+def shown_value(value: Any) -> Markup:
+    """A value of a document's field; None for a field that the document does not hold."""
+    if value is None:
+        return element("span", "nothing", class_="soft")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return element("code", text)
 
 
 def moment(text: str) -> str:
