@@ -167,9 +167,8 @@ class Comparing:
             paths = sorted(old.keys() | new.keys())
             before = pool.map(lambda path: self._searchable(self.old, old.get(path)), paths)
             after = pool.map(lambda path: self._searchable(self.new, new.get(path)), paths)
-            for path, count_before, count_after in zip(paths, before, after, strict=True):
-                fill = found.fill(path)
-                fill.searchable_before, fill.searchable_after = count_before, count_after
+            counts = zip(before, after, strict=True)
+            found.searchable.update(zip(paths, counts, strict=True))
         found.searches += map(self._search, extent.searches)
         self._sample(found, extent)
         self._look_again(found, list(deferred.ids))

@@ -6,7 +6,7 @@ Counts are kept per field and never per document, so memory does not grow with t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -45,13 +45,24 @@ def contents(document: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _collect(value: Mapping[str, Any], prefix: str, found: dict[str, list[Any]]) -> None:
+    # The classes are those of JSON's parser; this is most of the work of a comparison.
     for name, inner in value.items():
         path = prefix + name
-        for item in inner if isinstance(inner, list) else (inner,):
-            if isinstance(item, dict):
-                _collect(item, path + ".", found)
-            elif item is not None and item not in ("", []):
-                found.setdefault(path, []).append(item)
+        if inner.__class__ is dict:
+            _collect(inner, path + ".", found)
+        elif inner.__class__ is list:
+            for item in inner:
+                if item.__class__ is dict:
+                    _collect(item, path + ".", found)
+                elif item or _is_zero(item):
+                    found.setdefault(path, []).append(item)
+        elif inner or _is_zero(inner):
+            found.setdefault(path, []).append(inner)
+
+
+def _is_zero(value: Any) -> bool:
+    """Return True for 0 and false, which are values although they are not true."""
+    return isinstance(value, int | float)
 
 
 @dataclass(slots=True)
@@ -73,7 +84,7 @@ class Documents:
             self.examples.append(image_id)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class FieldFill:
     """How many documents hold a field, and how many can be found by it.
 
@@ -90,13 +101,13 @@ class FieldFill:
     """
 
     path: str
-    before: int = 0
-    after: int = 0
-    missing: int = 0
-    lost: Documents = field(default_factory=Documents)
-    gained: int = 0
-    searchable_before: int | None = None
-    searchable_after: int | None = None
+    before: int
+    after: int
+    missing: int
+    lost: Documents
+    gained: int
+    searchable_before: int | None
+    searchable_after: int | None
 
 
 @dataclass(slots=True)
@@ -108,8 +119,8 @@ class ValueCounts:
         after: Documents of the new index, by value.
     """
 
-    before: Counter[str] = field(default_factory=Counter)
-    after: Counter[str] = field(default_factory=Counter)
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +144,12 @@ class Compared:
     Attributes:
         old: The old index.
         new: The new index.
-        keywords: Fields of which values are counted.
+        keywords: Fields of which values are counted, as long as they have few.
         both: Documents that both indices hold.
         missing: Documents of the old index that the new one does not hold.
         extra: Documents of the new index that the old one does not hold.
-        fields: By path.
-        values: Of the fields that have few values, by path; None for a field that has many.
+        values: Of the fields that have few values, by path.
+        searchable: Documents of the old and the new index that a search by a field finds, by path.
         settled: Documents that differed at first, and did not when they were read again.
         changes: What becomes of the fields of a sample.
         sample: The documents of the sample.
@@ -147,21 +158,43 @@ class Compared:
 
     old: str
     new: str
-    keywords: Collection[str] = ()
+    keywords: set[str] = field(default_factory=set)
     both: int = 0
     missing: Documents = field(default_factory=Documents)
     extra: Documents = field(default_factory=Documents)
-    fields: dict[str, FieldFill] = field(default_factory=dict)
-    values: dict[str, ValueCounts | None] = field(default_factory=dict)
+    values: dict[str, ValueCounts] = field(default_factory=dict)
+    searchable: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
     settled: int = 0
     changes: FieldChanges = field(default_factory=FieldChanges)
     sample: list[SampledDocument] = field(default_factory=list)
     searches: list[SearchResult] = field(default_factory=list)
+    _paths: set[str] = field(default_factory=set)
+    _before: Counter[str] = field(default_factory=Counter)
+    _after: Counter[str] = field(default_factory=Counter)
+    _missing: Counter[str] = field(default_factory=Counter)
+    _gained: Counter[str] = field(default_factory=Counter)
+    _lost: dict[str, Documents] = field(default_factory=dict)
 
     @property
     def documents(self) -> tuple[int, int]:
         """How many documents the old index holds, and how many the new one."""
         return self.both + self.missing.count, self.both + self.extra.count
+
+    @property
+    def fields(self) -> dict[str, FieldFill]:
+        """What was counted of each field, by path."""
+        return {
+            path: FieldFill(
+                path,
+                self._before[path],
+                self._after[path],
+                self._missing[path],
+                self._lost.get(path, Documents()),
+                self._gained[path],
+                *self.searchable.get(path, (None, None)),
+            )
+            for path in self._paths | self.searchable.keys()
+        }
 
     def add(self, image_id: str, before: Contents | None, after: Contents | None) -> None:
         """Count one document as it is in each index; None where it is not."""
@@ -169,30 +202,19 @@ class Compared:
         if before is not None and after is not None:
             self.both += 1
             for path in before.keys() - after.keys():
-                self.fill(path).lost.add(image_id)
-            for path in after.keys() - before.keys():
-                self.fill(path).gained += 1
+                self._lost.setdefault(path, Documents()).add(image_id)
+            self._gained.update(after.keys() - before.keys())
         elif before is not None:
             self.missing.add(image_id)
+            self._missing.update(before.keys())
         elif after is not None:
             self.extra.add(image_id)
-        for path, values in (before or {}).items():
-            fill = self.fill(path)
-            fill.before += 1
-            fill.missing += after is None
-            if counts := self._value_counts(path, values):
-                counts.before.update(set(map(_value_name, values)))
-        for path, values in (after or {}).items():
-            self.fill(path).after += 1
-            if counts := self._value_counts(path, values):
-                counts.after.update(set(map(_value_name, values)))
-
-    def fill(self, path: str) -> FieldFill:
-        """Return the counts of a field."""
-        found = self.fields.get(path)
-        if found is None:
-            found = self.fields[path] = FieldFill(path)
-        return found
+        if before is not None:
+            self._before.update(before.keys())
+            self._count_values(before, is_new=False)
+        if after is not None:
+            self._after.update(after.keys())
+            self._count_values(after, is_new=True)
 
     def add_to_sample(
         self, image_id: str, before: Mapping[str, Any], after: Mapping[str, Any]
@@ -246,32 +268,36 @@ class Compared:
 
     def _counted_names(self, found: Contents | None) -> Contents | None:
         """Return contents under the names by which they are counted, see MAX_FIELDS."""
-        if found is None or len(self.fields) + len(found) <= MAX_FIELDS:
+        if found is None:
+            return None
+        if len(self._paths) + len(found) <= MAX_FIELDS:
+            self._paths.update(found)
             return found
         named: dict[str, Sequence[Any]] = {}
         for path, values in found.items():
-            if path in self.fields or len(self.fields) < MAX_FIELDS:
-                self.fill(path)
-                named[path] = values
-            else:
-                named[OTHER_FIELDS] = ()
+            name = path
+            if path not in self._paths and len(self._paths) >= MAX_FIELDS:
+                name = OTHER_FIELDS
+            self._paths.add(name)
+            named[name] = values
         return named
 
-    def _value_counts(self, path: str, values: Sequence[Any]) -> ValueCounts | None:
-        """Return where the values of a field are counted; None if it has, or now gets, too many."""
-        if path not in self.keywords:
-            return None
-        counts = self.values.setdefault(path, ValueCounts())
-        if counts is None:
-            return None
-        names = set(map(_value_name, values))
-        if (
-            len(names | counts.before.keys() | counts.after.keys()) > MOST_VALUES
-            or max(map(len, names)) > _LONGEST_VALUE
-        ):
-            self.values[path] = None
-            return None
-        return counts
+    def _count_values(self, found: Contents, *, is_new: bool) -> None:
+        for path in self.keywords.intersection(found):
+            counts = self.values.get(path) or self.values.setdefault(path, ValueCounts())
+            side = counts.after if is_new else counts.before
+            values = found[path]
+            for value in values if len(values) == 1 else {_term(value): None for value in values}:
+                term = value if value.__class__ is str else _term(value)
+                if term in side:
+                    side[term] += 1
+                    continue
+                side[term] = 1
+                terms = len(counts.before.keys() | counts.after.keys())
+                if terms > MOST_VALUES or len(term) > _LONGEST_VALUE:
+                    self.keywords.remove(path)
+                    del self.values[path]
+                    break
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,11 +371,7 @@ def to_json(found: Compared, gate: Gate) -> dict[str, Any]:
         "extra": asdict(found.extra),
         "settled": found.settled,
         "fields": [_field_json(found, fill, gate.fields) for fill in found.by_harm()],
-        "values": {
-            path: {"before": dict(counts.before), "after": dict(counts.after)}
-            for path, counts in sorted(found.values.items())
-            if counts is not None
-        },
+        "values": {path: asdict(counts) for path, counts in sorted(found.values.items())},
         "searches": [search.to_json() for search in found.searches],
         "sample": [asdict(document) for document in found.sample],
         "sample_fields": [asdict(change) for change in found.changes.by_harm()],
@@ -369,7 +391,7 @@ def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[
     }
 
 
-def _value_name(value: Any) -> str:
+def _term(value: Any) -> str:
     """Return a value as a keyword field indexes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
