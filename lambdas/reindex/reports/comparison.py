@@ -325,7 +325,7 @@ def _problems(found: Compared, gate: Gate) -> Iterator[str]:
     if found.missing.count > gate.missing:
         yield (
             f"{counted(found.missing.count, 'document')} of {old:,} in {found.old} missing in "
-            f"{found.new}, such as {', '.join(found.missing.examples)}"
+            f"{found.new}{_examples(found.missing)}"
         )
     for fill in found.by_harm():
         yield from _field_problems(found, fill, gate.fields)
@@ -339,11 +339,10 @@ def _field_problems(found: Compared, fill: FieldFill, tolerance: Tolerance) -> I
     old, new = found.documents
     if found.fall(fill) > tolerance.percent:
         before, after = found.fill_rates(fill)
-        lost = fill.lost
-        examples = f", such as {', '.join(lost.examples)}" if lost.count else ""
+        lost = counted(fill.lost.count, "document")
         yield (
             f"{fill.path}: {before:g}% of the documents hold it in {found.old}, {after:g}% in "
-            f"{found.new}; lost by {counted(lost.count, 'document')}{examples}"
+            f"{found.new}; lost by {lost}{_examples(fill.lost)}"
         )
     elif found.searchable_fall(fill) > tolerance.percent:
         before = _percent(fill.searchable_before or 0, old)
@@ -389,6 +388,11 @@ def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[
         "allowed": allowed,
         "differs": bool(moves) or not allowed,
     }
+
+
+def _examples(documents: Documents) -> str:
+    """Return a clause with two examples; empty if there are none."""
+    return f", such as {', '.join(documents.examples[:2])}" if documents.examples else ""
 
 
 def _term(value: Any) -> str:

@@ -10,10 +10,7 @@ from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import page_of, section, shown_value, table, tile
 from reindex.text import counted
 
-#: Fields whose values are open to be seen when the page is opened: those that shift most.
-_OPEN_VALUES: Final = 3
-
-#: Percentage points of a value's share from which on a field's values are open.
+#: Percentage points by which a value's share shifts where all values of its field are shown.
 _SHIFT: Final = 1.0
 
 
@@ -29,6 +26,7 @@ def page(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
         f"{found['new']} {word} {found['old']}",
         _verdict(found, word),
         _tiles(found),
+        _one_sided(found),
         _fields(found),
         _searches(found["searches"]),
         _values(found),
@@ -45,19 +43,26 @@ def _verdict(found: Mapping[str, Any], word: str) -> Markup:
         "header",
         element(
             "h1",
-            element("code", found["new"]),
-            " ",
-            element("strong", f"{'✓' if passed else '✗'} {word}"),
-            " ",
-            element("code", found["old"]),
+            element("strong", "✓ " if passed else "✗ "),
+            f"{found['new']} ",
+            element("strong", word),
+            f" {found['old']}",
         ),
         element("ul", *problems) if problems else "",
         element("p", "To accept these fields: ", element("code", accept, class_="command"))
         if accept
         else "",
-        element("p", "All documents of both were read; nothing was written.", class_="soft"),
+        element("p", _about(found), class_="soft"),
         class_="ok" if passed else "bad",
     )
+
+
+def _about(found: Mapping[str, Any]) -> str:
+    read = "All documents of both were read; nothing was written."
+    if not found["settled"]:
+        return read
+    settled = counted(found["settled"], "document")
+    return f"{read} {settled} differed at first, and no more when they were read again."
 
 
 def _tiles(found: Mapping[str, Any]) -> Markup:
@@ -65,35 +70,49 @@ def _tiles(found: Mapping[str, Any]) -> Markup:
     fallen = sum(not field["allowed"] for field in found["fields"])
     return element(
         "div",
-        tile("documents, old", f"{documents['old']:,}", found["old"]),
-        tile("documents, new", f"{documents['new']:,}", found["new"]),
+        tile("old", f"{documents['old']:,}", f"documents in {found['old']}"),
+        tile("new", f"{documents['new']:,}", f"documents in {found['new']}"),
         tile(
-            "missing in the new one",
+            "missing",
             f"{missing['count']:,}",
-            ", ".join(missing["examples"]) or "none",
+            "in the old one only",
             bad=missing["count"] > found["tolerate_missing"],
         ),
-        tile("in the new one only", f"{extra['count']:,}", ", ".join(extra["examples"]) or "none"),
+        tile("extra", f"{extra['count']:,}", "in the new one only"),
         tile(
-            "fields that fall too far",
+            "fields that fall",
             f"{fallen:,}",
             f"of {len(found['fields']):,}, by more than {found['tolerate_percent']:g} points",
             bad=fallen > 0,
         ),
-        tile("differed for a moment", f"{found['settled']:,}", "documents written meanwhile"),
         class_="tiles",
     )
+
+
+def _one_sided(found: Mapping[str, Any]) -> Markup:
+    rows = [
+        (said, f"{found[kind]['count']:,}", _ids(found[kind]["examples"]))
+        for kind, said in (("missing", "in the old one only"), ("extra", "in the new one only"))
+        if found[kind]["count"]
+    ]
+    if not rows:
+        return Markup("")
+    heads = ("", "documents", "for example")
+    return section("Documents of one index alone", table(heads, rows, numbers=[1]))
 
 
 def _fields(found: Mapping[str, Any]) -> Markup:
     fields = found["fields"]
     heads = (
         "field", "held, old", "held, new", "lost", "gained", "found, old", "found, new",
-        "lost by", "",
+        "lost by",
     )  # fmt: skip
     rows = [
         (
-            element("code", field["path"]),
+            joined(
+                element("code", field["path"]),
+                "" if field["allowed"] else element("div", "falls too far", class_="falls"),
+            ),
             f"{field['fill_before']:g}%",
             f"{field['fill_after']:g}%",
             f"{field['lost']['count']:,}",
@@ -101,7 +120,6 @@ def _fields(found: Mapping[str, Any]) -> Markup:
             _count(field["searchable_before"]),
             _count(field["searchable_after"]),
             _ids(field["lost"]["examples"]),
-            "" if field["allowed"] else element("strong", "falls too far"),
         )
         for field in fields
         if field["differs"]
@@ -168,22 +186,28 @@ def _values(found: Mapping[str, Any]) -> Markup:
         if counts["before"] or counts["after"]
     ]
     fields.sort(key=lambda field: -field[1])
-    parts = [
-        element(
-            "details",
-            element(
-                "summary",
-                element("code", path),
-                f" {counted(len(rows), 'value')}, shift of at most {shift:.2f} points",
-            ),
-            table(("value", "old", "new", "share, old", "share, new"), rows, numbers=range(1, 5)),
-            **({"open": "open"} if number < _OPEN_VALUES and shift >= _SHIFT else {}),
-        )
-        for number, (path, shift, rows) in enumerate(fields)
-    ]
+    if not fields:
+        return Markup("")
+    shifted = [_counts(*field) for field in fields if field[1] >= _SHIFT]
+    steady = [_counts(*field) for field in fields if field[1] < _SHIFT]
+    rest = f"{counted(len(steady), 'field')} of which no value's share shifts by {_SHIFT:g} point"
     return section(
         "Values of keyword fields that have few",
-        *(parts or [element("p", "No keyword field has few values.")]),
+        *shifted,
+        element("details", element("summary", rest), *steady) if steady else "",
+    )
+
+
+def _counts(path: str, shift: float, rows: Sequence[Sequence[str]]) -> Markup:
+    return element(
+        "details",
+        element(
+            "summary",
+            element("code", path),
+            f" {counted(len(rows), 'value')}, shift of at most {shift:.2f} points",
+        ),
+        table(("value", "old", "new", "share, old", "share, new"), rows, numbers=range(1, 5)),
+        **({"open": "open"} if shift >= _SHIFT else {}),
     )
 
 
