@@ -46,7 +46,7 @@ GROWTH = 4
 MAX_MEMORY_GROWTH = 1.2
 
 #: The most processor time that it may take, of that of scans of both indices.
-MAX_RATIO = 3.0
+MAX_RATIO = 5.0
 
 ACCEPTED = "metadata.byline"
 

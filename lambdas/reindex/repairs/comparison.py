@@ -10,7 +10,7 @@ the whole index again.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
@@ -160,6 +160,8 @@ class Comparing:
         )
         keywords = {f.path for f in (*old.values(), *new.values()) if f.is_keyword}
         found = Compared(self.old, self.new, keywords)
+        # First, so that a search that cannot be run is no surprise after hours.
+        found.searches += map(self._search, extent.searches)
         deferred = _Deferred()
         with ThreadPoolExecutor(READS) as pool:
             self._count_old(found, deferred, pool)
@@ -169,9 +171,9 @@ class Comparing:
             after = pool.map(lambda path: self._searchable(self.new, new.get(path)), paths)
             counts = zip(before, after, strict=True)
             found.searchable.update(zip(paths, counts, strict=True))
-        found.searches += map(self._search, extent.searches)
         self._sample(found, extent)
         self._look_again(found, list(deferred.ids))
+        self._search_again(found, extent.searches)
         return found
 
     def _count_old(self, found: Compared, deferred: _Deferred, pool: ThreadPoolExecutor) -> None:
@@ -269,22 +271,14 @@ class Comparing:
                     found.add_to_sample(image_id, before, after)
 
     def _search(self, search: SavedSearch) -> SearchResult:
-        """Run a search on both indices; again after a pause if it does not find what it must."""
-        for _ in range(LOOKS - 1):
-            result = self._search_once(search)
-            if not result.not_found:
-                return result
-            self.clock.sleep(PAUSE)
-        return self._search_once(search)
-
-    def _search_once(self, search: SavedSearch) -> SearchResult:
+        """Run a search on both indices."""
         before, after = (self._hits(index, search.query) for index in (self.old, self.new))
-        wanted = [*dict.fromkeys((*before.top, *search.must_find))]
-        matching: Collection[str] = ()
-        if wanted and after.count is not None:
-            # Any rank will do: documents of equal scores have no order of their own.
-            match = {"bool": {"filter": [search.query, {"ids": {"values": wanted}}]}}
-            matching = set(self.index.search_ids(self.new, match, len(wanted)))
+        matching: set[str] = set()
+        if after.count is not None:
+            for ids in in_batches([*dict.fromkeys((*before.top, *search.must_find))], ID_PAGE):
+                # Any rank will do: documents of equal scores have no order of their own.
+                match = {"bool": {"filter": [search.query, {"ids": {"values": list(ids)}}]}}
+                matching.update(self.index.search_ids(self.new, match, len(ids)))
         return SearchResult(
             search.name or document_text(search.query),
             before,
@@ -292,6 +286,15 @@ class Comparing:
             still_found=sum(image_id in matching for image_id in before.top),
             not_found=[image_id for image_id in search.must_find if image_id not in matching],
         )
+
+    def _search_again(self, found: Compared, searches: Sequence[SavedSearch]) -> None:
+        """Repeat the searches that did not find what they must."""
+        for look in range(LOOKS):
+            missed = [n for n, result in enumerate(found.searches) if result.not_found]
+            if missed and look:
+                self.clock.sleep(PAUSE)
+            for number in missed:
+                found.searches[number] = self._search(searches[number])
 
     def _hits(self, index: str, query: Mapping[str, Any]) -> Hits:
         try:
