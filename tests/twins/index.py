@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ from reindex.domain.migration import PinnedIndex, Position
 from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
+from reindex.reports.comparison import contents
 from reindex.stores.interfaces import (
     ChangedPage,
     IndexWrite,
@@ -92,16 +93,22 @@ class MemoryIndex(Outages, MigrationIndex):
         """What an index holds now, by id."""
         return {i: json.loads(text) for i, (_, text) in self._shard(index).documents.items()}
 
-    def live_write(self, image_id: str, document: Mapping[str, Any]) -> Guard:
-        """Write as a live writer does: with no guard."""
-        shard = self._shard(self.searched)
+    def add_index(self, name: str, mapping: Mapping[str, Any] | None = None) -> None:
+        """Make another index, which no alias names."""
+        self._indices[name] = _Shard(mapping)
+
+    def live_write(
+        self, image_id: str, document: Mapping[str, Any], index: str | None = None
+    ) -> Guard:
+        """Write as a live writer does: with no guard, where people search unless one is named."""
+        shard = self._shard(index or self.searched)
         guard = Guard(shard.next_seq_no(), _TERM)
         shard.documents[image_id] = (guard.seq_no, json.dumps(document))
         return guard
 
-    def live_delete(self, image_id: str) -> None:
-        """Delete as a live writer does: with no guard."""
-        shard = self._shard(self.searched)
+    def live_delete(self, image_id: str, index: str | None = None) -> None:
+        """Delete as a live writer does: with no guard, where people search unless one is named."""
+        shard = self._shard(index or self.searched)
         shard.next_seq_no()
         del shard.documents[image_id]
 
@@ -148,17 +155,44 @@ class MemoryIndex(Outages, MigrationIndex):
         self.answer()
         return len(self._matching(index, query))
 
+    def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        self.answer()
+        return self._matching(index, query)[:size]
+
     def _matching(self, index: str, query: Mapping[str, Any]) -> list[str]:
-        """The ids that a query names: this twin knows ``match_all`` and ``ids``."""
+        """The ids that a query finds, in their own order.
+
+        This twin knows ``match_all``, ``ids``, ``exists``, ``term`` and, of these, ``bool`` with
+        ``filter`` and ``nested``.
+        """
         match query:
-            case {"bool": {"filter": [inner], "must_not": []}}:
+            case {"bool": {"filter": [*inner], **rest}} if not any(rest.values()):
+                each = [set(self._matching(index, one)) for one in inner]
+                return sorted(set.intersection(*each))
+            case {"nested": {"query": inner}}:
                 return self._matching(index, inner)
+            case {"exists": {"field": str(path)}}:
+                return self._holding(index, path, lambda _: True)
+            case {"term": term} if len(term) == 1:
+                [(path, wanted)] = term.items()
+                return self._holding(index, path, lambda value: value == wanted)
             case {"match_all": {}}:
                 return sorted(self._shard(index).documents)
             case {"ids": {"values": [*ids]}}:
                 return sorted(self._shard(index).documents.keys() & set(ids))
             case _:
                 raise SourceUnusable(f"no query of this index: {query}")
+
+    def _holding(self, index: str, path: str, wanted: Callable[[Any], bool]) -> list[str]:
+        """The ids of documents with a value in a field that the mapping indexes."""
+        shard = self._shard(index)
+        if shard.mapping is not None and not _indexes(shard.mapping, path.split(".")):
+            return []
+        return sorted(
+            image_id
+            for image_id, (_, text) in shard.documents.items()
+            if any(map(wanted, contents(json.loads(text)).get(path, ())))
+        )
 
     def misfits(self, index: str) -> dict[str, str]:
         self.answer()
@@ -311,6 +345,15 @@ def _stands(shard: _Shard, image_id: str, guard: Guard | None) -> bool:
     """Whether the document is the version expected (None: there is no document)."""
     found = shard.documents.get(image_id)
     return guard == (Guard(found[0], _TERM) if found else None)
+
+
+def _indexes(mapping: Mapping[str, Any], path: Sequence[str]) -> bool:
+    found = mapping
+    for name in path:
+        if name not in found.get("properties", {}) or found.get("enabled") is False:
+            return False
+        found = found["properties"][name]
+    return found.get("index") is not False
 
 
 def _refusal(mapping: Mapping[str, Any] | None, document: Mapping[str, Any]) -> str:

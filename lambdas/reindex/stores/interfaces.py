@@ -491,6 +491,21 @@ class Index(Protocol):
         """
         ...
 
+    def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        """Return the ids of the documents that match a query best, best first.
+
+        What was written before is found, where we may refresh the index.
+
+        Args:
+            index: The concrete index.
+            query: In the index's own language.
+            size: Most ids; 10,000 at most.
+
+        Raises:
+            SourceUnusable: The index does not take the query.
+        """
+        ...
+
     def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Page through all documents as they were at one moment, in no order.
 
