@@ -6,9 +6,9 @@ is first asked for, never at import.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,16 +31,19 @@ from reindex.steps.ambient import SystemClock, fresh_name
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
+from reindex.steps.eager import Eager, NoDeliveries, Straight, Unlisted
 from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
+from reindex.steps.migrate import MigrationControl
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
 from reindex.steps.projector_probe import probe_projector
 from reindex.steps.rehearse import CALLS, Rehearsal
+from reindex.steps.switching import Switching
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
 from reindex.steps.upload import Upload
@@ -52,7 +55,7 @@ from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.executions import Executions
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
-from reindex.stores.interfaces import IdSource
+from reindex.stores.interfaces import IdSource, MigrationIndex
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
@@ -89,6 +92,9 @@ _TRUTHS = {
 
 #: The functions' asset, in which the stack puts the library's own mapping.
 _ASSET = Path(__file__).parents[1]
+
+#: How long a new index may take to have its copies: of some hundred GB on another node.
+HEALTH_SECONDS = 3600
 
 #: Connections per client: the most threads that any step has at once on one service.
 CONNECTIONS = 32
@@ -479,6 +485,51 @@ class Wiring:
             new_name=lambda: fresh_name(self.clock),
             clock=self.clock,
             meter=self.meter,
+        )
+
+    @cached_property
+    def migration_control(self) -> MigrationControl:
+        """An operator's hold on migrations."""
+        return self.migration_control_of(self.index)
+
+    def migration_control_of(self, index: MigrationIndex) -> MigrationControl:
+        """The same with an index that makes new ones of another schema."""
+        return MigrationControl(
+            self.migrations,
+            index,
+            self.catch_up_schedule,
+            self.settings[groups.Elasticsearch].index_alias,
+            self.clock,
+        )
+
+    @cached_property
+    def eager(self) -> Eager:
+        """The steps of a run in this process."""
+        indexer = replace(self.indexer, work_list=Unlisted(), queue=NoDeliveries())
+        straight = Straight(indexer)
+        return Eager(
+            self.table,
+            self.runs,
+            replace(self.index_phase, backlog=straight),
+            replace(self.check_phase, backlog=straight),
+            self.clock,
+        )
+
+    def switching(self, note: Callable[[str], None]) -> Switching:
+        """What moves a migration's alias.
+
+        Args:
+            note: Tells an operator what is done.
+        """
+        return Switching(
+            migrations=self.migrations,
+            index=self.index,
+            eager=self.eager,
+            schedule=self.catch_up_schedule,
+            settle_seconds=self.settings[groups.Pace].settle_seconds,
+            health_seconds=HEALTH_SECONDS,
+            clock=self.clock,
+            note=note,
         )
 
     @cached_property
