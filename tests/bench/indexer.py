@@ -48,7 +48,8 @@ from tests.bench.results import (
 )
 from tests.bench.workload import NOW, RUN_ID, image_ids, projected
 from tests.contract.analysis import without_analysis_common
-from tests.local.elasticsearch import real_elasticsearch
+from tests.local.search_servers import real_server
+from tests.local.versions import SearchServer
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
@@ -181,7 +182,7 @@ def measure(documents: int, rounds: int) -> Result:
     """Let each side write so many documents, so many times."""
     images = list(image_ids(0, documents))
     texts = [projected(image_id).image for image_id in images]
-    with real_elasticsearch() as server:
+    with real_server(SearchServer.ELASTICSEARCH_8) as server:
         place = settings.Elasticsearch(server.url, ALIAS)
         with connect(place, None, request_seconds=PATIENCE) as client:
             race = Race(client, images, texts)

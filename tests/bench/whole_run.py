@@ -30,10 +30,11 @@ from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
 from tests.contract.analysis import without_analysis_common
-from tests.local.elasticsearch import real_elasticsearch
 from tests.local.ministack import Ministack, ministack
 from tests.local.sample_library import SampleLibrary
+from tests.local.search_servers import real_server
 from tests.local.stack import LocalStack, local_stack
+from tests.local.versions import SearchServer
 
 #: Images of the first run, which does not count.
 _FIRST = 30
@@ -99,7 +100,7 @@ def _reindex(stack: LocalStack, ids: list[str]) -> float:
 def measure(images: int) -> Result:
     """Reindex a library of so many images."""
     with ExitStack() as running:
-        server = running.enter_context(real_elasticsearch())
+        server = running.enter_context(real_server(SearchServer.ELASTICSEARCH_8))
         cloud = running.enter_context(ministack())
         stack = running.enter_context(local_stack(server, endpoint_url=cloud.url))
         schema = Schema(settings=without_analysis_common(index_settings()))

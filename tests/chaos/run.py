@@ -37,11 +37,12 @@ from tests.chaos.index_faults import CALM, IndexFaults, Odds, index_faults
 from tests.chaos.live_library import LiveLibrary, live_library
 from tests.contract.analysis import without_analysis_common
 from tests.local.cloud import Cloud
-from tests.local.elasticsearch import real_elasticsearch
 from tests.local.faults import Faults, ministack_with_faults
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
+from tests.local.search_servers import real_server
 from tests.local.stack import local_stack
+from tests.local.versions import SearchServer
 
 _TUNING: Final = {
     "workers": 2,
@@ -110,7 +111,9 @@ def _stage(seed: int, images: int, *, real: bool, say: Say) -> Iterator[_Stage]:
         say(f"{time.monotonic() - started:6.1f} s  {what}")
 
     with ExitStack() as stack:
-        server = stack.enter_context(real_elasticsearch() if real else index_server())
+        server = stack.enter_context(
+            real_server(SearchServer.ELASTICSEARCH_8) if real else index_server()
+        )
         proxy = stack.enter_context(index_faults(server.url, Random(f"{seed}/index")))
         ministack, aws = stack.enter_context(ministack_with_faults())
         behind = IndexServer(server.name, proxy.url, server.has_analysis_common)

@@ -4,9 +4,10 @@ noida-db ignores `copy_to`, limits and the length of terms; those are shown on a
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,11 +28,16 @@ from reindex.image.misfits import without_misfits
 from reindex.steps.index_messages import merged
 from reindex.stores.elasticsearch_index import ElasticsearchIndex
 from tests.contract.analysis import without_analysis_common
-from tests.local.elasticsearch import real_elasticsearch
+from tests.local.index_server import IndexServer
 from tests.local.noida import noida
+from tests.local.search_servers import real_server
+from tests.local.versions import SearchServer
 from tests.unit.image.truths import FULL, ID, NOW, image_file, truth, usage
 
-SERVERS = {"noida": noida, "elasticsearch": real_elasticsearch}
+SERVERS: dict[str, Callable[[], AbstractContextManager[IndexServer]]] = {
+    "noida": noida,
+    "elasticsearch": partial(real_server, SearchServer.ELASTICSEARCH_8),
+}
 REAL = pytest.param("elasticsearch", marks=pytest.mark.real_elasticsearch)
 ON_A_REAL_SERVER = pytest.mark.parametrize("client", [REAL], indirect=True)
 

@@ -25,13 +25,14 @@ from reindex.stores.elasticsearch_index import (
     library_schema,
 )
 from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
-from tests.local.elasticsearch import real_elasticsearch
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
 from tests.local.processes import LocalServerError
+from tests.local.search_servers import real_server
+from tests.local.versions import SearchServer
 from tests.twins.index import MemoryIndex, _Shard
 
-REAL = pytest.param("real", marks=pytest.mark.real_elasticsearch)
+REAL = pytest.param("elasticsearch", marks=pytest.mark.real_elasticsearch)
 
 MAPPING: dict[str, Any] = {
     "dynamic": "strict",
@@ -78,9 +79,9 @@ def noida_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def real_server() -> Iterator[Server]:
+def elasticsearch_server() -> Iterator[Server]:
     try:
-        with real_elasticsearch() as about, _client(about) as client:
+        with real_server(SearchServer.ELASTICSEARCH_8) as about, _client(about) as client:
             yield Server(about, client)
     except LocalServerError as error:
         # Wanted everywhere, but demanded only where all that it needs is installed for sure.
@@ -563,9 +564,11 @@ class TestRefusalsForetold:
         ids=lambda document: str(document)[:40],
     )
     def test_as_the_server_then_does(
-        self, real_server: Server, document: Mapping[str, Any]
+        self, elasticsearch_server: Server, document: Mapping[str, Any]
     ) -> None:
-        index = ElasticsearchIndex(real_server.client, Schema(settings={}, mapping=MAPPING))
+        index = ElasticsearchIndex(
+            elasticsearch_server.client, Schema(settings={}, mapping=MAPPING)
+        )
         name = index.prepare(_new_alias()).index
         foretold = refusals(document, index.mapping(name))
 
@@ -642,9 +645,11 @@ class TestDocumentsOfOtherPrograms:
     # noida-db refuses them.
     @pytest.mark.real_elasticsearch
     def test_nested_as_deep_as_the_cluster_takes_them_harm_no_other(
-        self, real_server: Server
+        self, elasticsearch_server: Server
     ) -> None:
-        index = ElasticsearchIndex(real_server.client, Schema(settings={}, mapping=MAPPING))
+        index = ElasticsearchIndex(
+            elasticsearch_server.client, Schema(settings={}, mapping=MAPPING)
+        )
         name = index.prepare(_new_alias()).index
         deep: Any = "x"
         for _ in range(990):
