@@ -10,7 +10,7 @@ from .errors import Findings
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
-    from reindex.stores.elasticsearch_index import ElasticsearchIndex
+    from reindex.stores.search.index import ElasticsearchIndex
     from reindex.wiring import Wiring
 
 
@@ -76,6 +76,6 @@ def _require(index: ElasticsearchIndex, alias: str) -> None:
 def _index_made_of(wiring: Wiring, file: str) -> ElasticsearchIndex:
     from pathlib import Path
 
-    from reindex.stores.elasticsearch_index import library_schema
+    from reindex.stores.search.schema import library_schema
 
     return wiring.index_made_of(library_schema(Path(file).read_text(encoding="utf-8")))

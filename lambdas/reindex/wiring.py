@@ -70,7 +70,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-    from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
+    from reindex.stores.search.index import ElasticsearchIndex
+    from reindex.stores.search.schema import Schema
 
 #: An id to read, to find out whether the table lets us.
 _ANY_ID = "preflight"
@@ -219,11 +220,8 @@ class Wiring:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
-        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415
-            ElasticsearchIndex,
-            connect,
-            read_secret,
-        )
+        from reindex.stores.search.connecting import connect, read_secret  # noqa: PLC0415
+        from reindex.stores.search.index import ElasticsearchIndex  # noqa: PLC0415
 
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
@@ -233,10 +231,7 @@ class Wiring:
 
     def _schema(self) -> Schema | None:
         """What the index is held against; None for documents of our own shape."""
-        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415 - as above
-            UNKNOWN_MAPPING,
-            library_schema,
-        )
+        from reindex.stores.search.schema import UNKNOWN_MAPPING, library_schema  # noqa: PLC0415 - as above
 
         if groups.Projection not in self.settings:
             return None
@@ -491,7 +486,7 @@ class Wiring:
     def id_source(self, source: Source) -> IdSource:
         """Open where a run's ids come from."""
         if source.kind == INDEX:
-            from reindex.stores.elasticsearch_index import IndexIds  # noqa: PLC0415 - as in index
+            from reindex.stores.search.ids import IndexIds  # noqa: PLC0415 - as in index
 
             alias = self.settings[groups.Elasticsearch].index_alias
             return IndexIds(self.index, alias, source.query, source.lacking)

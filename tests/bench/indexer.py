@@ -33,7 +33,9 @@ from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH
 from reindex.steps.ambient import SystemClock
 from reindex.steps.index_messages import Delivery, Indexer
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
+from reindex.stores.search.connecting import connect
+from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.schema import Schema
 from tests.bench.projection import Row
 from tests.bench.results import (
     Result,

@@ -26,7 +26,8 @@ from elasticsearch import Elasticsearch
 from reindex.domain.states import State
 from reindex.image.mapping import index_settings
 from reindex.settings import FUNCTIONS
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
+from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.schema import Schema
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
 from tests.contract.analysis import without_analysis_common

@@ -28,9 +28,10 @@ from reindex.settings import Bucket, LibrarySettings
 from reindex.settings import Elasticsearch as ElasticsearchSettings
 from reindex.steps.ambient import SystemClock
 from reindex.steps.project import Projection
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
 from reindex.stores.library import AwsLibrary
 from reindex.stores.run_files import S3RunFiles
+from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.schema import Schema
 from tests.chaos import verdict
 from tests.chaos.accidents import VISIBILITY_SECONDS, Accidents, aws_faults
 from tests.chaos.index_faults import CALM, IndexFaults, Odds, index_faults

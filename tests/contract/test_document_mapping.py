@@ -26,7 +26,7 @@ from reindex.image.mapping import (
 )
 from reindex.image.misfits import without_misfits
 from reindex.steps.index_messages import merged
-from reindex.stores.elasticsearch_index import ElasticsearchIndex
+from reindex.stores.search.index import ElasticsearchIndex
 from tests.contract.analysis import without_analysis_common
 from tests.local.index_server import IndexServer
 from tests.local.noida import noida

@@ -15,16 +15,13 @@ from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusabl
 from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
-from reindex.stores import elasticsearch_index
-from reindex.stores.elasticsearch_index import (
-    UNKNOWN_MAPPING,
-    ElasticsearchIndex,
-    IndexIds,
-    Schema,
-    connect,
-    library_schema,
-)
 from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
+from reindex.stores.search import ids as ids_module
+from reindex.stores.search import index as index_module
+from reindex.stores.search.connecting import connect
+from reindex.stores.search.ids import IndexIds
+from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.schema import UNKNOWN_MAPPING, Schema, library_schema
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
 from tests.local.processes import LocalServerError
@@ -188,7 +185,7 @@ class TestReading:
 class TestScanning:
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(elasticsearch_index, "_PAGE_DOCUMENTS", 3)
+        monkeypatch.setattr(index_module, "_PAGE_DOCUMENTS", 3)
 
     @pytest.mark.parametrize("count", [0, 1, 3, 7])
     def test_gives_every_document_once(self, index: Index, name: str, count: int) -> None:
@@ -244,8 +241,8 @@ def _refresh(index: Index, name: str) -> None:
 class TestIds:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(elasticsearch_index, "_PAGE_IDS", 3)
-        monkeypatch.setattr(elasticsearch_index, "_SLICE_DOCUMENTS", 5)
+        monkeypatch.setattr(ids_module, "_PAGE_IDS", 3)
+        monkeypatch.setattr(ids_module, "_SLICE_DOCUMENTS", 5)
 
     @pytest.fixture
     def index(self, server: Server) -> ElasticsearchIndex:

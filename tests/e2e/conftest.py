@@ -8,7 +8,8 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from reindex.image.mapping import index_settings
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
+from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.schema import Schema
 from tests.contract.analysis import without_analysis_common
 from tests.local.processes import LocalServerError
 from tests.local.search_servers import real_server

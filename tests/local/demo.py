@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reindex.domain.states import State
-from reindex.stores.elasticsearch_index import ElasticsearchIndex
+from reindex.stores.search.index import ElasticsearchIndex
 from tests.local.deploy import DeployError
 from tests.local.ministack import cloud
 from tests.local.processes import LocalServerError

@@ -24,14 +24,11 @@ from reindex import settings
 from reindex.domain.digest import DIGEST_LENGTH, digest
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
 from reindex.domain.records import Guard
-from reindex.stores.elasticsearch_index import (
-    ElasticsearchIndex,
-    IndexIds,
-    Schema,
-    connect,
-    read_secret,
-)
 from reindex.stores.interfaces import IndexWrite, Verdict
+from reindex.stores.search.connecting import connect, read_secret
+from reindex.stores.search.ids import IndexIds
+from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.schema import Schema
 from tests.local import loopback
 
 NAME = "images-000001"

@@ -9,9 +9,10 @@ from elastic_transport import ConnectionTimeout
 from elasticsearch import Elasticsearch
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.stores.elasticsearch_index import REQUEST_SECONDS, ElasticsearchIndex
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import READ_SECONDS, LambdaProjector
+from reindex.stores.search.connecting import REQUEST_SECONDS
+from reindex.stores.search.index import ElasticsearchIndex
 from reindex.time_limit import TimeLimit
 from tests.unit.aws import SESSION, Calls
 

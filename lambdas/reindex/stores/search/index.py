@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import ssl
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from elastic_transport import TransportError
-from elastic_transport.client_utils import url_to_node_config
 from elasticsearch import (
     ApiError,
     AuthenticationException,
@@ -23,23 +19,19 @@ from elasticsearch import (
     UnsupportedProductError,
 )
 
-from reindex import settings
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
-from reindex.domain.records import Guard, Indexed, document_text
-from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
+from reindex.domain.records import Guard, Indexed
 from reindex.image.misfits import misfits, surprising
-from reindex.stores.interfaces import Cursor, IdPage, IndexWrite, Part, Verdict, WriteResult
+from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
-from reindex.strict_json import merged
+from reindex.stores.search.bulk import UNUSABLE, batches, operation, unavailable, verdict
+from reindex.stores.search.connecting import REQUEST_SECONDS
+from reindex.stores.search.schema import Schema
 from reindex.time_limit import TimeLimit
 
 #: Bytes of one bulk request. Elastic advises 5 to 15 MB; the server's hard limit
 #: (``http.max_content_length``) is 100 MB, that of managed clusters may be 10.
 MAX_BULK_BYTES = 10_000_000
-
-#: Seconds a request may take. Longer than the server's own patience with a bulk (1 min by
-#: default, for a shard to come back) would only hold a worker that can do nothing else.
-REQUEST_SECONDS = 30.0
 
 #: Documents of one page, where whole ones may have 100 KB each.
 _PAGE_DOCUMENTS = 500
@@ -47,36 +39,10 @@ _PAGE_DOCUMENTS = 500
 #: How long the cluster remembers the moment of a paged read after each page.
 _KEEP_ALIVE = "5m"
 
-#: The same where ids go into a table between the pages, and a part may be tried again.
-_IDS_KEEP_ALIVE = "30m"
-
-#: Ids of one page.
-_PAGE_IDS = 5_000
-
-#: Documents that are worth a slice, and the most slices: each repeats the name of the moment,
-#: which takes some bytes for each shard, and all of them are held in the state of a run.
-_SLICE_DOCUMENTS = 100_000
-_SLICES = 16
-
-#: Bytes that the moment of all slices may take in the state of a run, which holds 256 KB.
-_MOMENTS_BYTES = 120_000
-
 _BAD_REQUEST = 400
 _TOO_LARGE = 413
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
-
-#: Errors that are the index's own, whichever document was asked for or written.
-_UNUSABLE = {
-    "index_not_found_exception",
-    "index_closed_exception",
-    "routing_missing_exception",
-}
-
-#: Documents may be nested a thousand deep. Python gives up reading an answer that is nested as deep
-#: as its recursion limit, by default a thousand too, with all documents that are in it. Recursion
-#: of this depth fits a thread's smallest usual stack, 512 KB.
-_RECURSION_LIMIT = 2_500
 
 #: An id that no image has, and a version that no document has: a write of them is judged by all
 #: that a real one is judged by, and changes nothing.
@@ -93,132 +59,6 @@ _LEAST_SECONDS = 1.0
 _BULK_ANSWER = ("items.*.status", "items.*.error")
 
 _PROVENANCE = "esInfo.reindex"
-
-
-def connect(
-    place: settings.Elasticsearch,
-    secret: Mapping[str, str] | None,
-    *,
-    request_seconds: float = REQUEST_SECONDS,
-) -> Elasticsearch:
-    """Make a client of the cluster; nothing is sent yet.
-
-    The client never repeats a request by itself: a bulk that was in fact written would, sent
-    again, conflict with its own guards.
-
-    The recursion limit of the whole process is raised, so that an answer can be read however deep
-    its documents are nested.
-
-    Args:
-        place: Where the cluster is. A URL without a port means its scheme's own.
-        secret: ``username`` and ``password``, or ``api_key``; optionally ``ca``, the PEM text of
-            a private certificate authority, which is then the only one trusted.
-        request_seconds: How long one request may take.
-
-    Raises:
-        IndexMisconfigured: A URL or the authority cannot be read, or the secret holds neither
-            an API key nor a name and password.
-    """
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
-    secret = secret or {}
-    try:
-        trust = ssl.create_default_context(cadata=secret.get("ca"))
-        nodes = [
-            url_to_node_config(url.strip(), use_default_ports_for_scheme=True)
-            for url in place.elasticsearch_url.split(",")
-            if url.strip()
-        ]
-    except (ValueError, ssl.SSLError) as error:
-        raise IndexMisconfigured(f"The cluster's URL or authority is of no use: {error}") from error
-    return Elasticsearch(
-        [n.replace(ssl_context=trust) if n.scheme == "https" else n for n in nodes],
-        **_credentials(secret),
-        request_timeout=request_seconds,
-        max_retries=0,
-        retry_on_timeout=False,
-        retry_on_status=(),
-    )
-
-
-def _credentials(secret: Mapping[str, str]) -> dict[str, Any]:
-    if not secret.keys() - {"ca"}:
-        return {}
-    if "api_key" in secret:
-        return {"api_key": secret["api_key"]}
-    try:
-        return {"basic_auth": (secret["username"], secret["password"])}
-    except KeyError as error:
-        raise IndexMisconfigured(
-            f"The Elasticsearch secret holds no api_key and no {error.args[0]}."
-        ) from None
-
-
-def read_secret(text: str) -> Mapping[str, str]:
-    """Read the text of a secret, as :func:`connect` wants it.
-
-    Raises:
-        IndexMisconfigured: It is no JSON object, or a value in it is no text.
-    """
-    try:
-        found: object = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-        # The text itself is for nobody's eyes.
-        raise IndexMisconfigured("The Elasticsearch secret is no JSON object of texts.")
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What a new index is made of, and an existing one is held against.
-
-    Attributes:
-        settings: Of the index, its analysers among them.
-        older_settings: For a server that does not know all of those (before 8.14).
-        mapping: Of the documents.
-        provenance: What is added to the mapping of a library's own index.
-    """
-
-    settings: Mapping[str, Any] = field(default_factory=index_settings)
-    older_settings: Mapping[str, Any] = field(
-        default_factory=lambda: index_settings(ignore_beyond_limit=False)
-    )
-    mapping: Mapping[str, Any] = field(default_factory=mapping)
-    provenance: Mapping[str, Any] = field(default_factory=lambda: PROVENANCE_MAPPING)
-
-
-#: A mapping for :func:`library_schema` that demands nothing but a place for provenance.
-UNKNOWN_MAPPING = '{"dynamic": "strict"}'
-
-
-def library_schema(text: str) -> Schema:
-    """Read a library's own mapping, for documents of another shape than ours.
-
-    Args:
-        text: JSON: what creates an index (``mappings``, and ``settings`` if it needs any), or the
-            mapping alone (``properties``).
-
-    Returns:
-        What an index is made of, a place for provenance added.
-
-    Raises:
-        IndexMisconfigured: It is not that.
-    """
-    try:
-        found: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise IndexMisconfigured(f"The library's mapping is not JSON: {error}") from error
-    own = found.get("mappings", found) if isinstance(found, dict) else None
-    made_with = found.get("settings", {}) if isinstance(found, dict) else None
-    if (
-        not isinstance(own, dict)
-        or not isinstance(own.get("properties", {}), dict)
-        or not isinstance(made_with, dict)
-    ):
-        raise IndexMisconfigured("The library's mapping is no object with properties or mappings.")
-    wanted = merged(own, PROVENANCE_MAPPING)
-    return Schema(settings=made_with, older_settings=made_with, mapping=wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +199,7 @@ class ElasticsearchIndex:
     def _try_to_write(self, index: str) -> None:
         # Asked first, as in "write": a bulk would create an index that is missing.
         self.uuid(index)
-        [result] = self._bulk(index, [_operation(IndexWrite(_PROBE_ID, _PROBE_GUARD, {}))])
+        [result] = self._bulk(index, [operation(IndexWrite(_PROBE_ID, _PROBE_GUARD, {}))])
         match result.verdict:
             case Verdict.CONFLICT:
                 return
@@ -459,7 +299,7 @@ class ElasticsearchIndex:
         for document in answer["docs"]:
             # A shard that fails answers for its documents within a successful request.
             if "error" in document:
-                raise _unavailable(document["error"])
+                raise unavailable(document["error"])
             if document["found"]:
                 guard = Guard(document["_seq_no"], document["_primary_term"])
                 found[document["_id"]] = Indexed.of(guard, document.get("_source", {}))
@@ -644,7 +484,7 @@ class ElasticsearchIndex:
         if uuid and found != uuid:
             raise IndexGone(f"{index} was deleted, and another index has its name.")
         results: list[WriteResult] = []
-        for batch in _batches(map(_operation, writes), self._max_bulk_bytes):
+        for batch in batches(map(operation, writes), self._max_bulk_bytes):
             results += self._bulk_or_unavailable(index, batch)
         return results
 
@@ -773,7 +613,7 @@ class ElasticsearchIndex:
             half = len(batch) // 2
             halves = batch[:half], batch[half:]
             return [r for part in halves for r in self._bulk_or_unavailable(index, part)]
-        return [_verdict(*item.values()) for item in answer["items"]]
+        return [verdict(*item.values()) for item in answer["items"]]
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -794,162 +634,17 @@ class ElasticsearchIndex:
         except ApiError as error:
             if _error_type(error) == "index_not_found_exception":
                 raise IndexGone(f"Elasticsearch: {error}") from error
-            if _error_type(error) in _UNUSABLE:
+            if _error_type(error) in UNUSABLE:
                 raise IndexMisconfigured(f"Elasticsearch: {error}") from error
             if error.status_code in (408, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERROR:
                 raise StoreUnavailable(f"Elasticsearch: {error}") from error
             raise
 
 
-def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
-    """The query that a source of ids means.
-
-    Args:
-        query: In Elasticsearch's own language; None for all documents.
-        lacking: A field that they do not have; None for whatever they have.
-    """
-    without = [{"exists": {"field": lacking}}] if lacking else []
-    return {"bool": {"filter": [query or {"match_all": {}}], "must_not": without}}
-
-
-class IndexIds:
-    """The ids of the documents that match a query, as they were at one moment.
-
-    Args:
-        index: Where they are.
-        alias: That people search through.
-        query: In Elasticsearch's own language; None for all documents.
-        lacking: A field that they do not have; None for whatever they have.
-    """
-
-    def __init__(
-        self,
-        index: ElasticsearchIndex,
-        alias: str,
-        query: Mapping[str, Any] | None = None,
-        lacking: str | None = None,
-    ) -> None:
-        self._index = index
-        self._alias = alias
-        self._lacking = lacking
-        self._query = matching(query, lacking)
-
-    def parts(self, at_most: int) -> Sequence[Part]:
-        """Cut what matches into slices of one moment; none when nothing does.
-
-        Raises:
-            SourceUnusable: The cluster does not take the query, or cannot know what lacks
-                the field.
-            IndexMisconfigured: There is not one index behind the alias.
-            StoreUnavailable: The cluster does not answer.
-        """
-        name = self._index.resolve(self._alias)
-        if self._lacking and not self._index.searches(name, self._lacking):
-            # It would seem to be lacking everywhere.
-            raise SourceUnusable(f"{self._lacking} is no indexed field of {name}")
-        # First, for it makes what was written just now searchable.
-        moment = self._index.hold(name, _IDS_KEEP_ALIVE)
-        count = self._index.count(name, self._query)
-        fitting = max(1, _MOMENTS_BYTES // len(moment))
-        slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most, fitting)
-        return [{"moment": moment, "slice": k, "slices": slices} for k in range(slices)]
-
-    def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The next ids of a slice.
-
-        Raises:
-            StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
-        """
-        # A slice of one is refused.
-        whole = part["slices"] == 1
-        page = self._index.page(
-            after["moment"] if after else part["moment"],
-            after["after"] if after else None,
-            size=_PAGE_IDS,
-            keep_alive=_IDS_KEEP_ALIVE,
-            query=self._query,
-            source=False,
-            **({} if whole else {"slice": {"id": part["slice"], "max": part["slices"]}}),
-        )
-        following = {"moment": page.moment, "after": page.after} if page.after else None
-        return IdPage([hit["_id"] for hit in page.hits], following)
-
-
-def _operation(write: IndexWrite) -> bytes:
-    """One write as it stands in a bulk body: two lines of JSON."""
-    action: dict[str, Any] = {"create": {"_id": write.id}}
-    if write.guard:
-        action = {
-            "index": {
-                "_id": write.id,
-                "if_seq_no": write.guard.seq_no,
-                "if_primary_term": write.guard.primary_term,
-            }
-        }
-    document = write.document
-    line = document if isinstance(document, str) else document_text(document)
-    return b"%b\n%b\n" % (document_text(action).encode(), line.encode())
-
-
-def _batches(operations: Iterable[bytes], limit: int) -> Iterator[list[bytes]]:
-    """Cut into runs of at most ``limit`` bytes, or of one operation that is larger."""
-    batch: list[bytes] = []
-    size = 0
-    for operation in operations:
-        if batch and size + len(operation) > limit:
-            yield batch
-            batch, size = [], 0
-        batch.append(operation)
-        size += len(operation)
-    if batch:
-        yield batch
-
-
-def _verdict(item: Mapping[str, Any]) -> WriteResult:
-    """Judge one item of a bulk's answer."""
-    status = item["status"]
-    if status < 300:  # noqa: PLR2004 - 200 replaced, 201 created
-        return WriteResult(Verdict.WRITTEN)
-    error = item["error"]
-    reason = _reason(error)
-    match status:
-        case 409:
-            return WriteResult(Verdict.CONFLICT, reason)
-        case _ if error["type"] in _UNUSABLE:
-            raise _unavailable(error)
-        # Forbidden (a write block, a lost permission) is no more the document's doing
-        # than an overload is.
-        case 401 | 403:
-            return WriteResult(Verdict.UNAVAILABLE, reason)
-        case 429:
-            return WriteResult(Verdict.NOT_TAKEN, reason)
-        case _ if status >= _SERVER_ERROR:
-            return WriteResult(Verdict.NOT_TAKEN, reason)
-        case _:
-            return WriteResult(Verdict.REFUSED, reason)
-
-
-def _reason(error: Mapping[str, Any]) -> str:
-    """What went wrong, and why: ``type: reason (type: reason)``."""
-    text = f"{error['type']}: {error.get('reason', '')}"
-    cause = error.get("caused_by")
-    return f"{text} ({_reason(cause)})" if cause else text
-
-
 def _error_type(error: ApiError) -> str:
     body = error.body
     problem = body.get("error") if isinstance(body, Mapping) else None
     return str(problem.get("type", "")) if isinstance(problem, Mapping) else ""
-
-
-def _unavailable(error: Mapping[str, Any]) -> Exception:
-    match error["type"]:
-        case "index_not_found_exception":
-            return IndexGone(f"Elasticsearch: {_reason(error)}")
-        case "index_closed_exception" | "routing_missing_exception":
-            return IndexMisconfigured(f"Elasticsearch: {_reason(error)}")
-        case _:
-            return StoreUnavailable(f"Elasticsearch: {_reason(error)}")
 
 
 def _provenance(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
