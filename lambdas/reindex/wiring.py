@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-    from reindex.stores.search.index import ElasticsearchIndex
+    from reindex.stores.search.index import SearchIndex
     from reindex.stores.search.schema import Schema
 
 #: An id to read, to find out whether the table lets us.
@@ -105,7 +105,7 @@ class Wiring:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
-        self._connected_index: ElasticsearchIndex | None = None
+        self._connected_index: SearchIndex | None = None
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -212,21 +212,23 @@ class Wiring:
         return SqsDeadLetters(self.sqs, self.settings[groups.Queue].dead_letter_queue_url)
 
     @cached_property
-    def index(self) -> ElasticsearchIndex:
+    def index(self) -> SearchIndex:
         """The search index."""
         return self.index_made_of(self._schema())
 
-    def index_made_of(self, schema: Schema | None) -> ElasticsearchIndex:
+    def index_made_of(self, schema: Schema | None) -> SearchIndex:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
-        from reindex.stores.search.connecting import connect, read_secret  # noqa: PLC0415
-        from reindex.stores.search.index import ElasticsearchIndex  # noqa: PLC0415
+        from reindex.stores.search.access import read_secret  # noqa: PLC0415
+        from reindex.stores.search.connecting import connect  # noqa: PLC0415
+        from reindex.stores.search.index import SearchIndex  # noqa: PLC0415
 
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
-        client = connect(place, read_secret(self._secret(arn)) if arn else None)
-        self._connected_index = ElasticsearchIndex(client, schema, time_limit=self.time_limit)
+        secret = read_secret(self._secret(arn)) if arn else None
+        cluster = connect(place, secret, time_limit=self.time_limit)
+        self._connected_index = SearchIndex(cluster, schema)
         return self._connected_index
 
     def _schema(self) -> Schema | None:

@@ -18,8 +18,6 @@ from functools import cached_property
 from random import Random
 from typing import Any, Final
 
-from elasticsearch import Elasticsearch
-
 from reindex.domain.records import RunRecord
 from reindex.image.mapping import index_settings
 from reindex.metrics import EmfMeter
@@ -30,7 +28,7 @@ from reindex.steps.ambient import SystemClock
 from reindex.steps.project import Projection
 from reindex.stores.library import AwsLibrary
 from reindex.stores.run_files import S3RunFiles
-from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
 from tests.chaos import verdict
 from tests.chaos.accidents import VISIBILITY_SECONDS, Accidents, aws_faults
@@ -119,11 +117,11 @@ def _stage(seed: int, images: int, *, real: bool, say: Say) -> Iterator[_Stage]:
         ministack, aws = stack.enter_context(ministack_with_faults())
         behind = IndexServer(server.name, proxy.url, server.has_analysis_common)
         deployed = stack.enter_context(local_stack(behind, _TUNING, ministack.url))
-        documents = stack.enter_context(Elasticsearch(server.url))
+        documents = stack.enter_context(server.cluster())
         settings = index_settings()
         if not server.has_analysis_common:
             settings = without_analysis_common(settings)
-        index = ElasticsearchIndex(documents, Schema(settings=settings))
+        index = SearchIndex(documents, Schema(settings=settings))
         cloud = Cloud(deployed)
         library = live_library(
             deployed.session,
@@ -158,7 +156,7 @@ class _Stage:
     seed: int
     images: int
     cloud: Cloud
-    index: ElasticsearchIndex
+    index: SearchIndex
     library: LiveLibrary
     accidents: Accidents
     index_faults: IndexFaults

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from reindex.image.mapping import index_settings
-from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
 from tests.contract.analysis import without_analysis_common
 from tests.local.processes import LocalServerError
@@ -32,7 +32,7 @@ def stack_on_elasticsearch() -> Iterator[LocalStack]:
     try:
         with real_server(SearchServer.ELASTICSEARCH_8) as server, local_stack(server) as running:
             schema = Schema(settings=without_analysis_common(index_settings()))
-            ElasticsearchIndex(running.elasticsearch, schema).prepare(running.alias)
+            SearchIndex(running.cluster, schema).prepare(running.alias)
             yield running
     except LocalServerError as error:
         # Wanted everywhere, but demanded only where all that it needs is installed for sure.

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.error import HTTPError
 
+from reindex import settings
+from reindex.stores.search.cluster import REQUEST_SECONDS, SearchCluster
+from reindex.stores.search.connecting import connect
 from tests.local import loopback
 
 
@@ -38,3 +41,8 @@ class IndexServer:
                 raise
             return cls(name, url, has_analysis_common=False)
         return cls(name, url, has_analysis_common=True)
+
+    def cluster(self, *, request_seconds: float = REQUEST_SECONDS) -> SearchCluster:
+        """Connects as the lambdas do."""
+        place = settings.Elasticsearch(self.url, index_alias="unused")
+        return connect(place, None, request_seconds=request_seconds)

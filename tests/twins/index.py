@@ -31,7 +31,7 @@ class _Shard:
 
 
 class MemoryIndex(Outages, Index):
-    """The twin of ``ElasticsearchIndex``.
+    """The twin of ``SearchIndex``.
 
     Attributes:
         aliases: Names of the concrete indices behind each alias.

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
 from reindex.domain.records import document_text
 from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
-
-#: Errors that are the index's own, whichever document was asked for or written.
-UNUSABLE = {
-    "index_not_found_exception",
-    "index_closed_exception",
-    "routing_missing_exception",
-}
+from reindex.stores.search.cluster import UNUSABLE, unusable
 
 _SERVER_ERROR = 500
 
@@ -60,7 +53,7 @@ def verdict(item: Mapping[str, Any]) -> WriteResult:
         case 409:
             return WriteResult(Verdict.CONFLICT, reason)
         case _ if error["type"] in UNUSABLE:
-            raise unavailable(error)
+            raise failure(error)
         # Forbidden (a write block, a lost permission) is no more the document's doing
         # than an overload is.
         case 401 | 403:
@@ -80,12 +73,6 @@ def _reason(error: Mapping[str, Any]) -> str:
     return f"{text} ({_reason(cause)})" if cause else text
 
 
-def unavailable(error: Mapping[str, Any]) -> Exception:
-    """Return the exception that an error within a successful answer means."""
-    match error["type"]:
-        case "index_not_found_exception":
-            return IndexGone(f"Elasticsearch: {_reason(error)}")
-        case "index_closed_exception" | "routing_missing_exception":
-            return IndexMisconfigured(f"Elasticsearch: {_reason(error)}")
-        case _:
-            return StoreUnavailable(f"Elasticsearch: {_reason(error)}")
+def failure(error: Mapping[str, Any]) -> Exception:
+    """Return the failure that an error within a successful answer means."""
+    return unusable(error["type"], _reason(error))

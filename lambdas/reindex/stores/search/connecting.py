@@ -1,98 +1,127 @@
-"""Connecting to Elasticsearch."""
+"""Connecting to the cluster, with the client library of the server that it runs."""
 
 from __future__ import annotations
 
-import json
-import ssl
 import sys
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from http import HTTPStatus
 
-from elastic_transport.client_utils import url_to_node_config
-from elasticsearch import Elasticsearch
+import urllib3
+from urllib3.exceptions import HTTPError
 
 from reindex import settings
 from reindex.domain.failures import IndexMisconfigured
-
-#: Seconds a request may take. Longer than the server's own patience with a bulk (1 min by
-#: default, for a shard to come back) would only hold a worker that can do nothing else.
-REQUEST_SECONDS = 30.0
+from reindex.settings import Engine
+from reindex.stores.search.access import Access, access
+from reindex.stores.search.cluster import (
+    REQUEST_SECONDS,
+    Client,
+    Refusal,
+    SearchCluster,
+    Unanswered,
+)
+from reindex.time_limit import TimeLimit
 
 #: Documents may be nested a thousand deep. Python gives up reading an answer that is nested as deep
 #: as its recursion limit, by default a thousand too, with all documents that are in it. Recursion
 #: of this depth fits a thread's smallest usual stack, 512 KB.
 _RECURSION_LIMIT = 2_500
 
+#: Seconds that the question may take which server it is.
+_ASKING_SECONDS = 10.0
+
 
 def connect(
     place: settings.Elasticsearch,
     secret: Mapping[str, str] | None,
     *,
+    time_limit: TimeLimit | None = None,
     request_seconds: float = REQUEST_SECONDS,
-) -> Elasticsearch:
-    """Make a client of the cluster; nothing is sent yet.
-
-    The client never repeats a request by itself: a bulk that was in fact written would, sent
-    again, conflict with its own guards.
+) -> SearchCluster:
+    """Prepare to ask the cluster; nothing is sent yet.
 
     The recursion limit of the whole process is raised, so that an answer can be read however deep
     its documents are nested.
 
     Args:
-        place: Where the cluster is. A URL without a port means its scheme's own.
-        secret: ``username`` and ``password``, or ``api_key``; optionally ``ca``, the PEM text of
-            a private certificate authority, which is then the only one trusted.
+        place: Where the cluster is; without an engine, the cluster is asked which it is.
+        secret: As for :func:`reindex.stores.search.access.access`.
+        time_limit: No request outlives it.
         request_seconds: How long one request may take.
 
     Raises:
-        IndexMisconfigured: A URL or the authority cannot be read, or the secret holds neither
-            an API key nor a name and password.
+        IndexMisconfigured: As for :func:`reindex.stores.search.access.access`.
     """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
-    secret = secret or {}
-    try:
-        trust = ssl.create_default_context(cadata=secret.get("ca"))
-        nodes = [
-            url_to_node_config(url.strip(), use_default_ports_for_scheme=True)
-            for url in place.elasticsearch_url.split(",")
-            if url.strip()
-        ]
-    except (ValueError, ssl.SSLError) as error:
-        raise IndexMisconfigured(f"The cluster's URL or authority is of no use: {error}") from error
-    return Elasticsearch(
-        [n.replace(ssl_context=trust) if n.scheme == "https" else n for n in nodes],
-        **_credentials(secret),
-        request_timeout=request_seconds,
-        max_retries=0,
-        retry_on_timeout=False,
-        retry_on_status=(),
-    )
+    find = partial(_client, access(place, secret), place.index_engine)
+    return SearchCluster(find, time_limit=time_limit, request_seconds=request_seconds)
 
 
-def _credentials(secret: Mapping[str, str]) -> dict[str, Any]:
-    if not secret.keys() - {"ca"}:
-        return {}
-    if "api_key" in secret:
-        return {"api_key": secret["api_key"]}
-    try:
-        return {"basic_auth": (secret["username"], secret["password"])}
-    except KeyError as error:
-        raise IndexMisconfigured(
-            f"The Elasticsearch secret holds no api_key and no {error.args[0]}."
-        ) from None
-
-
-def read_secret(text: str) -> Mapping[str, str]:
-    """Read the text of a secret, as :func:`connect` wants it.
+def _client(where: Access, engine: Engine | None) -> Client:
+    """The client of the server.
 
     Raises:
-        IndexMisconfigured: It is no JSON object, or a value in it is no text.
+        Unanswered: The cluster was asked which server it is, and did not answer.
+        Refusal: It was asked, and does not let us ask.
+        IndexMisconfigured: It is neither of those that we know.
     """
+    if where.signing_region:
+        # Only Amazon OpenSearch Service takes signatures.
+        engine = Engine.OPENSEARCH
+    # Either library is loaded when it is needed: it takes a good part of a function's start.
+    match engine or _ask(where):
+        case Engine.ELASTICSEARCH:
+            from reindex.stores.search.elasticsearch import ElasticsearchClient  # noqa: PLC0415
+
+            return ElasticsearchClient(where)
+        case Engine.OPENSEARCH:
+            from reindex.stores.search.opensearch import OpenSearchClient  # noqa: PLC0415
+
+            return OpenSearchClient(where)
+
+
+def _ask(where: Access) -> Engine:
+    """Ask the first node that answers which server it is.
+
+    Raises:
+        Unanswered: No node answers.
+        Refusal: The question is refused.
+        IndexMisconfigured: It is neither of those that we know.
+    """
+    headers = {"authorization": where.authorization} if where.authorization else {}
+    silence = ""
+    with urllib3.PoolManager(ssl_context=where.trust) as pool:
+        for url in where.urls:
+            try:
+                answer = pool.request(
+                    "GET", f"{url}/", headers=headers, timeout=_ASKING_SECONDS, retries=False
+                )
+            except HTTPError as error:
+                silence = str(error)
+                continue
+            return _engine(answer)
+    raise Unanswered(silence)
+
+
+def _engine(answer: urllib3.BaseHTTPResponse) -> Engine:
+    # In every answer, of an error too.
+    if answer.headers.get("X-Elastic-Product") == "Elasticsearch":
+        return Engine.ELASTICSEARCH
     try:
-        found: object = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-        # The text itself is for nobody's eyes.
-        raise IndexMisconfigured("The Elasticsearch secret is no JSON object of texts.")
-    return found
+        body = answer.json()
+    except ValueError:
+        body = None
+    version = body.get("version") if isinstance(body, dict) else None
+    if isinstance(version, dict) and version.get("distribution") == "opensearch":
+        return Engine.OPENSEARCH
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        raise Refusal(
+            answer.status,
+            body,
+            f"asked which server it is, it answered {answer.status}; index.engine may say it",
+        )
+    raise IndexMisconfigured(
+        "The cluster is neither Elasticsearch 8 or later nor OpenSearch: "
+        f"it says of itself {version or 'nothing'}"
+    )

@@ -7,21 +7,22 @@ from typing import Any
 
 from reindex.domain.failures import SourceUnusable
 from reindex.stores.interfaces import Cursor, IdPage, Part
-from reindex.stores.search.index import ElasticsearchIndex
+from reindex.stores.search.index import SearchIndex
 
-#: The same where ids go into a table between the pages, and a part may be tried again.
+#: How long the cluster keeps a point in time after each page: ids go into a table between the
+#: pages, and a part may be tried again.
 _IDS_KEEP_ALIVE = "30m"
 
 #: Ids of one page.
 _PAGE_IDS = 5_000
 
-#: Documents that are worth a slice, and the most slices: each repeats the name of the moment,
-#: which takes some bytes for each shard, and all of them are held in the state of a run.
+#: Documents that are worth a slice, and the most slices: each repeats the ids of the points in
+#: time, which take some bytes for each shard, and all of them are held in the state of a run.
 _SLICE_DOCUMENTS = 100_000
 _SLICES = 16
 
-#: Bytes that the moment of all slices may take in the state of a run, which holds 256 KB.
-_MOMENTS_BYTES = 120_000
+#: Bytes that those ids of all slices may take in the state of a run, which holds 256 KB.
+_POINTS_BYTES = 120_000
 
 
 def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
@@ -47,7 +48,7 @@ class IndexIds:
 
     def __init__(
         self,
-        index: ElasticsearchIndex,
+        index: SearchIndex,
         alias: str,
         query: Mapping[str, Any] | None = None,
         lacking: str | None = None,
@@ -71,28 +72,30 @@ class IndexIds:
             # It would seem to be lacking everywhere.
             raise SourceUnusable(f"{self._lacking} is no indexed field of {name}")
         # First, for it makes what was written just now searchable.
-        moment = self._index.hold(name, _IDS_KEEP_ALIVE)
+        opened = self._index.open_points_in_time(name, _IDS_KEEP_ALIVE)
         count = self._index.count(name, self._query)
-        fitting = max(1, _MOMENTS_BYTES // len(moment))
+        fitting = max(1, _POINTS_BYTES // sum(map(len, opened)))
         slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most, fitting)
-        return [{"moment": moment, "slice": k, "slices": slices} for k in range(slices)]
+        return [{"points": opened, "slice": k, "slices": slices} for k in range(slices)]
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
         """The next ids of a slice.
 
         Raises:
-            StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
+            StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
         """
         # A slice of one is refused.
         whole = part["slices"] == 1
+        point, *others = after["points"] if after else part["points"]
         page = self._index.page(
-            after["moment"] if after else part["moment"],
+            point,
             after["after"] if after else None,
             size=_PAGE_IDS,
             keep_alive=_IDS_KEEP_ALIVE,
             query=self._query,
-            source=False,
+            _source=False,
             **({} if whole else {"slice": {"id": part["slice"], "max": part["slices"]}}),
         )
-        following = {"moment": page.moment, "after": page.after} if page.after else None
+        remaining = [page.point_in_time, *others] if page.after else others
+        following = {"points": remaining, "after": page.after} if remaining else None
         return IdPage([hit["_id"] for hit in page.hits], following)

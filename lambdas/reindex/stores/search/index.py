@@ -1,33 +1,21 @@
-"""The search index, in Elasticsearch: everything that only this engine has stays in here."""
+"""The search index, in Elasticsearch or OpenSearch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
-
-from elastic_transport import TransportError
-from elasticsearch import (
-    ApiError,
-    AuthenticationException,
-    AuthorizationException,
-    BadRequestError,
-    ConflictError,
-    Elasticsearch,
-    NotFoundError,
-    UnsupportedProductError,
-)
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
 from reindex.domain.records import Guard, Indexed
 from reindex.image.misfits import misfits, surprising
 from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
-from reindex.stores.search.bulk import UNUSABLE, batches, operation, unavailable, verdict
-from reindex.stores.search.connecting import REQUEST_SECONDS
+from reindex.stores.search.bulk import batches, failure, operation, verdict
+from reindex.stores.search.cluster import Forbidden, Refusal, SearchCluster, path
 from reindex.stores.search.schema import Schema
-from reindex.time_limit import TimeLimit
 
 #: Bytes of one bulk request. Elastic advises 5 to 15 MB; the server's hard limit
 #: (``http.max_content_length``) is 100 MB, that of managed clusters may be 10.
@@ -39,24 +27,13 @@ _PAGE_DOCUMENTS = 500
 #: How long the cluster remembers the moment of a paged read after each page.
 _KEEP_ALIVE = "5m"
 
-_BAD_REQUEST = 400
-_TOO_LARGE = 413
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
-
 #: An id that no image has, and a version that no document has: a write of them is judged by all
 #: that a real one is judged by, and changes nothing.
 _PROBE_ID = "image-reindex-preflight"
 _PROBE_GUARD = Guard(2**53 - 1, 1)
 
-#: Times that what is only read is asked for in all.
-_READS = 3
-
-#: Seconds without which a request is not begun.
-_LEAST_SECONDS = 1.0
-
 #: Of a bulk's answer only what decides the verdicts: most of it would be echo.
-_BULK_ANSWER = ("items.*.status", "items.*.error")
+_BULK_ANSWER = {"filter_path": "items.*.status,items.*.error"}
 
 _PROVENANCE = "esInfo.reindex"
 
@@ -82,72 +59,43 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some documents as they were at a moment.
+    """Some documents as they were at a point in time.
 
     Attributes:
         hits: As the cluster gives them.
-        moment: To be named for the next page.
+        point_in_time: To be named for the next page.
         after: Where that begins; None at the end.
     """
 
     hits: Sequence[Mapping[str, Any]]
-    moment: str
+    point_in_time: str
     after: Sequence[Any] | None
 
 
-class ElasticsearchIndex:
-    """The index that people search, in Elasticsearch 8.x or 9.x.
+class SearchIndex:
+    """The index that people search.
 
     Args:
-        client: From :func:`connect`.
+        cluster: From :func:`reindex.stores.search.connecting.connect`.
         schema: What prepared indices are made of.
         max_bulk_bytes: Of one bulk request; a single document may be larger.
-        time_limit: No request outlives it.
-
-    Attributes:
-        credentials_rejected: The cluster has answered once that it does not know our credentials.
     """
 
     def __init__(
         self,
-        client: Elasticsearch,
+        cluster: SearchCluster,
         schema: Schema | None = None,
         *,
         max_bulk_bytes: int = MAX_BULK_BYTES,
-        time_limit: TimeLimit | None = None,
     ) -> None:
-        self._unlimited = client
-        self._unlimited_reader = client.options(
-            max_retries=_READS - 1, retry_on_status=(502, 503, 504)
-        )
-        self._time_limit = time_limit or TimeLimit()
+        self._cluster = cluster
         self._schema = schema or Schema()
         self._max_bulk_bytes = max_bulk_bytes
-        self.credentials_rejected = False
 
     @property
-    def _client(self) -> Elasticsearch:
-        """The client for one request, with no more patience than time is left.
-
-        Raises:
-            StoreUnavailable: No time is left to ask.
-        """
-        left = self._time_limit.left()
-        if left < _LEAST_SECONDS:
-            raise StoreUnavailable("Elasticsearch: no time is left to ask it.")
-        if left > REQUEST_SECONDS:
-            return self._unlimited
-        return self._unlimited.options(request_timeout=left)
-
-    @property
-    def _reader(self) -> Elasticsearch:
-        """The client for what is only read: asked again, of the next node, if one is silent."""
-        left = self._time_limit.left()
-        if left < _LEAST_SECONDS:
-            raise StoreUnavailable("Elasticsearch: no time is left to ask it.")
-        if left > _READS * REQUEST_SECONDS:
-            return self._unlimited_reader
-        return self._unlimited_reader.options(request_timeout=left / _READS)
+    def credentials_rejected(self) -> bool:
+        """Whether the cluster has answered once that it does not know our credentials."""
+        return self._cluster.credentials_rejected
 
     def uuid(self, index: str) -> str:
         """What the index is known by for life: one made later under the same name has another.
@@ -157,13 +105,7 @@ class ElasticsearchIndex:
             IndexMisconfigured: The cluster refuses us.
             StoreUnavailable: The cluster does not answer.
         """
-        with self._answering():
-            answer = self._reader.indices.get_settings(
-                index=index, name="index.uuid", flat_settings=True
-            )
-        if index not in answer:
-            raise IndexGone(f"{index} is no index of its own name.")
-        return str(answer[index]["settings"]["index.uuid"])
+        return self._setting(index, "index.uuid")
 
     def denied(self, index: str) -> list[str]:
         """What a run must be able to do with the index and is not let do; nothing is changed.
@@ -192,7 +134,7 @@ class ElasticsearchIndex:
         for what, attempt in attempts.items():
             try:
                 attempt()
-            except (IndexMisconfigured, ApiError) as error:
+            except (IndexMisconfigured, Refusal) as error:
                 problems.append(f"we cannot {what}: {error}")
         return problems
 
@@ -204,13 +146,13 @@ class ElasticsearchIndex:
             case Verdict.CONFLICT:
                 return
             case Verdict.NOT_TAKEN:
-                raise StoreUnavailable(f"Elasticsearch: {result.reason}")
+                raise StoreUnavailable(f"The cluster: {result.reason}")
             case _:
                 raise IndexMisconfigured(result.reason or f"the answer was {result.verdict.name}")
 
     def _try_to_delete(self, index: str) -> None:
         if self.delete(index, _PROBE_ID, _PROBE_GUARD) is Verdict.UNAVAILABLE:
-            raise StoreUnavailable("Elasticsearch: the deletion was not answered")
+            raise StoreUnavailable("The cluster: the deletion was not answered")
 
     def resolve(self, alias: str) -> str:
         """The one concrete index behind an alias.
@@ -249,8 +191,7 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        with self._answering():
-            answer = self._reader.indices.get_mapping(index=index)
+        answer = self._cluster.read("GET", path(index, "_mapping"))
         found: Mapping[str, Any] = answer[index]["mappings"]
         return found
 
@@ -269,8 +210,7 @@ class ElasticsearchIndex:
         Raises:
             StoreUnavailable: The cluster does not answer, or has no master that could say.
         """
-        with self._answering():
-            return str(self._reader.cluster.health(timeout="5s")["status"])
+        return str(self._cluster.read("GET", "/_cluster/health", {"timeout": "5s"})["status"])
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
         """Read fields of documents by realtime multi-get; an absent one is not in the answer.
@@ -287,19 +227,15 @@ class ElasticsearchIndex:
         """
         if not ids:
             return {}
-        with self._answering():
-            answer = self._reader.mget(
-                index=index,
-                ids=ids,
-                realtime=True,
-                source=None if fields else False,
-                source_includes=fields or None,
-            )
+        source = {"_source_includes": ",".join(fields)} if fields else {"_source": "false"}
+        answer = self._cluster.read(
+            "POST", path(index, "_mget"), {"realtime": "true", **source}, {"ids": list(ids)}
+        )
         found = {}
         for document in answer["docs"]:
             # A shard that fails answers for its documents within a successful request.
             if "error" in document:
-                raise unavailable(document["error"])
+                raise failure(document["error"])
             if document["found"]:
                 guard = Guard(document["_seq_no"], document["_primary_term"])
                 found[document["_id"]] = Indexed.of(guard, document.get("_source", {}))
@@ -319,73 +255,111 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
         """
-        moment = self.hold(index, _KEEP_ALIVE)
-        page = Page([], moment, None)
+        remaining = self.open_points_in_time(index, _KEEP_ALIVE)
+        after: Sequence[Any] | None = None
         try:
-            while True:
+            while remaining:
                 page = self.page(
-                    page.moment,
-                    page.after,
+                    remaining[0],
+                    after,
                     size=_PAGE_DOCUMENTS,
                     keep_alive=_KEEP_ALIVE,
-                    source=None if fields else False,
-                    source_includes=fields or None,
+                    _source=list(fields) or False,
                 )
                 for hit in page.hits:
                     yield hit["_id"], hit.get("_source", {})
-                if page.after is None:
-                    return
+                remaining[0], after = page.point_in_time, page.after
+                if after is None:
+                    self._close_point_in_time(remaining.pop(0))
         finally:
-            # Left to itself, it would be kept for a while longer, to no harm.
-            with suppress(ApiError, TransportError):
-                self._unlimited.close_point_in_time(id=page.moment)
+            for unread in remaining:
+                self._close_point_in_time(unread)
 
-    def hold(self, index: str, keep_alive: str) -> str:
-        """Hold the index as it is at this moment, to page through it.
+    def open_points_in_time(self, index: str, keep_alive: str) -> list[str]:
+        """Keep the index as it is now, to page through it.
 
         Args:
             index: The concrete index.
-            keep_alive: How long the cluster remembers the moment after each page.
+            keep_alive: How long the cluster keeps it so after each page.
+
+        Returns:
+            Ids of points in time, each of some of the documents; together, of all.
 
         Raises:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        with self._answering(), suppress(AuthorizationException):
-            self._reader.indices.refresh(index=index)
-        with self._answering():
-            moment: str = self._reader.open_point_in_time(index=index, keep_alive=keep_alive)["id"]
-        return moment
+        with suppress(Forbidden):
+            self._cluster.read("POST", path(index, "_refresh"))
+        api = self._cluster.point_in_time
+        asked: list[dict[str, str]] = [{}]
+        if api.by_shard:
+            shards = int(self._setting(index, "index.number_of_shards"))
+            asked = [{"preference": f"_shards:{shard}"} for shard in range(shards)]
+        answers = [
+            self._cluster.read(
+                "POST",
+                f"{path(index)}/{api.open_path}",
+                {"keep_alive": keep_alive, **api.open_params, **shard},
+            )
+            for shard in asked
+        ]
+        return [answer[api.id_field] for answer in answers]
 
     def page(
-        self, moment: str, after: Sequence[Any] | None, *, size: int, keep_alive: str, **search: Any
+        self,
+        point_in_time: str,
+        after: Sequence[Any] | None,
+        *,
+        size: int,
+        keep_alive: str,
+        **search: Any,
     ) -> Page:
-        """The next documents as they were at a moment, in no order.
+        """The next documents of a point in time, in no order.
 
         Args:
-            moment: As the page before gave it, or :meth:`hold`.
+            point_in_time: As the page before gave it, or :meth:`open_points_in_time`.
             after: Likewise; None for the first page.
             size: Documents of a page.
-            keep_alive: As for :meth:`hold`.
-            search: What else the search shall say: ``query``, ``slice``, ``source``.
+            keep_alive: As for :meth:`open_points_in_time`.
+            search: What else the search shall say: ``query``, ``slice``, ``_source``.
 
         Raises:
-            StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
+            StoreUnavailable: The cluster does not answer, or no longer keeps the point in time.
         """
-        with self._answering():
-            answer = self._reader.search(
-                pit={"id": moment, "keep_alive": keep_alive},
-                size=size,
-                sort=[{"_shard_doc": "asc"}],
-                search_after=after,
-                track_total_hits=False,
+        answer = self._search(
+            "/_search",
+            {
+                "pit": {"id": point_in_time, "keep_alive": keep_alive},
+                "size": size,
+                "sort": [{self._cluster.point_in_time.sort: "asc"}],
+                **({"search_after": list(after)} if after else {}),
                 **search,
-            )
-        if answer["_shards"]["failed"] or answer["timed_out"]:
-            raise StoreUnavailable("Elasticsearch: not every shard answered.")
+            },
+        )
         hits = answer["hits"]["hits"]
         more = len(hits) == size
-        return Page(hits, answer.get("pit_id", moment), hits[-1]["sort"] if more else None)
+        following = hits[-1]["sort"] if more else None
+        return Page(hits, answer.get("pit_id", point_in_time), following)
+
+    def _close_point_in_time(self, point_in_time: str) -> None:
+        api = self._cluster.point_in_time
+        # If this fails, the cluster forgets it by itself after a while.
+        with suppress(Refusal, StoreUnavailable, IndexMisconfigured):
+            self._cluster.send("DELETE", api.close_path, body=api.closing(point_in_time))
+
+    def _search(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a search by every shard.
+
+        Raises:
+            Refusal: The cluster does not take the query.
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster, or one of its shards, does not answer.
+        """
+        answer = self._cluster.read("POST", path, body={"track_total_hits": False, **body})
+        if answer["_shards"]["failed"] or answer["timed_out"]:
+            raise StoreUnavailable("The cluster: not every shard answered.")
+        return answer
 
     def count(self, index: str, query: Mapping[str, Any]) -> int:
         """How many documents match a query.
@@ -396,10 +370,10 @@ class ElasticsearchIndex:
             StoreUnavailable: The cluster does not answer.
         """
         try:
-            with self._answering():
-                return int(self._reader.count(index=index, query=query)["count"])
-        except BadRequestError as error:
-            raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error
+            answer = self._cluster.read("POST", path(index, "_count"), body={"query": query})
+        except Refusal as error:
+            raise SourceUnusable(f"The cluster does not take the query: {error}") from error
+        return int(answer["count"])
 
     def sample(
         self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
@@ -423,19 +397,11 @@ class ElasticsearchIndex:
             "random_score": {"seed": seed, "field": "_seq_no"},
             "boost_mode": "replace",
         }
+        body = {"size": size, "query": {"function_score": drawn}, "_source": False}
         try:
-            with self._answering():
-                answer = self._reader.search(
-                    index=index,
-                    size=size,
-                    query={"function_score": drawn},
-                    source=False,
-                    track_total_hits=False,
-                )
-        except BadRequestError as error:
-            raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error
-        if answer["_shards"]["failed"] or answer["timed_out"]:
-            raise StoreUnavailable("Elasticsearch: not every shard answered.")
+            answer = self._search(path(index, "_search"), body)
+        except Refusal as error:
+            raise SourceUnusable(f"The cluster does not take the query: {error}") from error
         return [hit["_id"] for hit in answer["hits"]["hits"]]
 
     def searches(self, index: str, path: str) -> bool:
@@ -497,16 +463,16 @@ class ElasticsearchIndex:
         Raises:
             IndexMisconfigured: There is no such index, or the cluster does not let us delete.
         """
+        version = {
+            "if_seq_no": str(guard.seq_no),
+            "if_primary_term": str(guard.primary_term),
+        }
         try:
-            with self._answering():
-                self._client.delete(
-                    index=index,
-                    id=image_id,
-                    if_seq_no=guard.seq_no,
-                    if_primary_term=guard.primary_term,
-                )
-        except (ConflictError, NotFoundError):
-            return Verdict.CONFLICT
+            self._cluster.send("DELETE", path(index, "_doc", image_id), version)
+        except Refusal as error:
+            if error.status in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+                return Verdict.CONFLICT
+            raise
         except StoreUnavailable:
             return Verdict.UNAVAILABLE
         return Verdict.WRITTEN
@@ -526,49 +492,57 @@ class ElasticsearchIndex:
         index = self.resolve(alias)
         adding = _provenance(self.mapping(index)) is None
         if adding:
-            with self._answering():
-                properties = self._schema.provenance["properties"]
-                self._client.indices.put_mapping(index=index, properties=properties)
+            place = {"properties": self._schema.provenance["properties"]}
+            self._cluster.send("PUT", path(index, "_mapping"), body=place)
         refusing = surprising(self.misfits(index))
         return Prepared(index, created, adding, self.accepts(index), refusing)
 
     def search(self, alias: str, text: str, size: int = 10) -> list[Mapping[str, Any]]:
         """The documents whose metadata match a text best, as people would search for them."""
-        with self._answering():
-            answer = self._reader.search(
-                index=alias,
-                size=size,
-                query={"multi_match": {"query": text, "fields": ["metadata.*"], "lenient": True}},
-            )
+        query = {"multi_match": {"query": text, "fields": ["metadata.*"], "lenient": True}}
+        answer = self._search(path(alias, "_search"), {"size": size, "query": query})
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
+    def _setting(self, index: str, name: str) -> str:
+        """One of the index's settings.
+
+        Raises:
+            IndexGone: There is no index of that name; an alias is none.
+        """
+        asked = path(index, "_settings", name)
+        answer = self._cluster.read("GET", asked, {"flat_settings": "true"})
+        if index not in answer:
+            raise IndexGone(f"{index} is no index of its own name.")
+        return str(answer[index]["settings"][name])
+
     def _behind(self, alias: str) -> list[str]:
-        with self._answering():
-            try:
-                return sorted(self._reader.indices.get_alias(name=alias))
-            except NotFoundError:
-                if not self._reader.indices.exists(index=alias):
-                    return []
-        raise IndexMisconfigured(
-            f"{alias} is an index of that name: a reindex needs an alias, so that the index it "
-            "writes to can be pinned."
-        )
+        try:
+            return sorted(self._cluster.read("GET", path("_alias", alias)))
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+        with suppress(IndexGone):
+            self.uuid(alias)
+            raise IndexMisconfigured(
+                f"{alias} is an index of that name: a reindex needs an alias, so that the index "
+                "it writes to can be pinned."
+            )
+        return []
 
     def _create(self, alias: str) -> bool:
         """Create an index under the alias; False when somebody else just did."""
         number = 1
         settings = self._schema.settings
         while True:
+            made_of = {
+                "aliases": {alias: {}},
+                "settings": settings,
+                "mappings": self._schema.mapping,
+            }
             try:
-                with self._answering():
-                    self._client.indices.create(
-                        index=f"{alias}-{number:06}",
-                        aliases={alias: {}},
-                        settings=settings,
-                        mappings=self._schema.mapping,
-                    )
-            except BadRequestError as error:
-                if _error_type(error) == "resource_already_exists_exception":
+                self._cluster.send("PUT", path(f"{alias}-{number:06}"), body=made_of)
+            except Refusal as error:
+                if error.kind == "resource_already_exists_exception":
                     if self._behind(alias):
                         return False
                     # An older index of that name, from which somebody took the alias away.
@@ -597,15 +571,14 @@ class ElasticsearchIndex:
             StoreUnavailable: The request was not answered; it may have been carried out.
         """
         try:
-            with self._answering():
-                answer = self._client.bulk(
-                    index=index,
-                    operations=batch,  # type: ignore[arg-type]  # lines as they are sent
-                    filter_path=_BULK_ANSWER,
-                )
-        except ApiError as error:
-            if error.status_code not in (_BAD_REQUEST, _TOO_LARGE):
-                raise IndexMisconfigured(f"Elasticsearch takes no bulk: {error}") from error
+            lines = b"".join(batch)
+            answer = self._cluster.send("POST", path(index, "_bulk"), _BULK_ANSWER, lines)
+        except Refusal as error:
+            if error.status not in (
+                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            ):
+                raise IndexMisconfigured(f"The cluster takes no bulk: {error}") from error
             # One of them spoils the whole request: find out which.
             if len(batch) == 1:
                 reason = f"{len(batch[0])} bytes are refused: {error}"
@@ -614,37 +587,6 @@ class ElasticsearchIndex:
             halves = batch[:half], batch[half:]
             return [r for part in halves for r in self._bulk_or_unavailable(index, part)]
         return [verdict(*item.values()) for item in answer["items"]]
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Turn the client's exceptions into ours, but for refusals of what was asked (4xx).
-
-        Raises:
-            IndexMisconfigured: Who we are is not known or not allowed, the index does not exist or
-                is closed, or this is no Elasticsearch.
-            StoreUnavailable: No answer, or one that says to come back later.
-        """
-        try:
-            yield
-        except TransportError as error:
-            raise StoreUnavailable(f"Elasticsearch: {error}") from error
-        except (AuthenticationException, AuthorizationException, UnsupportedProductError) as error:
-            self.credentials_rejected |= isinstance(error, AuthenticationException)
-            raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
-        except ApiError as error:
-            if _error_type(error) == "index_not_found_exception":
-                raise IndexGone(f"Elasticsearch: {error}") from error
-            if _error_type(error) in UNUSABLE:
-                raise IndexMisconfigured(f"Elasticsearch: {error}") from error
-            if error.status_code in (408, _TOO_MANY_REQUESTS) or error.status_code >= _SERVER_ERROR:
-                raise StoreUnavailable(f"Elasticsearch: {error}") from error
-            raise
-
-
-def _error_type(error: ApiError) -> str:
-    body = error.body
-    problem = body.get("error") if isinstance(body, Mapping) else None
-    return str(problem.get("type", "")) if isinstance(problem, Mapping) else ""
 
 
 def _provenance(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
