@@ -90,7 +90,7 @@ class Race:
     """
 
     cluster: SearchCluster
-    theirs: Callable[[Sequence[Mapping[str, Any]]], Iterable[tuple[bool, Any]]]
+    theirs: Callable[[Sequence[dict[str, Any]]], Iterable[tuple[bool, Any]]]
     images: Sequence[str]
     texts: Sequence[str]
     served: dict[str, list[float]] = field(default_factory=dict)
@@ -217,7 +217,7 @@ def measure(documents: int, rounds: int, servers: Sequence[SearchServer] = SERVE
 @contextmanager
 def _theirs(
     server: IndexServer,
-) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], Iterable[tuple[bool, Any]]]]:
+) -> Iterator[Callable[[Sequence[dict[str, Any]]], Iterable[tuple[bool, Any]]]]:
     if server.name == "opensearch":
         with OpenSearch(server.url, timeout=PATIENCE) as client:
             yield lambda actions: opensearch_bulk(client, actions, thread_count=AT_ONCE)

@@ -8,6 +8,7 @@ is what a reindex must have put into the index in the end.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from elasticsearch.helpers import bulk
 
 from reindex.settings import LibrarySettings
 from reindex.stores.search.cluster import Refusal, SearchCluster, path
@@ -94,7 +94,10 @@ class LiveLibrary:
             _document(i, "from long ago" if rng.random() < _STALE else self.titles[i])
             for i in known
         ]
-        bulk(self.documents, ({"_index": self.index, "_id": d["id"], **d} for d in documents))
+        lines = [line for d in documents for line in ({"index": {"_id": d["id"]}}, d)]
+        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        answer = self.documents.send("POST", f"/{self.index}/_bulk", body=body)
+        assert not answer["errors"]
 
     @contextmanager
     def live(self, seed: str, *, pause: float) -> Iterator[threading.Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import uuid
 from collections.abc import Iterator
@@ -61,6 +62,14 @@ class SearchServers:
                     raise
                 pytest.skip(f"no {name} here: {error}")
         return self.started[name]
+
+
+_numbers = itertools.count()
+
+
+def new_alias() -> str:
+    """The name of an alias that no other test has."""
+    return f"images-{os.getpid()}-{next(_numbers)}"
 
 
 @pytest.fixture(scope="session")

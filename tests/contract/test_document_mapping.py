@@ -4,7 +4,7 @@ noida-db ignores `copy_to`, limits and the length of terms; those are shown on a
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,6 @@ from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.mapping import (
     PROVENANCE_MAPPING,
     TOTAL_FIELDS,
-    index_settings,
     mapping,
     paths,
 )
@@ -26,6 +25,7 @@ from reindex.image.misfits import without_misfits
 from reindex.steps.index_messages import merged
 from reindex.stores.search.cluster import Refusal, SearchCluster, path
 from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
 from tests.contract.analysis import without_analysis_common
 from tests.contract.conftest import NOIDA, REAL, SearchServers
 from tests.local.index_server import IndexServer
@@ -43,15 +43,10 @@ class Server:
 
     def create(self, name: str, wanted: Mapping[str, Any]) -> None:
         """Create an index, of our settings as far as the server knows them."""
-        for settings in (index_settings(), index_settings(ignore_beyond_limit=False)):
-            if not self.about.has_analysis_common:
-                settings = without_analysis_common(settings)
-            with suppress(Refusal):
-                self.cluster.send(
-                    "PUT", f"/{name}", body={"settings": settings, "mappings": wanted}
-                )
-                return
-        raise AssertionError("neither settings are taken")
+        schema = Schema(mapping=wanted)
+        if not self.about.has_analysis_common:
+            schema = replace(schema, settings=without_analysis_common(schema.settings))
+        SearchIndex(self.cluster, schema)._make(name, aliases={})
 
     def delete(self, name: str) -> None:
         self.cluster.send("DELETE", f"/{name}")
@@ -318,6 +313,9 @@ def test_what_a_field_of_others_refuses_is_left_out_and_the_document_is_written(
 def test_more_names_than_the_index_holds_harm_no_image(server: Server, index: str) -> None:
     xmp = {f"made:up{number}": "x" for number in range(TOTAL_FIELDS + 1)}
     crowded = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
-    server.put(index, "crowded", crowded)
+    # OpenSearch cannot leave names out of its index: it refuses the image that brings too many.
+    refused = pytest.raises(Refusal, match="Limit of total fields")
+    with refused if server.about.name == "opensearch" else nullcontext():
+        server.put(index, "crowded", crowded)
     server.put(index, ID, _full())
     assert server.hits(index, {"term": {"metadata.credit": "Example Pictures"}}) == [ID]

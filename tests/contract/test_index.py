@@ -1,8 +1,6 @@
 """What every search index does, shown on the twin, on noida-db and on real servers."""
 
-import itertools
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +19,7 @@ from reindex.stores.search.ids import IndexIds
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import UNKNOWN_MAPPING, Schema, library_schema
 from tests.contract.analysis import without_analysis_common
-from tests.contract.conftest import NOIDA, REAL, SearchServers
+from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
 from tests.local.index_server import IndexServer
 from tests.twins.index import MemoryIndex, _Shard
 
@@ -39,8 +37,6 @@ MAPPING: dict[str, Any] = {
         },
     },
 }
-
-_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def small(server: Server) -> SearchIndex:
 @pytest.fixture
 def alias(index: Index) -> str:
     if isinstance(index, SearchIndex):
-        alias = _new_alias()
+        alias = new_alias()
         index.prepare(alias)
         return alias
     return "images"
@@ -107,10 +103,6 @@ def alias(index: Index) -> str:
 def name(index: Index, alias: str) -> str:
     """The concrete index, empty."""
     return index.resolve(alias)
-
-
-def _new_alias() -> str:
-    return f"images-{os.getpid()}-{next(_numbers)}"
 
 
 def _write(
@@ -546,7 +538,7 @@ class TestRefusalsForetold:
     )
     def test_as_the_server_then_does(self, real: Server, document: Mapping[str, Any]) -> None:
         index = SearchIndex(real.cluster, Schema(settings={}, mapping=MAPPING))
-        name = index.prepare(_new_alias()).index
+        name = index.prepare(new_alias()).index
         foretold = refusals(document, index.mapping(name))
 
         [result] = index.write(name, [IndexWrite("a", None, document)])
@@ -560,7 +552,7 @@ class TestWhatWeAreLetDo:
         assert [image_id for image_id, _ in index.scan(name, [])] == [], "nothing was written"
 
     def test_is_named_where_writes_are_blocked(self, small: SearchIndex, server: Server) -> None:
-        name = small.prepare(_new_alias()).index
+        name = small.prepare(new_alias()).index
         server.cluster.send("PUT", f"/{name}/_settings", body={"index.blocks.write": True})
 
         problems = small.denied(name)
@@ -572,7 +564,7 @@ class TestWhatWeAreLetDo:
         assert all("block" in problem for problem in problems)
 
     def test_is_named_where_the_index_is_closed(self, small: SearchIndex, server: Server) -> None:
-        name = small.prepare(_new_alias()).index
+        name = small.prepare(new_alias()).index
         server.cluster.send("POST", f"/{name}/_close")
 
         assert any("we cannot read documents" in problem for problem in small.denied(name))
@@ -581,7 +573,7 @@ class TestWhatWeAreLetDo:
         self, server: Server
     ) -> None:
         index = SearchIndex(server.cluster)
-        name = f"routed-{_new_alias()}"
+        name = f"routed-{new_alias()}"
         server.cluster.send("PUT", f"/{name}", body={"mappings": {"_routing": {"required": True}}})
 
         [problem] = index.denied(name)
@@ -618,7 +610,7 @@ class TestDocumentsOfOtherPrograms:
     # noida-db refuses them.
     def test_nested_as_deep_as_the_cluster_takes_them_harm_no_other(self, real: Server) -> None:
         index = SearchIndex(real.cluster, Schema(settings={}, mapping=MAPPING))
-        name = index.prepare(_new_alias()).index
+        name = index.prepare(new_alias()).index
         deep: Any = "x"
         for _ in range(990):
             deep = {"a": deep}
@@ -663,7 +655,7 @@ def test_the_health_is_a_colour(index: Index) -> None:
 
 class TestOneBulk:
     def test_becomes_several_when_it_is_too_large(self, small: SearchIndex) -> None:
-        name = small.prepare(_new_alias()).index
+        name = small.prepare(new_alias()).index
         title = "x" * 700
         ids = [str(number) for number in range(10)]
         writes = [IndexWrite(i, None, {"id": i, "metadata": {"title": title}}) for i in ids]
@@ -677,14 +669,14 @@ class TestOneBulk:
         assert list(small.read(name, ids, [])) == ids
 
     def test_holds_a_document_larger_than_its_bound_alone(self, small: SearchIndex) -> None:
-        name = small.prepare(_new_alias()).index
+        name = small.prepare(new_alias()).index
 
         result = _write(small, name, "a", metadata={"title": "x" * 5_000})
 
         assert result.verdict is Verdict.WRITTEN
 
     def test_that_one_id_spoils_is_written_but_for_that_one(self, small: SearchIndex) -> None:
-        name = small.prepare(_new_alias()).index
+        name = small.prepare(new_alias()).index
         ids = ["a", "b" * 513, "c"]
 
         results = small.write(name, [IndexWrite(i, None, {"id": "x"}) for i in ids])
@@ -699,7 +691,7 @@ class TestOneBulk:
     def test_to_an_index_with_a_write_block_blames_no_document(
         self, small: SearchIndex, server: Server
     ) -> None:
-        name = small.prepare(_new_alias()).index
+        name = small.prepare(new_alias()).index
         server.cluster.send("PUT", f"/{name}/_settings", body={"index.blocks.write": True})
 
         result = _write(small, name, "a")
@@ -708,7 +700,7 @@ class TestOneBulk:
         assert "block" in result.reason
 
     def test_to_a_closed_index_blames_no_document(self, small: SearchIndex, server: Server) -> None:
-        name = small.prepare(_new_alias()).index
+        name = small.prepare(new_alias()).index
         server.cluster.send("POST", f"/{name}/_close")
 
         with pytest.raises(IndexMisconfigured, match="closed"):
@@ -721,7 +713,7 @@ class TestPreparing:
         return SearchIndex(server.cluster, server.schema())
 
     def test_creates_an_index_that_takes_our_documents(self, ours: SearchIndex) -> None:
-        alias = _new_alias()
+        alias = new_alias()
 
         prepared = ours.prepare(alias)
 
@@ -730,7 +722,7 @@ class TestPreparing:
         assert ours.resolve(alias) == prepared.index == f"{alias}-000001"
 
     def test_twice_changes_nothing(self, ours: SearchIndex) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         first = ours.prepare(alias)
 
         second = ours.prepare(alias)
@@ -742,7 +734,7 @@ class TestPreparing:
     def test_takes_the_next_name_when_an_index_was_taken_from_behind_the_alias(
         self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         first = ours.prepare(alias).index
         server.cluster.send("DELETE", f"/{first}/_alias/{alias}")
 
@@ -751,7 +743,7 @@ class TestPreparing:
     def test_gives_a_librarys_own_index_room_for_provenance_and_nothing_else(
         self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         name = f"own-{alias}"
         own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
         server.cluster.send("PUT", f"/{name}", body={"mappings": own, "aliases": {alias: {}}})
@@ -770,7 +762,7 @@ class TestPreparing:
     def test_leaves_a_field_that_is_in_the_way_alone_and_names_it(
         self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         reindex = {"properties": {"digest": {"type": "keyword"}}}
         own = {"properties": {"esInfo": {"properties": {"reindex": reindex}}}}
         made_of = {"mappings": own, "aliases": {alias: {}}}
@@ -784,14 +776,14 @@ class TestPreparing:
     def test_refuses_a_name_that_is_an_index_itself(
         self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         server.cluster.send("PUT", f"/{alias}")
 
         with pytest.raises(IndexMisconfigured, match="an index of that name"):
             ours.prepare(alias)
 
     def test_makes_documents_that_people_find(self, ours: SearchIndex, server: Server) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         name = ours.prepare(alias).index
         _write(ours, name, "a", metadata={"title": "A fox on the hill"})
         _write(ours, name, "b", metadata={"title": "Rain"})
@@ -807,7 +799,7 @@ class TestPreparing:
             "properties": {"colour": {"type": "keyword"}, "made": {"type": "date"}},
         }
         theirs = SearchIndex(server.cluster, library_schema(json.dumps({"mappings": own})))
-        prepared = theirs.prepare(_new_alias())
+        prepared = theirs.prepare(new_alias())
         assert (prepared.created, prepared.lacking) == (True, [])
         provenance = {"reindex": {"digest": "d", "runId": "r"}}
         sound = {"colour": "red", "made": "2026-01-01", "esInfo": provenance}
@@ -827,7 +819,7 @@ class TestPreparing:
     def test_an_index_of_unknown_documents_needs_a_place_for_provenance_and_nothing_else(
         self, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
         made_of = {"mappings": own, "aliases": {alias: {}}}
         server.cluster.send("PUT", f"/own-{alias}", body=made_of)

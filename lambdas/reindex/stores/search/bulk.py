@@ -7,7 +7,7 @@ from typing import Any
 
 from reindex.domain.records import document_text
 from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
-from reindex.stores.search.cluster import UNUSABLE, unusable
+from reindex.stores.search.cluster import UNUSABLE, reason, unusable
 
 _SERVER_ERROR = 500
 
@@ -48,31 +48,24 @@ def verdict(item: Mapping[str, Any]) -> WriteResult:
     if status < 300:  # noqa: PLR2004 - 200 replaced, 201 created
         return WriteResult(Verdict.WRITTEN)
     error = item["error"]
-    reason = _reason(error)
+    why = reason(error)
     match status:
         case 409:
-            return WriteResult(Verdict.CONFLICT, reason)
+            return WriteResult(Verdict.CONFLICT, why)
         case _ if error["type"] in UNUSABLE:
             raise failure(error)
         # Forbidden (a write block, a lost permission) is no more the document's doing
         # than an overload is.
         case 401 | 403:
-            return WriteResult(Verdict.UNAVAILABLE, reason)
+            return WriteResult(Verdict.UNAVAILABLE, why)
         case 429:
-            return WriteResult(Verdict.NOT_TAKEN, reason)
+            return WriteResult(Verdict.NOT_TAKEN, why)
         case _ if status >= _SERVER_ERROR:
-            return WriteResult(Verdict.NOT_TAKEN, reason)
+            return WriteResult(Verdict.NOT_TAKEN, why)
         case _:
-            return WriteResult(Verdict.REFUSED, reason)
-
-
-def _reason(error: Mapping[str, Any]) -> str:
-    """What went wrong, and why: ``type: reason (type: reason)``."""
-    text = f"{error['type']}: {error.get('reason', '')}"
-    cause = error.get("caused_by")
-    return f"{text} ({_reason(cause)})" if cause else text
+            return WriteResult(Verdict.REFUSED, why)
 
 
 def failure(error: Mapping[str, Any]) -> Exception:
     """Return the failure that an error within a successful answer means."""
-    return unusable(error["type"], _reason(error))
+    return unusable(error["type"], reason(error))

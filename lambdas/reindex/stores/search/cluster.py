@@ -61,11 +61,18 @@ class Refusal(Exception):
     """
 
     def __init__(self, status: int, body: object, text: str) -> None:
+        """Read an answer.
+
+        Args:
+            status: HTTP status.
+            body: As JSON; whatever else it is says nothing.
+            text: For people, where the body names no error.
+        """
         problem = body.get("error") if isinstance(body, Mapping) else None
-        kind = problem.get("type", "") if isinstance(problem, Mapping) else ""
-        super().__init__(text)
+        has_type = isinstance(problem, Mapping) and "type" in problem
+        super().__init__(f"[{status}] {reason(problem) if has_type else text}")
         self.status = status
-        self.kind = str(kind)
+        self.kind = str(problem["type"]) if has_type else ""
 
 
 class Forbidden(IndexMisconfigured):
@@ -133,6 +140,13 @@ class Client(Protocol):
     def close(self) -> None:
         """Close the connections."""
         ...
+
+
+def reason(error: Mapping[str, Any]) -> str:
+    """What went wrong, and why: ``type: reason (type: reason)``."""
+    text = f"{error['type']}: {error.get('reason', '')}"
+    cause = error.get("caused_by")
+    return f"{text} ({reason(cause)})" if cause else text
 
 
 def path(*parts: str) -> str:

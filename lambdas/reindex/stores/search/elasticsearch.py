@@ -60,7 +60,7 @@ class ElasticsearchClient:
         except UnsupportedProductError as error:
             raise IndexMisconfigured(f"The cluster is no Elasticsearch: {error}") from error
         except ApiError as error:
-            raise Refusal(error.status_code, error.body, str(error)) from error
+            raise Refusal(error.status_code, error.body, str(error.message)) from error
 
     def close(self) -> None:
         """Close the connections."""

@@ -289,8 +289,7 @@ class SearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        with suppress(Forbidden):
-            self._cluster.read("POST", path(index, "_refresh"))
+        self._refresh(index)
         api = self._cluster.point_in_time
         asked: list[dict[str, str]] = [{}]
         if api.by_shard:
@@ -348,7 +347,9 @@ class SearchIndex:
         with suppress(Refusal, StoreUnavailable, IndexMisconfigured):
             self._cluster.send("DELETE", api.close_path, body=api.closing(point_in_time))
 
-    def _search(self, path: str, body: Mapping[str, Any]) -> Any:
+    def _search(
+        self, path: str, body: Mapping[str, Any], params: Mapping[str, str] | None = None
+    ) -> Any:
         """The answer to a search by every shard.
 
         Raises:
@@ -356,7 +357,7 @@ class SearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster, or one of its shards, does not answer.
         """
-        answer = self._cluster.read("POST", path, body={"track_total_hits": False, **body})
+        answer = self._cluster.read("POST", path, params, {"track_total_hits": False, **body})
         if answer["_shards"]["failed"] or answer["timed_out"]:
             raise StoreUnavailable("The cluster: not every shard answered.")
         return answer
@@ -397,7 +398,32 @@ class SearchIndex:
             "random_score": {"seed": seed, "field": "_seq_no"},
             "boost_mode": "replace",
         }
-        body = {"size": size, "query": {"function_score": drawn}, "_source": False}
+        return self._ids(index, {"function_score": drawn}, size)
+
+    def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        """Return the ids of the documents that match a query best, best first.
+
+        Args:
+            index: The concrete index. It is refreshed before, if we may.
+            query: In the cluster's query language.
+            size: Most ids; 10,000 at most (``index.max_result_window``).
+
+        Raises:
+            SourceUnusable: The cluster does not take the query.
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        self._refresh(index)
+        return self._ids(index, query, size)
+
+    def _refresh(self, index: str) -> None:
+        """Make what was written searchable, if we may."""
+        with suppress(Forbidden):
+            self._cluster.read("POST", path(index, "_refresh"))
+
+    def _ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        """Return the ids that a search finds, best first, or fail as a whole."""
+        body = {"size": size, "query": query, "_source": False}
         try:
             answer = self._search(path(index, "_search"), body)
         except Refusal as error:
@@ -509,11 +535,28 @@ class SearchIndex:
         Raises:
             IndexGone: There is no index of that name; an alias is none.
         """
-        asked = path(index, "_settings", name)
+        return self._settings(index, name)[name]
+
+    def _settings(self, index: str, names: str = "*") -> Mapping[str, str]:
+        """The index's settings, by flat name.
+
+        Raises:
+            IndexGone: There is no index of that name; an alias is none.
+        """
+        asked = path(index, "_settings", names)
         answer = self._cluster.read("GET", asked, {"flat_settings": "true"})
         if index not in answer:
             raise IndexGone(f"{index} is no index of its own name.")
-        return str(answer[index]["settings"][name])
+        found: Mapping[str, str] = answer[index]["settings"]
+        return found
+
+    def _is_taken(self, name: str) -> bool:
+        """Whether there is an index or an alias of a name."""
+        try:
+            self._cluster.read("GET", path(name, "_settings", "index.uuid"))
+        except IndexGone:
+            return False
+        return True
 
     def _behind(self, alias: str) -> list[str]:
         try:
@@ -521,8 +564,7 @@ class SearchIndex:
         except Refusal as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-        with suppress(IndexGone):
-            self.uuid(alias)
+        if self._is_taken(alias):
             raise IndexMisconfigured(
                 f"{alias} is an index of that name: a reindex needs an alias, so that the index "
                 "it writes to can be pinned."
@@ -532,30 +574,44 @@ class SearchIndex:
     def _create(self, alias: str) -> bool:
         """Create an index under the alias; False when somebody else just did."""
         number = 1
-        settings = self._schema.settings
-        while True:
-            made_of = {
-                "aliases": {alias: {}},
-                "settings": settings,
-                "mappings": self._schema.mapping,
-            }
+        while not self._make(f"{alias}-{number:06}", aliases={alias: {}}):
+            if self._behind(alias):
+                return False
+            # An older index of that name, from which somebody took the alias away.
+            number += 1
+        return True
+
+    def _make(
+        self,
+        name: str,
+        *,
+        aliases: Mapping[str, Any],
+        adapt: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    ) -> bool:
+        """Create an index of our schema; False when there is one of that name.
+
+        Args:
+            name: Of the index.
+            aliases: That lead to it.
+            adapt: Returns what its settings are, given those of the schema.
+
+        Raises:
+            IndexMisconfigured: The cluster does not take its settings or its mapping.
+        """
+        wanted = self._schema
+        for settings in (wanted.settings, wanted.older_settings):
+            made_of = {"settings": adapt(settings), "mappings": wanted.mapping, "aliases": aliases}
             try:
-                self._cluster.send("PUT", path(f"{alias}-{number:06}"), body=made_of)
+                self._cluster.send("PUT", path(name), body=made_of)
             except Refusal as error:
                 if error.kind == "resource_already_exists_exception":
-                    if self._behind(alias):
-                        return False
-                    # An older index of that name, from which somebody took the alias away.
-                    number += 1
-                elif (
-                    "ignore_dynamic_beyond_limit" in str(error)
-                    and settings != self._schema.older_settings
-                ):
-                    settings = self._schema.older_settings
-                else:
-                    raise IndexMisconfigured(f"The index cannot be created: {error}") from error
-            else:
-                return True
+                    return False
+                is_old_server = "ignore_dynamic_beyond_limit" in str(error)
+                if is_old_server and settings is not wanted.older_settings:
+                    continue
+                raise IndexMisconfigured(f"{name} cannot be created: {error}") from error
+            return True
+        raise AssertionError("the last settings are taken or refused")
 
     def _bulk_or_unavailable(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
         try:

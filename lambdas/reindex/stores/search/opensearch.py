@@ -75,7 +75,7 @@ class OpenSearchClient:
         except SerializationError as error:
             raise Unanswered(f"the answer is not JSON: {error}") from error
         except TransportError as error:
-            raise Refusal(int(error.status_code), error.info, str(error)) from error
+            raise Refusal(int(error.status_code), error.info, str(error.error)) from error
 
     def close(self) -> None:
         """Close the connections."""
