@@ -77,8 +77,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-    from reindex.stores.elasticsearch_index import Schema
-    from reindex.stores.migration_index import ElasticsearchMigrationIndex
+    from reindex.stores.search.migration_index import MigratingIndex
+    from reindex.stores.search.schema import Schema
 
 #: An id to read, to find out whether the table lets us.
 _ANY_ID = "preflight"
@@ -115,7 +115,7 @@ class Wiring:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
-        self._connected_index: ElasticsearchMigrationIndex | None = None
+        self._connected_index: MigratingIndex | None = None
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -238,31 +238,28 @@ class Wiring:
         return SqsDeadLetters(self.sqs, self.settings[groups.Queue].dead_letter_queue_url)
 
     @cached_property
-    def index(self) -> ElasticsearchMigrationIndex:
+    def index(self) -> MigratingIndex:
         """The search index."""
         return self.index_made_of(self._schema())
 
-    def index_made_of(self, schema: Schema | None) -> ElasticsearchMigrationIndex:
+    def index_made_of(self, schema: Schema | None) -> MigratingIndex:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
-        from reindex.stores.elasticsearch_index import connect, read_secret  # noqa: PLC0415
-        from reindex.stores.migration_index import ElasticsearchMigrationIndex  # noqa: PLC0415
+        from reindex.stores.search.access import read_secret  # noqa: PLC0415
+        from reindex.stores.search.connecting import connect  # noqa: PLC0415
+        from reindex.stores.search.migration_index import MigratingIndex  # noqa: PLC0415
 
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
-        client = connect(place, read_secret(self._secret(arn)) if arn else None)
-        self._connected_index = ElasticsearchMigrationIndex(
-            client, schema, time_limit=self.time_limit
-        )
+        secret = read_secret(self._secret(arn)) if arn else None
+        cluster = connect(place, secret, time_limit=self.time_limit)
+        self._connected_index = MigratingIndex(cluster, schema)
         return self._connected_index
 
     def _schema(self) -> Schema | None:
         """What the index is held against; None for documents of our own shape."""
-        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415 - as above
-            UNKNOWN_MAPPING,
-            library_schema,
-        )
+        from reindex.stores.search.schema import UNKNOWN_MAPPING, library_schema  # noqa: PLC0415 - as above
 
         if groups.Projection not in self.settings:
             return None
@@ -581,7 +578,7 @@ class Wiring:
     def id_source(self, source: Source) -> IdSource:
         """Open where a run's ids come from."""
         if source.kind == INDEX:
-            from reindex.stores.elasticsearch_index import IndexIds  # noqa: PLC0415 - as in index
+            from reindex.stores.search.ids import IndexIds  # noqa: PLC0415 - as in index
 
             alias = self.settings[groups.Elasticsearch].index_alias
             return IndexIds(self.index, alias, source.query, source.lacking)

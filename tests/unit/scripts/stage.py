@@ -17,8 +17,9 @@ from reindex.steps.migrate import MigrationControl
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
-from reindex.stores.elasticsearch_index import Prepared, Schema
 from reindex.stores.executions import Executions
+from reindex.stores.search.index import Prepared
+from reindex.stores.search.schema import Schema
 from reindex.wiring import Wiring
 from scripts.command import reindex
 from scripts.session import Session
