@@ -15,7 +15,7 @@ from .errors import Findings
 from .session import Session
 
 if TYPE_CHECKING:
-    from reindex.stores.migration_index import ElasticsearchMigrationIndex
+    from reindex.stores.search.migration_index import MigratingIndex
     from reindex.wiring import Wiring
 
 #: Seconds between looks at a round that is waited for.
@@ -116,10 +116,10 @@ def _try(session: Session, found: Migration, size: int) -> None:
     note(f"{found.new.name} took {counted(len(ids), 'document')} that were tried.")
 
 
-def _index_made_of(wiring: Wiring, file: str) -> ElasticsearchMigrationIndex:
+def _index_made_of(wiring: Wiring, file: str) -> MigratingIndex:
     from pathlib import Path
 
-    from reindex.stores.elasticsearch_index import library_schema
+    from reindex.stores.search.schema import library_schema
 
     return wiring.index_made_of(library_schema(Path(file).read_text(encoding="utf-8")))
 

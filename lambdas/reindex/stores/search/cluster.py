@@ -69,10 +69,12 @@ class Refusal(Exception):
             text: For people, where the body names no error.
         """
         problem = body.get("error") if isinstance(body, Mapping) else None
-        has_type = isinstance(problem, Mapping) and "type" in problem
-        super().__init__(f"[{status}] {reason(problem) if has_type else text}")
+        if isinstance(problem, Mapping) and "type" in problem:
+            self.kind, text = str(problem["type"]), reason(problem)
+        else:
+            self.kind = ""
+        super().__init__(f"[{status}] {text}")
         self.status = status
-        self.kind = str(problem["type"]) if has_type else ""
 
 
 class Forbidden(IndexMisconfigured):
