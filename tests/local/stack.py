@@ -19,6 +19,7 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
 from reindex.settings import COMMAND, FUNCTIONS, Settings
 from reindex.steps.scanning import scan_all
+from reindex.stores.migrations import DynamoMigrations
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
@@ -111,6 +112,11 @@ class LocalStack:
     def runs(self) -> DynamoRuns:
         """The run record."""
         return DynamoRuns(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
+
+    @cached_property
+    def migrations(self) -> DynamoMigrations:
+        """The record of the migration."""
+        return DynamoMigrations(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
 
     @cached_property
     def rule_names(self) -> Mapping[Phase, str]:
@@ -245,10 +251,10 @@ def local_stack(
             CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
         )
-        rules = _settings(outputs)[groups.PhaseRules]
-        ticker = stack.enter_context(
-            ticking(session, endpoint_url, [rules.index_rule, rules.check_rule])
-        )
+        deployed = _settings(outputs)
+        rules, catch_up = deployed[groups.PhaseRules], deployed[groups.CatchUpRule]
+        names = [rules.index_rule, rules.check_rule, catch_up.catch_up_rule]
+        ticker = stack.enter_context(ticking(session, endpoint_url, names))
         running = LocalStack(STAGE, endpoint_url, index, outputs, session, ticker, stack)
         try:
             yield running
