@@ -1,8 +1,9 @@
-"""Cutting sequences into the batches that services take."""
+"""Cutting what is to be done into the batches that services take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,3 +13,10 @@ def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Cut a sequence into consecutive batches of at most ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut what is read one by one into lists of at most ``size``; one list is held at a time."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
