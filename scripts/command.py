@@ -9,9 +9,11 @@ from reindex import __version__
 from .abort import abort
 from .certify import certify
 from .check_projector import check_projector
+from .compare import compare
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .image_meta import image_meta
+from .migrate import migrate
 from .pause import pause
 from .prepare_index import prepare_index
 from .project import project
@@ -39,6 +41,8 @@ VERBS = (
     requeue,
     dlq,
     certify,
+    compare,
+    migrate,
     project,
     check_projector,
     image_meta,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .differences import differences
-from .session import Session, example, fresh_name, on_stack
+from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -73,6 +73,7 @@ def _projected(wiring: Wiring, image_id: str, misfits: Mapping[str, str]) -> dic
     """
     from reindex.domain.records import key_claimed_by
     from reindex.settings import OWN, Projection
+    from reindex.steps.ambient import fresh_name
 
     run_id = fresh_name(wiring.clock)
     if wiring.settings[Projection].projection_by == OWN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import wraps
@@ -165,18 +165,19 @@ def _drawn_from_file(file: str, sampling: Sampling) -> list[str]:
     return drawn
 
 
-def thumbnails(library: AwsLibrary, found: Mapping[str, Any]) -> dict[str, str]:
-    """Return the thumbnails of the images that are examples, as ``data:`` URLs by id.
+def thumbnails(library: AwsLibrary, ids: Iterable[str]) -> dict[str, str]:
+    """Return the thumbnails of the first hundred images, as ``data:`` URLs by id.
 
     One that is missing, cannot be read or is no picture is left out.
     """
-    ids = list(dict.fromkeys(_examples(found)))[:_THUMBNAILS]
+    first = list(dict.fromkeys(ids))[:_THUMBNAILS]
     with ThreadPoolExecutor(8) as pool:
-        pictures = zip(ids, pool.map(lambda id_: _thumbnail(library, id_), ids), strict=True)
+        pictures = zip(first, pool.map(lambda id_: _thumbnail(library, id_), first), strict=True)
         return {image_id: url for image_id, url in pictures if url}
 
 
-def _examples(found: Mapping[str, Any]) -> Iterator[str]:
+def example_ids(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ids of the images that are examples of a rehearsal."""
     for field in found["fields"]:
         for examples in field["examples"].values():
             yield from (example["id"] for example in examples)

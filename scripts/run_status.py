@@ -15,9 +15,8 @@ from reindex.reports.forecast import Bill, StageCapacity, bill
 from reindex.reports.run_estimate import estimated, finished, images_per_second, to_index
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock
+from reindex.stores.executions import Executions
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
-
-from .executions import Executions
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -159,7 +158,7 @@ class StatusReader:
             wiring.phases,
             wiring.backlog,
             wiring.dead_letters,
-            Executions.of(wiring),
+            wiring.executions,
             wiring.clock,
             wiring.settings[Pace],
             wiring.stage_capacity,

@@ -12,7 +12,7 @@ from reindex.text import counted
 from .errors import Findings
 from .rehearsing import MAX_SAMPLE, Sampling, rehearse_on
 from .run_options import Asked, run_options
-from .session import Session, example, fresh_name, on_stack
+from .session import Session, example, on_stack
 
 #: Seconds between looks with --watch.
 _LOOK_SECONDS = 2.0
@@ -70,6 +70,7 @@ def start(
     """
     if accept and sample is None:
         raise click.UsageError("--accept needs --rehearse")
+    from reindex.steps.ambient import fresh_name
     from reindex.steps.preflight import PreflightFailed
 
     from .id_files import as_file, ids_of, open_ids
@@ -119,7 +120,7 @@ def start(
 
 def _require_rehearsal(session: Session, asked: Asked, sample: int, accept: Sequence[str]) -> None:
     """Rehearse, and go no further unless it passes."""
-    from reindex.stores.elasticsearch_index import matching
+    from reindex.stores.search.ids import matching
 
     query = None if asked.file else matching(asked.query, asked.lacking)
     sampling = Sampling(

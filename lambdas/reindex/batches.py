@@ -15,8 +15,8 @@ def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut what is read one by one into lists of at most ``size``; one list is held at a time."""
+def pages_of(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut what may not fit memory into consecutive lists of at most ``size``."""
     iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+    while page := list(islice(iterator, size)):
+        yield page

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reindex.batches import in_chunks
+from reindex.batches import in_batches, pages_of
 from reindex.domain.digest import add_hashes, digest, pair_hash
 from reindex.domain.ledgers import unbalanced
 from reindex.domain.progress import ProgressRow
@@ -166,7 +166,7 @@ class Certifying:
                 for row in page.rows
                 if row.state is State.VERIFIED and row.id[:PREFIX_LENGTH] in prefixes
             ]
-            for chunk in in_chunks(verified, CHUNK):
+            for chunk in in_batches(verified, CHUNK):
                 found = self.index.read(index, [row.id for row in chunk], [_PROVENANCE])
                 for row in chunk:
                     document = found.get(row.id)
@@ -181,7 +181,7 @@ class Certifying:
             for image_id, source in self.index.scan(index, [_PROVENANCE])
             if image_id[:PREFIX_LENGTH] in prefixes and Provenance.of(source)
         )
-        for chunk in in_chunks(ids, CHUNK):
+        for chunk in pages_of(ids, CHUNK):
             found = self.table.read(chunk)
             for image_id in chunk:
                 row = found.rows.get(image_id)

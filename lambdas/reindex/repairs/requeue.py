@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reindex.batches import in_chunks
+from reindex.batches import pages_of
 from reindex.domain.chunks import MAX_ROWS
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
@@ -150,7 +150,7 @@ class Requeue:
                 note.unreadable += len(page.unreadable)
                 yield page.rows
             return
-        for some in in_chunks(ids, CHUNK):
+        for some in pages_of(ids, CHUNK):
             chunk = list(dict.fromkeys(some))
             found = self.table.read(chunk)
             note.unreadable += len(found.unreadable)

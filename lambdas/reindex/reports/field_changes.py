@@ -90,7 +90,7 @@ class FieldChanges:
             setattr(change, kind, getattr(change, kind) + 1)
             kept = change.examples.setdefault(kind, [])
             if len(kept) < EXAMPLES:
-                kept.append(Example(image_id, _short(old.get(path)), _short(new.get(path))))
+                kept.append(Example(image_id, shortened(old.get(path)), shortened(new.get(path))))
 
     def by_harm(self) -> list[FieldChange]:
         """Return all fields, the one of which most is lost first."""
@@ -125,10 +125,11 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _short(value: Any) -> Any:
+def shortened(value: Any) -> Any:
+    """Return a value to be shown: a long text or list is cut."""
     if isinstance(value, str) and len(value) > _VALUE_LENGTH:
         return f"{value[:_VALUE_LENGTH]}…"
     if isinstance(value, list):
-        kept = [_short(item) for item in value[:EXAMPLES]]
+        kept = [shortened(item) for item in value[:EXAMPLES]]
         return [*kept, "…"] if len(value) > EXAMPLES else kept
     return value

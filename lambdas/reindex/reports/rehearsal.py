@@ -110,9 +110,12 @@ class Tolerance:
 
     def allows(self, change: FieldChange, documents: int) -> bool:
         """Whether what becomes of a field is accepted."""
-        return change.fall(documents) <= self.percent or any(
-            change.path == name or change.path.startswith((f"{name}.", f"{name}["))
-            for name in self.accepted
+        return change.fall(documents) <= self.percent or self.accepts(change.path)
+
+    def accepts(self, path: str) -> bool:
+        """Return True if a field, or an object that it is in, is accepted by name."""
+        return any(
+            path == name or path.startswith((f"{name}.", f"{name}[")) for name in self.accepted
         )
 
 

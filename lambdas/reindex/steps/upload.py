@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reindex.batches import in_chunks
+from reindex.batches import pages_of
 from reindex.domain.chunks import LEAST_ROWS, MAX_ROWS, SMALL_LISTS, chunks_of
 from reindex.domain.digest import sum_of_ids
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Ledger
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkList
+from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkLister
 
 #: Ids per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS
@@ -72,7 +72,7 @@ class Upload:
     """
 
     table: ProgressTable
-    work_list: WorkList
+    work_list: WorkLister
     runs: Runs
     clock: Clock
     name: str
@@ -91,7 +91,7 @@ class Upload:
         """
         uploaded = Uploaded()
         brought = Ledger()
-        for number, chunk in enumerate(in_chunks(_present(ids, uploaded), CHUNK)):
+        for number, chunk in enumerate(pages_of(_present(ids, uploaded), CHUNK)):
             # Recorded before the first row is written, so that no row names an unknown upload.
             self.runs.record_upload(self.name, brought, done=False)
             inserted, known = self._insert(_distinct(chunk, uploaded), uploaded)

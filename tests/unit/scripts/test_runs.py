@@ -15,8 +15,8 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.indexer_pace import SetBy
 from reindex.domain.states import Phase
 from reindex.reports.estimate import Speed
-from reindex.stores.interfaces import Cursor, IdPage, Part
-from scripts.executions import Execution, Executions
+from reindex.stores.executions import Executions
+from reindex.stores.interfaces import Cursor, Execution, IdPage, Part
 from tests.twins.id_sources import MemoryIds
 from tests.unit.aws import SESSION
 from tests.unit.scripts.stage import Stage

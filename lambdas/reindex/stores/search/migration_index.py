@@ -1,0 +1,286 @@
+"""The search index as a migration sees it: changes, settings, aliases.
+
+Changes are found by sequence number. Each write to a shard has one, and the **global checkpoint**
+is the number up to which every copy of the shard has all of them. It is read first and the index
+is refreshed then, so that a search of any copy shows every write up to it. Writes beyond it are
+found by the next round. A primary that fails may take writes beyond the checkpoint with it, and
+their numbers are given again; none up to it is ever given again, so a position stays true.
+https://www.elastic.co/docs/reference/elasticsearch/rest-apis/optimistic-concurrency-control
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
+from reindex.domain.migration import PinnedIndex, Position
+from reindex.stores.interfaces import ChangedPage
+from reindex.stores.search.cluster import Refusal, path
+from reindex.stores.search.index import SearchIndex
+
+#: What makes an index quick to fill: no copies to write to, no searches to serve, and its log
+#: written to disk every five seconds rather than after each bulk.
+_BUILDING: Final = {
+    "index.number_of_replicas": "0",
+    "index.refresh_interval": "-1",
+    "index.translog.durability": "async",
+}
+
+#: The same settings of an index that says nothing of them: the server's defaults.
+#: https://www.elastic.co/docs/reference/elasticsearch/index-settings/index-modules
+_DEFAULTS: Final = {
+    "index.number_of_replicas": "1",
+    "index.refresh_interval": "",
+    "index.translog.durability": "request",
+}
+
+_SHARDS: Final = "index.number_of_shards"
+
+#: Digits of the number in the name of an index.
+_NUMBER_DIGITS: Final = 6
+
+
+#: Of the statistics only the global checkpoint of each copy of a shard, and which is the primary.
+_CHECKPOINTS: Final = {
+    "level": "shards",
+    "filter_path": (
+        "_shards.failed,"
+        "indices.*.shards.*.seq_no.global_checkpoint,"
+        "indices.*.shards.*.routing.primary"
+    ),
+}
+
+
+class MigratingIndex(SearchIndex):
+    """The index, with what only migrations do to it."""
+
+    def position(self, index: str) -> Position:
+        """Read the global checkpoint of each shard, and refresh the index.
+
+        Raises:
+            IndexMisconfigured: There is no such index, or we may not see its statistics
+                (privilege ``monitor``) or refresh it (privilege ``maintenance``).
+            StoreUnavailable: The cluster does not answer, or a primary is not there.
+        """
+        answer = self._cluster.read("GET", path(index, "_stats", "docs"), _CHECKPOINTS)
+        if index not in answer.get("indices", {}):
+            raise IndexGone(f"{index} is no index of its own name.")
+        copies = answer["indices"][index]["shards"]
+        primaries = {
+            shard: copy["seq_no"]["global_checkpoint"]
+            for shard, found in copies.items()
+            for copy in found
+            if copy["routing"]["primary"] and "seq_no" in copy
+        }
+        if len(primaries) < int(self._settings(index)[_SHARDS]):
+            raise StoreUnavailable(f"The cluster: {index} has a shard without a primary.")
+        # A refusal is not forgiven: what is not searchable would never be found.
+        refreshed = self._cluster.read("POST", path(index, "_refresh"))
+        if refreshed["_shards"]["failed"]:
+            raise StoreUnavailable(f"The cluster: not every shard of {index} was refreshed.")
+        return primaries
+
+    def changed(
+        self, index: str, shard: str, after: int, until: int | None, size: int
+    ) -> ChangedPage:
+        """Page through the documents of a shard by the sequence number of their last write.
+
+        No moment is held: a document that is written between two pages moves beyond ``until``,
+        and is found by who reads on from there.
+
+        Raises:
+            IndexMisconfigured: There is no such index, or it cannot be searched by shard.
+            StoreUnavailable: The cluster, or the shard, does not answer.
+        """
+        bounds = {"gt": after} | ({} if until is None else {"lte": until})
+        body = {
+            "query": {"range": {"_seq_no": bounds}},
+            "sort": [{"_seq_no": "asc"}],
+            "size": size,
+            "_source": False,
+        }
+        answer = self._search(path(index, "_search"), body, _of(shard))
+        _require_one_shard(answer, index)
+        hits = answer["hits"]["hits"]
+        last = hits[-1]["sort"][0] if len(hits) == size else None
+        return ChangedPage([hit["_id"] for hit in hits], last)
+
+    def count_changed(self, index: str, since: Position) -> int:
+        """Count the documents that were written since a position, as far as searches show them.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster, or a shard, does not answer.
+        """
+        return sum(self._count(index, shard, after) for shard, after in since.items())
+
+    def _count(self, index: str, shard: str, after: int) -> int:
+        body = {"query": {"range": {"_seq_no": {"gt": after}}}}
+        answer = self._cluster.read("POST", path(index, "_count"), _of(shard), body)
+        _require_one_shard(answer, index)
+        return int(answer["count"])
+
+    def followable(self, index: str) -> list[str]:
+        """What keeps changes of the index from being found; empty when nothing does.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer.
+        """
+        try:
+            position = self.position(index)
+            found = self.count_changed(index, dict.fromkeys(position, -1))
+        except (IndexMisconfigured, Refusal) as error:
+            return [f"the changes of {index} cannot be found: {error}"]
+        if found < self.count(index, {"match_all": {}}):
+            problem = f"this server does not find the documents of {index} by _seq_no"
+            return [f"{problem}: a migration needs Elasticsearch or OpenSearch"]
+        return []
+
+    def free_name(self, alias: str) -> str:
+        """The first name ``ALIAS-00000N`` that no index has.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer.
+        """
+        number = 1
+        while self._is_taken(name := f"{alias}-{number:0{_NUMBER_DIGITS}}"):
+            number += 1
+        return name
+
+    def build(self, name: str, like: str) -> PinnedIndex:
+        """Create an index, set up to be filled quickly; one that exists already is adopted.
+
+        Raises:
+            IndexMisconfigured: The cluster does not take its settings or mapping, or does not let
+                us create it; or the index that exists is searched by an alias.
+            StoreUnavailable: The cluster does not answer; it may exist all the same.
+        """
+        shards = {_SHARDS: self._settings(like)[_SHARDS]}
+        self._make(name, aliases={}, adapt=lambda wanted: {**shards, **_flat(wanted), **_BUILDING})
+        if taken := self.aliases_of(name):
+            raise IndexMisconfigured(f"{name} exists, and is searched as {', '.join(taken)}")
+        return PinnedIndex(name, self.uuid(name))
+
+    def live_settings(self, like: str) -> Mapping[str, str]:
+        """The settings that an index has while people search it.
+
+        Those that the schema says, else those of an index like it, else the server's defaults: an
+        empty text is what the server takes by itself.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer.
+        """
+        found = self._settings(like)
+        schema = _flat(self._schema.settings)
+        return {
+            name: str(schema.get(name, found.get(name, default)))
+            for name, default in _DEFAULTS.items()
+        }
+
+    def apply(self, index: str, settings: Mapping[str, str]) -> None:
+        """Change settings of an index, and write to disk what it holds in memory.
+
+        Args:
+            index: The concrete index.
+            settings: By flat name; an empty text for what the server takes by itself.
+
+        Raises:
+            IndexMisconfigured: The cluster does not take them.
+            StoreUnavailable: The cluster does not answer.
+        """
+        values = {name: value or None for name, value in settings.items()}
+        try:
+            self._cluster.send("PUT", path(index, "_settings"), body=values)
+            self._cluster.send("POST", path(index, "_flush"), {"wait_if_ongoing": "true"})
+        except Refusal as error:
+            raise IndexMisconfigured(f"{index} does not take its settings: {error}") from error
+
+    def health_of(self, index: str) -> str:
+        """The health of one index: ``green``, ``yellow`` or ``red``.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer.
+        """
+        asked = path("_cluster", "health", index)
+        return str(self._cluster.read("GET", asked, {"timeout": "5s"})["status"])
+
+    def aliases_of(self, index: str) -> list[str]:
+        """The names of the aliases of an index.
+
+        Raises:
+            IndexGone: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return sorted(self._aliases(index))
+
+    def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
+        """Move aliases from one index to another in one request, each with all that it says.
+
+        Raises:
+            IndexMisconfigured: One of them is on neither index, or the cluster refuses.
+            StoreUnavailable: The cluster does not answer; they may have moved all the same.
+        """
+        before, after = self._aliases(source), self._aliases(target)
+        lost = [name for name in names if name not in before and name not in after]
+        if lost:
+            raise IndexMisconfigured(f"{', '.join(lost)} leads neither to {source} nor to {target}")
+        actions: list[dict[str, Any]] = []
+        for name in names:
+            if name in before:
+                remove = {"index": source, "alias": name, "must_exist": True}
+                add = {"index": target, "alias": name, **before[name]}
+                actions += [{"remove": remove}, {"add": add}]
+        if not actions:
+            return
+        try:
+            self._cluster.send("POST", "/_aliases", body={"actions": actions})
+        except Refusal as error:
+            raise IndexMisconfigured(f"the aliases were not moved: {error}") from error
+
+    def drop(self, index: PinnedIndex) -> None:
+        """Delete an index; harmless when it, or the one that was meant, is gone.
+
+        Raises:
+            IndexMisconfigured: An alias still leads to it.
+            StoreUnavailable: The cluster does not answer; it may be gone all the same.
+        """
+        try:
+            if self.uuid(index.name) != index.uuid:
+                return
+            if taken := self.aliases_of(index.name):
+                raise IndexMisconfigured(f"{index.name} is still searched as {', '.join(taken)}")
+            self._cluster.send("DELETE", path(index.name))
+        except IndexGone:
+            return
+
+    def _aliases(self, index: str) -> Mapping[str, Mapping[str, Any]]:
+        answer = self._cluster.read("GET", path(index, "_alias"))
+        found: Mapping[str, Mapping[str, Any]] = answer[index]["aliases"]
+        return found
+
+
+def _of(shard: str) -> dict[str, str]:
+    """What makes a request about one shard alone."""
+    return {"preference": f"_shards:{shard}"}
+
+
+def _require_one_shard(answer: Mapping[str, Any], index: str) -> None:
+    shards = answer["_shards"]
+    if shards["failed"] or answer.get("timed_out"):
+        raise StoreUnavailable(f"The cluster: a shard of {index} did not answer.")
+    if shards["total"] != 1:
+        raise IndexMisconfigured(f"this server does not search {index} by shard")
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by flat name, each beginning with ``index.``."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    if prefix:
+        return flat
+    return {k if k.startswith("index.") else f"index.{k}": v for k, v in flat.items()}
