@@ -86,7 +86,7 @@ class Dashboard(Construct):
                 [self._failures(), self._outcomes("Check", _CHECK), self._deaths()],
                 [self._without_progress(), self._gates()],
                 [self._backlog(), self._age(), self._outcomes("Indexer", _INDEXER)],
-                [self._bulks(), self._pace()],
+                [self._bulks(), self._bulk_seconds(), self._pace()],
                 [self._latency(), self._bytes(), self._units()],
                 self._functions(),
                 [self._cost_so_far(), self._cost()],
@@ -187,14 +187,21 @@ class Dashboard(Construct):
         return _graph(
             "Bulks: how many may go on side by side",
             [self._watched.own("IndexerConcurrency", "Maximum", label="side by side")],
-            width=_HALF,
+        )
+
+    def _bulk_seconds(self) -> cloudwatch.GraphWidget:
+        name = "BulkSecondsPerDocument"
+        return _graph(
+            "Bulks: seconds for each document",
+            [self._watched.own(name, statistic, label=statistic) for statistic in ("p50", "p99")],
         )
 
     def _pace(self) -> cloudwatch.LogQueryWidget:
         return self._log(
-            "What holds the number of bulks, the latest first",
+            "What sets the number of bulks, the latest first",
             ["batch_index", "batch_check"],
             ["fields @timestamp, concurrency, set_by", 'filter message = "pace"'],
+            width=_THIRD,
         )
 
     def _backlog(self) -> cloudwatch.GraphWidget:

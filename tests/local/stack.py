@@ -136,18 +136,22 @@ class LocalStack:
     @contextmanager
     def indexer_stopped(self) -> Iterator[None]:
         """Keep messages on the low-priority queue for the time of a `with` block."""
-        functions = self.client("lambda")
-        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
-        [mapping] = (
-            found
-            for found in functions.list_event_source_mappings()["EventSourceMappings"]
-            if found["EventSourceArn"].endswith(f":{queue}")
-        )
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        functions, mapping = self.client("lambda"), self.indexer_mapping()
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             yield
         finally:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+            functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+    def indexer_mapping(self) -> str:
+        """The UUID of the event source mapping that gives the indexer its messages."""
+        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
+        [found] = (
+            mapping["UUID"]
+            for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+            if mapping["EventSourceArn"].endswith(f":{queue}")
+        )
+        return str(found)
 
     def client(self, service: str) -> Any:
         """A new boto3 client of one of the cloud's services."""

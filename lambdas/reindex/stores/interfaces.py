@@ -374,8 +374,8 @@ class DeadLetterReview(Queue, Protocol):
         """Take up to ten messages, hidden for so long from who else looks; none at the end."""
         ...
 
-    def release(self, letters: Sequence[DeadLetter]) -> None:
-        """Put messages back at once."""
+    def release(self, receipts: Sequence[str]) -> None:
+        """Put messages back at once, by their receipts."""
         ...
 
     def remove(self, letters: Sequence[DeadLetter]) -> None:
