@@ -16,8 +16,8 @@ from PIL import Image
 from reindex.reports import comparison, comparison_page, page, rehearsal_page, report_page
 from reindex.reports.comparison import Compared
 from reindex.reports.field_changes import FieldChanges
-from reindex.reports.forecast import Strength, forecast
-from reindex.reports.rehearsal import Rehearsed, Tolerance, to_json
+from reindex.reports.forecast import StageCapacity, forecast
+from reindex.reports.rehearsal import RehearsalResult, Tolerance, to_json
 from reindex.reports.saved_searches import Hits, SearchResult
 from tests.browser import chromium
 from tests.browser.chromium import Look
@@ -96,9 +96,9 @@ def test_the_page_fits_a_narrow_window(see: See) -> None:
 def test_a_rehearsals_page_is_seen_with_its_thumbnails(see: See) -> None:
     changes = FieldChanges()
     changes.add("a", {"title": "x" * 400, "supplier": "S"}, {"title": "y"})
-    found = Rehearsed("images-000001", images=1, changes=changes, image_seconds=[0.02])
-    strength = Strength(workers=1, projection_concurrency=32, bulks=4)
-    told = to_json(found, Tolerance(), forecast(1, 1, 1, strength), seed=1)
+    found = RehearsalResult("images-000001", images=1, changes=changes, image_seconds=[0.02])
+    capacity = StageCapacity(workers=1, projection_concurrency=32, bulks=4)
+    told = to_json(found, Tolerance(), forecast(1, 1, 1, capacity), seed=1)
     red = io.BytesIO()
     Image.new("RGB", (60, 40), "#fe0102").save(red, "PNG")
     url = f"data:image/png;base64,{base64.b64encode(red.getvalue()).decode()}"

@@ -78,7 +78,7 @@ class FieldChanges:
     def add(self, image_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Compare the document that stands with the one that would replace it."""
         self.documents += 1
-        old, new = held(before), held(after)
+        old, new = flatten(before), flatten(after)
         for path in old.keys() | new.keys():
             change = self.fields.setdefault(path, FieldChange(path))
             change.before += path in old
@@ -99,10 +99,10 @@ class FieldChanges:
         )
 
 
-def held(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a document holds, by dotted path; what is empty is not held.
+def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document's values by dotted path, without empty ones.
 
-    The values below a list of objects stand together: ``usages[].platform`` is the list of all
+    Values below a list of objects are collected: ``usages[].platform`` is the list of all
     platforms.
     """
     found: dict[str, Any] = {}

@@ -36,7 +36,7 @@ class Group:
 
 
 @dataclass(slots=True)
-class Rehearsed:
+class RehearsalResult:
     """What a rehearsal found.
 
     Attributes:
@@ -119,7 +119,7 @@ class Tolerance:
         )
 
 
-def verdict(found: Rehearsed, tolerance: Tolerance) -> list[str]:
+def verdict(found: RehearsalResult, tolerance: Tolerance) -> list[str]:
     """Return why a run should not be started, as sentences; empty when the rehearsal passed."""
     documents = found.changes.documents
     problems = [
@@ -134,7 +134,7 @@ def verdict(found: Rehearsed, tolerance: Tolerance) -> list[str]:
 
 
 def to_json(
-    found: Rehearsed, tolerance: Tolerance, cost: Forecast, *, seed: int | None
+    found: RehearsalResult, tolerance: Tolerance, cost: Forecast, *, seed: int | None
 ) -> dict[str, Any]:
     """Return all of it as it is printed with ``--json``, and as the page is made of."""
     documents = found.changes.documents

@@ -12,10 +12,11 @@ from typing import Any, Final
 from reindex.batches import in_batches
 from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavailable
 from reindex.domain.records import Indexed, ProjectionAnswer, document_text, key_claimed_by
+from reindex.image.document import without_provenance
 from reindex.image.refusals import refusals
 from reindex.reports.field_changes import without_provenance
 from reindex.reports.footprint import PROJECTION_BATCH
-from reindex.reports.rehearsal import Rehearsed
+from reindex.reports.rehearsal import RehearsalResult
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import SMALL_BATCH, only
 from reindex.steps.index_messages import merged
@@ -46,7 +47,7 @@ class Rehearsal:
     clock: Clock
     calls: int = CALLS
 
-    def drawn(self, size: int, seed: int, query: Mapping[str, Any] | None) -> list[str]:
+    def sample_ids(self, size: int, seed: int, query: Mapping[str, Any] | None) -> list[str]:
         """Return ids of documents drawn at random from the index.
 
         Raises:
@@ -58,7 +59,7 @@ class Rehearsal:
 
     def rehearse(
         self, ids: Iterable[str], done: Callable[[int], None] = lambda _: None
-    ) -> Rehearsed:
+    ) -> RehearsalResult:
         """Project images, and compare each with the document that stands.
 
         A file behind a claim check is written to the run's bucket, where it expires, as in a run.
@@ -72,7 +73,7 @@ class Rehearsal:
             StoreUnavailable: A service does not answer.
         """
         index = self.index.resolve(self.alias)
-        found = Rehearsed(index)
+        found = RehearsalResult(index)
         mapping = self.index.mapping(index)
         misfits = self.index.misfits(index)
         # In order, for their crops then take fewer requests.
@@ -104,8 +105,7 @@ class Rehearsal:
             answer = self.projector.project(ids, _NO_RUN, misfits)
         except ProjectorDied as death:
             if len(ids) == 1:
-                alone = ProjectionDied("the projection died on this image, alone", str(death))
-                return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+                return ProjectionAnswer(failures={ids[0]: ProjectionDied.of_one_image(death)})
         else:
             if not answer.later:
                 return answer
@@ -119,7 +119,7 @@ class Rehearsal:
 
     def _note(
         self,
-        found: Rehearsed,
+        found: RehearsalResult,
         documents: Mapping[str, Indexed],
         answer: ProjectionAnswer,
         mapping: Mapping[str, Any],
