@@ -114,7 +114,7 @@ def compared() -> dict[str, Any]:
     """A comparison with every kind of difference, and long names."""
     found = Compared("images-000001", "images-000002", {"credit"})
     for number in range(50):
-        before = {"credit": ["AP"], "title": [f"t{number}"], "long" * 20: [1]}
+        before: dict[str, Any] = {"credit": ["AP"], "title": [f"t{number}"], "long" * 20: [1]}
         after = {"credit": ["AP" if number % 5 else "PA"], "title": ["t"]}
         found.add("f" * 40, before, after if number % 9 else None)
     found.add("e" * 40, None, {"title": ["t"]})

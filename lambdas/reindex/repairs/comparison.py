@@ -18,8 +18,8 @@ from typing import Any, Final, Protocol, TypeVar
 from reindex.batches import in_batches, pages_of
 from reindex.domain.failures import SourceUnusable
 from reindex.domain.records import Indexed, document_text
+from reindex.image.document import without_provenance
 from reindex.reports.comparison import Compared, Contents, contents
-from reindex.reports.field_changes import without_provenance
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import TOP, Hits, SavedSearch, SearchResult
 from reindex.reports.searchable_fields import SearchableField, searchable_fields

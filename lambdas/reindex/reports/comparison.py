@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from reindex.reports.field_changes import FieldChanges, held, shortened
+from reindex.reports.field_changes import FieldChanges, flatten, shortened
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import SearchResult
 from reindex.text import counted
@@ -221,7 +221,7 @@ class Compared:
     ) -> None:
         """Keep a document of both indices to be shown."""
         self.changes.add(image_id, before, after)
-        old, new = held(before), held(after)
+        old, new = flatten(before), flatten(after)
         differences = [
             (path, shortened(old.get(path)), shortened(new.get(path)))
             for path in sorted(old.keys() | new.keys())

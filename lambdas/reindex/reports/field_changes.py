@@ -114,16 +114,6 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def without_provenance(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document without provenance, which differs with every projection."""
-    info = document.get("esInfo")
-    if not isinstance(info, Mapping):
-        return dict(document)
-    info = {name: value for name, value in info.items() if name != "reindex"}
-    rest = {name: value for name, value in document.items() if name != "esInfo"}
-    return rest | ({"esInfo": info} if info else {})
-
-
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         for name, inner in value.items():

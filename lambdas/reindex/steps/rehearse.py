@@ -14,7 +14,6 @@ from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavaila
 from reindex.domain.records import Indexed, ProjectionAnswer, document_text, key_claimed_by
 from reindex.image.document import without_provenance
 from reindex.image.refusals import refusals
-from reindex.reports.field_changes import without_provenance
 from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.reports.rehearsal import RehearsalResult
 from reindex.steps.ambient import Clock
