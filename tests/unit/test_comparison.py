@@ -11,7 +11,8 @@ import pytest
 from reindex.repairs import comparison
 from reindex.repairs.comparison import PAUSE, Comparing, Extent
 from reindex.reports import comparison as counting
-from reindex.reports.comparison import OTHER_FIELDS, Compared, Gate, contents, to_json, verdict
+from reindex.reports.comparison import OTHER_FIELDS, Compared, Gate, to_json, verdict
+from reindex.reports.contents import contents
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import SavedSearch, read_searches
 from reindex.settings import SettingsError
@@ -216,6 +217,12 @@ class TestSearches:
         assert problems == []
         assert (result.before.count, result.after.count, result.overlap) == (20, 20, 1)
         assert result.still_found == 20
+
+    def test_find_an_image_at_any_rank(self, index: MemoryIndex) -> None:
+        for number in range(49):
+            index.live_write(f"before-{number:02}", document(1), NEW)
+        [result] = compare(index, self.AP)[0].searches
+        assert (result.overlap, result.still_found, result.not_found) == (0.02, 20, [])
 
     def test_that_miss_an_image_are_refused(self, index: MemoryIndex) -> None:
         index.live_write("id-03", document(2), NEW)

@@ -117,8 +117,8 @@ def _fields(found: Mapping[str, Any]) -> Markup:
             f"{field['fill_after']:g}%",
             f"{field['lost']['count']:,}",
             f"{field['gained']:,}",
-            _count(field["searchable_before"]),
-            _count(field["searchable_after"]),
+            _count(field["searchable"]["before"]),
+            _count(field["searchable"]["after"]),
             _ids(field["lost"]["examples"]),
         )
         for field in fields
@@ -145,8 +145,8 @@ def _all_fields(fields: Sequence[Mapping[str, Any]]) -> Markup:
             f"{field['after']:,}",
             f"{field['fill_before']:g}%",
             f"{field['fill_after']:g}%",
-            _count(field["searchable_before"]),
-            _count(field["searchable_after"]),
+            _count(field["searchable"]["before"]),
+            _count(field["searchable"]["after"]),
         )
         for field in sorted(fields, key=lambda field: str(field["path"]))
     ]

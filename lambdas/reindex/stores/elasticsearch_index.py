@@ -511,8 +511,7 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        with self._answering(), suppress(AuthorizationException):
-            self._reader.indices.refresh(index=index)
+        self.refresh(index)
         with self._answering():
             moment: str = self._reader.open_point_in_time(index=index, keep_alive=keep_alive)["id"]
         return moment
@@ -585,11 +584,21 @@ class ElasticsearchIndex:
         }
         return self._found(index, {"function_score": drawn}, size)
 
+    def refresh(self, index: str) -> None:
+        """Let searches find what was written so far; nothing is done where we may not.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        with self._answering(), suppress(AuthorizationException):
+            self._reader.indices.refresh(index=index)
+
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
         """Return the ids of the documents that match a query best, best first.
 
         Args:
-            index: The concrete index. It is refreshed before, if we may.
+            index: The concrete index.
             query: In Elasticsearch's query language.
             size: Most ids; 10,000 at most (``index.max_result_window``).
 
@@ -598,8 +607,6 @@ class ElasticsearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        with self._answering(), suppress(AuthorizationException):
-            self._reader.indices.refresh(index=index)
         return self._found(index, query, size)
 
     def _found(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
