@@ -100,14 +100,14 @@ class MemoryIndex(Outages, MigrationIndex):
     def live_write(
         self, image_id: str, document: Mapping[str, Any], index: str | None = None
     ) -> Guard:
-        """Write as a live writer does: with no guard, to the index that people search."""
+        """Write as a live writer does: with no guard, where people search unless one is named."""
         shard = self._shard(index or self.searched)
         guard = Guard(shard.next_seq_no(), _TERM)
         shard.documents[image_id] = (guard.seq_no, json.dumps(document))
         return guard
 
     def live_delete(self, image_id: str, index: str | None = None) -> None:
-        """Delete as a live writer does: with no guard, from the index that people search."""
+        """Delete as a live writer does: with no guard, where people search unless one is named."""
         shard = self._shard(index or self.searched)
         shard.next_seq_no()
         del shard.documents[image_id]
