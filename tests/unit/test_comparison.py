@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -142,6 +142,18 @@ def test_a_field_that_documents_hold_and_the_new_mapping_does_not_index_is_refus
         f"metadata.credit: a search by it finds 100% of the documents in {OLD}, 0% in {NEW}",
         f"usages.platform: a search by it finds 25% of the documents in {OLD}, 0% in {NEW}",
     ]
+
+
+def test_what_a_search_finds_is_counted_again_before_it_is_a_fall(
+    index: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, behind = index.count, {NEW}
+
+    def count_what_arrived(name: str, query: Mapping[str, Any]) -> int:
+        return 0 if name in behind and "exists" in query else count(name, query)
+
+    monkeypatch.setattr(index, "count", count_what_arrived)
+    assert compare(index, meanwhile=behind.clear)[1] == []
 
 
 def test_the_values_of_fields_that_have_few_are_counted(index: MemoryIndex) -> None:
