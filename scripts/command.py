@@ -13,6 +13,7 @@ from .compare import compare
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .image_meta import image_meta
+from .migrate import migrate
 from .pause import pause
 from .prepare_index import prepare_index
 from .project import project
@@ -41,6 +42,7 @@ VERBS = (
     dlq,
     certify,
     compare,
+    migrate,
     project,
     check_projector,
     image_meta,

@@ -1,4 +1,4 @@
-"""Two indices compared on the twin, on noida-db and on a real Elasticsearch."""
+"""Two indices compared on the twin, on noida-db and on real servers."""
 
 from __future__ import annotations
 
@@ -6,27 +6,22 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any, Self
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from reindex import settings
 from reindex.domain.failures import IndexMisconfigured, SourceUnusable
 from reindex.repairs.comparison import Comparing, Extent
 from reindex.reports.comparison import Compared, Gate, verdict
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import SavedSearch
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, connect
 from reindex.stores.interfaces import Index, IndexWrite
-from tests.local.elasticsearch import real_elasticsearch
-from tests.local.noida import noida
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
+from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
 from tests.twins.index import MemoryIndex
 from tests.unit.steps.world import ManualClock
-
-SERVERS = {"noida": noida, "elasticsearch": real_elasticsearch}
-REAL = pytest.param("elasticsearch", marks=pytest.mark.real_elasticsearch)
-SERVED = pytest.mark.parametrize("client", ["noida", REAL], indirect=True)
 
 KEYWORD = {"type": "keyword"}
 OLD_MAPPING: dict[str, Any] = {
@@ -66,35 +61,25 @@ def document(number: int, **metadata: Any) -> dict[str, Any]:
 #: An index, and the names of an old and a new one in it, both filled.
 World = tuple[Index, str, str]
 
-_numbers = itertools.count()
 
-
-@pytest.fixture(scope="module", params=["memory", "noida", REAL])
-def client(request: pytest.FixtureRequest) -> Iterator[Elasticsearch | None]:
-    """A client of a server; None for the twin."""
-    if request.param == "memory":
-        yield None
-        return
-    with SERVERS[request.param]() as server:
-        place = settings.Elasticsearch(server.url, index_alias="unused")
-        with connect(place, None) as connected:
-            yield connected
-
-
-@pytest.fixture
-def world(client: Elasticsearch | None) -> World:
-    old, new = (f"images-{next(_numbers)}-000001" for _ in range(2))
+@pytest.fixture(params=["memory", NOIDA, *REAL])
+def world(request: pytest.FixtureRequest, search_servers: SearchServers) -> Iterator[World]:
+    old, new = new_alias(), new_alias()
     index: Index
-    if client is None:
-        index = MemoryIndex(old, mapping=OLD_MAPPING)
-        index.add_index(new, NEW_MAPPING)
+    running = ExitStack()
+    if request.param == "memory":
+        index = MemoryIndex(f"{old}-000001", old, OLD_MAPPING)
+        index.add_index(f"{new}-000001", NEW_MAPPING)
     else:
-        index = ElasticsearchIndex(client)
-        client.indices.create(index=old, mappings=OLD_MAPPING)
-        client.indices.create(index=new, mappings=NEW_MAPPING)
+        cluster = running.enter_context(search_servers.get(request.param).cluster())
+        for name, mapping in ((old, OLD_MAPPING), (new, NEW_MAPPING)):
+            index = SearchIndex(cluster, Schema(settings={}, mapping=mapping))
+            index.prepare(name)
+    old, new = f"{old}-000001", f"{new}-000001"
     for name in (old, new):
         index.write(name, [IndexWrite(f"id-{n:02}", None, document(n)) for n in range(COUNT)])
-    return index, old, new
+    with running:
+        yield index, old, new
 
 
 def compare(world: World, *searches: SavedSearch, sample: int = 0) -> Compared:
@@ -152,7 +137,7 @@ def test_a_search_finds_the_same_or_is_told(world: World) -> None:
     assert found[0].overlap == 0.95
 
 
-@SERVED
+@pytest.mark.parametrize("world", [NOIDA, *REAL], indirect=True)
 def test_a_writer_at_work_causes_no_false_alarm(world: World) -> None:
     index, old, new = world
     with LiveWriter(index, old, new) as writer:

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from reindex.image.mapping import index_settings
-from reindex.stores.elasticsearch_index import ElasticsearchIndex
 from reindex.stores.interfaces import IndexWrite
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
 from tests.contract.analysis import without_analysis_common
 from tests.e2e.runs import run, upload
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.real_elasticsearch]
+pytestmark = [pytest.mark.e2e, pytest.mark.real_search_server]
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +52,19 @@ def test_a_library_is_reindexed_and_found(
 def test_a_copy_of_the_index_is_compared_with_it(
     stack_on_elasticsearch: LocalStack, library: SampleLibrary, tmp_path: Path
 ) -> None:
-    stack, client = stack_on_elasticsearch, stack_on_elasticsearch.elasticsearch
-    index = ElasticsearchIndex(client)
+    stack = stack_on_elasticsearch
+    index = SearchIndex(stack.cluster)
     old = index.resolve(stack.alias)
-    new = f"{stack.alias}-copy"
-    mappings = dict(index.mapping(old))
     analysis = without_analysis_common(index_settings())
-    client.indices.create(index=new, settings=analysis, mappings=mappings)
+    schema = Schema(settings=analysis, mapping=index.mapping(old))
+    new = SearchIndex(stack.cluster, schema).prepare(f"{stack.alias}-copy").index
     copied = dict(index.scan(old, ["*"]))
     index.write(new, [IndexWrite(image_id, None, copied[image_id]) for image_id in copied])
 
     assert stack.reindex("compare", stack.alias, new).returncode == 0
 
     lost = next(iter(copied))
-    client.delete(index=new, id=lost)
+    index.delete(new, lost, index.read(new, [lost], [])[lost].guard)
     page = tmp_path / "comparison.html"
     done = stack.reindex("compare", old, new, "--html", str(page))
     assert done.returncode == 1
