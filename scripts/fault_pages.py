@@ -300,6 +300,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Index.mapping": _LINE,
     "Index.sample": _row("line line line line line never same never"),
     "Index.count": _LINE,
+    "Index.refresh": _LINE,
     "Index.search_ids": _LINE,
     "Index.misfits": _row("named bounded held held isolated never same checked"),
     "Index.health": _row("named bounded held named isolated never same checked"),

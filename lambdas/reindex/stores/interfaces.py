@@ -491,10 +491,12 @@ class Index(Protocol):
         """
         ...
 
+    def refresh(self, index: str) -> None:
+        """Let searches find what was written so far, where we may do that."""
+        ...
+
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
         """Return the ids of the documents that match a query best, best first.
-
-        What was written before is found, where we may refresh the index.
 
         Args:
             index: The concrete index.
