@@ -23,6 +23,8 @@ from .scan_states import scan_states
 from .session import Session, example, pass_session, stage_option
 from .start import start
 from .status import status
+from .submissions import submissions
+from .submit import submit
 from .upload_ids import upload_ids
 
 VERBS = (
@@ -42,6 +44,8 @@ VERBS = (
     project,
     check_projector,
     image_meta,
+    submit,
+    submissions,
 )
 
 

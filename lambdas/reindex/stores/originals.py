@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 CROPS_AT_ONCE = 16
 
 _SERVICE = "S3"
+
+#: Begins the names of foreign identifiers in documents.
+_IDENTIFIER = "identifier!"
 _CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 
 
@@ -269,21 +272,32 @@ def _names(library: LibrarySettings) -> Mapping[str, str]:
 
 
 def _renamed(metadata: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    """User metadata under the names that documents are made of.
+    """User metadata under other names.
 
     Args:
-        metadata: By the library's names.
-        names: Ours by the library's; one that ends with ``!`` is a prefix.
+        metadata: As it is named.
+        names: The new name by the present one; that of the identifiers is a prefix.
     """
     renamed = {}
     for name, value in metadata.items():
-        for theirs, ours in names.items():
-            if ours.endswith("!") and name.startswith(theirs):
-                renamed[ours + name.removeprefix(theirs)] = value
+        for before, after in names.items():
+            if _IDENTIFIER in (before, after) and name.startswith(before):
+                renamed[after + name.removeprefix(before)] = value
                 break
         else:
             renamed[names.get(name, name)] = value
     return renamed
+
+
+def in_library_names(metadata: Mapping[str, str], library: LibrarySettings) -> dict[str, str]:
+    """Return user metadata of an original under the library's names.
+
+    Args:
+        metadata: Under the default names of :class:`reindex.settings.LibrarySettings`.
+        library: Says the names.
+    """
+    theirs = {ours: name for name, ours in _names(library).items()}
+    return _renamed(metadata, theirs)
 
 
 def _size(answer: GetObjectOutputTypeDef) -> int:
