@@ -47,6 +47,8 @@ def _logging(function: str) -> Logger:
     # boto3's own lines say nothing that ours do not, and cost as much.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+    # What libvips warns of in damaged files is their failure's detail.
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     return logger
 
 

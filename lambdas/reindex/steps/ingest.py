@@ -237,6 +237,10 @@ class IngestMessages:
         except StoreUnavailable as error:
             log.warning("a submission must wait", extra={"reason": str(error)})
             return False
+        except Exception:
+            # The edge of one message's work: it comes again, and in the end is a dead letter.
+            log.exception("unexpected")
+            return False
         return True
 
     def _set_aside(self, body: str, reason: str) -> bool:

@@ -242,6 +242,10 @@ class LiveMessages:
         except StoreUnavailable as error:
             log.warning("an outcome cannot be recorded", extra=extra | {"reason": str(error)})
             return False
+        except Exception:
+            # The edge of one image's work: its messages come again, at last as dead letters.
+            log.exception("unexpected", extra=extra)
+            return False
         return True
 
     def _mark_searchable(self, refs: Sequence[SubmissionRef]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_PREFIX = "image-reindex-work-"
 
 #: Bytes that are read at once to compute a checksum.
 _CHUNK = 1 << 20
@@ -15,8 +18,17 @@ _CHUNK = 1 << 20
 @contextmanager
 def workbench() -> Iterator[Path]:
     """Make a folder that is removed with all it holds when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="image-reindex-") as folder:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
         yield Path(folder)
+
+
+def remove_leftovers() -> None:
+    """Remove the folders of invocations that were killed in this function's environment.
+
+    Lambda gives an environment one invocation at a time, and may keep its files.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sha1_of(path: Path) -> str:
