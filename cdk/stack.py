@@ -140,6 +140,7 @@ class ReindexStack(Stack):
             tables=tables,
             queue=queue,
             state_machine=workflow.state_machine,
+            lane=lane,
         )
         Monitoring(self, "Monitoring", watched=watched, key=key)
         if key:

@@ -78,6 +78,7 @@ _BATCH_WITHOUT_WINDOW = 10
 _INGEST_RANGES = {
     "max_megabytes": (1, 5_000),
     "concurrency": (2, 1_000),
+    "searchable_minutes": (1, 1_440),
     "indexer_concurrency": (2, 1_000),
 }
 _LONGEST_FUNCTION = 900
@@ -181,11 +182,13 @@ class IngestSettings:
         max_megabytes: Of a submitted file.
         concurrency: Submitted files that are processed side by side, at most.
         indexer_concurrency: Live indexers that run side by side, at most.
+        searchable_minutes: An alarm rings when a submitted file waits for longer.
     """
 
     max_megabytes: int = 1_000
     concurrency: int = 20
     indexer_concurrency: int = 4
+    searchable_minutes: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

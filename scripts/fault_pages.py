@@ -346,10 +346,12 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "SubmissionDesk.submit": _LINE,
     "SubmissionDesk.is_waiting": _LINE,
     "SubmissionDesk.waiting": _LINE,
-    "SubmissionDesk.resubmit": _LINE,
+    "SubmissionDesk.restore": _LINE,
+    "SubmissionDesk.discard": _LINE,
     "Archive.archive": _row("postponed postponed postponed postponed failed never same failed"),
     "Archive.publish": _LANE,
     "HighPriority.send": _LANE,
+    "FunctionLog.search": _LINE,
 }
 
 INPUTS: Mapping[str, tuple[str, ...]] = {

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def submissions(
     session: Session, *, failed: bool, submitter: str | None, since: str | None, as_json: bool
 ) -> None:
-    """List submitted files and what became of them, the oldest first.
+    """List submitted files and what became of them.
 
-    A file that no function has begun is listed as queued. A processed image is searchable once
-    that column has a time.
+    The oldest first. A file that no function has begun is listed as queued. A processed image is
+    searchable once that column has a time.
     """
     from reindex.steps.submissions import Wanted, listed
 

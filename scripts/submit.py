@@ -6,11 +6,16 @@ import getpass
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .ingest_options import ingest_wiring
 from .session import Session, example, on_stack
+
+if TYPE_CHECKING:
+    from reindex.steps.submit import Submitting
+    from reindex.wiring import Wiring
 
 
 @click.command(
@@ -39,6 +44,9 @@ from .session import Session, example, on_stack
     multiple=True,
     help="A foreign identifier of all the files; may be repeated.",
 )
+@click.option(
+    "--eager", is_flag=True, help="Process the files here and now, and wait for the index."
+)
 @on_stack
 def submit(
     session: Session,
@@ -46,6 +54,7 @@ def submit(
     paths: tuple[Path, ...],
     submitter: str | None,
     identifiers: tuple[str, ...],
+    eager: bool,
 ) -> None:
     """Submit image files to the library.
 
@@ -53,6 +62,9 @@ def submit(
     file's image id, and what became of it. Of a directory all files are submitted, those in its
     directories included. It may be repeated: a file that waits already, or is archived, is not
     sent again. reindex submissions shows what became of them.
+
+    With --eager this process does all of it, one file after the other, by the same steps and with
+    your permissions. Exit status 1 if one of them fails; --debug shows the log.
     """
     from reindex.steps.submit import Submitting
 
@@ -67,6 +79,9 @@ def submit(
         raise click.ClickException("no file there")
     wiring = ingest_wiring(session)
     submitting = Submitting(wiring.submitted_files, wiring.library, wiring.clock, name, given)
+    if eager:
+        _submit_eagerly(session, wiring, submitting, files)
+        return
     counts: Counter[str] = Counter()
     session.on_interrupt(lambda: f"{_counted(counts) or 'no file was sent'}; submit again to go on")
     with progress("Submitting", len(files)) as advance:
@@ -75,6 +90,29 @@ def submit(
             advance(counts.total(), f"{counts.total():,} files")
             note(f"{done.image_id}  {done.path}  {done.sent}")
     click.echo(_counted(counts), err=True)
+
+
+def _submit_eagerly(
+    session: Session, wiring: Wiring, submitting: Submitting, files: list[Path]
+) -> None:
+    from reindex.domain.submissions import SubmissionState
+    from reindex.steps.eager import Eager
+    from reindex.text import counted
+
+    from .session import fresh_name
+    from .terminal import note
+
+    session.on_interrupt("some files may have been processed; submit again to go on")
+    name = f"eager-{fresh_name(wiring.clock)}"
+    processing = Eager(wiring.ingest, wiring.now, wiring.submissions, wiring.clock, name)
+    failed = 0
+    for path in files:
+        row = processing.submit(path, submitting.key(path), submitting.metadata(path))
+        failed += row.state is SubmissionState.FAILED
+        why = f" {row.failure.code}: {row.failure.message}" if row.failure else ""
+        note(f"{row.image_id or '-'}  {path}  {row.state.value}{why}")
+    if failed:
+        raise click.ClickException(f"{counted(failed, 'file')} failed")
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -36,6 +36,7 @@ from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.live_index import LiveIndex, LiveMessages
+from reindex.steps.now import Now
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
@@ -49,10 +50,11 @@ from reindex.stores.archive import S3Archive
 from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
 from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.dead_letters import SqsDeadLetters
+from reindex.stores.function_logs import FunctionLogs
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
-from reindex.stores.interfaces import IdSource, SubmittedFiles
+from reindex.stores.interfaces import HighPriority, IdSource, SubmittedFiles
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.phases import AwsPhases
@@ -473,8 +475,13 @@ class Wiring:
         url = self.settings[groups.IngestQueues].ingest_dead_letter_queue_url
         return SqsDeadLetters(self.sqs, url)
 
-    def ingest(self, files: SubmittedFiles) -> Ingest:
-        """What processes submissions, given where their files are."""
+    def ingest(self, files: SubmittedFiles, high_priority: HighPriority) -> Ingest:
+        """What processes submissions.
+
+        Args:
+            files: Where they are.
+            high_priority: Takes the images to index.
+        """
         # libvips takes longer to load than all other imports together.
         from reindex.steps.ingest import Ingest  # noqa: PLC0415
 
@@ -482,7 +489,7 @@ class Wiring:
             submissions=self.submissions,
             files=files,
             archive=self.archive,
-            high_priority=self.high_priority,
+            high_priority=high_priority,
             clock=self.clock,
             meter=self.meter,
             max_megabytes=self.settings[groups.Ingest].max_megabytes,
@@ -495,7 +502,7 @@ class Wiring:
 
         url = self.settings[groups.IngestQueues].ingest_queue_url
         return IngestMessages(
-            self.ingest(self.submitted_files),
+            self.ingest(self.submitted_files, self.high_priority),
             SqsDeliveries(self.sqs, url),
             self._ingest_dead_letters,
             self.meter,
@@ -506,6 +513,18 @@ class Wiring:
         """What brings documents up to date."""
         place = self.settings[groups.Elasticsearch]
         return LiveIndex(self.index, self.projector, self.files, place.index_alias, place.preserve)
+
+    @cached_property
+    def now(self) -> Now:
+        """What ``reindex now`` does."""
+        return Now(self.live_index, self.table, self.retry, self.clock)
+
+    @cached_property
+    def function_logs(self) -> FunctionLogs:
+        """What the functions log."""
+        names = (*groups.FUNCTIONS, *(groups.INGEST_FUNCTIONS if self.has_ingest else ()))
+        client = boto3.client("logs", config=CLIENT_CONFIG)
+        return FunctionLogs(client, self.settings[groups.Stage].stage, names)
 
     @cached_property
     def live_messages(self) -> LiveMessages:

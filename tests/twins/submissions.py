@@ -10,7 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reindex.domain.failures import ArchiveConflict, SubmissionGone
-from reindex.domain.submissions import NO_VERSION, IndexImage, SubmissionRef, SubmissionRow
+from reindex.domain.submissions import (
+    NO_VERSION,
+    IndexImage,
+    SubmissionRef,
+    SubmissionRow,
+    SubmissionState,
+)
 from reindex.stores.interfaces import (
     Archive,
     Depth,
@@ -49,7 +55,13 @@ class MemorySubmissions(Outages, Submissions):
         row = self.rows.get(ref)
         if row is None:
             return None
-        self.rows[ref] = replace(row, searchable_at=row.searchable_at or at)
+        self.rows[ref] = replace(
+            row,
+            searchable_at=row.searchable_at or at,
+            state=SubmissionState.PROCESSED,
+            failure=None,
+            is_unexpected=False,
+        )
         return self.rows[ref]
 
     def remove(self, ref: SubmissionRef) -> None:
@@ -79,14 +91,14 @@ class MemorySubmittedFiles(Outages, SubmissionDesk):
 
     Attributes:
         files: The submitted files.
-        failed: Bytes by key of the failed bucket.
+        failed: By key of the failed bucket.
         reasons: Of each of those.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.files: dict[SubmissionRef, StoredFile] = {}
-        self.failed: dict[str, bytes] = {}
+        self.failed: dict[str, StoredFile] = {}
         self.reasons: dict[str, bytes] = {}
         self._versions = itertools.count(1)
 
@@ -113,7 +125,7 @@ class MemorySubmittedFiles(Outages, SubmissionDesk):
         if ref not in self.files:
             return None
         kept = f"{ref.key}.{ref.id}"
-        self.failed[kept] = self.files[ref].content
+        self.failed[kept] = self.files[ref]
         self.reasons[kept] = reason
         return kept
 
@@ -132,13 +144,16 @@ class MemorySubmittedFiles(Outages, SubmissionDesk):
         for ref, file in list(self.files.items()):
             yield WaitingFile(ref, len(file.content), "2026-03-01T18:00:00+00:00")
 
-    def resubmit(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
+    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
         self.answer()
         if kept not in self.failed:
             raise SubmissionGone("The file is not there any more.")
-        new = self.put(ref.key, self.failed[kept])
-        del self.failed[kept], self.reasons[kept]
-        return new
+        return self.put(ref.key, self.failed[kept].content, self.failed[kept].metadata)
+
+    def discard(self, kept: str) -> None:
+        self.answer()
+        self.failed.pop(kept, None)
+        self.reasons.pop(kept, None)
 
     def _present(self, ref: SubmissionRef) -> StoredFile:
         self.answer()

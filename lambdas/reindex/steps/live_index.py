@@ -54,6 +54,9 @@ log = logging.getLogger(__name__)
 #: The run that documents of the live lane name in their provenance.
 LIVE = "live"
 
+#: Where a document says which projection it is.
+PROVENANCE = "esInfo.reindex"
+
 #: Times that an image is projected anew because another wrote its document meanwhile.
 PASSES = 3
 
@@ -119,6 +122,11 @@ class LiveIndex:
                     outcomes[image.id] = _outcome(image, result)
         busy = IndexUnavailable("other writers changed the document each time").as_failure()
         return {image_id: outcomes.get(image_id, Outcome(failure=busy)) for image_id in ids}
+
+    def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the digests of the documents that the index holds now, of those that are ours."""
+        found = self.index.read(self.index.resolve(self.alias), ids, [PROVENANCE]) if ids else {}
+        return {i: each.provenance.digest for i, each in found.items() if each.provenance}
 
     def _project(self, ids: Sequence[str], misfits: Mapping[str, str]) -> ProjectionAnswer:
         """Project images; when the projection dies, in halves until the culprit is alone."""

@@ -83,6 +83,10 @@ class Submitting:
         self.desk.submit(path, key, self.metadata(path), content_type(path))
         return SentFile(path, image_id, Sent.SENT, size)
 
+    def key(self, path: Path) -> str:
+        """Return the key that a file is submitted under."""
+        return submission_key(self.submitter, sha1_of(path), path.name)
+
     def metadata(self, path: Path) -> dict[str, str]:
         """Return the user metadata that a file is submitted with."""
         return {

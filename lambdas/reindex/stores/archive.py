@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
-from reindex.domain.failures import ArchiveConflict, StoreUnavailable
+from reindex.domain.failures import ArchiveConflict, SourceArchived, StoreUnavailable
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
@@ -18,12 +18,14 @@ from reindex.stores.originals import in_library_names
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.literals import StorageClassType
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _SERVICE = "S3"
 
 #: An object of that key exists, or another writer creates it in this moment.
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
+_ARCHIVED = "InvalidObjectState"
 _CHANGED = {"PreconditionFailed", "NoSuchKey"}
 
 #: Bytes that are read at once of an object that the store has no checksum of.
@@ -121,7 +123,12 @@ class S3Archive:
 
     def _read_sha1(self, bucket: str, key: str) -> str:
         """Return the checksum of an original that was stored without one, by reading it."""
-        body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
+        try:
+            body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
+        except ClientError as error:
+            if error_code(error) != _ARCHIVED:
+                raise
+            raise SourceArchived("The original is archived, and cannot be compared.") from error
         digest = hashlib.sha1(usedforsecurity=False)
         for chunk in body.iter_chunks(_CHUNK):
             digest.update(chunk)
@@ -149,10 +156,13 @@ class S3Archive:
                 CopySourceIfMatch=found["ETag"],
                 MetadataDirective="REPLACE",
                 Metadata=self._with_upload_time(stored, found) | added,
-                ContentType=found["ContentType"],
                 ChecksumAlgorithm="SHA1",
+                TaggingDirective="COPY",
+                **_as_stored(found),
             )
         except ClientError as error:
+            if error_code(error) == _ARCHIVED:
+                raise SourceArchived("The original is archived, and cannot be changed.") from error
             if error_code(error) not in _CHANGED:
                 raise
             # Another submission of the same bytes added its own: the message comes again.
@@ -167,6 +177,25 @@ class S3Archive:
         if not {name.lower(), name.lower().replace("-", "_")} & {n.lower() for n in kept}:
             kept[name] = found["LastModified"].isoformat()
         return kept
+
+
+class _AsStored(TypedDict, total=False):
+    """What a copy onto itself must say again, or it would be lost."""
+
+    CacheControl: str
+    ContentDisposition: str
+    ContentEncoding: str
+    ContentLanguage: str
+    ContentType: str
+    StorageClass: StorageClassType
+
+
+def _as_stored(found: HeadObjectOutputTypeDef) -> _AsStored:
+    kept: _AsStored = {}
+    for name in _AsStored.__annotations__:
+        if name in found:
+            kept[name] = found[name]  # type: ignore[literal-required]
+    return kept
 
 
 def _base64(sha1: str) -> str:

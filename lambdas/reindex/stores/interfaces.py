@@ -684,7 +684,11 @@ class Submissions(Protocol):
         ...
 
     def mark_searchable(self, ref: SubmissionRef, at: str) -> SubmissionRow | None:
-        """Record when the index had taken the document; the first time counts.
+        """Record that the index has the document: the row is processed, and has no failure.
+
+        Args:
+            ref: Which submission.
+            at: When, ISO 8601; the first time counts.
 
         Returns:
             The row after that; None when there is none.
@@ -764,8 +768,8 @@ class SubmissionDesk(SubmittedFiles, Protocol):
         """List the submitted files that are in the ingest bucket, in no order."""
         ...
 
-    def resubmit(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
-        """Move a failed file back to the ingest bucket; return the new submission.
+    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
+        """Copy a failed file back to the ingest bucket; return the new submission.
 
         Args:
             kept: Its key in the failed bucket.
@@ -774,6 +778,10 @@ class SubmissionDesk(SubmittedFiles, Protocol):
         Raises:
             SubmissionGone: It is not in the failed bucket any more.
         """
+        ...
+
+    def discard(self, kept: str) -> None:
+        """Remove a file and its reason from the failed bucket; harmless when they are gone."""
         ...
 
 
@@ -827,4 +835,32 @@ class HighPriority(Queue, Protocol):
 
     def send(self, messages: Sequence[IndexImage]) -> None:
         """Send messages; all of them were accepted when it returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedLine:
+    """A line of a function's log.
+
+    Attributes:
+        at: Epoch seconds.
+        function: By its handler's module.
+        values: What the line says.
+    """
+
+    at: float
+    function: str
+    values: Mapping[str, Any]
+
+
+class FunctionLog(Protocol):
+    """What the functions log."""
+
+    def search(self, text: str, since: float) -> Iterator[LoggedLine]:
+        """Yield the structured lines of all functions that hold a text, in no order.
+
+        Args:
+            text: A word, as an id or a key.
+            since: Epoch seconds.
+        """
         ...

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from reindex.domain.submissions import SubmissionRef, SubmissionRow
+from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
 from reindex.stores.attributes import MalformedItem, from_attributes, to_attributes
 from reindex.stores.aws import error_code, unavailable, was_retried
 
@@ -75,7 +75,11 @@ class DynamoSubmissions:
         return True
 
     def mark_searchable(self, ref: SubmissionRef, at: str) -> SubmissionRow | None:
-        """Record when the index had taken the document; the first time counts.
+        """Record that the index has the document: the row is processed, and has no failure.
+
+        Args:
+            ref: Which submission.
+            at: When, ISO 8601; the first time counts.
 
         Returns:
             The row after that; None when there is none.
@@ -88,10 +92,16 @@ class DynamoSubmissions:
                 answer = self._client.update_item(
                     TableName=self._table,
                     Key=_key(ref),
-                    UpdateExpression="SET searchable_at = if_not_exists(searchable_at, :at)",
+                    UpdateExpression=(
+                        "SET searchable_at = if_not_exists(searchable_at, :at), #state = :done "
+                        "REMOVE failure, is_unexpected"
+                    ),
                     ConditionExpression="attribute_exists(#key)",
-                    ExpressionAttributeNames={"#key": "key"},
-                    ExpressionAttributeValues={":at": {"S": at}},
+                    ExpressionAttributeNames={"#key": "key", "#state": "state"},
+                    ExpressionAttributeValues={
+                        ":at": {"S": at},
+                        ":done": {"S": SubmissionState.PROCESSED.value},
+                    },
                     ReturnValues="ALL_NEW",
                 )
             except ClientError as error:

@@ -24,6 +24,9 @@ _SERVICE = "S3"
 #: How S3 says that an object, or a version of it, does not exist; a HEAD has no body to say which.
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
 
+#: A copy takes the tags along unless told otherwise, for which it must be allowed to read them.
+_UNTAGGED = {"TaggingDirective": "REPLACE"}
+
 #: Ends the key of a failed file's reason.
 REASON_SUFFIX = ".reason.json"
 
@@ -79,7 +82,9 @@ class S3SubmittedFiles:
         try:
             with _present():
                 found = self._client.head_object(**_source(self._ingest, ref))
-                self._client.copy(_source(self._ingest, ref), self._failed, kept)
+                self._client.copy(
+                    _source(self._ingest, ref), self._failed, kept, ExtraArgs=_UNTAGGED
+                )
         except SubmissionGone:
             return None
         with unavailable(_SERVICE):
@@ -94,28 +99,30 @@ class S3SubmittedFiles:
             )
         return kept
 
-    def resubmit(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
-        """Copy a failed file back to the ingest bucket, then remove it from the failed bucket.
+    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
+        """Copy a failed file back to the ingest bucket; return the new submission.
 
         Args:
             kept: Its key in the failed bucket.
             ref: As it was submitted.
 
-        Returns:
-            The new submission.
-
         Raises:
             SubmissionGone: It is not in the failed bucket any more.
         """
-        source: CopySourceTypeDef = {"Bucket": self._failed, "Key": kept}
         with _present():
             self._client.head_object(Bucket=self._failed, Key=kept)
-            self._client.copy(source, self._ingest, ref.key)
+            self._client.copy(
+                {"Bucket": self._failed, "Key": kept}, self._ingest, ref.key, ExtraArgs=_UNTAGGED
+            )
             # Of this copy, or of a submission under the same key that came later.
             copy = self._client.head_object(Bucket=self._ingest, Key=ref.key)
+        return SubmissionRef(ref.key, copy.get("VersionId", NO_VERSION))
+
+    def discard(self, kept: str) -> None:
+        """Remove a file and its reason from the failed bucket; harmless when they are gone."""
+        with unavailable(_SERVICE):
             for key in (kept, f"{kept}{REASON_SUFFIX}"):
                 self._client.delete_object(Bucket=self._failed, Key=key)
-        return SubmissionRef(ref.key, copy.get("VersionId", NO_VERSION))
 
     def submit(
         self, path: Path, key: str, metadata: Mapping[str, str], content_type: str

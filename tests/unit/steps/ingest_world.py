@@ -10,15 +10,18 @@ from urllib.parse import quote_plus
 
 from PIL import Image
 
+from reindex.domain.progress import Retry
 from reindex.domain.records import ProjectionAnswer
 from reindex.domain.submissions import LogPlace, SubmissionRef, SubmissionRow
 from reindex.steps.index_messages import Delivery
 from reindex.steps.ingest import Ingest, IngestMessages
 from reindex.steps.live_index import LiveIndex, LiveMessages
+from reindex.steps.now import Now
 from reindex.steps.project import Projection
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.index import MemoryIndex
 from tests.twins.library import MemoryLibrary
+from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.submissions import (
     MemoryArchive,
@@ -67,6 +70,7 @@ class IngestWorld:
         self.dead_letters = MemoryDeadLetters()
         self.index = MemoryIndex(INDEX, ALIAS)
         self.files = MemoryRunFiles()
+        self.table = MemoryProgressTable()
         projection = Projection(self.library, self.files, "test", "TEST", self.clock, self.meter)
         self.projector: Any = LocalProjector(projection)
         self.max_megabytes = 100
@@ -86,6 +90,10 @@ class IngestWorld:
     @property
     def live_index(self) -> LiveIndex:
         return LiveIndex(self.index, self.projector, self.files, ALIAS, ("embedding",))
+
+    @property
+    def now(self) -> Now:
+        return Now(self.live_index, self.table, Retry(), self.clock)
 
     @property
     def live_messages(self) -> LiveMessages:

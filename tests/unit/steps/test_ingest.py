@@ -5,15 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reindex.domain.failures import Failure, ReindexFailure
-from reindex.domain.submissions import SubmissionRef, SubmissionState
+from reindex.domain.progress import ProgressRow
+from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
 from reindex.steps import ingest as ingest_module
-from reindex.steps.submissions import Wanted, listed
+from reindex.steps.eager import Eager
+from reindex.steps.ingest import Ingest
+from reindex.steps.submissions import Resubmitting, Wanted, listed
+from reindex.steps.submit import Sent, Submitting
+from reindex.steps.trace import trace
 from reindex.steps.workbench import remove_leftovers, workbench
+from reindex.stores.interfaces import HighPriority, LoggedLine, SubmittedFiles
 from tests.unit.steps.ingest_world import IngestWorld, event, jpeg
 
 PHOTO = jpeg()
@@ -90,7 +98,7 @@ def test_what_cannot_be_processed_fails_with_its_reason_and_its_bytes(
     assert failure_of(world, ref).code == code
     assert not row.is_unexpected
     assert row.failed_key
-    assert world.submitted_files.failed == {row.failed_key: content}
+    assert world.submitted_files.failed[row.failed_key].content == content
     assert json.loads(world.submitted_files.reasons[row.failed_key])["failure"]["code"] == code
     assert not world.submitted_files.files
     assert not world.library.originals
@@ -141,7 +149,7 @@ def test_a_file_that_ends_the_function_is_met_three_times(
 
     assert met == 3
     assert failure_of(world, ref).code == "submission_died"
-    assert [*world.submitted_files.failed.values()] == [PHOTO]
+    assert [kept.content for kept in world.submitted_files.failed.values()] == [PHOTO]
 
 
 @pytest.mark.parametrize("store", ["submissions", "submitted_files", "archive", "high_priority"])
@@ -229,7 +237,7 @@ def test_an_original_with_other_bytes_is_never_overwritten(world: IngestWorld) -
     assert failure_of(world, ref).code == "archive_conflict"
     assert world.library.originals[PHOTO_ID] == b"something else"
     assert world.meter.counts["ArchiveConflicts"] == 1
-    assert [*world.submitted_files.failed.values()] == [PHOTO]
+    assert [kept.content for kept in world.submitted_files.failed.values()] == [PHOTO]
 
 
 def test_a_document_that_the_index_refuses_is_the_submissions_failure(world: IngestWorld) -> None:
@@ -314,3 +322,142 @@ def test_a_file_that_was_not_begun_is_listed_as_queued(world: IngestWorld) -> No
     assert states(Wanted(failed=True)) == {failed: "failed"}
     assert states(Wanted(submitter="you")) == {}
     assert states(Wanted(since=world.clock.now() + 1e6)) == {}
+
+
+def resubmitting(world: IngestWorld) -> Resubmitting:
+    return Resubmitting(world.submissions, world.submitted_files, world.high_priority)
+
+
+def test_a_failed_file_is_sent_round_again(
+    world: IngestWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest_module, "extract", lambda _: 1 / 0)
+        ref = world.submit("me/photo.jpg", PHOTO, {"identifier!a": "1"})
+        world.settle()
+    wanted = Wanted(failed=True, codes=["unexpected"])
+    rows = listed(world.submissions, world.submitted_files, wanted)
+    assert resubmitting(world).resubmit(rows) == []
+    assert ref not in world.submissions.rows
+    assert not world.submitted_files.failed
+
+    [new] = world.submitted_files.files
+    world.events.put_raw(event(new, len(PHOTO)))
+    world.settle()
+    assert world.row(new).searchable_at
+    assert world.index.documents[PHOTO_ID]["identifiers"] == {"a": "1"}
+
+
+def test_an_image_that_the_index_refused_is_sent_to_it_again(world: IngestWorld) -> None:
+    world.index.refused[PHOTO_ID] = "mapper_parsing_exception"
+    ref = world.submit("me/photo.jpg", PHOTO)
+    world.settle()
+    world.index.refused.clear()
+    resubmitting(world).resubmit([world.row(ref)])
+    world.settle()
+    row = world.row(ref)
+    assert (row.state, row.failure) == (SubmissionState.PROCESSED, None)
+    assert row.searchable_at
+
+
+def test_a_failed_file_that_is_nowhere_is_left_and_named(world: IngestWorld) -> None:
+    ref = world.submit("me/text.jpg", b"text")
+    world.settle()
+    world.submitted_files.failed.clear()
+    assert resubmitting(world).resubmit([world.row(ref)]) == [world.row(ref)]
+    assert ref in world.submissions.rows
+
+
+def submitting(world: IngestWorld, **identifiers: str) -> Submitting:
+    return Submitting(world.submitted_files, world.library, world.clock, "me", identifiers)
+
+
+def test_a_file_that_waits_or_is_archived_is_not_sent_again(
+    world: IngestWorld, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(PHOTO)
+
+    def submit(**identifiers: str) -> Sent:
+        [done] = submitting(world, **identifiers).submit([path])
+        assert done.image_id == PHOTO_ID
+        return done.sent
+
+    assert submit() is Sent.SENT
+    assert submit() is Sent.WAITING
+    [ref] = world.submitted_files.files
+    world.events.put_raw(event(ref, len(PHOTO)))
+    world.settle()
+    assert submit() is Sent.ARCHIVED
+    # It may lack this identifier.
+    assert submit(ref="1") is Sent.SENT
+
+
+def eager(world: IngestWorld, path: Path) -> SubmissionRow:
+    def ingest(files: SubmittedFiles, high_priority: HighPriority) -> Ingest:
+        return replace(world.ingest, files=files, high_priority=high_priority)
+
+    processing = Eager(ingest, world.now, world.submissions, world.clock, "eager-1")
+    return processing.submit(path, "me/id/photo.jpg", {"uploaded-by": "me"})
+
+
+def test_eager_mode_comes_to_the_same_and_leaves_the_file(
+    world: IngestWorld, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(PHOTO)
+    row = eager(world, path)
+    assert row.searchable_at
+    assert world.library.originals[PHOTO_ID] == PHOTO
+    assert world.index.documents[PHOTO_ID]["uploadedBy"] == "me"
+    assert path.exists()
+    assert not world.high_priority.queue.deliveries
+
+    path.write_bytes(b"text")
+    world.submissions.rows.clear()
+    failed = eager(world, path)
+    assert failed.failure
+    assert failed.failure.code == "not_an_image"
+
+
+def test_now_records_its_outcome_in_the_progress_table(world: IngestWorld) -> None:
+    ids = ["gone", PHOTO_ID, "refused", "unlisted"]
+    for image_id in ids[1:]:
+        world.library.originals[image_id] = PHOTO
+    world.index.refused["refused"] = "mapper_parsing_exception"
+    rows = [ProgressRow.new(image_id, "upload", world.clock.now()) for image_id in ids[:3]]
+    world.table.insert(rows)
+
+    outcomes = world.now.refresh(ids)
+
+    assert {i for i, outcome in outcomes.items() if outcome.digest} == {PHOTO_ID, "unlisted"}
+    assert {image_id: row.state.value for image_id, row in world.table.rows.items()} == {
+        "gone": "queued",
+        PHOTO_ID: "verified",
+        "refused": "known_error",
+    }
+    assert world.table.rows[PHOTO_ID].digest == outcomes[PHOTO_ID].digest
+    # Again, from a final state.
+    world.index.refused.clear()
+    world.now.refresh(ids)
+    assert world.table.rows["refused"].state.value == "verified"
+
+
+def test_a_story_is_told_in_order_of_time(world: IngestWorld) -> None:
+    ref = world.submit("me/photo.jpg", PHOTO)
+    world.settle()
+
+    class Log:
+        def search(self, text: str, since: float) -> Iterator[LoggedLine]:
+            if text == ref.id:
+                yield LoggedLine(world.clock.now(), "ingest", {"message": "archived"})
+
+    told = trace(PHOTO_ID, world.submissions, world.table, Log(), 0)
+    assert [event.at for event in told] == sorted(event.at for event in told)
+    assert {event.what.split(":")[0] for event in told} == {
+        "submitted",
+        "archived",
+        "processed after 1 attempt",
+        "searchable",
+    }
+    assert {event.where for event in told} == {f"submission {ref.id}", "ingest"}

@@ -86,7 +86,7 @@ def test_every_submission_ends_archived_and_indexed_or_failed_with_its_bytes(
         else:
             assert row.state is SubmissionState.FAILED
             assert row.failure
-            assert content in kept
+            assert content in [file.content for file in kept]
             is_text = content == FILES[-1][1]
             kills = sum(is_kill for _, _, is_kill in faults)
             # A photo is given up only if the function was killed with it often enough.
