@@ -9,6 +9,7 @@ from reindex import __version__
 from .abort import abort
 from .certify import certify
 from .check_projector import check_projector
+from .compare import compare
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .image_meta import image_meta
@@ -44,6 +45,7 @@ VERBS = (
     requeue,
     dlq,
     certify,
+    compare,
     project,
     check_projector,
     image_meta,

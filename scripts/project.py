@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .differences import differences
-from .session import Session, example, fresh_name, on_stack
+from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -73,6 +73,7 @@ def _projected(wiring: Wiring, image_id: str, misfits: Mapping[str, str]) -> dic
     """
     from reindex.domain.records import key_claimed_by
     from reindex.settings import OWN, Projection
+    from reindex.steps.ambient import fresh_name
 
     run_id = fresh_name(wiring.clock)
     if wiring.settings[Projection].projection_by == OWN:
@@ -90,12 +91,9 @@ def _projected(wiring: Wiring, image_id: str, misfits: Mapping[str, str]) -> dic
 
 
 def _lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    for found in differences(_comparable(before), _comparable(after)):
+    from reindex.image.document import without_provenance
+
+    for found in differences(without_provenance(before), without_provenance(after)):
         for sign, values in (("-", found.before), ("+", found.after)):
             for value in values:
                 yield f"{sign} {found.path}: {json.dumps(value, ensure_ascii=False)}"
-
-
-def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
-    info = {name: v for name, v in document.get("esInfo", {}).items() if name != "reindex"}
-    return {**document, "esInfo": info}

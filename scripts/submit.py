@@ -96,15 +96,15 @@ def _submit_eagerly(
     session: Session, wiring: Wiring, submitting: Submitting, files: list[Path]
 ) -> None:
     from reindex.domain.submissions import SubmissionState
-    from reindex.steps.eager import Eager
+    from reindex.steps.ambient import fresh_name
+    from reindex.steps.eager_submission import EagerSubmission
     from reindex.text import counted
 
-    from .session import fresh_name
     from .terminal import note
 
     session.on_interrupt("some files may have been processed; submit again to go on")
     name = f"eager-{fresh_name(wiring.clock)}"
-    processing = Eager(wiring.ingest, wiring.now, wiring.submissions, wiring.clock, name)
+    processing = EagerSubmission(wiring.ingest, wiring.now, wiring.submissions, wiring.clock, name)
     failed = 0
     for path in files:
         row = processing.submit(path, submitting.key(path), submitting.metadata(path))

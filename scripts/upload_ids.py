@@ -10,9 +10,10 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from .id_files import ids_of, open_ids
-from .session import Session, example, fresh_name, on_stack
+from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
+    from reindex.steps.ambient import fresh_name
     from reindex.steps.upload import Uploaded
 
 

@@ -14,7 +14,7 @@ from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
 from reindex.stores.interfaces import NewFile
-from reindex.stores.originals import in_library_names
+from reindex.stores.originals import MetadataNames
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,6 +51,7 @@ class S3Archive:
         self._original = KeyTemplate(library.original_key)
         self._thumbnail = KeyTemplate(library.thumbnail_key)
         self._optimised_png = KeyTemplate(library.optimised_png_key)
+        self._names = MetadataNames(library)
 
     def archive(self, image_id: str, file: NewFile) -> None:
         """Store an original, and read checksum and length of the copy back from S3.
@@ -95,7 +96,7 @@ class S3Archive:
                     Key=key,
                     Body=body,
                     ContentType=file.content_type,
-                    Metadata=in_library_names(file.metadata, self._library),
+                    Metadata=self._names.theirs(file.metadata),
                     ChecksumSHA1=_base64(file.sha1),
                     IfNoneMatch="*",
                 )
@@ -143,7 +144,7 @@ class S3Archive:
         prefix = self._library.identifier_prefix.lower()
         added = {
             name: value
-            for name, value in in_library_names(file.metadata, self._library).items()
+            for name, value in self._names.theirs(file.metadata).items()
             if name.lower().startswith(prefix) and name.lower() not in known
         }
         if not added:

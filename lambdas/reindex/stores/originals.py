@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 CROPS_AT_ONCE = 16
 
 _SERVICE = "S3"
-
-#: Begins the names of foreign identifiers in documents.
-_IDENTIFIER = "identifier!"
 _CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 
 
@@ -46,6 +43,46 @@ class _Pinned(TypedDict):
     """Which version of an object is asked for; whichever there is, without it."""
 
     IfMatch: NotRequired[str]
+
+
+class MetadataNames:
+    """Translates between the library's names of an original's user metadata and our default names.
+
+    S3 gives names in lower case.
+    """
+
+    def __init__(self, library: LibrarySettings) -> None:
+        usual = LibrarySettings(library.originals_bucket)
+        self._usual = {
+            library.uploaded_by_name.lower(): usual.uploaded_by_name,
+            library.upload_time_name.lower(): usual.upload_time_name,
+            library.file_name_name.lower(): usual.file_name_name,
+        }
+        self._theirs = {
+            usual.uploaded_by_name: library.uploaded_by_name,
+            usual.upload_time_name: library.upload_time_name,
+            usual.file_name_name: library.file_name_name,
+        }
+        self._prefix = library.identifier_prefix.lower()
+        self._usual_prefix = usual.identifier_prefix
+
+    def usual(self, metadata: Mapping[str, str]) -> dict[str, str]:
+        """Return user metadata by our default names; what has no such name keeps its own."""
+        return {self._usual_name(name): value for name, value in metadata.items()}
+
+    def theirs(self, metadata: Mapping[str, str]) -> dict[str, str]:
+        """Return user metadata, given by our default names, by the library's."""
+        return {self._their_name(name): value for name, value in metadata.items()}
+
+    def _their_name(self, name: str) -> str:
+        if name.startswith(self._usual_prefix):
+            return self._prefix + name.removeprefix(self._usual_prefix)
+        return self._theirs.get(name, name)
+
+    def _usual_name(self, name: str) -> str:
+        if name.startswith(self._prefix):
+            return self._usual_prefix + name.removeprefix(self._prefix)
+        return self._usual.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +136,7 @@ class S3Originals:
         self._thumbnail = KeyTemplate(library.thumbnail_key)
         self._optimised_png = KeyTemplate(library.optimised_png_key)
         self._crops_folder = KeyTemplate(library.crops_folder)
-        self._names = _names(library)
+        self._names = MetadataNames(library)
         self._reads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
 
     def open(self, image_id: str) -> OpenObject:
@@ -116,9 +153,7 @@ class S3Originals:
         found = self.open_key(bucket, key)
         if found is None:
             raise OriginalNotFound("The original does not exist.", f"s3://{bucket}/{key}")
-        if not self._names:
-            return found
-        metadata = _renamed(found.stored.user_metadata, self._names)
+        metadata = self._names.usual(found.stored.user_metadata)
         return replace(found, stored=replace(found.stored, user_metadata=metadata))
 
     def thumbnail(self, image_id: str) -> OpenObject | None:
@@ -256,48 +291,6 @@ class S3Originals:
         )
         size = _size(answer)
         return _Piece(data, _stored(bucket, key, size, answer), answer["ETag"])
-
-
-def _names(library: LibrarySettings) -> Mapping[str, str]:
-    """The library's names of object metadata that differ from those that documents are made of.
-
-    Names of user metadata come in lower case.
-    """
-    usual = LibrarySettings(library.originals_bucket)
-    return {
-        getattr(library, name).lower(): getattr(usual, name)
-        for name in ("uploaded_by_name", "upload_time_name", "file_name_name", "identifier_prefix")
-        if getattr(library, name) != getattr(usual, name)
-    }
-
-
-def _renamed(metadata: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    """User metadata under other names.
-
-    Args:
-        metadata: As it is named.
-        names: The new name by the present one; that of the identifiers is a prefix.
-    """
-    renamed = {}
-    for name, value in metadata.items():
-        for before, after in names.items():
-            if _IDENTIFIER in (before, after) and name.startswith(before):
-                renamed[after + name.removeprefix(before)] = value
-                break
-        else:
-            renamed[names.get(name, name)] = value
-    return renamed
-
-
-def in_library_names(metadata: Mapping[str, str], library: LibrarySettings) -> dict[str, str]:
-    """Return user metadata of an original under the library's names.
-
-    Args:
-        metadata: Under the default names of :class:`reindex.settings.LibrarySettings`.
-        library: Says the names.
-    """
-    theirs = {ours: name for name, ours in _names(library).items()}
-    return _renamed(metadata, theirs)
 
 
 def _size(answer: GetObjectOutputTypeDef) -> int:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from reindex.domain.failures import InternalFailure
 from reindex.processors.processing import NamedProcessor
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import COMMAND, Naming, Settings, variables
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
@@ -114,8 +114,8 @@ class Stage(World):
         )
 
     @property
-    def strength(self) -> Strength:
-        return self.index_phase.gates.strength
+    def stage_capacity(self) -> StageCapacity:
+        return self.index_phase.gates.stage_capacity
 
     def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
         return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)

@@ -15,7 +15,7 @@ from reindex.domain.failures import Failure, ReindexFailure
 from reindex.domain.progress import ProgressRow
 from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
 from reindex.steps import ingest as ingest_module
-from reindex.steps.eager import Eager
+from reindex.steps.eager_submission import EagerSubmission
 from reindex.steps.ingest import Ingest
 from reindex.steps.submissions import Resubmitting, Wanted, listed
 from reindex.steps.submit import Sent, Submitting
@@ -397,7 +397,7 @@ def eager(world: IngestWorld, path: Path) -> SubmissionRow:
     def ingest(files: SubmittedFiles, high_priority: HighPriority) -> Ingest:
         return replace(world.ingest, files=files, high_priority=high_priority)
 
-    processing = Eager(ingest, world.now, world.submissions, world.clock, "eager-1")
+    processing = EagerSubmission(ingest, world.now, world.submissions, world.clock, "eager-1")
     return processing.submit(path, "me/id/photo.jpg", {"uploaded-by": "me"})
 
 
