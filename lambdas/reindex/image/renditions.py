@@ -195,7 +195,7 @@ class _Original:
         if self._decoded is not None:
             made = self._decoded.thumbnail_image(side, **options)
         else:
-            made = pyvips.Image.thumbnail(self._path, side, fail_on="truncated", **options)
+            made = pyvips.Image.thumbnail(self._path, side, fail_on="error", **options)
         if made.interpretation not in ("srgb", "b-w"):
             made = made.colourspace("srgb")
         return made.cast("uchar")
