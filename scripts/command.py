@@ -13,6 +13,7 @@ from .compare import compare
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .image_meta import image_meta
+from .migrate import migrate
 from .now import now
 from .pause import pause
 from .prepare_index import prepare_index
@@ -46,6 +47,7 @@ VERBS = (
     dlq,
     certify,
     compare,
+    migrate,
     project,
     check_projector,
     image_meta,

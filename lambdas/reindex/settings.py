@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from enum import StrEnum
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -53,6 +54,13 @@ class Queue:
     dead_letter_queue_url: str
 
 
+class Engine(StrEnum):
+    """The servers that a search cluster may run."""
+
+    ELASTICSEARCH = "elasticsearch"
+    OPENSEARCH = "opensearch"
+
+
 @dataclass(frozen=True, slots=True)
 class Elasticsearch:
     """The search index.
@@ -62,13 +70,18 @@ class Elasticsearch:
         index_alias: The alias that people search through.
         elasticsearch_secret: ARN of a Secrets Manager secret, JSON with ``username`` and
             ``password``, or ``api_key``; and optionally ``ca`` (PEM of a private CA). Without
-            it, nobody is asked who they are.
+            it, requests carry no credentials, unless there is an ``index_domain``.
+        index_engine: The server that the cluster runs; None to ask it.
+        index_domain: ARN of the domain of Amazon OpenSearch Service that the cluster is.
+            Without a secret, requests are signed with the credentials of the process.
         preserve: Fields (dotted) that the index holds and the truth does not.
     """
 
     elasticsearch_url: str
     index_alias: str
     elasticsearch_secret: str | None = None
+    index_engine: Engine | None = None
+    index_domain: str | None = None
     preserve: tuple[str, ...] = (
         "embedding",
         "usagesLastModified",

@@ -6,9 +6,9 @@ is first asked for, never at import.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,18 +31,21 @@ from reindex.steps.ambient import SystemClock, fresh_name
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
+from reindex.steps.eager import Eager, NoDeliveries, Straight, Unlisted
 from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.live_index import LiveIndex, LiveMessages
+from reindex.steps.migrate import MigrationControl
 from reindex.steps.now import Now
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
 from reindex.steps.projector_probe import probe_projector
 from reindex.steps.rehearse import CALLS, Rehearsal
+from reindex.steps.switching import Switching
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
 from reindex.steps.upload import Upload
@@ -57,7 +60,7 @@ from reindex.stores.function_logs import FunctionLogs
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
-from reindex.stores.interfaces import HighPriority, IdSource, SubmittedFiles
+from reindex.stores.interfaces import HighPriority, IdSource, MigrationIndex, SubmittedFiles
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
@@ -82,8 +85,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from reindex.steps.ingest import Ingest, IngestMessages
-    from reindex.stores.elasticsearch_index import Schema
-    from reindex.stores.migration_index import ElasticsearchMigrationIndex
+    from reindex.stores.search.migration_index import MigratingIndex
+    from reindex.stores.search.schema import Schema
 
 #: An id to read, to find out whether the table lets us.
 _ANY_ID = "preflight"
@@ -97,6 +100,9 @@ _TRUTHS = {
 
 #: The functions' asset, in which the stack puts the library's own mapping.
 _ASSET = Path(__file__).parents[1]
+
+#: How long a new index may take to have its copies: of some hundred GB on another node.
+HEALTH_SECONDS = 3600
 
 #: Connections per client: the most threads that any step has at once on one service.
 CONNECTIONS = 32
@@ -117,7 +123,7 @@ class Wiring:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
-        self._connected_index: ElasticsearchMigrationIndex | None = None
+        self._connected_index: MigratingIndex | None = None
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -240,31 +246,28 @@ class Wiring:
         return SqsDeadLetters(self.sqs, self.settings[groups.Queue].dead_letter_queue_url)
 
     @cached_property
-    def index(self) -> ElasticsearchMigrationIndex:
+    def index(self) -> MigratingIndex:
         """The search index."""
         return self.index_made_of(self._schema())
 
-    def index_made_of(self, schema: Schema | None) -> ElasticsearchMigrationIndex:
+    def index_made_of(self, schema: Schema | None) -> MigratingIndex:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
-        from reindex.stores.elasticsearch_index import connect, read_secret  # noqa: PLC0415
-        from reindex.stores.migration_index import ElasticsearchMigrationIndex  # noqa: PLC0415
+        from reindex.stores.search.access import read_secret  # noqa: PLC0415
+        from reindex.stores.search.connecting import connect  # noqa: PLC0415
+        from reindex.stores.search.migration_index import MigratingIndex  # noqa: PLC0415
 
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
-        client = connect(place, read_secret(self._secret(arn)) if arn else None)
-        self._connected_index = ElasticsearchMigrationIndex(
-            client, schema, time_limit=self.time_limit
-        )
+        secret = read_secret(self._secret(arn)) if arn else None
+        cluster = connect(place, secret, time_limit=self.time_limit)
+        self._connected_index = MigratingIndex(cluster, schema)
         return self._connected_index
 
     def _schema(self) -> Schema | None:
         """What the index is held against; None for documents of our own shape."""
-        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415 - as above
-            UNKNOWN_MAPPING,
-            library_schema,
-        )
+        from reindex.stores.search.schema import UNKNOWN_MAPPING, library_schema  # noqa: PLC0415 - as above
 
         if groups.Projection not in self.settings:
             return None
@@ -591,6 +594,51 @@ class Wiring:
         )
 
     @cached_property
+    def migration_control(self) -> MigrationControl:
+        """An operator's hold on migrations."""
+        return self.migration_control_of(self.index)
+
+    def migration_control_of(self, index: MigrationIndex) -> MigrationControl:
+        """The same with an index that makes new ones of another schema."""
+        return MigrationControl(
+            self.migrations,
+            index,
+            self.catch_up_schedule,
+            self.settings[groups.Elasticsearch].index_alias,
+            self.clock,
+        )
+
+    @cached_property
+    def eager(self) -> Eager:
+        """The steps of a run in this process."""
+        indexer = replace(self.indexer, work_list=Unlisted(), queue=NoDeliveries())
+        straight = Straight(indexer)
+        return Eager(
+            self.table,
+            self.runs,
+            replace(self.index_phase, backlog=straight),
+            replace(self.check_phase, backlog=straight),
+            self.clock,
+        )
+
+    def switching(self, note: Callable[[str], None]) -> Switching:
+        """What moves a migration's alias.
+
+        Args:
+            note: Tells an operator what is done.
+        """
+        return Switching(
+            migrations=self.migrations,
+            index=self.index,
+            eager=self.eager,
+            schedule=self.catch_up_schedule,
+            settle_seconds=self.settings[groups.Pace].settle_seconds,
+            health_seconds=HEALTH_SECONDS,
+            clock=self.clock,
+            note=note,
+        )
+
+    @cached_property
     def preflight(self) -> Preflight:
         """What preflight does."""
         return Preflight(
@@ -639,7 +687,7 @@ class Wiring:
     def id_source(self, source: Source) -> IdSource:
         """Open where a run's ids come from."""
         if source.kind == INDEX:
-            from reindex.stores.elasticsearch_index import IndexIds  # noqa: PLC0415 - as in index
+            from reindex.stores.search.ids import IndexIds  # noqa: PLC0415 - as in index
 
             alias = self.settings[groups.Elasticsearch].index_alias
             return IndexIds(self.index, alias, source.query, source.lacking)

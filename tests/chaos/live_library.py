@@ -8,22 +8,23 @@ is what a reindex must have put into the index in the end.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
-from elasticsearch.helpers import bulk
 
 from reindex.settings import LibrarySettings
+from reindex.stores.search.cluster import Refusal, SearchCluster, path
 from tests.local.fill import original_key
 from tests.local.picture_files import PictureFile
 
@@ -68,7 +69,7 @@ class LiveLibrary:
 
     s3: S3Client
     edits: Table
-    documents: Elasticsearch
+    documents: SearchCluster
     originals: str
     index: str
     titles: dict[str, str] = field(default_factory=dict)
@@ -93,7 +94,10 @@ class LiveLibrary:
             _document(i, "from long ago" if rng.random() < _STALE else self.titles[i])
             for i in known
         ]
-        bulk(self.documents, ({"_index": self.index, "_id": d["id"], **d} for d in documents))
+        lines = [line for d in documents for line in ({"index": {"_id": d["id"]}}, d)]
+        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        answer = self.documents.send("POST", f"/{self.index}/_bulk", body=body)
+        assert not answer["errors"]
 
     @contextmanager
     def live(self, seed: str, *, pause: float) -> Iterator[threading.Event]:
@@ -148,7 +152,7 @@ class LiveLibrary:
         with self._lock:
             self.created.append(image_id)
         _pause(rng)
-        self.documents.index(index=self.index, id=image_id, document=_document(image_id, title))
+        self._put(image_id, _document(image_id, title))
         return image_id
 
     def _edit(self, image_id: str, rng: Random, *, in_part: bool) -> None:
@@ -160,15 +164,17 @@ class LiveLibrary:
         if in_part:
             self._update(image_id, document)
         else:
-            self.documents.index(index=self.index, id=image_id, document=document)
+            self._put(image_id, document)
 
     def _update(self, image_id: str, document: Mapping[str, Any]) -> None:
         """Change what was edited and leave the rest of the document, provenance included."""
         parts = {name: document[name] for name in ("metadata", "userMetadata", "lastModified")}
         try:
-            self.documents.update(index=self.index, id=image_id, doc=parts, retry_on_conflict=5)
-        except NotFoundError:
-            self.documents.index(index=self.index, id=image_id, document=document)
+            self._change(image_id, parts, {"retry_on_conflict": "5"})
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            self._put(image_id, document)
 
     def make_odd(self, image_id: str, part: Mapping[str, Any]) -> None:
         """Change a part of a document, if there is one, to what a program of others writes."""
@@ -176,8 +182,11 @@ class LiveLibrary:
             if image_id not in self.titles:
                 return
             self.touched.add(image_id)
-        with suppress(NotFoundError, ConflictError):
-            self.documents.update(index=self.index, id=image_id, doc=part)
+        try:
+            self._change(image_id, part)
+        except Refusal as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                raise
 
     def _delete(self, image_id: str, rng: Random) -> None:
         with self._lock:
@@ -187,7 +196,20 @@ class LiveLibrary:
         self.s3.delete_object(Bucket=self.originals, Key=original_key(image_id))
         self.edits.delete_item(Key={"id": image_id})
         _pause(rng)
-        self.documents.options(ignore_status=404).delete(index=self.index, id=image_id)
+        try:
+            self.documents.send("DELETE", path(self.index, "_doc", image_id))
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    def _put(self, image_id: str, document: Mapping[str, Any]) -> None:
+        self.documents.send("PUT", path(self.index, "_doc", image_id), body=document)
+
+    def _change(
+        self, image_id: str, part: Mapping[str, Any], params: Mapping[str, str] | None = None
+    ) -> None:
+        where = path(self.index, "_update", image_id)
+        self.documents.send("POST", where, params, {"doc": part})
 
     def _remember(self, image_id: str, title: str) -> None:
         with self._lock:
@@ -207,7 +229,7 @@ def live_library(
     session: boto3.Session,
     endpoint_url: str,
     library: LibrarySettings,
-    documents: Elasticsearch,
+    documents: SearchCluster,
     index: str,
 ) -> LiveLibrary:
     """The sample library's people.

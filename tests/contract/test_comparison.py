@@ -1,7 +1,9 @@
-"""Two indices compared on the twin, on noida-db and on a real Elasticsearch."""
+"""Two indices compared on the twin, on noida-db and on real servers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,13 +12,12 @@ from reindex.domain.failures import IndexMisconfigured, SourceUnusable
 from reindex.repairs.comparison import Comparing, Extent
 from reindex.reports.comparison import Compared, Gate, verdict
 from reindex.reports.saved_searches import SavedSearch
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
 from reindex.stores.interfaces import Index, IndexWrite
-from tests.contract.test_index import REAL, Server, _new_alias, noida_server, real_server
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
+from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
 from tests.twins.index import MemoryIndex
 from tests.unit.steps.world import ManualClock
-
-__all__ = ["noida_server", "real_server"]
 
 KEYWORD = {"type": "keyword"}
 OLD_MAPPING: dict[str, Any] = {
@@ -53,23 +54,27 @@ def document(number: int, **metadata: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(params=["memory", "noida", REAL])
-def world(request: pytest.FixtureRequest) -> tuple[Index, str, str]:
+@pytest.fixture(params=["memory", NOIDA, *REAL])
+def world(
+    request: pytest.FixtureRequest, search_servers: SearchServers
+) -> Iterator[tuple[Index, str, str]]:
     """An index, and the names of an old and a new one in it, both filled."""
-    old, new = _new_alias(), _new_alias()
+    old, new = new_alias(), new_alias()
     index: Index
+    running = ExitStack()
     if request.param == "memory":
         index = MemoryIndex(f"{old}-000001", old, OLD_MAPPING)
         index.add_index(f"{new}-000001", NEW_MAPPING)
     else:
-        server: Server = request.getfixturevalue(f"{request.param}_server")
+        cluster = running.enter_context(search_servers.get(request.param).cluster())
         for name, mapping in ((old, OLD_MAPPING), (new, NEW_MAPPING)):
-            index = ElasticsearchIndex(server.client, Schema(settings={}, mapping=mapping))
+            index = SearchIndex(cluster, Schema(settings={}, mapping=mapping))
             index.prepare(name)
     old, new = f"{old}-000001", f"{new}-000001"
     for name in (old, new):
         index.write(name, [IndexWrite(f"id-{n:02}", None, document(n)) for n in range(COUNT)])
-    return index, old, new
+    with running:
+        yield index, old, new
 
 
 def compare(world: tuple[Index, str, str], *searches: SavedSearch, sample: int = 0) -> Compared:

@@ -11,7 +11,7 @@ from tests.e2e.runs import run, upload
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.real_elasticsearch]
+pytestmark = [pytest.mark.e2e, pytest.mark.real_search_server]
 
 
 def test_a_library_is_reindexed_and_found(stack_on_elasticsearch: LocalStack) -> None:

@@ -168,13 +168,13 @@ def test_a_run_without_an_alias_does_not_start_and_touches_nothing(
 ) -> None:
     upload(stack, [showpiece.id])
     before = stack.rows()
-    indices, alias = stack.elasticsearch.indices, stack.alias
-    [index] = indices.get_alias(name=alias)
-    indices.delete_alias(index=index, name=alias)
+    cluster, alias = stack.cluster, stack.alias
+    [index] = cluster.read("GET", f"/_alias/{alias}")
+    cluster.send("DELETE", f"/{index}/_alias/{alias}")
     try:
         refused = stack.reindex("start")
     finally:
-        indices.put_alias(index=index, name=alias)
+        cluster.send("PUT", f"/{index}/_alias/{alias}")
     assert refused.returncode == 1
     assert f"no index behind the alias {alias}" in refused.stderr
     assert stack.rows() == before
@@ -216,11 +216,8 @@ def test_a_second_run_follows_the_truth(
     )
     deleted = library.images[1].id
     stack.client("s3").delete_object(Bucket=names.originals_bucket, Key=original_key(deleted))
-    stack.elasticsearch.update(
-        index=stack.alias,
-        id=showpiece.id,
-        doc={"usagesLastModified": "2024-05-01T00:00:00.000Z"},
-    )
+    learnt = {"doc": {"usagesLastModified": "2024-05-01T00:00:00.000Z"}}
+    stack.cluster.send("POST", f"/{stack.alias}/_update/{showpiece.id}", body=learnt)
 
     # One of them waits since the run that could not start.
     again = len(library.images) - 1

@@ -94,10 +94,10 @@ def test_a_rehearsal_names_what_a_run_would_lose_and_the_run_loses_exactly_that(
 ) -> None:
     rows = stack.rows().values()
     held = sorted(row.id for row in rows if row.state is State.VERIFIED)[:4]
-    theirs = {"metadata": {"bylineTitle": "only they knew"}}
+    theirs = {"doc": {"metadata": {"bylineTitle": "only they knew"}}}
     for image_id in held:
-        stack.elasticsearch.update(index=stack.alias, id=image_id, doc=theirs)
-    stack.elasticsearch.indices.refresh(index=stack.alias)
+        stack.cluster.send("POST", f"/{stack.alias}/_update/{image_id}", body=theirs)
+    stack.cluster.send("POST", f"/{stack.alias}/_refresh")
     query = json.dumps({"terms": {"id": held}})
 
     rehearsed = stack.reindex("rehearse", "--query", query, "--json")
@@ -123,5 +123,5 @@ def test_a_rehearsal_names_what_a_run_would_lose_and_the_run_loses_exactly_that(
 
 
 def documents(stack: LocalStack, ids: list[str]) -> dict[str, Any]:
-    found = stack.elasticsearch.mget(index=stack.alias, ids=ids)["docs"]
+    found = stack.cluster.send("POST", f"/{stack.alias}/_mget", body={"ids": ids})["docs"]
     return {document["_id"]: document["_source"] for document in found}

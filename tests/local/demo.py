@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reindex.domain.states import State
-from reindex.stores.elasticsearch_index import ElasticsearchIndex
+from reindex.stores.search.index import SearchIndex
 from tests.local.deploy import DeployError
 from tests.local.ministack import cloud
 from tests.local.processes import LocalServerError
@@ -195,8 +195,8 @@ def _show_hit(
     wanted = next((image for image in verified if image.title), None)
     if wanted is None or wanted.title is None:
         return
-    stack.elasticsearch.indices.refresh(index=stack.alias)
-    hits = ElasticsearchIndex(stack.elasticsearch).search(stack.alias, wanted.title)
+    stack.cluster.send("POST", f"/{stack.alias}/_refresh")
+    hits = SearchIndex(stack.cluster).search(stack.alias, wanted.title)
     found = next((hit for hit in hits if hit["id"] == wanted.id), None)
     if found is None:
         raise DemoError(f"a search for {wanted.title!r} did not find {wanted.id}")

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from elasticsearch import Elasticsearch
 
 from reindex import settings as groups
 from reindex.domain.progress import ProgressRow
@@ -23,6 +22,7 @@ from reindex.steps.scanning import scan_all
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
+from reindex.stores.search.cluster import SearchCluster
 from scripts.stack import command_groups, variable_of
 from tests.local.deploy import CREDENTIALS, REGION, deploy, local_environment
 from tests.local.fill import fill
@@ -97,9 +97,9 @@ class LocalStack:
         return self.settings[groups.Elasticsearch].index_alias
 
     @cached_property
-    def elasticsearch(self) -> Elasticsearch:
-        """A client of the search server."""
-        return self.closing.enter_context(Elasticsearch(self.index.url))
+    def cluster(self) -> SearchCluster:
+        """The search server."""
+        return self.closing.enter_context(self.index.cluster())
 
     @cached_property
     def table(self) -> DynamoProgressTable:
@@ -184,8 +184,9 @@ class LocalStack:
 
     def search(self, query: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """The documents that a query finds through the alias, by image id, the best first."""
-        self.elasticsearch.indices.refresh(index=self.alias)
-        found = self.elasticsearch.search(index=self.alias, query=query, size=_ALL)
+        self.cluster.send("POST", f"/{self.alias}/_refresh")
+        asked = {"query": query, "size": _ALL}
+        found = self.cluster.send("POST", f"/{self.alias}/_search", body=asked)
         return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
     def log_tails(self) -> str:

@@ -45,7 +45,7 @@ class _Shard:
 
 
 class MemoryIndex(Outages, MigrationIndex):
-    """The twin of ``ElasticsearchMigrationIndex``: each index has one shard.
+    """The twin of ``MigratingIndex``: each index has one shard.
 
     Attributes:
         aliases: Names of the concrete indices behind each alias.

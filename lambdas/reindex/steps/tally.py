@@ -283,6 +283,7 @@ class Tallying:
             "ended_at": iso(now),
             "gathered": dict(run.gathered),
             "moved": dict(run.counts),
+            "cost": cost.estimate(run.counts, kept(self.files, run.run_id), 0, run.round + 1),
         }
         self._put(key, report)
         return self._close(run, key, problems)
