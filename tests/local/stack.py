@@ -17,14 +17,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from reindex import settings as groups
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
-from reindex.settings import COMMAND, FUNCTIONS, Settings
+from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS, Settings
 from reindex.steps.scanning import scan_all
 from reindex.stores.migrations import DynamoMigrations
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.search.cluster import SearchCluster
-from scripts.stack import variable_of
+from scripts.stack import command_groups, variable_of
 from tests.local.deploy import CREDENTIALS, REGION, deploy, local_environment
 from tests.local.fill import fill
 from tests.local.index_server import IndexServer
@@ -203,7 +203,8 @@ class LocalStack:
         """What each lambda logged last, for whoever must find out why something failed."""
         logs: CloudWatchLogsClient = self.client("logs")
         tails = []
-        for name in FUNCTIONS:
+        live_lane = INGEST_FUNCTIONS if groups.Ingest in self.settings else ()
+        for name in (*FUNCTIONS, *live_lane):
             group = f"/aws/lambda/image-reindex-{self.stage.lower()}-{name.replace('_', '-')}"
             try:
                 events = logs.filter_log_events(logGroupName=group)["events"]
@@ -269,4 +270,5 @@ def local_stack(
 
 
 def _settings(outputs: Mapping[str, str]) -> Settings:
-    return Settings(COMMAND, {variable_of(name): value for name, value in outputs.items()})
+    environment = {variable_of(name): value for name, value in outputs.items()}
+    return Settings(command_groups(environment), environment)
