@@ -179,3 +179,32 @@ def test_pause_and_resume(stage: MigratingStage) -> None:
     assert "paused" in stage.reindex("migrate", "status").stdout
     assert "goes on" in stage.reindex("migrate", "resume").stdout
     assert not stage.migration.paused
+
+
+def test_the_report_of_a_round_says_what_it_was(stage: MigratingStage) -> None:
+    begun(stage)
+    stage.edit("a", title="new")
+    stage.follow_by_schedule()
+    lines = squeezed(stage.reindex("report").stdout)
+    assert f"round of migration {stage.migration.id}" in lines
+    assert "gathered 1 queued_again" in lines
+    assert "has no page" in stage.reindex("report", "--html", "-").stderr
+
+
+def test_the_certificate_is_that_of_the_new_index_before_the_switch(
+    stage: MigratingStage,
+) -> None:
+    begun(stage)
+    stage.reindex("migrate", "compare")
+    found = stage.reindex("certify", "--deep")
+    assert found.exit_code == 0, found.output
+    assert f"2 documents of reindexes in {NEW}" in found.stdout
+    stage.reindex("migrate", "switch", "--yes")
+    assert stage.reindex("certify", "--deep").exit_code == 0
+    [full] = [
+        json.loads(stage.files.get(f"reports/{each.run_id}.json"))
+        for each in stage.migration.rounds
+        if each.options.get("scan")
+    ]
+    assert full["migration"]["comparison"]["problems"] == []
+    assert full["certificate"]["ids"] == 2
