@@ -12,7 +12,7 @@ from cdk.alarms import STALLED_SECONDS
 from cdk.costs import costs
 from cdk.lane_widgets import lane_row
 from cdk.measures import MINUTE, NAMESPACE, Watched, identified, total
-from cdk.widgets import HALF, HEIGHT, QUARTER, WHOLE, graph
+from cdk.widgets import HALF, HEIGHT, QUARTER, THIRD, WHOLE, graph
 from reindex.reports.prices import REGION
 
 #: Sections of the runbook that one looks for from here, beside those of the alarms.
@@ -199,7 +199,7 @@ class Dashboard(Construct):
             "What sets the number of bulks, the latest first",
             ["batch_index", "batch_check"],
             ["fields @timestamp, concurrency, set_by", 'filter message = "pace"'],
-            width=_THIRD,
+            width=THIRD,
         )
 
     def _backlog(self) -> cloudwatch.GraphWidget:
