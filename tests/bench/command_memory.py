@@ -8,7 +8,7 @@ had resident, as Linux counts it, the benchmark's own parts included. An id alon
 bytes: a verb whose memory grows by less than half of that for each image keeps none.
 
 ``dlq`` keeps a receipt for each message that it looked at, to give it back: SQS has at most 120,000
-in flight, which is its larger size.
+in flight, which is its larger size. ``compare`` is measured by :mod:`tests.bench.comparing`.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def main() -> int:
     """Measure and print; or run the one verb that is named."""
     parser = parser_of("command_memory", __doc__)
     parser.add_argument(
-        "--images", type=int, default=400_000, help="at the larger size of a verb that reads"
+        "--images", type=int, default=320_000, help="at the larger size of a verb that reads"
     )
     parser.add_argument("--verb", choices=VERBS, help=argparse.SUPPRESS)
     parser.add_argument("--ids", type=Path, help=argparse.SUPPRESS)
