@@ -220,7 +220,7 @@ class _Acts:
     def _killed(self, *arguments: str) -> None:
         """Begin a command, and kill it after a while."""
         stack = self._stage.cloud.stack
-        command = [Path(sys.executable).with_name("reindex"), *arguments]
+        command = [str(Path(sys.executable).with_name("reindex")), *arguments]
         quiet = subprocess.DEVNULL
         with subprocess.Popen(command, env=stack.environ, stdout=quiet, stderr=quiet) as process:
             try:
