@@ -68,11 +68,11 @@ class Refusal(Exception):
             body: As JSON; whatever else it is says nothing.
             text: For people, where the body names no error.
         """
-        problem = body.get("error") if isinstance(body, Mapping) else None
-        has_type = isinstance(problem, Mapping) and "type" in problem
-        super().__init__(f"[{status}] {reason(problem) if has_type else text}")
+        found = body.get("error") if isinstance(body, Mapping) else None
+        error = found if isinstance(found, Mapping) and "type" in found else None
+        super().__init__(f"[{status}] {reason(error) if error else text}")
         self.status = status
-        self.kind = str(problem["type"]) if has_type else ""
+        self.kind = str(error["type"]) if error else ""
 
 
 class Forbidden(IndexMisconfigured):
