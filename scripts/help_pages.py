@@ -33,7 +33,15 @@ def _helps() -> Iterator[tuple[str, str]]:
     yield "reindex", reindex.get_help(top)
     for name in reindex.list_commands(top):
         verb = reindex.commands[name]
-        yield f"reindex {name}", verb.get_help(_context(verb, name, top))
+        inner = _context(verb, name, top)
+        yield f"reindex {name}", verb.get_help(inner)
+        if isinstance(verb, click.Group):
+            for action in verb.list_commands(inner):
+                command = verb.commands[action]
+                yield (
+                    f"reindex {name} {action}",
+                    command.get_help(_context(command, action, inner)),
+                )
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:

@@ -23,6 +23,7 @@ BENCHES = (
     "first_document",
     "one_worker",
     "simulation",
+    "command_memory",
     "indexer",
     "own_work",
     "comparing",

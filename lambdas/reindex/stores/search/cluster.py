@@ -68,11 +68,13 @@ class Refusal(Exception):
             body: As JSON; whatever else it is says nothing.
             text: For people, where the body names no error.
         """
-        found = body.get("error") if isinstance(body, Mapping) else None
-        error = found if isinstance(found, Mapping) and "type" in found else None
-        super().__init__(f"[{status}] {reason(error) if error else text}")
+        problem = body.get("error") if isinstance(body, Mapping) else None
+        if isinstance(problem, Mapping) and "type" in problem:
+            self.kind, text = str(problem["type"]), reason(problem)
+        else:
+            self.kind = ""
+        super().__init__(f"[{status}] {text}")
         self.status = status
-        self.kind = str(error["type"]) if error else ""
 
 
 class Forbidden(IndexMisconfigured):
