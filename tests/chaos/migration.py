@@ -30,6 +30,7 @@ from tests.chaos.live_library import marks, titles
 from tests.chaos.run import ChaosError, Say, Stage, counted_kinds, stage_of
 from tests.chaos.verdict import shown
 from tests.contract.analysis import without_analysis_common
+from tests.local.versions import SearchServer
 
 #: A live writer's request ends within so long, on a machine that has other things to do.
 _TUNING: Final = {"settle_seconds": 6}
@@ -46,12 +47,13 @@ _LOOK_SECONDS: Final = 1.0
 _PAUSE: Final = 0.6
 
 
-def chaos_of_migration(seed: int, images: int, *, say: Say) -> list[str]:
-    """Let it happen, on a real Elasticsearch.
+def chaos_of_migration(seed: int, images: int, *, server: SearchServer, say: Say) -> list[str]:
+    """Let it happen.
 
     Args:
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
+        server: The real server: the embedded one cannot be followed.
         say: Told what goes on.
 
     Returns:
@@ -60,7 +62,7 @@ def chaos_of_migration(seed: int, images: int, *, say: Say) -> list[str]:
     Raises:
         ChaosError: It could not be brought to its end.
     """
-    with stage_of(seed, images, real=True, say=say, tuning=_TUNING, through_alias=True) as stage:
+    with stage_of(seed, images, real=server, say=say, tuning=_TUNING, through_alias=True) as stage:
         return list(_acts(_Acts(stage)))
 
 

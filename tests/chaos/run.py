@@ -81,13 +81,13 @@ class ChaosError(Exception):
     """A chaos run could not be brought to its end; the message says what stood in its way."""
 
 
-def chaos(seed: int, images: int, *, real: bool, say: Say) -> list[str]:
+def chaos(seed: int, images: int, *, real: SearchServer | None, say: Say) -> list[str]:
     """Let it happen.
 
     Args:
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
-        real: Whether on a real Elasticsearch.
+        real: The real search server that it happens on; None for noida-db.
         say: Told what goes on.
 
     Returns:
@@ -106,7 +106,7 @@ def stage_of(
     seed: int,
     images: int,
     *,
-    real: bool,
+    real: SearchServer | None,
     say: Say,
     tuning: Mapping[str, Any] | None = None,
     through_alias: bool = False,
@@ -116,7 +116,7 @@ def stage_of(
     Args:
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
-        real: Whether on a real Elasticsearch.
+        real: The real server; None for the embedded one.
         say: Told what goes on.
         tuning: Laid over the tuning of chaos runs.
         through_alias: Whether people write through the alias, and not to the index behind it.
@@ -127,9 +127,7 @@ def stage_of(
         say(f"{time.monotonic() - started:6.1f} s  {what}")
 
     with ExitStack() as stack:
-        server = stack.enter_context(
-            real_server(SearchServer.ELASTICSEARCH_8) if real else index_server()
-        )
+        server = stack.enter_context(real_server(real) if real else index_server())
         proxy = stack.enter_context(index_faults(server.url, Random(f"{seed}/index")))
         ministack, aws = stack.enter_context(ministack_with_faults())
         behind = IndexServer(server.name, proxy.url, server.has_analysis_common)
