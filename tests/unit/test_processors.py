@@ -11,7 +11,13 @@ import pytest
 from reindex.domain.failures import ProcessorFailed
 from reindex.processors.draft import Draft, Processor
 from reindex.processors.loading import ProcessorsError, files_of, load
-from reindex.processors.processing import BUILT_IN, Change, NamedProcessor, explained, processed
+from reindex.processors.processing import (
+    BUILT_IN,
+    Change,
+    NamedProcessor,
+    explained,
+    processed,
+)
 from reindex.processors.rules import RulesError, parse
 from reindex.processors.testing import check
 

@@ -1,10 +1,10 @@
-"""Which 8-bit character set a text is in that declares none: Windows-1252 or Mac OS Roman.
+"""Detects the 8-bit character set of text that declares none: Windows-1252 or Mac OS Roman.
 
-The IIM says that text without a declaration is in ASCII or in a set that both sides agreed on.
-Programs wrote the set of the system they ran on: Windows-1252 (of which Latin-1 is the part
-without the codes 80 to 9F), or on a Mac before its system turned to Unicode, Mac OS Roman. No byte
-says which, so each text is held against a table of what one of the two sets explains and the
-other one does not. Windows-1252 wins unless there is more for Mac OS Roman.
+The IIM specifies ASCII, or a set agreed by sender and receiver, for text without a declaration.
+Programs wrote the set of their operating system: Windows-1252 (a superset of Latin-1 that
+assigns the codes 80 to 9F), or Mac OS Roman on a Mac before it used Unicode. The bytes do not
+name the set, so each text is scored with a table of byte patterns that are plausible in one set
+only. Windows-1252 is chosen unless Mac OS Roman scores higher.
 """
 
 from __future__ import annotations
@@ -100,8 +100,12 @@ _COMPILED: Final = tuple(
 )
 
 
-def likelier_charset(texts: Iterable[bytes]) -> Charset:
-    """Return the set that texts of one writer are in, none of which is ASCII or UTF-8."""
+def detect_charset(texts: Iterable[bytes]) -> Charset:
+    """Return the more probable character set of texts by one writer.
+
+    Args:
+        texts: Texts that are neither ASCII nor UTF-8.
+    """
     scores = {WINDOWS: 0, MAC: 0}
     left = _LOOKED_AT
     for whole in texts:
@@ -115,8 +119,9 @@ def likelier_charset(texts: Iterable[bytes]) -> Charset:
 
 
 def decode_as(charset: Charset, data: bytes) -> str:
-    """Decode bytes in one of the two sets, for :func:`reindex.image.text.clean` to clean.
+    """Decode bytes of one of the two sets.
 
-    Of Windows-1252 the codes 80 to 9F come out as controls: cleaning makes characters of them.
+    The codes 80 to 9F of Windows-1252 become control characters, which
+    :func:`reindex.image.text.clean` replaces with the characters they stand for.
     """
     return data.decode("mac_roman" if charset == MAC else "latin-1")

@@ -21,7 +21,7 @@ from reindex.image.extract import extract
 from reindex.image.original_metadata import original_metadata
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import FileMetadata
-from reindex.image.uninformative import Written, why_uninformative
+from reindex.image.uninformative import FileWriter, why_uninformative
 
 UPLOADED = datetime(2024, 6, 11, 9, 30, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def words(alphabet: str) -> st.SearchStrategy[str]:
     return texts.filter(
         lambda text: (
             not any(
-                why_uninformative(name, text, Written(text))
+                why_uninformative(name, text, FileWriter(text))
                 for name in ("description", "credit", "byline")
             )
         )

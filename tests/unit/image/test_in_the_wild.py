@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.image.charsets import EVIDENCE, MAC, WINDOWS, likelier_charset
+from reindex.image.charsets import EVIDENCE, MAC, WINDOWS, detect_charset
 from reindex.image.dates import first_plausible, format_date
 from reindex.image.file_metadata import file_metadata
 from reindex.image.iptc import MAX_CANDIDATES, Reading, read_iptc
@@ -27,7 +27,7 @@ from reindex.image.uninformative import (
     DEFAULTS,
     PLACEHOLDERS,
     Entry,
-    Written,
+    FileWriter,
     why_uninformative,
 )
 from tests.unit.image.files import (
@@ -195,7 +195,7 @@ def test_every_row_of_the_evidence_has_a_text_that_it_decides(
 ) -> None:
     texts = [bytes.fromhex(data) for data, _, decided in UNDECLARED if decided == charset]
     assert any(re.search(form, text) for text in texts), meaning
-    assert likelier_charset([]) == WINDOWS
+    assert detect_charset([]) == WINDOWS
 
 
 @pytest.mark.parametrize(
@@ -547,7 +547,7 @@ def test_placeholders_of_other_fields(
 def test_every_entry_of_the_lists_has_an_example_and_says_where_it_is_from(entry: Entry) -> None:
     assert entry.known_from
     for field in entry.fields:
-        why = why_uninformative(field, entry.example, Written(description=entry.example))
+        why = why_uninformative(field, entry.example, FileWriter(description=entry.example))
         assert why is not None
         assert why.endswith(entry.writer)
         plain = why_uninformative(field, entry.example)
