@@ -1,4 +1,4 @@
-"""What a careful writer wrote is what the document says.
+"""The document contains exactly what a correct writer wrote.
 
 The writer below shares nothing with the readers: it is told what a picture says, and draws how
 the bytes say it (byte orders, character sets, padding, the order of blocks and of what is in
@@ -104,7 +104,7 @@ def write_iptc(draw: st.DrawFn, said: dict[str, Any], codec: str, declared: byte
     for name, text in said.items():
         value = (text + " " * draw(st.integers(0, 3))).encode(codec)
         if draw(st.integers(0, 4)) == 0 and name != "byline":
-            # Of one that must not repeat the last counts.
+            # The last value of a dataset that must not repeat wins.
             parts.append((IPTC_DATASETS[name], "earlier".encode(codec), b""))
         padding = bytes(draw(st.sampled_from([0, 0, 0, 1, 3])))
         parts.append((IPTC_DATASETS[name], value, padding))
