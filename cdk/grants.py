@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 
+from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
@@ -24,6 +25,18 @@ from reindex.settings import LibrarySettings
 #: How the rows of one image are found in the tables not keyed by it.
 _INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
 _TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
+
+#: The HTTP methods of each function's requests to the search cluster; a function that is not named
+#: sends none.
+_INDEX_METHODS = {
+    "gather": ("Get", "Post"),
+    "batch_index": ("Get", "Post"),
+    "batch_check": ("Delete", "Get", "Post"),
+    "indexer": ("Get", "Post"),
+    "live_indexer": ("Get", "Post"),
+    "preflight": ("Delete", "Get", "Post"),
+    "tally": ("Get",),
+}
 
 
 def _allow(actions: str | tuple[str, ...], *resources: str) -> iam.PolicyStatement:
@@ -52,6 +65,7 @@ class Grants:
     tables: ProgressTable
     queue: ReingestQueue
     bucket: RunBucket
+    lane: IngestLane | None
 
     def by_function(self) -> Mapping[str, list[iam.PolicyStatement]]:
         """Each function's statements."""
@@ -64,8 +78,11 @@ class Grants:
             "preflight": [*self._preflight()],
             "tally": [*self._tally()],
         }
+        if self.lane:
+            own["ingest"] = [*self._ingest(self.lane)]
+            own["live_indexer"] = [*self._live_indexer(self.lane)]
         return {
-            name: [*statements, *self._keys(), *(self._secret() if _asks_index(name) else ())]
+            name: [*statements, *self._keys(), *self._index(name)]
             for name, statements in own.items()
         }
 
@@ -176,6 +193,37 @@ class Grants:
         yield _allow("s3:GetObject", self._files(CLAIMS))
         yield from self._list_work()
 
+    def _ingest(self, lane: IngestLane) -> Iterator[iam.PolicyStatement]:
+        # To consume the queue is granted with the event source.
+        yield _allow(("dynamodb:GetItem", "dynamodb:PutItem"), lane.submissions.table_arn)
+        yield _allow("sqs:SendMessage", lane.high_priority.queue_arn, lane.dead_letters.queue_arn)
+        submitted = lane.ingest.arn_for_objects("*")
+        yield _allow(("s3:GetObjectVersion", "s3:DeleteObjectVersion"), submitted)
+        # Without it a missing object answers 403, which says nothing.
+        yield _allow("s3:ListBucket", lane.ingest.bucket_arn)
+        yield _allow("s3:ListBucketVersions", lane.ingest.bucket_arn)
+        yield _allow(("s3:GetObject", "s3:PutObject"), lane.failed.arn_for_objects("*"))
+        yield from self._originals()
+        published = [self.library.originals_bucket, self.library.thumbnails_bucket]
+        yield _allow("s3:PutObject", *(f"{self._bucket(name)}/*" for name in published if name))
+        yield _allow("s3:PutObject", lane.public.arn_for_objects("*"))
+        if self.settings.library_keys:
+            yield _allow("kms:GenerateDataKey", *self.settings.library_keys)
+
+    def _live_indexer(self, lane: IngestLane) -> Iterator[iam.PolicyStatement]:
+        yield _allow(
+            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            lane.submissions.table_arn,
+        )
+        yield _allow("sqs:SendMessage", lane.dead_letters.queue_arn)
+        yield _allow("lambda:InvokeFunction", self._projector())
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        claims: tuple[str, ...] = ("s3:GetObject",)
+        if self.settings.projection.function:
+            # The documents of the library's own function are put there by whoever asks it.
+            claims = (*claims, "s3:PutObject")
+        yield _allow(claims, self._files(CLAIMS))
+
     def _preflight(self) -> Iterator[iam.PolicyStatement]:
         progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
         tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
@@ -216,9 +264,15 @@ class Grants:
         yield _allow("s3:GetObject", self._files(SAMPLES))
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
 
-    def _secret(self) -> Iterator[iam.PolicyStatement]:
+    def _index(self, function: str) -> Iterator[iam.PolicyStatement]:
+        """What it takes to ask the search cluster."""
+        methods = _INDEX_METHODS.get(function)
+        if not methods:
+            return
         if self.settings.elasticsearch_secret:
             yield _allow("secretsmanager:GetSecretValue", self.settings.elasticsearch_secret)
+        if domain := self.settings.index.domain:
+            yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
 
     def _keys(self) -> Iterator[iam.PolicyStatement]:
         if self.settings.library_keys:
@@ -280,11 +334,6 @@ class Grants:
     def _live_queue(self) -> list[str]:
         url = tuned(self.settings)["live_queue_url"]
         if not url:
-            return []
+            return [self.lane.high_priority.queue_arn] if self.lane else []
         account, name = urlsplit(url).path.strip("/").split("/")
         return [self.stack.format_arn(service="sqs", account=account, resource=name)]
-
-
-def _asks_index(function: str) -> bool:
-    """Whether a function speaks to Elasticsearch."""
-    return function != "image_projection"

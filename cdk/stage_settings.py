@@ -21,6 +21,8 @@ from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.settings import (
     COMMAND,
     FUNCTIONS,
+    INGEST_FUNCTIONS,
+    Engine,
     LibrarySettings,
     MetadataRules,
     Naming,
@@ -55,6 +57,7 @@ SERVICE = "service"
 _FUNCTION = re.compile(
     r"arn:aws[\w-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:(\$LATEST|[\w-]{1,128}))?"
 )
+_DOMAIN = re.compile(r"arn:aws[\w-]*:es:[a-z0-9-]+:\d{12}:domain/[a-z][a-z0-9-]{2,27}")
 _LOADER_URL = re.compile(r"https?://[^/@?#{}\s]+/[^#{}\s]*\{id\}[^#{}\s]*")
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
@@ -72,6 +75,14 @@ _RANGES = {
     "indexer_concurrency": (2, 1_000),
 }
 _BATCH_WITHOUT_WINDOW = 10
+
+#: Likewise; and what one request can put into S3, in megabytes.
+_INGEST_RANGES = {
+    "max_megabytes": (1, 5_000),
+    "concurrency": (2, 1_000),
+    "searchable_minutes": (1, 1_440),
+    "indexer_concurrency": (2, 1_000),
+}
 _LONGEST_FUNCTION = 900
 
 #: What CloudWatch Logs accepts and an operator may want, in days.
@@ -166,6 +177,37 @@ class ProjectionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    """The server of the search index.
+
+    Attributes:
+        engine: ``elasticsearch`` or ``opensearch``; without it, the cluster is asked.
+        domain: ARN of the domain of Amazon OpenSearch Service that the cluster is: functions sign
+            their requests with their roles, and may send it those that they need.
+    """
+
+    engine: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """The live lane: from a submitted file to a searchable image.
+
+    Attributes:
+        max_megabytes: Of a submitted file.
+        concurrency: Submitted files that are processed side by side, at most.
+        indexer_concurrency: Live indexers that run side by side, at most.
+        searchable_minutes: An alarm rings when a submitted file waits for longer.
+    """
+
+    max_megabytes: int = 1_000
+    concurrency: int = 20
+    indexer_concurrency: int = 4
+    searchable_minutes: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSettings:
     """One deployment.
 
@@ -174,6 +216,7 @@ class StageSettings:
         elasticsearch_url: Of the cluster.
         index_alias: The alias that people search through.
         elasticsearch_secret: ARN of the secret with the cluster's credentials.
+        index: Which server the cluster runs, and whether requests to it are signed.
         library: The library's buckets and tables by name; None for the sample library.
         library_keys: ARNs of the KMS keys that the library's data, or the secret, is
             encrypted with.
@@ -191,6 +234,7 @@ class StageSettings:
         runbook: Where the people who are woken find the runbook: a path or a URL.
         schedule: When runs start by themselves; never, without.
         projection: How documents are built.
+        ingest: The live lane; None for a stage without one.
         reserved_concurrency: Of functions, by name.
         indexer_batch_size: Messages the indexer is given at once.
         indexer_window_seconds: How long a batch may wait to fill.
@@ -202,6 +246,7 @@ class StageSettings:
     elasticsearch_url: str
     index_alias: str
     elasticsearch_secret: str | None = None
+    index: IndexSettings = field(default_factory=IndexSettings)
     library: LibrarySettings | None
     library_keys: tuple[str, ...] = ()
     encryption_key: str | None = None
@@ -217,6 +262,7 @@ class StageSettings:
     runbook: str = "docs/runbook.md"
     schedule: Schedule | None = None
     projection: ProjectionSettings = field(default_factory=ProjectionSettings)
+    ingest: IngestSettings | None = None
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     indexer_batch_size: int = INDEXER_BATCH
     indexer_window_seconds: int = 5
@@ -233,6 +279,7 @@ TUNABLE = {
     if f.default is not MISSING
     and group not in (LibrarySettings, MetadataRules, Naming, Projection)
     and f.name not in {g.name for g in fields(StageSettings)}
+    and f.name not in {f"index_{g.name}" for g in fields(IndexSettings)}
 }
 
 
@@ -313,7 +360,7 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     """What is wrong with settings that are each of the right type."""
     if not _STAGE_NAME.fullmatch(settings.stage):
         yield f"its name must match {_STAGE_NAME.pattern}"
-    for name in sorted(settings.reserved_concurrency.keys() - FUNCTIONS.keys()):
+    for name in sorted(settings.reserved_concurrency.keys() - {*functions(settings)}):
         yield f"unknown function reserved_concurrency.{name}"
     if settings.log_retention_days not in RETENTION:
         yield f"log_retention_days must be one of {', '.join(map(str, RETENTION))}"
@@ -326,13 +373,44 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     yield from _network_problems(settings.network)
     if settings.schedule:
         yield from _schedule_problems(settings.schedule)
+    yield from _index_problems(settings)
     yield from _projection_problems(settings.projection)
+    if settings.ingest:
+        yield from _ingest_problems(settings.ingest)
     yield from _tuning_problems(settings)
+
+
+def functions(settings: StageSettings) -> dict[str, tuple[type, ...]]:
+    """The settings that each function of a stage reads, by its handler's module."""
+    return {**FUNCTIONS, **(INGEST_FUNCTIONS if settings.ingest else {})}
+
+
+def _ingest_problems(ingest: IngestSettings) -> Iterator[str]:
+    for name, (least, most) in _INGEST_RANGES.items():
+        if not least <= getattr(ingest, name) <= most:
+            yield f"ingest.{name} must be from {least} to {most}"
 
 
 def _network_problems(network: Network | None) -> Iterator[str]:
     if network and network.endpoints and not network.vpc:
         yield "network.endpoints needs network.vpc"
+
+
+def _index_problems(settings: StageSettings) -> Iterator[str]:
+    index = settings.index
+    if index.engine and index.engine not in set(Engine):
+        yield f"index.engine must be one of {', '.join(Engine)}"
+    if not index.domain:
+        return
+    if not _DOMAIN.fullmatch(index.domain):
+        yield "index.domain is no ARN of a domain of Amazon OpenSearch Service"
+    if index.engine == Engine.ELASTICSEARCH:
+        yield "index.domain is for OpenSearch: index.engine says elasticsearch"
+    if settings.elasticsearch_secret:
+        yield (
+            "either index.domain, for requests signed with the functions' roles, or "
+            "elasticsearch_secret, not both"
+        )
 
 
 def _projection_problems(projection: ProjectionSettings) -> Iterator[str]:

@@ -14,17 +14,22 @@ from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .image_meta import image_meta
 from .migrate import migrate
+from .now import now
 from .pause import pause
 from .prepare_index import prepare_index
 from .project import project
 from .rehearse import rehearse
 from .report import report
 from .requeue import requeue
+from .resubmit import resubmit
 from .resume import resume
 from .scan_states import scan_states
 from .session import Session, example, pass_session, stage_option
 from .start import start
 from .status import status
+from .submissions import submissions
+from .submit import submit
+from .trace import trace
 from .upload_ids import upload_ids
 
 VERBS = (
@@ -46,6 +51,11 @@ VERBS = (
     project,
     check_projector,
     image_meta,
+    now,
+    submit,
+    submissions,
+    resubmit,
+    trace,
 )
 
 

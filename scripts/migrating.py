@@ -359,36 +359,27 @@ class Switch:
 
 
 def abort_migration(session: Session, *, yes: bool) -> None:
-    """Give the new index up.
+    """Give the new index up, and end the round that runs, if one does.
 
     Raises:
-        MigrationRefused: People search it, or a round of it runs.
+        MigrationRefused: People search it.
     """
+    from .run_control import RunControl
     from .terminal import note
 
     wiring = session.wiring
     control = wiring.migration_control
-    found = wiring.migrations.current()
-    if found is not None and found.is_open:
-        _require_no_round(wiring, found)
     if not yes:
         found = control.current()
         found.aborted(wiring.clock.now())
         note(f"Would end migration {found.id} and delete {found.new.name}; --yes does.")
         return
     session.on_interrupt("the migration may be half ended; repeat it")
-    done = control.abort()
+    current = wiring.runs.current()
+    is_round = current is not None and bool(current.migration) and current.is_open
+    runs = RunControl.of(wiring)
+    done = control.abort(runs.abort if is_round else lambda: None)
     note(f"Migration {done.id} is aborted; {done.new.name} is deleted.")
-
-
-def _require_no_round(wiring: Wiring, found: Migration) -> None:
-    if found.round is None:
-        return
-    execution = wiring.executions.find(found.round.run_id)
-    if execution is not None and execution.is_running:
-        raise MigrationRefused(
-            f"round {found.round.run_id} runs: reindex abort ends it, then repeat this"
-        )
 
 
 def drop_old_index(session: Session, *, yes: bool) -> None:

@@ -37,7 +37,9 @@ from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
+from reindex.steps.live_index import LiveIndex, LiveMessages
 from reindex.steps.migrate import MigrationControl
+from reindex.steps.now import Now
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
@@ -48,14 +50,17 @@ from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
 from reindex.steps.upload import Upload
 from reindex.stores import probes
+from reindex.stores.archive import S3Archive
 from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
 from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.executions import Executions
+from reindex.stores.function_logs import FunctionLogs
+from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
-from reindex.stores.interfaces import IdSource, MigrationIndex
+from reindex.stores.interfaces import HighPriority, IdSource, MigrationIndex, SubmittedFiles
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
@@ -66,6 +71,8 @@ from reindex.stores.run_files import S3RunFiles
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.sources import source_config, source_session
 from reindex.stores.sqs import SqsQueue
+from reindex.stores.submissions import DynamoSubmissions
+from reindex.stores.submitted_files import S3SubmittedFiles
 from reindex.stores.work_list import DynamoWorkList
 from reindex.time_limit import TimeLimit
 
@@ -77,6 +84,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
+    from reindex.steps.ingest import Ingest, IngestMessages
     from reindex.stores.search.migration_index import MigratingIndex
     from reindex.stores.search.schema import Schema
 
@@ -451,6 +459,107 @@ class Wiring:
             clock=self.clock,
             meter=self.meter,
             time_limit=self.time_limit,
+        )
+
+    # The live lane
+
+    @property
+    def has_ingest(self) -> bool:
+        """Whether the stage has a live lane."""
+        return groups.Ingest in self.settings
+
+    @cached_property
+    def submissions(self) -> DynamoSubmissions:
+        """The submissions table."""
+        return DynamoSubmissions(self.dynamodb, self.settings[groups.Ingest].submissions_table)
+
+    @cached_property
+    def submitted_files(self) -> S3SubmittedFiles:
+        """The ingest bucket and the failed bucket."""
+        place = self.settings[groups.Ingest]
+        return S3SubmittedFiles(self.s3, place.ingest_bucket, place.failed_bucket)
+
+    @cached_property
+    def archive(self) -> S3Archive:
+        """Where originals and renditions are kept."""
+        return S3Archive(
+            self.s3,
+            self.settings[groups.LibrarySettings],
+            self.settings[groups.Ingest].public_bucket,
+        )
+
+    @cached_property
+    def high_priority(self) -> SqsHighPriority:
+        """The high-priority queue, to fill it."""
+        return SqsHighPriority(self.sqs, self.settings[groups.Ingest].high_priority_queue_url)
+
+    @property
+    def _ingest_dead_letters(self) -> SqsDeadLetters:
+        url = self.settings[groups.IngestQueues].ingest_dead_letter_queue_url
+        return SqsDeadLetters(self.sqs, url)
+
+    def ingest(self, files: SubmittedFiles, high_priority: HighPriority) -> Ingest:
+        """What processes submissions.
+
+        Args:
+            files: Where they are.
+            high_priority: Takes the images to index.
+        """
+        # libvips takes longer to load than all other imports together.
+        from reindex.steps.ingest import Ingest  # noqa: PLC0415
+
+        return Ingest(
+            submissions=self.submissions,
+            files=files,
+            archive=self.archive,
+            high_priority=high_priority,
+            clock=self.clock,
+            meter=self.meter,
+            max_megabytes=self.settings[groups.Ingest].max_megabytes,
+        )
+
+    @cached_property
+    def ingest_messages(self) -> IngestMessages:
+        """What the ingest function does."""
+        from reindex.steps.ingest import IngestMessages  # noqa: PLC0415 - as above
+
+        url = self.settings[groups.IngestQueues].ingest_queue_url
+        return IngestMessages(
+            self.ingest(self.submitted_files, self.high_priority),
+            SqsDeliveries(self.sqs, url),
+            self._ingest_dead_letters,
+            self.meter,
+        )
+
+    @cached_property
+    def live_index(self) -> LiveIndex:
+        """What brings documents up to date."""
+        place = self.settings[groups.Elasticsearch]
+        return LiveIndex(self.index, self.projector, self.files, place.index_alias, place.preserve)
+
+    @cached_property
+    def now(self) -> Now:
+        """What ``reindex now`` does."""
+        return Now(self.live_index, self.table, self.retry, self.clock)
+
+    @cached_property
+    def function_logs(self) -> FunctionLogs:
+        """What the functions log."""
+        names = (*groups.FUNCTIONS, *(groups.INGEST_FUNCTIONS if self.has_ingest else ()))
+        client = boto3.client("logs", config=CLIENT_CONFIG)
+        return FunctionLogs(client, self.settings[groups.Stage].stage, names)
+
+    @cached_property
+    def live_messages(self) -> LiveMessages:
+        """What the live indexer does."""
+        url = self.settings[groups.Ingest].high_priority_queue_url
+        return LiveMessages(
+            live_index=self.live_index,
+            submissions=self.submissions,
+            queue=SqsDeliveries(self.sqs, url),
+            dead_letters=self._ingest_dead_letters,
+            clock=self.clock,
+            meter=self.meter,
         )
 
     @cached_property

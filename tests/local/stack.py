@@ -17,13 +17,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from reindex import settings as groups
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
-from reindex.settings import COMMAND, FUNCTIONS, Settings
+from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS, Settings
 from reindex.steps.scanning import scan_all
+from reindex.stores.migrations import DynamoMigrations
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.search.cluster import SearchCluster
-from scripts.stack import variable_of
+from scripts.stack import command_groups, variable_of
 from tests.local.deploy import CREDENTIALS, REGION, deploy, local_environment
 from tests.local.fill import fill
 from tests.local.index_server import IndexServer
@@ -113,6 +114,11 @@ class LocalStack:
         return DynamoRuns(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
 
     @cached_property
+    def migrations(self) -> DynamoMigrations:
+        """The record of the migration."""
+        return DynamoMigrations(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
+
+    @cached_property
     def rule_names(self) -> Mapping[Phase, str]:
         """The name of each phase's rule."""
         names = self.settings[groups.PhaseRules]
@@ -197,7 +203,8 @@ class LocalStack:
         """What each lambda logged last, for whoever must find out why something failed."""
         logs: CloudWatchLogsClient = self.client("logs")
         tails = []
-        for name in FUNCTIONS:
+        live_lane = INGEST_FUNCTIONS if groups.Ingest in self.settings else ()
+        for name in (*FUNCTIONS, *live_lane):
             group = f"/aws/lambda/image-reindex-{self.stage.lower()}-{name.replace('_', '-')}"
             try:
                 events = logs.filter_log_events(logGroupName=group)["events"]
@@ -249,10 +256,10 @@ def local_stack(
             CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
         )
-        rules = _settings(outputs)[groups.PhaseRules]
-        ticker = stack.enter_context(
-            ticking(session, endpoint_url, [rules.index_rule, rules.check_rule])
-        )
+        deployed = _settings(outputs)
+        rules, catch_up = deployed[groups.PhaseRules], deployed[groups.CatchUpRule]
+        names = [rules.index_rule, rules.check_rule, catch_up.catch_up_rule]
+        ticker = stack.enter_context(ticking(session, endpoint_url, names))
         running = LocalStack(STAGE, endpoint_url, index, outputs, session, ticker, stack)
         try:
             yield running
@@ -263,4 +270,5 @@ def local_stack(
 
 
 def _settings(outputs: Mapping[str, str]) -> Settings:
-    return Settings(COMMAND, {variable_of(name): value for name, value in outputs.items()})
+    environment = {variable_of(name): value for name, value in outputs.items()}
+    return Settings(command_groups(environment), environment)

@@ -14,7 +14,7 @@ from reindex.domain.migration import PinnedIndex, Position
 from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
-from reindex.reports.comparison import contents
+from reindex.reports.contents import contents
 from reindex.stores.interfaces import (
     ChangedPage,
     IndexWrite,
@@ -154,6 +154,10 @@ class MemoryIndex(Outages, MigrationIndex):
     def count(self, index: str, query: Mapping[str, Any]) -> int:
         self.answer()
         return len(self._matching(index, query))
+
+    def refresh(self, index: str) -> None:
+        self.answer()
+        self._shard(index)
 
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
         self.answer()

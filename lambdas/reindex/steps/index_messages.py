@@ -86,6 +86,17 @@ class Delivery:
     receive_count: int
 
 
+def postpone(queue: Deliveries, returned: Sequence[Delivery]) -> None:
+    """Hide messages that must come again, for longer each time."""
+    try:
+        queue.postpone(
+            {d.receipt: min(RETURN_CAP, RETURN_SECONDS * d.receive_count) for d in returned}
+        )
+    except StoreUnavailable as error:
+        # They come again all the same, only sooner.
+        log.warning("messages cannot be postponed", extra={"reason": str(error)})
+
+
 @dataclass(frozen=True, slots=True)
 class _Readable:
     """A message that can be written.
@@ -134,13 +145,7 @@ class Indexer:
         returned = [d for d in deliveries if d.message_id in again]
         if returned:
             self.meter.count("MessagesReturned", len(returned))
-            try:
-                self.queue.postpone(
-                    {d.receipt: min(RETURN_CAP, RETURN_SECONDS * d.receive_count) for d in returned}
-                )
-            except StoreUnavailable as error:
-                # They come again all the same, only sooner.
-                log.warning("messages cannot be postponed", extra={"reason": str(error)})
+            postpone(self.queue, returned)
         return [d.message_id for d in returned]
 
     def _groups(
