@@ -11,6 +11,7 @@ from .certify import certify
 from .check_projector import check_projector
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
+from .explain import explain
 from .image_meta import image_meta
 from .pause import pause
 from .prepare_index import prepare_index
@@ -39,6 +40,7 @@ VERBS = (
     requeue,
     dlq,
     certify,
+    explain,
     project,
     check_projector,
     image_meta,

@@ -197,6 +197,13 @@ ENDINGS: Mapping[str, Ending] = {
         "repeated.",
         ("unit/scripts/test_again.py::",),
     ),
+    "shown": Ending(
+        "`reindex explain` shows that this is not known, and why; the rest of what it says stays.",
+        (
+            "unit/scripts/test_explain.py::test_a_service_that_does_not_answer_leaves_the_rest",
+            "unit/scripts/test_explain.py::test_what_takes_too_long_is_not_waited_for",
+        ),
+    ),
     "refused": Ending(
         "Refused by name before anything is done.",
         (
@@ -269,6 +276,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Runs.bulks_sent": _row("same logged logged logged logged never same same"),
     "Runs.paced": _row("logged logged logged logged isolated never same waits"),
     "IndexerConcurrency.allow": _row("logged logged logged logged isolated never same never"),
+    "IndexerConcurrency.is_enabled": _row("shown shown shown shown shown never same never"),
     "Runs.reported": _row("same retried retried retried retried never same waits"),
     "Runs.record_upload": _row("new retried retried retried retried never same same"),
     "Runs.uploads": _row("lost retried retried retried retried never same checked"),
@@ -292,6 +300,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Index.mapping": _LINE,
     "Index.sample": _row("line line line line line never same never"),
     "Index.count": _LINE,
+    "Index.finds": _row("shown shown shown shown shown never same never"),
     "Index.misfits": _row("named bounded held held isolated never same checked"),
     "Index.health": _row("named bounded held named isolated never same checked"),
     "Index.read": _row("new bounded held held ignored clamped same checked"),
@@ -311,7 +320,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Originals.thumbnail": _row("new own own own own never same settled"),
     "Originals.optimised_png": _row("new own own own own never same settled"),
     "Originals.exists": _row("own own own own own never same checked"),
+    "Originals.history": _row("shown shown shown shown shown never same never"),
     "UserDataSource.user_data": _row("new own own own own never same settled"),
+    "FunctionLogs.search": _row("shown shown shown shown shown never same never"),
 }
 
 INPUTS: Mapping[str, tuple[str, ...]] = {

@@ -47,6 +47,7 @@ from reindex.stores import probes
 from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
 from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.dead_letters import SqsDeadLetters
+from reindex.stores.function_logs import GROUPS_AT_ONCE, CloudWatchLogs
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
 from reindex.stores.interfaces import IdSource
@@ -191,13 +192,27 @@ class Wiring:
         feed = self.settings[groups.IndexerFeed]
         return IndexerPacing(
             runs=self.runs,
-            concurrency=MappingConcurrency(self.lambda_, feed.indexer_mapping),
+            concurrency=self.indexers,
             live_queue=self.live_queue,
             live_queue_max=self.settings[groups.Pace].live_queue_max,
             ceiling=feed.indexer_concurrency,
             batch=feed.indexer_batch_size,
             clock=self.clock,
             meter=self.meter,
+        )
+
+    @cached_property
+    def indexers(self) -> MappingConcurrency:
+        """How many indexers run side by side, if any does."""
+        return MappingConcurrency(self.lambda_, self.settings[groups.IndexerFeed].indexer_mapping)
+
+    @cached_property
+    def function_logs(self) -> CloudWatchLogs:
+        """What the functions logged."""
+        stage = self.settings[groups.Stage].stage
+        return CloudWatchLogs(
+            boto3.client("logs", config=client_config(max_pool_connections=GROUPS_AT_ONCE)),
+            {name: f"/aws/lambda/{groups.function_name(stage, name)}" for name in groups.FUNCTIONS},
         )
 
     @cached_property

@@ -38,6 +38,7 @@ class MemoryIndex(Outages, Index):
         status: What ``health`` answers.
         lacking: What ``accepts`` answers.
         forbidden: What ``denied`` answers.
+        hidden: Ids that the filter of an alias hides.
         refused: Reasons to refuse documents with, by id.
         overloaded: Ids whose writes are turned away as if by a full queue (429).
         bulks: The ids of every call of ``write``.
@@ -56,6 +57,7 @@ class MemoryIndex(Outages, Index):
         self.status = "green"
         self.lacking: list[str] = []
         self.forbidden: list[str] = []
+        self.hidden: set[str] = set()
         self.refused: dict[str, str] = {}
         self.overloaded: set[str] = set()
         self.bulks: list[list[str]] = []
@@ -120,6 +122,11 @@ class MemoryIndex(Outages, Index):
     def count(self, index: str, query: Mapping[str, Any]) -> int:
         self.answer()
         return len(self._matching(index, query))
+
+    def finds(self, alias: str, image_id: str) -> bool:
+        return image_id in self._shard(self.resolve(alias)).documents and (
+            image_id not in self.hidden
+        )
 
     def _matching(self, index: str, query: Mapping[str, Any]) -> list[str]:
         """The ids that a query names: this twin knows ``match_all`` and ``ids``."""

@@ -24,7 +24,13 @@ from elasticsearch import (
 )
 
 from reindex import settings
-from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
+from reindex.domain.failures import (
+    CredentialsRejected,
+    IndexGone,
+    IndexMisconfigured,
+    SourceUnusable,
+    StoreUnavailable,
+)
 from reindex.domain.records import Guard, Indexed, document_text
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings, mapping
 from reindex.image.misfits import misfits, surprising
@@ -561,6 +567,17 @@ class ElasticsearchIndex:
         except BadRequestError as error:
             raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error
 
+    def finds(self, alias: str, image_id: str) -> bool:
+        """Return True if a search through the alias finds a document.
+
+        False for one that the alias's filter hides, and for one written since the last refresh.
+
+        Raises:
+            IndexMisconfigured: There is no such alias.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return self.count(alias, {"ids": {"values": [image_id]}}) > 0
+
     def sample(
         self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
     ) -> list[str]:
@@ -788,8 +805,10 @@ class ElasticsearchIndex:
             yield
         except TransportError as error:
             raise StoreUnavailable(f"Elasticsearch: {error}") from error
-        except (AuthenticationException, AuthorizationException, UnsupportedProductError) as error:
-            self.credentials_rejected |= isinstance(error, AuthenticationException)
+        except AuthenticationException as error:
+            self.credentials_rejected = True
+            raise CredentialsRejected(f"Elasticsearch refuses us: {error}") from error
+        except (AuthorizationException, UnsupportedProductError) as error:
             raise IndexMisconfigured(f"Elasticsearch refuses us: {error}") from error
         except ApiError as error:
             if _error_type(error) == "index_not_found_exception":

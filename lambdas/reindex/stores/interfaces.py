@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from typing import IO, Any, Protocol
 
@@ -485,6 +486,13 @@ class Index(Protocol):
         """
         ...
 
+    def finds(self, alias: str, image_id: str) -> bool:
+        """Return True if a search through the alias finds a document.
+
+        False for one that the alias's filter hides, and for one written since the last refresh.
+        """
+        ...
+
     def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Page through all documents as they were at one moment, in no order.
 
@@ -521,6 +529,10 @@ class IndexerConcurrency(Protocol):
 
     def allow(self, concurrency: int) -> None:
         """Let so many indexers run side by side from now on; it takes some seconds to follow."""
+        ...
+
+    def is_enabled(self) -> bool:
+        """Whether the queue's messages are given to the indexer at all."""
         ...
 
 
@@ -618,6 +630,49 @@ class OpenObject:
     file: RangedFile
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object.
+
+    Attributes:
+        version_id: As the store names it.
+        at: When it was stored, or deleted.
+        size: Bytes; None of a deletion.
+    """
+
+    version_id: str
+    at: datetime
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHistory:
+    """What a store says of one object, now and before.
+
+    Attributes:
+        bucket: Where it is, or would be.
+        key: Likewise.
+        size: Bytes; None when it does not exist now.
+        last_modified: When it was stored; None when it does not exist now.
+        storage_class: As the store names it.
+        archived: Whether it must be restored before it can be read.
+        versions: The newest first; None when the store does not let us list them.
+    """
+
+    bucket: str
+    key: str
+    size: int | None = None
+    last_modified: datetime | None = None
+    storage_class: str = "STANDARD"
+    archived: bool = False
+    versions: Sequence[ObjectVersion] | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the object exists now."""
+        return self.size is not None
+
+
 class Originals(Protocol):
     """The library's objects: originals, and what was made from them.
 
@@ -645,6 +700,10 @@ class Originals(Protocol):
         """Whether the original exists now."""
         ...
 
+    def history(self, image_id: str) -> ObjectHistory:
+        """Return what is known of the original without reading it."""
+        ...
+
 
 class UserDataSource(Protocol):
     """What people said of images, and the crops that they made."""
@@ -660,3 +719,46 @@ class UserDataSource(Protocol):
 
 class Library(Originals, UserDataSource, Protocol):
     """The truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that a function logged.
+
+    Attributes:
+        function: Its name.
+        at: Epoch seconds.
+        text: As it was written.
+    """
+
+    function: str
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLines:
+    """Lines of the functions' logs.
+
+    Attributes:
+        lines: In order of time.
+        unread: The functions whose log could not be read, or not to its end, and why.
+    """
+
+    lines: Sequence[LogLine] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+class FunctionLogs(Protocol):
+    """What the functions logged."""
+
+    def search(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
+        """Return the lines that contain a text.
+
+        Args:
+            text: To look for.
+            since: Epoch seconds; older lines are left out.
+            until: Epoch seconds; later lines are left out.
+            seconds: How long the search may take; a log that is not read by then is unread.
+        """
+        ...

@@ -19,6 +19,7 @@ from reindex.stores.elasticsearch_index import Prepared, Schema
 from reindex.wiring import Wiring
 from scripts.command import reindex
 from scripts.session import Session
+from tests.twins.function_logs import MemoryLogs
 from tests.twins.index import MemoryIndex
 from tests.unit.steps.world import ALIAS, INDEX, World
 
@@ -93,6 +94,7 @@ class Stage(World):
         self.index.prepare = self._prepare  # type: ignore[attr-defined]
         self.schemas: list[Schema] = []
         self.processors: list[NamedProcessor] = []
+        self.function_logs = MemoryLogs()
 
     @property
     def projection(self) -> Projection:
@@ -147,9 +149,9 @@ class Stage(World):
         session = Session(connect=self.connect)
         return call(*args, stdin=stdin, stage=stage, session=session)
 
-    def whole_run(self) -> dict[str, Any]:
+    def whole_run(self, run_id: str = "run-1") -> dict[str, Any]:
         """Run from preflight to report."""
-        return super().reindex()
+        return super().reindex(run_id)
 
 
 def call(
