@@ -20,6 +20,7 @@ from .rehearse import rehearse
 from .report import report
 from .requeue import requeue
 from .resume import resume
+from .runs import runs
 from .scan_states import scan_states
 from .session import Session, example, pass_session, stage_option
 from .start import start
@@ -36,6 +37,7 @@ VERBS = (
     resume,
     abort,
     report,
+    runs,
     scan_states,
     requeue,
     dlq,

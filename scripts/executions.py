@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -47,6 +48,23 @@ class Execution:
         except (ValueError, TypeError, KeyError):
             said = self.cause
         return str(said or self.error or f"the execution ended: {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class PastExecution:
+    """An execution, as a list shows it.
+
+    Attributes:
+        arn: Its ARN.
+        status: As in :class:`Execution`.
+        started_at: With zone.
+        ended_at: Likewise; None while it runs.
+    """
+
+    arn: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
 
 
 class Executions:
@@ -104,6 +122,29 @@ class Executions:
             stateMachineArn=self._state_machine, statusFilter="RUNNING"
         )
         return [found["executionArn"] for page in pages for found in page["executions"]]
+
+    @unavailable(_SERVICE)
+    def latest(self, at_most: int) -> list[PastExecution]:
+        """The executions that were started last, the latest first (eventually consistent).
+
+        Step Functions forgets an execution 90 days after its end.
+
+        Raises:
+            StoreUnavailable: Step Functions does not say.
+        """
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self._state_machine, PaginationConfig={"MaxItems": at_most}
+        )
+        return [
+            PastExecution(
+                found["executionArn"],
+                found["status"],
+                found["startDate"],
+                found.get("stopDate"),
+            )
+            for page in pages
+            for found in page["executions"]
+        ]
 
     @unavailable(_SERVICE)
     def stop(self, execution: str, cause: str) -> None:

@@ -33,7 +33,11 @@ def _helps() -> Iterator[tuple[str, str]]:
     yield "reindex", reindex.get_help(top)
     for name in reindex.list_commands(top):
         verb = reindex.commands[name]
-        yield f"reindex {name}", verb.get_help(_context(verb, name, top))
+        context = _context(verb, name, top)
+        yield f"reindex {name}", verb.get_help(context)
+        if isinstance(verb, click.Group):
+            for inner, part in verb.commands.items():
+                yield f"reindex {name} {inner}", part.get_help(_context(part, inner, context))
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:

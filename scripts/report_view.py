@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from reindex.domain.states import CODES
+from reindex.reports.run_summary import RunSummary
 from reindex.text import duration
 
 from .terminal import grid, table
@@ -18,6 +19,9 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
     head = grid()
     for name in ("run_id", "status", "index", "started_at", "ended_at"):
         head.add_row(name.replace("_", " "), str(stored[name]))
+    summary = RunSummary.of_report(stored)
+    head.add_row("source", summary.source_in_words)
+    head.add_row("options", summary.options_in_words or "none")
     head.add_row("duration", duration(stored["duration_seconds"]))
     head.add_row("rounds", f"{stored['rounds']:,}")
     head.add_row("images", f"{stored['images']:,}")

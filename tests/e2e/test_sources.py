@@ -46,6 +46,14 @@ def test_so_many_originals_of_the_bucket_and_then_all(stack: LocalStack) -> None
 
     assert stack.rows().keys() >= originals(stack)
     assert report(stack, run_id)["status"] == "succeeded", "the ledger balances"
+    listed = stack.reindex("runs", "--limit", "2", "--json").stdout.splitlines()
+    runs = [json.loads(line) for line in listed]
+    assert [run["options"] for run in runs] == [
+        {"source": {"kind": "bucket"}, "only_new": True},
+        {"source": {"kind": "bucket"}, "limit": 7},
+    ]
+    compared = stack.reindex("runs", "compare", *(run["run_id"] for run in runs))
+    assert compared.returncode == 0, compared.stderr
 
 
 def test_the_documents_that_match_and_are_as_they_were(stack: LocalStack) -> None:

@@ -393,6 +393,9 @@ class RunRecord:
         total: Images that had work left when it began.
         counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
+        options: What it was started with, as :meth:`reindex.domain.options.RunOptions.as_input`
+            says it, in JSON text: a query may hold numbers that DynamoDB does not. Empty in records
+            of releases before 0.2.
         budget: US dollars that it may cost by its estimate; None for any.
         failed_ticks: Ticks in a row that ended in an error.
         gathered: Ids that its source brought, by what became of them.
@@ -430,6 +433,7 @@ class RunRecord:
     total: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     skip_unchanged: bool = False
+    options: str = ""
     budget: float | None = None
     failed_ticks: int = 0
     gathered: Mapping[str, int] = field(default_factory=dict)
@@ -446,6 +450,14 @@ class RunRecord:
     def is_open(self) -> bool:
         """Whether the run has not ended."""
         return self.status == "open"
+
+    @property
+    def known_options(self) -> dict[str, Any] | None:
+        """What it was started with, its budget as it is now; None when that is not known."""
+        if not self.options:
+            return None
+        options: dict[str, Any] = json.loads(self.options)
+        return options if self.budget is None else {**options, "budget": self.budget}
 
     @property
     def is_reported(self) -> bool:

@@ -21,6 +21,7 @@ from reindex.reports import cost, timeline
 from reindex.reports.page import CONTENT_TYPE
 from reindex.reports.report_page import page
 from reindex.reports.run_estimate import estimated
+from reindex.reports.run_summary import RunSummary
 from reindex.reports.samples import kept
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
@@ -40,6 +41,12 @@ SEGMENT_SECONDS = 600
 
 #: Rows with work left that are sorted together before they are cut into chunks.
 _PILE = 10 * MAX_ROWS
+
+#: Runs before it that a report tells of.
+EARLIER_RUNS = 12
+
+#: Where reports are, in the run's bucket.
+REPORTS = "reports/"
 
 #: Where the segments' files are, in the run's bucket.
 _TALLIES = "tallies/"
@@ -232,6 +239,8 @@ class Tallying:
             "moved": dict(run.counts),
             "failure_codes": dict(tally.codes),
             "failures": {name: asdict(kind) for name, kind in tally.kinds.items()},
+            "options": run.known_options,
+            "earlier": self._earlier(run.last_reported),
             "gathered": dict(run.gathered),
             "misfits": list(run.misfits),
             "unreadable": tally.unreadable_examples,
@@ -266,6 +275,17 @@ class Tallying:
         )
         self.meter.count("RunsSucceeded" if status == "succeeded" else "RunsFailed")
         return {"run_id": run_id, "status": status, "report": key, "problems": problems}
+
+    def _earlier(self, last_reported: str | None) -> list[dict[str, Any]]:
+        """Summaries of the runs before, the latest last: each report hands them on to the next."""
+        if last_reported is None:
+            return []
+        try:
+            stored = self._get(report_key(last_reported))
+        except KeyError:
+            return []
+        summary = RunSummary.of_report(stored).to_json()
+        return [*stored.get("earlier", ()), summary][-EARLIER_RUNS:]
 
     def _problems(
         self, run: RunRecord, tally: Tally, before: Mapping[str, UploadRecord]
@@ -333,12 +353,12 @@ class _ToDo:
 
 def report_key(run_id: str) -> str:
     """Where a run's report is, as JSON."""
-    return f"reports/{run_id}.json"
+    return f"{REPORTS}{run_id}.json"
 
 
 def page_key(run_id: str) -> str:
     """Where a run's report is, as a page for people."""
-    return f"reports/{run_id}.html"
+    return f"{REPORTS}{run_id}.html"
 
 
 def _part(run_id: str, round_: int, segment: int, part: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from click.testing import CliRunner, Result
@@ -21,7 +22,7 @@ from scripts.command import reindex
 from scripts.session import Session
 from tests.twins.function_logs import MemoryLogs
 from tests.twins.index import MemoryIndex
-from tests.unit.steps.world import ALIAS, INDEX, World
+from tests.unit.steps.world import ALIAS, INDEX, START, World
 
 ARN = "arn:aws:states:eu-west-1:000000000000:stateMachine:image-reindex-test-run"
 
@@ -73,9 +74,21 @@ class MemoryStateMachine:
         assert operation == "list_executions"
         return self
 
-    def paginate(self, **request: str) -> Iterator[dict[str, Any]]:
-        assert request["statusFilter"] == "RUNNING"
-        yield {"executions": [{"executionArn": arn} for arn in sorted(self.running)]}
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        if request.get("statusFilter") == "RUNNING":
+            yield {"executions": [{"executionArn": arn} for arn in sorted(self.running)]}
+            return
+        at_most = request["PaginationConfig"]["MaxItems"]
+        past = [
+            {
+                "executionArn": arn,
+                "status": status,
+                "startDate": datetime.fromtimestamp(START, UTC) + timedelta(hours=number),
+                "stopDate": datetime.fromtimestamp(START, UTC) + timedelta(hours=number, minutes=5),
+            }
+            for number, (arn, status) in enumerate(self.status.items())
+        ]
+        yield {"executions": past[::-1][:at_most]}
 
 
 class Stage(World):

@@ -44,6 +44,8 @@ def problem(words: list[str]) -> str | None:
     verb = reindex.commands.get(words[0].rstrip(".,;:"))
     if verb is None:
         return f"there is no verb {words[0]}"
+    if isinstance(verb, click.Group) and len(words) > 1 and words[1] in verb.commands:
+        verb = verb.commands[words[1]]
     known = {
         name for parameter in verb.params for name in (*parameter.opts, *parameter.secondary_opts)
     }
