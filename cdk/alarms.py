@@ -88,6 +88,12 @@ class Alarms(Construct):
             ),
         )
         yield _Alarm(
+            "held-migration",
+            "Three rounds of a migration failed in a row, so that no more are started. 'reindex "
+            "migrate status' says why; 'reindex migrate resume' lets it go on.",
+            watched.own("MigrationsHeld", "Sum", period=_SHORT),
+        )
+        yield _Alarm(
             "dead-letters",
             "The dead-letter queue is not empty: the indexer could not read a message, or gave "
             "one up after many tries. 'reindex dlq' groups them by reason.",

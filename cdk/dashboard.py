@@ -115,6 +115,8 @@ class Dashboard(Construct):
                 self._watched.own("ImagesFailed", "Sum", label="failures"),
                 self._watched.own("RunsSucceeded", "Sum", label="runs succeeded"),
                 self._watched.own("RunsFailed", "Sum", label="runs failed"),
+                self._watched.own("MigrationLag", "Minimum", label="migration: documents behind"),
+                self._watched.own("MigrationsHeld", "Sum", label="migrations held"),
             ],
             set_period_to_time_range=True,
             width=_WHOLE,

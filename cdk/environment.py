@@ -46,6 +46,7 @@ def environment(
         "projection_function": names.function("image_projection"),
         **_projection(settings),
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
+        "catch_up_rule": names.catch_up,
         "state_machine_arn": stack.format_arn(
             service="states",
             resource="stateMachine",

@@ -57,7 +57,7 @@ class _Shape:
 
 
 _SHAPES = {
-    "gather": _Shape("Brings the ids of a run's source into the progress table", 900),
+    "gather": _Shape("Brings a run's ids into the progress table; starts a migration's runs", 900),
     "batch_index": _Shape("Tick of the index phase: projects and enqueues"),
     "batch_check": _Shape("Tick of the check phase: verifies in the index"),
     "image_projection": _Shape("Builds images' documents from the truth", 30),

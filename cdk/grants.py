@@ -113,6 +113,11 @@ class Grants:
         yield _allow("s3:GetObject", self._files(UPLOADS))
         yield from self._list_work()
         yield self._see_executions()
+        # A migration's rounds.
+        yield _allow(
+            "states:StartExecution", self._arn("states", "stateMachine", self._names.state_machine)
+        )
+        yield _allow("events:DisableRule", self._rule_arn(self._names.catch_up))
 
     def _list_work(self) -> Iterator[iam.PolicyStatement]:
         """What it takes to put chunks on the work list."""
@@ -196,12 +201,12 @@ class Grants:
     def _tally(self) -> Iterator[iam.PolicyStatement]:
         yield _allow("dynamodb:Scan", self.tables.progress.table_arn)
         yield _allow(
-            ("dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"),
+            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"),
             self.tables.runs.table_arn,
         )
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         yield from self._list_work()
-        # To put the list in order.
+        # To put the list in order, and to see whether it is empty.
         yield _allow(("dynamodb:BatchWriteItem", "dynamodb:Query"), self.tables.work.table_arn)
         yield _allow("s3:GetObject", self._files(CHUNKS))
         yield _allow(
@@ -243,9 +248,10 @@ class Grants:
         return self.settings.projection.function or self._function("image_projection")
 
     def _rule(self, phase: str) -> str:
-        return self.stack.format_arn(
-            service="events", resource="rule", resource_name=self._names.rule(phase)
-        )
+        return self._rule_arn(self._names.rule(phase))
+
+    def _rule_arn(self, name: str) -> str:
+        return self.stack.format_arn(service="events", resource="rule", resource_name=name)
 
     def _files(self, prefix: str) -> str:
         return self.bucket.bucket.arn_for_objects(f"{prefix}*")

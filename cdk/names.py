@@ -49,6 +49,11 @@ class Names:
         return self._of("schedule")
 
     @property
+    def catch_up(self) -> str:
+        """The rule that starts a migration's rounds."""
+        return self._of("catch-up")
+
+    @property
     def state_machine(self) -> str:
         """The state machine of a run."""
         return self._of("run")

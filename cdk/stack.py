@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
 from cdk.bundling import Asset
+from cdk.catch_up import CatchUp
 from cdk.environment import environment
 from cdk.functions import INDEXER_MAPPING, PHASE_FUNCTIONS, Functions, timeout
 from cdk.grants import Grants
@@ -91,6 +92,7 @@ class ReindexStack(Stack):
             functions=functions,
             workers=phase_rules(settings).workers,
         )
+        CatchUp(self, "CatchUp", names=names, functions=functions)
         workflow = Workflow(
             self,
             "Workflow",

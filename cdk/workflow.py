@@ -201,34 +201,30 @@ class Workflow(Construct):
 
     def _ordering(self, *, then: sfn.IChainable) -> sfn.IChainable:
         """A long work list is put in order of ids before it is worked on."""
-        told = {"run_id": _RUN_ID, "round": "{% $round_number %}"}
+        payload = {"run_id": _RUN_ID, "round": "{% $round_number %}"}
         plan = self._invoke(
             "Plan the order",
             self._tally,
-            {"step": "plan", **told},
+            {"step": "plan", **payload},
             assign={
                 "groups": "{% $states.result.Payload.groups %}",
                 "ranges": "{% $states.result.Payload.ranges %}",
             },
             outputs={},
         )
-        cut = self._in_parts(
-            "Cut",
-            self._tally,
-            item="group",
-            items="{% $groups %}",
-            payload=told,
-            at_once=SORTERS,
-        )
-        sort = self._in_parts(
-            "Sort",
-            self._tally,
-            item="range",
-            items="{% $ranges %}",
-            payload=told,
-            at_once=SORTERS,
-        )
-        replace = self._invoke("Replace", self._tally, {"step": "replace", **told}, outputs={})
+
+        def in_parts(name: str, item: str) -> sfn.Map:
+            return self._in_parts(
+                name,
+                self._tally,
+                item=item,
+                items=f"{{% ${item}s %}}",
+                payload=payload,
+                at_once=SORTERS,
+            )
+
+        cut, sort = in_parts("Cut", "group"), in_parts("Sort", "range")
+        replace = self._invoke("Replace", self._tally, {"step": "replace", **payload}, outputs={})
         plan.next(cut).next(sort).next(replace).next(then)
         return (
             sfn.Choice.jsonata(self, "Put in order?")

@@ -1,4 +1,4 @@
-"""Brings the ids of a run's source into the progress table: the plan, and each part."""
+"""Brings the ids of a run's source into the progress table, and starts a migration's rounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from reindex.wiring import Wiring
 
 @lambda_handler("gather")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """Do the step that the event names: ``plan`` or ``part``; both know the run's ``input``."""
+    """Do the step that the event names.
+
+    ``plan`` and ``part`` gather a run's ids, and know its ``input``; ``catch_up`` starts the next
+    round of a migration, if there is one to start.
+    """
     match event["step"]:
         case "plan":
             return wiring.gathering.plan(event["execution"], event["input"])
@@ -21,5 +25,7 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
             return wiring.gathering.part(
                 event["run_id"], upload, event["input"], event["part"], event["cursor"]
             )
+        case "catch_up":
+            return {"outcome": wiring.catch_up.tick()}
         case step:
             raise ValueError(f"gathering has no step {step!r}")

@@ -9,6 +9,7 @@ from reindex import __version__
 from .abort import abort
 from .certify import certify
 from .check_projector import check_projector
+from .compare import compare
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .explain import explain
@@ -43,6 +44,7 @@ VERBS = (
     dlq,
     certify,
     explain,
+    compare,
     project,
     check_projector,
     image_meta,

@@ -85,7 +85,7 @@ def _explaining(wiring: Wiring) -> Explaining:
         ),
         preserve=place.preserve,
         has_thumbnails=library.thumbnails_bucket is not None,
-        strength=wiring.strength,
+        stage_capacity=wiring.stage_capacity,
     )
 
 

@@ -192,6 +192,14 @@ ENDINGS: Mapping[str, Ending] = {
             "unit/steps/test_run.py::test_a_document_just_modified_waits_until_the_truth_has_settled_and_no_attempt_counts",
         ),
     ),
+    "next": Ending(
+        "A tick of a migration's schedule ends in an error, in the log; the next, a minute later, "
+        "begins where it stopped.",
+        (
+            "unit/steps/test_migration.py::test_a_round_that_was_recorded_and_not_started_is_started_by_the_next_tick",
+            "unit/steps/test_migration.py::test_a_round_that_failed_is_made_again_from_where_it_began",
+        ),
+    ),
     "line": Ending(
         "An operator's command: one line that says what happened, exit status 1; it may be "
         "repeated.",
@@ -252,13 +260,13 @@ def _row(cells: str) -> tuple[str, ...]:
 _HELD = _row("named bounded held held isolated never same checked")
 _STEP = _row("named bounded retried retried retried never same checked")
 _LINE = _row("line line line line line never same checked")
+_NEXT = _row("next bounded next next next never same checked")
 
 CALLS: Mapping[str, tuple[str, ...]] = {
     "ProgressTable.insert": _row("named retried retried retried retried never same same"),
     "ProgressTable.read": _row("new bounded held held aside never same never"),
     "ProgressTable.write": _row("named bounded held held isolated never same same"),
     "ProgressTable.scan": _row("lost retried retried retried aside never same never"),
-    "WorkList.add": _row("named retried retried retried retried never same same"),
     "WorkList.take": _row("named bounded held held isolated clamped waits checked"),
     "WorkList.rows": _row("listed bounded held held listed never same checked"),
     "WorkList.mark": _row("waits bounded held held isolated never same waits"),
@@ -301,11 +309,31 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Index.sample": _row("line line line line line never same never"),
     "Index.count": _LINE,
     "Index.finds": _row("shown shown shown shown shown never same never"),
+    "Index.search_ids": _LINE,
     "Index.misfits": _row("named bounded held held isolated never same checked"),
     "Index.health": _row("named bounded held named isolated never same checked"),
     "Index.read": _row("new bounded held held ignored clamped same checked"),
     "Index.scan": _row("line line line line ignored never same checked"),
     "Index.write": _row("dropped bounded again again isolated never same same"),
+    "MigrationIndex.position": _row("next bounded next next next never same checked"),
+    "MigrationIndex.changed": _row("retried retried retried retried retried never same checked"),
+    "MigrationIndex.count_changed": _NEXT,
+    "MigrationIndex.followable": _LINE,
+    "MigrationIndex.free_name": _LINE,
+    "MigrationIndex.build": _LINE,
+    "MigrationIndex.live_settings": _LINE,
+    "MigrationIndex.apply": _LINE,
+    "MigrationIndex.health_of": _LINE,
+    "MigrationIndex.aliases_of": _LINE,
+    "MigrationIndex.move_aliases": _row("line line line line line never same same"),
+    "MigrationIndex.drop": _row("same line line line line never same checked"),
+    "Migrations.current": _row("new bounded next next next never same checked"),
+    "Migrations.save": _row("next bounded next next next never same waits"),
+    "CatchUpSchedule.turn_on": _LINE,
+    "CatchUpSchedule.turn_off": _NEXT,
+    "RunStarter.start": _row("next bounded next next next never same never"),
+    "RunStarter.find": _row("new bounded next next next never same checked"),
+    "WorkLister.add": _row("named retried retried retried retried never same same"),
     "Index.delete": _row("same bounded held held isolated never same same"),
     "Projector.project": _row("named bounded held held isolated never same checked"),
     "Loader.load": _row("named own own own own never same settled"),

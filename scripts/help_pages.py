@@ -33,11 +33,15 @@ def _helps() -> Iterator[tuple[str, str]]:
     yield "reindex", reindex.get_help(top)
     for name in reindex.list_commands(top):
         verb = reindex.commands[name]
-        context = _context(verb, name, top)
-        yield f"reindex {name}", verb.get_help(context)
+        inner = _context(verb, name, top)
+        yield f"reindex {name}", verb.get_help(inner)
         if isinstance(verb, click.Group):
-            for inner, part in verb.commands.items():
-                yield f"reindex {name} {inner}", part.get_help(_context(part, inner, context))
+            for action in verb.list_commands(inner):
+                command = verb.commands[action]
+                yield (
+                    f"reindex {name} {action}",
+                    command.get_help(_context(command, action, inner)),
+                )
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:

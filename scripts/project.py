@@ -66,13 +66,9 @@ def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> No
 
 def _lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     from reindex.domain.differences import differences
+    from reindex.image.document import without_provenance
 
-    for found in differences(_comparable(before), _comparable(after)):
+    for found in differences(without_provenance(before), without_provenance(after)):
         for sign, values in (("-", found.before), ("+", found.after)):
             for value in values:
                 yield f"{sign} {found.path}: {json.dumps(value, ensure_ascii=False)}"
-
-
-def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
-    info = {name: v for name, v in document.get("esInfo", {}).items() if name != "reindex"}
-    return {**document, "esInfo": info}

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reindex.domain.failures import Failure, ReindexFailure, StoreUnavailable
 from reindex.domain.records import key_claimed_by
 from reindex.settings import OWN, Projection
-
-from .session import fresh_name
+from reindex.steps.ambient import fresh_name
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring

@@ -62,7 +62,7 @@ def _write_page(session: Session, found: Mapping[str, Any], file: str) -> None:
 
     from reindex.reports.rehearsal_page import page
 
-    from .rehearsing import thumbnails
+    from .rehearsing import example_ids, thumbnails
 
-    pictures = thumbnails(session.wiring.library, found)
+    pictures = thumbnails(session.wiring.library, example_ids(found))
     Path(file).write_text(page(found, pictures), encoding="utf-8")

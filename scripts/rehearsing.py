@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import wraps
@@ -25,14 +25,14 @@ SAMPLE: Final = 1_000
 TOLERATED: Final = 0.5
 
 #: The most that the index gives at once.
-MOST_SAMPLED: Final = 10_000
+MAX_SAMPLE: Final = 10_000
 
 #: Thumbnails on a page, and the bytes of one at most.
 _THUMBNAILS: Final = 100
 _THUMBNAIL_BYTES: Final = 100_000
 
-#: Media types by a file's first bytes.
-_PICTURES: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+#: Media types that every browser shows.
+_SHOWN_TYPES: Final = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +62,10 @@ class Sampling:
 _OPTIONS = (
     click.option(
         "--sample",
-        type=click.IntRange(1, MOST_SAMPLED),
+        type=click.IntRange(1, MAX_SAMPLE),
         metavar="N",
         help=f"How many images are drawn at random; without it {SAMPLE:,} of the index, or all of "
-        f"a file up to {MOST_SAMPLED:,}.",
+        f"a file up to {MAX_SAMPLE:,}.",
     ),
     click.option("--ids", metavar="PATH|-", help="Draw from the ids of a file; - is stdin."),
     click.option("--lower", is_flag=True, help="Turn all ids of the file to lower case."),
@@ -136,7 +136,7 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
         ids = (
             _drawn_from_file(sampling.ids, sampling)
             if sampling.ids
-            else rehearsal.drawn(sampling.sample or SAMPLE, sampling.seed, sampling.query)
+            else rehearsal.sample_ids(sampling.sample or SAMPLE, sampling.seed, sampling.query)
         )
     if not ids:
         where = sampling.ids or "the index"
@@ -144,7 +144,7 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
     with progress("Rehearsing", total=len(set(ids))) as advance:
         found = rehearsal.rehearse(ids, lambda done: advance(done, f"{done:,} of {len(ids):,}"))
     whole = wiring.index.count(found.index, {"match_all": {}})
-    cost = forecast(whole, whole, whole, wiring.strength, found.per_image)
+    cost = forecast(whole, whole, whole, wiring.stage_capacity, found.per_image)
     tolerance = Tolerance(sampling.tolerate, sampling.accept)
     return to_json(found, tolerance, cost, seed=None if sampling.ids else sampling.seed)
 
@@ -153,7 +153,7 @@ def _drawn_from_file(file: str, sampling: Sampling) -> list[str]:
     """Draw ids of a file of any length: each is as likely to be drawn as any other."""
     from .id_files import ids_of, open_ids
 
-    most, rng = sampling.sample or MOST_SAMPLED, Random(sampling.seed)  # noqa: S311 - a sample
+    most, rng = sampling.sample or MAX_SAMPLE, Random(sampling.seed)  # noqa: S311 - a sample
     drawn: list[str] = []
     with open_ids(file) as lines:
         ids = (id_ for id_ in ids_of(lines, lower=sampling.lower) if id_)
@@ -165,18 +165,19 @@ def _drawn_from_file(file: str, sampling: Sampling) -> list[str]:
     return drawn
 
 
-def thumbnails(library: AwsLibrary, found: Mapping[str, Any]) -> dict[str, str]:
-    """Return the thumbnails of the images that are examples, as ``data:`` URLs by id.
+def thumbnails(library: AwsLibrary, ids: Iterable[str]) -> dict[str, str]:
+    """Return the thumbnails of the first hundred images, as ``data:`` URLs by id.
 
     One that is missing, cannot be read or is no picture is left out.
     """
-    ids = list(dict.fromkeys(_examples(found)))[:_THUMBNAILS]
+    first = list(dict.fromkeys(ids))[:_THUMBNAILS]
     with ThreadPoolExecutor(8) as pool:
-        pictures = zip(ids, pool.map(lambda id_: _thumbnail(library, id_), ids), strict=True)
+        pictures = zip(first, pool.map(lambda id_: _thumbnail(library, id_), first), strict=True)
         return {image_id: url for image_id, url in pictures if url}
 
 
-def _examples(found: Mapping[str, Any]) -> Iterator[str]:
+def example_ids(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ids of the images that are examples of a rehearsal."""
     for field in found["fields"]:
         for examples in field["examples"].values():
             yield from (example["id"] for example in examples)
@@ -184,6 +185,7 @@ def _examples(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _thumbnail(library: AwsLibrary, image_id: str) -> str | None:
     from reindex.domain.failures import ReindexFailure
+    from reindex.image.sniff import HEAD, sniff
 
     try:
         found = library.thumbnail(image_id)
@@ -193,7 +195,7 @@ def _thumbnail(library: AwsLibrary, image_id: str) -> str | None:
             data = found.file.pread(0, found.file.size)
     except ReindexFailure:
         return None
-    for begin, media_type in _PICTURES.items():
-        if data.startswith(begin):
-            return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
-    return None
+    _, media_type = sniff(data[:HEAD]) or (None, None)
+    if media_type not in _SHOWN_TYPES:
+        return None
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

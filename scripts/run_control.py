@@ -12,9 +12,8 @@ from reindex.domain.records import RunRecord, run_id_of
 from reindex.domain.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
+from reindex.stores.executions import Executions
 from reindex.stores.interfaces import Phases, Runs
-
-from .executions import Executions
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -56,7 +55,7 @@ class RunControl:
     @classmethod
     def of(cls, wiring: Wiring) -> RunControl:
         """The control of a stage's runs."""
-        return cls(wiring.runs, wiring.phases, Executions.of(wiring), wiring.clock)
+        return cls(wiring.runs, wiring.phases, wiring.executions, wiring.clock)
 
     def require_none_open(self) -> None:
         """Make sure that no other run stands in the way of one.

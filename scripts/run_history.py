@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from reindex.domain.progress import iso
 from reindex.domain.records import RunRecord, run_id_of
-from reindex.reports.forecast import Strength, bill
+from reindex.reports.forecast import StageCapacity, bill
 from reindex.reports.run_summary import RunSummary
 from reindex.steps.ambient import Clock
 from reindex.steps.tally import REPORTS, report_key
-from reindex.stores.interfaces import RunFiles, Runs
+from reindex.stores.executions import Executions
+from reindex.stores.interfaces import PastExecution, RunFiles, Runs
 
-from .executions import Executions, PastExecution
 from .run_control import NotNow
 
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ class RunHistory:
     executions: Executions
     files: RunFiles
     clock: Clock
-    strength: Strength
+    stage_capacity: StageCapacity
 
     @classmethod
     def of(cls, wiring: Wiring) -> RunHistory:
         """The history of a stage."""
-        return cls(wiring.runs, Executions.of(wiring), wiring.files, wiring.clock, wiring.strength)
+        return cls(
+            wiring.runs, wiring.executions, wiring.files, wiring.clock, wiring.stage_capacity
+        )
 
     def report(self, run_id: str) -> Mapping[str, Any]:
         """Return a run's report, as it is stored.
@@ -85,7 +87,7 @@ class RunHistory:
     def _without_report(self, past: PastExecution, record: RunRecord | None) -> RunSummary:
         run_id = run_id_of(past.arn)
         if record and record.run_id == run_id:
-            cost = bill(record, self.clock.now(), self.strength)
+            cost = bill(record, self.clock.now(), self.stage_capacity)
             found = RunSummary.of_record(record, cost.so_far)
         else:
             seconds = (past.ended_at - past.started_at).total_seconds() if past.ended_at else None

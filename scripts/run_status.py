@@ -11,13 +11,12 @@ from reindex.domain.progress import iso
 from reindex.domain.records import RunRecord, run_id_of
 from reindex.domain.states import Phase
 from reindex.reports.estimate import Estimate
-from reindex.reports.forecast import Bill, Strength, bill
+from reindex.reports.forecast import Bill, StageCapacity, bill
 from reindex.reports.run_estimate import estimated, finished, images_per_second, to_index
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock
+from reindex.stores.executions import Executions
 from reindex.stores.interfaces import Depth, Phases, Queue, Runs
-
-from .executions import Executions
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -149,7 +148,7 @@ class StatusReader:
     executions: Executions
     clock: Clock
     pace: Pace
-    strength: Strength
+    stage_capacity: StageCapacity
 
     @classmethod
     def of(cls, wiring: Wiring) -> StatusReader:
@@ -159,10 +158,10 @@ class StatusReader:
             wiring.phases,
             wiring.backlog,
             wiring.dead_letters,
-            Executions.of(wiring),
+            wiring.executions,
             wiring.clock,
             wiring.settings[Pace],
-            wiring.strength,
+            wiring.stage_capacity,
         )
 
     def look(self) -> RunStatus | None:
@@ -186,7 +185,7 @@ class StatusReader:
             self.dead_letters.depth().total,
             now,
             estimated(run, now, self.pace),
-            bill(run, now, self.strength),
+            bill(run, now, self.stage_capacity),
             ticks=run.phase is None or self.phases.is_on(run.phase),
             next_run=self.being_opened(run),
         )

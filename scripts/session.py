@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from reindex.steps.ambient import Clock
     from reindex.wiring import Wiring
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -145,9 +142,3 @@ def example(*lines: str) -> str:
     """The end of a verb's help: how it is called."""
     # The backspace is click's sign for lines that stay as they are.
     return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))
-
-
-def fresh_name(clock: Clock) -> str:
-    """A name for a run or an upload that sorts by time: ``20261122-031500-ab12``."""
-    stamp = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{stamp}-{os.urandom(2).hex()}"

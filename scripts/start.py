@@ -10,9 +10,9 @@ from reindex.domain.source_kinds import TABLE
 from reindex.text import counted
 
 from .errors import Findings
-from .rehearsing import MOST_SAMPLED, Sampling, rehearse_on
+from .rehearsing import MAX_SAMPLE, Sampling, rehearse_on
 from .run_options import Asked, run_options
-from .session import Session, example, fresh_name, on_stack
+from .session import Session, example, on_stack
 
 #: Seconds between looks with --watch.
 _LOOK_SECONDS = 2.0
@@ -36,7 +36,7 @@ _LOOK_SECONDS = 2.0
 @click.option(
     "--rehearse",
     "sample",
-    type=click.IntRange(1, MOST_SAMPLED),
+    type=click.IntRange(1, MAX_SAMPLE),
     metavar="N",
     help="Rehearse N images first (reindex rehearse), and start only if that passes.",
 )
@@ -70,6 +70,7 @@ def start(
     """
     if accept and sample is None:
         raise click.UsageError("--accept needs --rehearse")
+    from reindex.steps.ambient import fresh_name
     from reindex.steps.preflight import PreflightFailed
 
     from .id_files import as_file, ids_of, open_ids

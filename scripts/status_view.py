@@ -88,9 +88,9 @@ def images(status: RunStatus) -> str:
 
 
 def bulks(status: RunStatus) -> str:
-    """How many bulks go on side by side, and what holds their number."""
+    """Return how many bulks go on side by side, and what sets that number."""
     pace = status.run.indexer_pace
-    return f"{pace['concurrency']} side by side; held by {pace['set_by']}"
+    return f"{pace.get('concurrency')} side by side, set by {pace.get('set_by')}"
 
 
 def cost(status: RunStatus) -> str:

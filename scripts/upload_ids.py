@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from .id_files import ids_of, open_ids
-from .session import Session, example, fresh_name, on_stack
+from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
     from reindex.steps.upload import Uploaded
@@ -40,6 +40,7 @@ def upload_ids(session: Session, *, file: str, only_new: bool, lower: bool) -> N
     Ids of another form than most in the table (upper case among lower case, blanks inside, a
     header line) are uploaded as well; a line on stderr counts them, with an example.
     """
+    from reindex.steps.ambient import fresh_name
     from reindex.steps.upload import Uploaded
 
     from .id_forms import IdForms

@@ -301,12 +301,26 @@ class StateMachine:
     state_machine_arn: str
 
 
+@dataclass(frozen=True, slots=True)
+class CatchUpRule:
+    """The schedule that starts a migration's rounds.
+
+    Attributes:
+        catch_up_rule: Name of the rule.
+    """
+
+    catch_up_rule: str
+
+
 _RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
 _PHASE = (*_RUN, IndexerFeed)
 
 #: What each function reads. The names are those of the handlers' modules.
 FUNCTIONS: Mapping[str, tuple[type, ...]] = {
-    "gather": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
+    "gather": (
+        *(Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
+        *(StateMachine, CatchUpRule),
+    ),
     "batch_index": (*_PHASE, Projection),
     "batch_check": (*_PHASE, LibrarySettings),
     "image_projection": (Stage, Bucket, LibrarySettings, ImageLoader, Naming, MetadataRules),
@@ -323,6 +337,7 @@ COMMAND: tuple[type, ...] = (
     MetadataRules,
     Projection,
     StateMachine,
+    CatchUpRule,
 )
 
 

@@ -20,16 +20,17 @@ from reindex import settings as groups
 from reindex.domain.failures import IndexMisconfigured
 from reindex.domain.options import Source
 from reindex.domain.progress import Retry
-from reindex.domain.source_kinds import FILE, INDEX
+from reindex.domain.source_kinds import CHANGES, FILE, INDEX
 from reindex.domain.states import Phase
 from reindex.metrics import EmfMeter
 from reindex.processors.loading import LIBRARY_FOLDER, ProcessorsError, load
 from reindex.processors.processing import NamedProcessor
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import Settings, SettingsError
-from reindex.steps.ambient import SystemClock
+from reindex.steps.ambient import SystemClock, fresh_name
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
+from reindex.steps.catch_up import CatchUp
 from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
@@ -46,14 +47,17 @@ from reindex.steps.upload import Upload
 from reindex.stores import probes
 from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
 from reindex.stores.backlog import SqsBacklog, SqsDeliveries
+from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.dead_letters import SqsDeadLetters
+from reindex.stores.executions import Executions
 from reindex.stores.function_logs import GROUPS_AT_ONCE, CloudWatchLogs
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
 from reindex.stores.interfaces import IdSource
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
-from reindex.stores.phases import AwsPhases
+from reindex.stores.migrations import DynamoMigrations
+from reindex.stores.phases import AwsCatchUpSchedule, AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import LambdaProjector, projector_config
 from reindex.stores.run_files import S3RunFiles
@@ -71,7 +75,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-    from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
+    from reindex.stores.elasticsearch_index import Schema
+    from reindex.stores.migration_index import ElasticsearchMigrationIndex
 
 #: An id to read, to find out whether the table lets us.
 _ANY_ID = "preflight"
@@ -105,7 +110,7 @@ class Wiring:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
-        self._connected_index: ElasticsearchIndex | None = None
+        self._connected_index: ElasticsearchMigrationIndex | None = None
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -176,6 +181,22 @@ class Wiring:
         )
 
     @cached_property
+    def migrations(self) -> DynamoMigrations:
+        """The record of the latest migration."""
+        return DynamoMigrations(self.dynamodb, self.settings[groups.Tables].runs_table)
+
+    @cached_property
+    def executions(self) -> Executions:
+        """The executions of the state machine."""
+        arn = self.settings[groups.StateMachine].state_machine_arn
+        return Executions(self.stepfunctions, arn)
+
+    @cached_property
+    def catch_up_schedule(self) -> AwsCatchUpSchedule:
+        """What starts a migration's rounds."""
+        return AwsCatchUpSchedule(self.events, self.settings[groups.CatchUpRule].catch_up_rule)
+
+    @cached_property
     def backlog(self) -> SqsBacklog:
         """The low-priority queue, to fill it."""
         return SqsBacklog(self.sqs, self.settings[groups.Queue].reingest_queue_url)
@@ -226,24 +247,23 @@ class Wiring:
         return SqsDeadLetters(self.sqs, self.settings[groups.Queue].dead_letter_queue_url)
 
     @cached_property
-    def index(self) -> ElasticsearchIndex:
+    def index(self) -> ElasticsearchMigrationIndex:
         """The search index."""
         return self.index_made_of(self._schema())
 
-    def index_made_of(self, schema: Schema | None) -> ElasticsearchIndex:
+    def index_made_of(self, schema: Schema | None) -> ElasticsearchMigrationIndex:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
-        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415
-            ElasticsearchIndex,
-            connect,
-            read_secret,
-        )
+        from reindex.stores.elasticsearch_index import connect, read_secret  # noqa: PLC0415
+        from reindex.stores.migration_index import ElasticsearchMigrationIndex  # noqa: PLC0415
 
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
         client = connect(place, read_secret(self._secret(arn)) if arn else None)
-        self._connected_index = ElasticsearchIndex(client, schema, time_limit=self.time_limit)
+        self._connected_index = ElasticsearchMigrationIndex(
+            client, schema, time_limit=self.time_limit
+        )
         return self._connected_index
 
     def _schema(self) -> Schema | None:
@@ -347,9 +367,9 @@ class Wiring:
         )
 
     @property
-    def strength(self) -> Strength:
+    def stage_capacity(self) -> StageCapacity:
         """What the stage has to work with, for forecasts."""
-        return Strength(
+        return StageCapacity(
             workers=self.settings[groups.PhaseRules].workers,
             projection_concurrency=self.settings[groups.Pace].projection_concurrency,
             bulks=self.settings[groups.IndexerFeed].indexer_concurrency,
@@ -366,7 +386,7 @@ class Wiring:
             index=self.index,
             files=self.files,
             gates=Gates(
-                self.index, self.live_queue, pace.live_queue_max, self.clock, self.strength
+                self.index, self.live_queue, pace.live_queue_max, self.clock, self.stage_capacity
             ),
             pacing=self.pacing,
             pace=pace,
@@ -453,10 +473,27 @@ class Wiring:
             self.work_list,
             self.runs,
             self.phases,
+            self.migrations,
             self.id_source,
+            lambda: self.index,
             self.settings[groups.Elasticsearch].index_alias,
             self.clock,
             self.meter,
+        )
+
+    @cached_property
+    def catch_up(self) -> CatchUp:
+        """What starts a migration's rounds."""
+        return CatchUp(
+            migrations=self.migrations,
+            runs=self.runs,
+            phases=self.phases,
+            index=self.index,
+            starter=self.executions,
+            schedule=self.catch_up_schedule,
+            new_name=lambda: fresh_name(self.clock),
+            clock=self.clock,
+            meter=self.meter,
         )
 
     @cached_property
@@ -466,6 +503,7 @@ class Wiring:
             work_list=self.work_list,
             runs=self.runs,
             phases=self.phases,
+            migrations=self.migrations,
             connect=lambda: self.index,
             probes=self._probes(),
             alias=self.settings[groups.Elasticsearch].index_alias,
@@ -480,6 +518,7 @@ class Wiring:
             table=self.table,
             work_list=self.work_list,
             runs=self.runs,
+            migrations=self.migrations,
             files=self.files,
             index=self.index,
             dead_letters=self.dead_letters,
@@ -510,6 +549,8 @@ class Wiring:
 
             alias = self.settings[groups.Elasticsearch].index_alias
             return IndexIds(self.index, alias, source.query, source.lacking)
+        if source.kind == CHANGES:
+            return ChangedIds(self.index, self.migrations, surplus=bool(source.surplus))
         if source.kind == FILE:
             return FileIds(self.s3, self.settings[groups.Bucket].run_bucket, source.key or "")
         return BucketIds(self.s3, self.settings[groups.LibrarySettings])

@@ -25,6 +25,7 @@ BENCHES = (
     "simulation",
     "indexer",
     "own_work",
+    "comparing",
     "whole_run",
     "model",
 )

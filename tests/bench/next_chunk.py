@@ -4,8 +4,9 @@
 
 A worker's next chunk (taken, its rows read, and given back) of a list that grows to 10,000,
 100,000 and a million rows, against a second list that keeps 10,000. Both are in DynamoDB Local
-and take turns, so that what else the machine does counts for both. The rows' own table plays no
-part: its size cannot matter.
+and take turns, so that what else the machine does counts for both. The small list holds five
+chunks, fewer than the page of items that a worker asks for; a longer one fills that page, and what
+is beyond it is never read. The rows' own table plays no part: its size cannot matter.
 """
 
 from __future__ import annotations

@@ -99,6 +99,26 @@ def is_merging(request: AWSPreparedRequest) -> bool:
     return "prefix" not in parse_qs(urlsplit(request.url).query)
 
 
+def accept_writes_after(client: BaseClient, seconds: float) -> None:
+    """Let DynamoDB accept every write of a client, after so many seconds."""
+
+    def statements(request: AWSPreparedRequest) -> str:
+        count = body_of(request).count(b'"Statement"')
+        return json.dumps({"Responses": [{}] * count})
+
+    def accept(operation: str, made: Callable[[AWSPreparedRequest], str]) -> None:
+        def answer(request: AWSPreparedRequest) -> Answer:
+            time.sleep(seconds)
+            return Answer(made(request).encode())
+
+        answer_at_once(client, operation, answer)
+
+    accept("BatchExecuteStatement", statements)
+    accept("BatchWriteItem", lambda _: '{"UnprocessedItems": {}}')
+    for operation in ("PutItem", "UpdateItem"):
+        accept(operation, lambda _: '{"Attributes": {}}')
+
+
 def list_objects(request: AWSPreparedRequest, keys: Sequence[str]) -> Answer:
     """A page of a bucket's listing, as S3 writes it.
 

@@ -10,22 +10,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reindex.batches import in_batches
 from reindex.domain.digest import canonical_json, digest
 from reindex.domain.progress import Retry, iso
 from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
 from reindex.image.document import build, with_provenance
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
 from reindex.steps.gates import Gates
+from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
 from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs, WorkList
+from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.index import MemoryIndex
 from tests.twins.indexers import MemoryIndexers
 from tests.twins.library import MemoryLibrary
@@ -45,7 +48,7 @@ NOW = BUILT_AT.timestamp()
 #: A tick never ends for lack of time, and nothing waits.
 _RULES = PhaseRules("index-rule", "check-rule", tick_seconds=3_600, function_seconds=4_000)
 #: Of the stage that is played; no run here has a budget.
-STRENGTH = Strength(workers=1, projection_concurrency=32, bulks=INDEXER_CONCURRENCY)
+CAPACITY = StageCapacity(workers=1, projection_concurrency=32, bulks=INDEXER_CONCURRENCY)
 
 _PACE = Pace(settle_seconds=0, check_delay_seconds=0)
 _PRESERVE = ("embedding", "usagesLastModified", "suggestMetadataCredit", "esInfo.migration")
@@ -110,6 +113,21 @@ class BottomlessBacklog(Backlog):
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
         return {message.id for message in messages if message.body()}
+
+
+class KeptBacklog(BottomlessBacklog):
+    """The same, that keeps the messages for an indexer.
+
+    Attributes:
+        bodies: Of the messages, as they were sent.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
+        self.bodies += [message.body() for message in messages]
+        return {message.id for message in messages}
 
 
 def ticker(table: ProgressTable, work_list: WorkList, runs: Runs, phases: MemoryPhases) -> Ticker:
@@ -178,6 +196,24 @@ class Reindex:
         """Run the check phase to its end: the index holds what was projected."""
         self._run(self._check_phase(), len(images))
 
+    def feed(self, bodies: Sequence[str]) -> None:
+        """Give messages to the indexer, in full batches."""
+        indexer = Indexer(
+            table=self.table,
+            work_list=self.work_list,
+            runs=self.runs,
+            index=self._index,
+            files=MemoryRunFiles(),
+            queue=MemoryBacklog(),
+            dead_letters=MemoryDeadLetters(),
+            retry=Retry(),
+            clock=SystemClock(),
+            meter=CountingMeter(),
+        )
+        deliveries = [Delivery(str(n), str(n), body, 1) for n, body in enumerate(bodies)]
+        for batch in in_batches(deliveries, INDEXER_BATCH):
+            assert not indexer.handle(batch)
+
     def written(self, images: Sequence[str]) -> None:
         """Let the index hold what was projected."""
         self._live({"esInfo": {"reindex": {"digest": _DIGEST, "runId": RUN_ID}}}, images)
@@ -206,7 +242,7 @@ class Reindex:
             backlog=self.backlog,
             index=self._index,
             files=MemoryRunFiles(),
-            gates=Gates(self._index, None, 0, SystemClock(), STRENGTH),
+            gates=Gates(self._index, None, 0, SystemClock(), CAPACITY),
             pacing=self._pacing(),
             pace=_PACE,
             retry=Retry(),

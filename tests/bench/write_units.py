@@ -3,7 +3,7 @@
     python -m tests.bench.write_units [--images N] [--json FILE]
 
 A reindex of images that nothing stands in the way of, in DynamoDB Local, by one worker in
-pages: the units are those that its ConsumedCapacity names.
+pages and an indexer in full bulks: the units are those that its ConsumedCapacity names.
 Statements of PartiQL are counted as the calls they stand for (see tests.bench.capacity).
 The rows' own units are apart from the overhead: run record, work list, ledger.
 """
@@ -23,13 +23,16 @@ from tests.bench.capacity import MeteredClient, Use
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
 from tests.bench.servers import dynamodb
-from tests.bench.workload import InstantProjector, Reindex, image_ids
+from tests.bench.workload import InstantProjector, KeptBacklog, Reindex, image_ids
 from tests.contract.conftest import create_progress_table, create_runs_table, create_work_table
 from tests.twins.run_files import MemoryRunFiles
 
 #: All of them: rows, work list, run record and ledger.
 BUDGET = 3.2
 READ_BUDGET = 1.0
+
+#: What a step writes beside the rows, where it is not work list and run record.
+_BESIDE_ROWS = {"upload": "work list and ledger", "indexer": "run record"}
 
 
 def measure(count: int) -> Result:
@@ -39,11 +42,13 @@ def measure(count: int) -> Result:
         progress, runs = create_progress_table(client), create_runs_table(client)
         metered = MeteredClient(client)
         table = DynamoProgressTable(metered.as_client(), progress)
+        backlog = KeptBacklog()
         reindex = Reindex(
             table,
             InstantProjector(images),
             DynamoRuns(metered.as_client(), runs),
             DynamoWorkList(metered.as_client(), create_work_table(client), MemoryRunFiles()),
+            backlog,
         )
 
         def tally() -> None:
@@ -55,12 +60,12 @@ def measure(count: int) -> Result:
         steps: dict[str, Callable[[], None]] = {
             "upload": lambda: reindex.upload(images),
             "index phase": lambda: reindex.index(images),
+            "indexer": lambda: reindex.feed(backlog.bodies),
             "check phase": lambda: reindex.check(images),
             "tally": tally,
         }
         before: dict[str, Callable[[], None]] = {
             "index phase": lambda: reindex.open(images),
-            "check phase": lambda: reindex.written(images),
         }
         used: dict[str, Counter[Use]] = {}
         for name, step in steps.items():
@@ -84,7 +89,7 @@ def _result(used: dict[str, Counter[Use]], progress: str, count: int) -> Result:
 
     rows: list[Row] = []
     figures: dict[str, float] = {}
-    expected = {"upload": 1, "index phase": 1, "check phase": 1}
+    expected = {"upload": 1, "index phase": 1, "indexer": 0, "check phase": 1}
     for name, budget in expected.items():
         of_row = units(name, writes=True, of_rows=True)
         rows.append(
@@ -94,7 +99,7 @@ def _result(used: dict[str, Counter[Use]], progress: str, count: int) -> Result:
     figures["write units, rows"] = of_rows
     for name in expected:
         overhead = units(name, writes=True, of_rows=False)
-        what = "work list and ledger" if name == "upload" else "work list and run record"
+        what = _BESIDE_ROWS.get(name, "work list and run record")
         rows.append(Row(f"beside them, {name}: {what}", f"{overhead:.4f}"))
     total = of_rows + sum(units(name, writes=True, of_rows=False) for name in used)
     rows.append(

@@ -30,6 +30,7 @@ EXECUTIONS = f"arn:aws:states:{PROD}:execution:image-reindex-prod-run:*"
 PROJECTION = f"arn:aws:lambda:{PROD}:function:image-reindex-prod-image-projection"
 INDEX_RULE = f"arn:aws:events:{PROD}:rule/image-reindex-prod-index-phase"
 CHECK_RULE = f"arn:aws:events:{PROD}:rule/image-reindex-prod-check-phase"
+CATCH_UP_RULE = f"arn:aws:events:{PROD}:rule/image-reindex-prod-catch-up"
 ORIGINALS = "arn:aws:s3:::library-originals"
 THUMBNAILS = "arn:aws:s3:::library-thumbnails"
 CROPS = "arn:aws:s3:::library-crops"
@@ -92,6 +93,8 @@ EXPECTED: Mapping[str, Grants] = {
         f"{FILES}/uploads/*": {"s3:GetObject"},
         **LIST_WORK,
         EXECUTIONS: {"states:DescribeExecution"},
+        MACHINE: {"states:StartExecution"},
+        CATCH_UP_RULE: {"events:DisableRule"},
         **INDEX,
     },
     "batch_index": {
@@ -159,7 +162,7 @@ EXPECTED: Mapping[str, Grants] = {
     },
     "tally": {
         PROGRESS: {"dynamodb:Scan"},
-        RUNS: {"dynamodb:GetItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
+        RUNS: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
         FILES: {"s3:ListBucket"},
         f"{FILES}/tallies/*": {"s3:GetObject", "s3:PutObject"},
         f"{FILES}/reports/*": {"s3:GetObject", "s3:PutObject"},
@@ -273,6 +276,7 @@ def test_who_may_invoke_a_tick(stage: Stage) -> None:
     } == {
         ("<FunctionsBatchIndex.Arn>", "<PhasesIndex.Arn>", "events.amazonaws.com"),
         ("<FunctionsBatchCheck.Arn>", "<PhasesCheck.Arn>", "events.amazonaws.com"),
+        ("<FunctionsGather.Arn>", "<CatchUpRule.Arn>", "events.amazonaws.com"),
     }
 
 

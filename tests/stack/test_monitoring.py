@@ -172,6 +172,7 @@ def test_the_alarms_there_are(prod: Stage) -> None:
     } == {
         "stalled-run",
         "failed-run",
+        "held-migration",
         "dead-letters",
         "failing-images",
         "old-messages",

@@ -153,7 +153,8 @@ def test_each_rule_ticks_every_worker(asset: Asset, workers: int) -> None:
     overrides = json.dumps({"tuning": {"workers": workers}})
     stage = templates.synthesize(load(CDK_JSON["context"]["stages"], "TEST", overrides), asset)
     rules = {r["Name"]: r for r in stage.properties("AWS::Events::Rule").values()}
-    assert rules.keys() == {f"image-reindex-test-{phase}-phase" for phase in Phase}
+    phases = {f"image-reindex-test-{phase}-phase" for phase in Phase}
+    assert rules.keys() == phases | {"image-reindex-test-catch-up"}
     for phase in Phase:
         rule = rules[f"image-reindex-test-{phase}-phase"]
         assert rule["State"] == "DISABLED"
@@ -173,6 +174,15 @@ def test_each_rule_ticks_every_worker(asset: Asset, workers: int) -> None:
             assert environ(properties)["CHECK_RULE"] in rules
 
 
+def test_the_schedule_of_migrations_is_off_and_ticks_gather(stage: Stage) -> None:
+    [rule] = [r for r in stage.properties("AWS::Events::Rule").values() if "catch" in r["Name"]]
+    [target] = rule["Targets"]
+    assert (rule["State"], rule["ScheduleExpression"]) == ("DISABLED", "rate(1 minute)")
+    assert readable(target["Arn"]) == "<FunctionsGather.Arn>"
+    assert json.loads(target["Input"]) == {"step": "catch_up"}
+    assert environ(functions(stage)["gather"])["CATCH_UP_RULE"] == rule["Name"]
+
+
 def test_the_schedule_starts_runs(prod: Stage) -> None:
     [rule] = [r for r in prod.properties("AWS::Events::Rule").values() if "schedule" in r["Name"]]
     assert rule["Name"] == "image-reindex-prod-schedule"
@@ -189,7 +199,8 @@ def test_the_schedule_starts_runs(prod: Stage) -> None:
 
 
 def test_no_schedule_unless_asked_for(stage: Stage) -> None:
-    assert stage.properties("AWS::Events::Rule").keys() == {"<PhasesIndex>", "<PhasesCheck>"}
+    rules = stage.properties("AWS::Events::Rule").keys()
+    assert rules == {"<PhasesIndex>", "<PhasesCheck>", "<CatchUpRule>"}
 
 
 @pytest.mark.parametrize("which", ["stage", "prod"])

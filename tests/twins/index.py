@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
+from reindex.domain.migration import PinnedIndex, Position
 from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
-from reindex.stores.interfaces import Index, IndexWrite, Verdict, WriteResult
+from reindex.reports.comparison import contents
+from reindex.stores.interfaces import (
+    ChangedPage,
+    IndexWrite,
+    MigrationIndex,
+    Verdict,
+    WriteResult,
+)
 from tests.twins.outages import Outages
 
 _TERM = 1
@@ -28,10 +36,16 @@ class _Shard:
     documents: dict[str, tuple[int, str]] = field(default_factory=dict)
     uuid: str = field(default_factory=lambda: f"uuid-{next(_UUIDS)}")
     seq_no: itertools.count[int] = field(default_factory=itertools.count)
+    settings: dict[str, str] = field(default_factory=dict)
+    last_seq_no: int = -1
+
+    def next_seq_no(self) -> int:
+        self.last_seq_no = next(self.seq_no)
+        return self.last_seq_no
 
 
-class MemoryIndex(Outages, Index):
-    """The twin of ``ElasticsearchIndex``.
+class MemoryIndex(Outages, MigrationIndex):
+    """The twin of ``ElasticsearchMigrationIndex``: each index has one shard.
 
     Attributes:
         aliases: Names of the concrete indices behind each alias.
@@ -42,6 +56,8 @@ class MemoryIndex(Outages, Index):
         refused: Reasons to refuse documents with, by id.
         overloaded: Ids whose writes are turned away as if by a full queue (429).
         bulks: The ids of every call of ``write``.
+        next_mapping: Of the next index that is built.
+        unfollowable: What ``followable`` answers.
     """
 
     def __init__(
@@ -61,28 +77,46 @@ class MemoryIndex(Outages, Index):
         self.refused: dict[str, str] = {}
         self.overloaded: set[str] = set()
         self.bulks: list[list[str]] = []
+        self.next_mapping: Mapping[str, Any] | None = None
+        self.unfollowable: list[str] = []
 
     @property
     def documents(self) -> dict[str, Any]:
-        """What the first index holds now, by id."""
-        return {i: json.loads(text) for i, (_, text) in self._shard(self.name).documents.items()}
+        """What the index that people search holds now, by id."""
+        return self.documents_of(self.searched)
 
-    def live_write(self, image_id: str, document: Mapping[str, Any]) -> Guard:
-        """Write as a live writer does: with no guard."""
-        shard = self._shard(self.name)
-        guard = Guard(next(shard.seq_no), _TERM)
+    @property
+    def searched(self) -> str:
+        """The index behind the first alias; the first index, when that leads to none."""
+        names = next(iter(self.aliases.values()))
+        return names[0] if names else self.name
+
+    def documents_of(self, index: str) -> dict[str, Any]:
+        """What an index holds now, by id."""
+        return {i: json.loads(text) for i, (_, text) in self._shard(index).documents.items()}
+
+    def add_index(self, name: str, mapping: Mapping[str, Any] | None = None) -> None:
+        """Make another index, which no alias names."""
+        self._indices[name] = _Shard(mapping)
+
+    def live_write(
+        self, image_id: str, document: Mapping[str, Any], index: str | None = None
+    ) -> Guard:
+        """Write as a live writer does: with no guard, where people search unless one is named."""
+        shard = self._shard(index or self.searched)
+        guard = Guard(shard.next_seq_no(), _TERM)
         shard.documents[image_id] = (guard.seq_no, json.dumps(document))
         return guard
 
-    def live_delete(self, image_id: str) -> None:
-        """Delete as a live writer does: with no guard."""
-        shard = self._shard(self.name)
-        next(shard.seq_no)
+    def live_delete(self, image_id: str, index: str | None = None) -> None:
+        """Delete as a live writer does: with no guard, where people search unless one is named."""
+        shard = self._shard(index or self.searched)
+        shard.next_seq_no()
         del shard.documents[image_id]
 
     def live_map(self, mapping: Mapping[str, Any]) -> None:
         """Map fields as an index does when a live writer brings them."""
-        self._shard(self.name).mapping = mapping
+        self._shard(self.searched).mapping = mapping
 
     def resolve(self, alias: str) -> str:
         self.answer()
@@ -128,17 +162,44 @@ class MemoryIndex(Outages, Index):
             image_id not in self.hidden
         )
 
+    def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        self.answer()
+        return self._matching(index, query)[:size]
+
     def _matching(self, index: str, query: Mapping[str, Any]) -> list[str]:
-        """The ids that a query names: this twin knows ``match_all`` and ``ids``."""
+        """The ids that a query finds, in their own order.
+
+        This twin knows ``match_all``, ``ids``, ``exists``, ``term`` and, of these, ``bool`` with
+        ``filter`` and ``nested``.
+        """
         match query:
-            case {"bool": {"filter": [inner], "must_not": []}}:
+            case {"bool": {"filter": [*inner], **rest}} if not any(rest.values()):
+                each = [set(self._matching(index, one)) for one in inner]
+                return sorted(set.intersection(*each))
+            case {"nested": {"query": inner}}:
                 return self._matching(index, inner)
+            case {"exists": {"field": str(path)}}:
+                return self._holding(index, path, lambda _: True)
+            case {"term": term} if len(term) == 1:
+                [(path, wanted)] = term.items()
+                return self._holding(index, path, lambda value: value == wanted)
             case {"match_all": {}}:
                 return sorted(self._shard(index).documents)
             case {"ids": {"values": [*ids]}}:
                 return sorted(self._shard(index).documents.keys() & set(ids))
             case _:
                 raise SourceUnusable(f"no query of this index: {query}")
+
+    def _holding(self, index: str, path: str, wanted: Callable[[Any], bool]) -> list[str]:
+        """The ids of documents with a value in a field that the mapping indexes."""
+        shard = self._shard(index)
+        if shard.mapping is not None and not _indexes(shard.mapping, path.split(".")):
+            return []
+        return sorted(
+            image_id
+            for image_id, (_, text) in shard.documents.items()
+            if any(map(wanted, contents(json.loads(text)).get(path, ())))
+        )
 
     def misfits(self, index: str) -> dict[str, str]:
         self.answer()
@@ -184,9 +245,87 @@ class MemoryIndex(Outages, Index):
         shard = self._shard(index)
         if not _stands(shard, image_id, guard):
             return Verdict.CONFLICT
-        next(shard.seq_no)
+        shard.next_seq_no()
         del shard.documents[image_id]
         return Verdict.WRITTEN
+
+    def position(self, index: str) -> Position:
+        self.answer()
+        return {"0": self._shard(index).last_seq_no}
+
+    def changed(
+        self, index: str, shard: str, after: int, until: int | None, size: int
+    ) -> ChangedPage:
+        self.answer()
+        assert shard == "0"
+        found = sorted(
+            (seq_no, image_id)
+            for image_id, (seq_no, _) in self._shard(index).documents.items()
+            if after < seq_no and (until is None or seq_no <= until)
+        )[:size]
+        last = found[-1][0] if len(found) == size else None
+        return ChangedPage([image_id for _, image_id in found], last)
+
+    def count_changed(self, index: str, since: Position) -> int:
+        self.answer()
+        documents = self._shard(index).documents
+        return sum(seq_no > since["0"] for seq_no, _ in documents.values())
+
+    def followable(self, index: str) -> list[str]:
+        self.answer()
+        self._shard(index)
+        return list(self.unfollowable)
+
+    def free_name(self, alias: str) -> str:
+        self.answer()
+        names = (f"{alias}-{number:06}" for number in itertools.count(1))
+        return next(name for name in names if name not in self._indices)
+
+    def build(self, name: str, like: str) -> PinnedIndex:
+        self.answer()
+        self._shard(like)
+        if name in self._indices and self.aliases_of(name):
+            raise IndexMisconfigured(f"{name} exists, and is searched")
+        shard = self._indices.setdefault(name, _Shard(self.next_mapping))
+        shard.settings["index.refresh_interval"] = "-1"
+        return PinnedIndex(name, shard.uuid)
+
+    def live_settings(self, like: str) -> Mapping[str, str]:
+        self.answer()
+        self._shard(like)
+        return {"index.refresh_interval": ""}
+
+    def apply(self, index: str, settings: Mapping[str, str]) -> None:
+        self.answer()
+        self._shard(index).settings |= settings
+
+    def health_of(self, index: str) -> str:
+        self.answer()
+        self._shard(index)
+        return self.status
+
+    def aliases_of(self, index: str) -> list[str]:
+        self.answer()
+        self._shard(index)
+        return sorted(a for a, names in self.aliases.items() if index in names)
+
+    def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
+        self.answer()
+        for name in names:
+            if not {source, target} & set(self.aliases.get(name, [])):
+                raise IndexMisconfigured(f"{name} leads neither to {source} nor to {target}")
+        for name in names:
+            behind = self.aliases[name]
+            self.aliases[name] = sorted({target, *behind} - {source})
+
+    def drop(self, index: PinnedIndex) -> None:
+        self.answer()
+        shard = self._indices.get(index.name)
+        if shard is None or shard.uuid != index.uuid:
+            return
+        if self.aliases_of(index.name):
+            raise IndexMisconfigured(f"{index.name} is still searched")
+        del self._indices[index.name]
 
     def _shard(self, index: str) -> _Shard:
         try:
@@ -205,7 +344,7 @@ class MemoryIndex(Outages, Index):
             return WriteResult(Verdict.REFUSED, reason)
         if not _stands(shard, write.id, write.guard):
             return WriteResult(Verdict.CONFLICT, "version_conflict_engine_exception")
-        shard.documents[write.id] = (next(shard.seq_no), json.dumps(values))
+        shard.documents[write.id] = (shard.next_seq_no(), json.dumps(values))
         return WriteResult(Verdict.WRITTEN)
 
 
@@ -213,6 +352,15 @@ def _stands(shard: _Shard, image_id: str, guard: Guard | None) -> bool:
     """Whether the document is the version expected (None: there is no document)."""
     found = shard.documents.get(image_id)
     return guard == (Guard(found[0], _TERM) if found else None)
+
+
+def _indexes(mapping: Mapping[str, Any], path: Sequence[str]) -> bool:
+    found = mapping
+    for name in path:
+        if name not in found.get("properties", {}) or found.get("enabled") is False:
+            return False
+        found = found["properties"][name]
+    return found.get("index") is not False
 
 
 def _refusal(mapping: Mapping[str, Any] | None, document: Mapping[str, Any]) -> str:

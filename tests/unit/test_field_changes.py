@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reindex.reports.field_changes import Example, FieldChanges, held
+from reindex.reports.field_changes import Example, FieldChanges, flatten
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from reindex.reports.field_changes import Example, FieldChanges, held
     ],
 )
 def test_what_a_document_holds(document: dict[str, Any], found: dict[str, Any]) -> None:
-    assert held(document) == found
+    assert flatten(document) == found
 
 
 def test_each_field_is_kept_changed_lost_or_gained() -> None:

@@ -10,12 +10,12 @@ from reindex.domain.options import RunOptions
 from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase, State
 from reindex.reports.cost import PerImage
-from reindex.reports.forecast import Strength, bill, forecast
+from reindex.reports.forecast import StageCapacity, bill, forecast
 from reindex.steps.gates import OVER_BUDGET
 from reindex.steps.tick import Outcome
 from tests.unit.steps.world import World
 
-STRENGTH = Strength(workers=1, projection_concurrency=32, bulks=4)
+CAPACITY = StageCapacity(workers=1, projection_concurrency=32, bulks=4)
 MILLION = 1_000_000
 
 
@@ -27,23 +27,23 @@ def record(**fields: object) -> RunRecord:
 
 
 @pytest.mark.parametrize(
-    ("strength", "seconds", "bound_by"),
+    ("capacity", "seconds", "bound_by"),
     [
-        (STRENGTH, 0.016, "workers"),
-        (STRENGTH, 0.5, "projection"),
-        (replace(STRENGTH, workers=5), 0.016, "indexer"),
+        (CAPACITY, 0.016, "workers"),
+        (CAPACITY, 0.5, "projection"),
+        (replace(CAPACITY, workers=5), 0.016, "indexer"),
     ],
 )
-def test_the_slowest_part_bounds_it(strength: Strength, seconds: float, bound_by: str) -> None:
-    found = forecast(MILLION, MILLION, MILLION, strength, PerImage(projection_seconds=seconds))
+def test_the_slowest_part_bounds_it(capacity: StageCapacity, seconds: float, bound_by: str) -> None:
+    found = forecast(MILLION, MILLION, MILLION, capacity, PerImage(projection_seconds=seconds))
 
     assert found.bound_by == bound_by
 
 
 def test_it_grows_with_the_images_and_with_what_one_takes() -> None:
-    one = forecast(MILLION, MILLION, MILLION, STRENGTH)
-    two = forecast(2 * MILLION, 2 * MILLION, 2 * MILLION, STRENGTH)
-    slow = forecast(MILLION, MILLION, MILLION, STRENGTH, PerImage(projection_seconds=0.5))
+    one = forecast(MILLION, MILLION, MILLION, CAPACITY)
+    two = forecast(2 * MILLION, 2 * MILLION, 2 * MILLION, CAPACITY)
+    slow = forecast(MILLION, MILLION, MILLION, CAPACITY, PerImage(projection_seconds=0.5))
 
     assert two.hours == pytest.approx(2 * one.hours)
     assert two.dollars == pytest.approx(2 * one.dollars, rel=0.01)
@@ -52,10 +52,10 @@ def test_it_grows_with_the_images_and_with_what_one_takes() -> None:
 
 
 def test_what_a_run_costs_in_all_stays_as_it_goes_on() -> None:
-    start = bill(record(), 0.0, STRENGTH)
+    start = bill(record(), 0.0, CAPACITY)
     half = MILLION // 2
     counts = {State.ENQUEUED: MILLION, State.VERIFIED: half}
-    later = bill(record(counts=counts, phase=Phase.CHECK), 1_130.0, STRENGTH)
+    later = bill(record(counts=counts, phase=Phase.CHECK), 1_130.0, CAPACITY)
 
     assert start.so_far < 0.01
     assert later.so_far > later.to_come
@@ -63,7 +63,7 @@ def test_what_a_run_costs_in_all_stays_as_it_goes_on() -> None:
 
 
 def test_a_run_that_is_over_has_nothing_to_come() -> None:
-    assert bill(record(status="succeeded", ended_at=60.0), 1e9, STRENGTH).to_come == 0
+    assert bill(record(status="succeeded", ended_at=60.0), 1e9, CAPACITY).to_come == 0
 
 
 def test_a_run_is_held_while_it_would_cost_more_than_its_budget_and_charges_nobody() -> None:

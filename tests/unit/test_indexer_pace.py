@@ -14,13 +14,13 @@ from reindex.domain.indexer_pace import (
     LOOK_SECONDS,
     START,
     BulkCounts,
+    Conditions,
     IndexerPace,
     SetBy,
-    Surroundings,
     next_pace,
 )
 
-BUSY = Surroundings(backlog=20_000, batch=500, live_queue_is_deep=False, ceiling=16)
+BUSY = Conditions(backlog=20_000, batch=500, live_queue_is_deep=False, ceiling=16)
 FIRST = IndexerPace(4, SetBy.STARTING, 0.0)
 
 
@@ -45,7 +45,7 @@ class Cluster:
 
 
 def played(
-    cluster: Cluster, looks: int, around: Surroundings = BUSY, pace: IndexerPace | None = None
+    cluster: Cluster, looks: int, conditions: Conditions = BUSY, pace: IndexerPace | None = None
 ) -> list[IndexerPace]:
     """The decisions of so many looks."""
     found = []
@@ -54,7 +54,7 @@ def played(
         if pace:
             cluster.serve(pace.concurrency, LOOK_SECONDS)
             now += LOOK_SECONDS
-        pace = next_pace(pace, cluster.counts, around, now)
+        pace = next_pace(pace, cluster.counts, conditions, now)
         assert pace is not None
         found.append(pace)
     return found
@@ -93,7 +93,7 @@ def seen(**counts: int) -> BulkCounts:
 
 
 @pytest.mark.parametrize(
-    ("counts", "around", "concurrency", "set_by"),
+    ("counts", "conditions", "concurrency", "set_by"),
     [
         (seen(), BUSY, 9, SetBy.GROWING),
         (seen(refused=1_000), BUSY, 4, SetBy.REFUSALS),
@@ -112,11 +112,11 @@ def seen(**counts: int) -> BulkCounts:
     ],
 )
 def test_each_rule(
-    counts: BulkCounts, around: Surroundings, concurrency: int, set_by: SetBy
+    counts: BulkCounts, conditions: Conditions, concurrency: int, set_by: SetBy
 ) -> None:
     before = IndexerPace(8, SetBy.GROWING, 0.0, best=0.002)
 
-    found = next_pace(before, counts, around, LOOK_SECONDS)
+    found = next_pace(before, counts, conditions, LOOK_SECONDS)
 
     assert found is not None
     assert (found.concurrency, found.set_by) == (concurrency, set_by)
@@ -171,7 +171,7 @@ def test_it_never_leaves_its_bounds_and_is_read_back_as_it_was(
             counts.refused + refused,
         )
         now += LOOK_SECONDS
-        pace = next_pace(pace, counts, Surroundings(backlog, 500, deep, ceiling), now)
+        pace = next_pace(pace, counts, Conditions(backlog, 500, deep, ceiling), now)
         assert pace is not None
         assert LEAST <= pace.concurrency <= ceiling
         assert IndexerPace.of(pace.to_json()) == pace

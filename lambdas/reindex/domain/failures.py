@@ -263,6 +263,11 @@ class ProjectionDied(ReindexFailure):
     retryable = True
     shared_cause = True
 
+    @classmethod
+    def of_one_image(cls, death: ProjectorDied) -> Failure:
+        """Return the failure of an image that was the only one of the call that died."""
+        return cls("the projection died on this image, alone", str(death)).as_failure()
+
 
 class WorkerDied(ReindexFailure):
     """A batch-index worker died with this image in progress, more often than is bounded.

@@ -42,11 +42,11 @@ _REFUSED_SHARE: Final = 0.01
 
 
 class SetBy(StrEnum):
-    """What decides how many bulks go on side by side."""
+    """What decides how many bulks go on side by side, as ``reindex status`` shows it."""
 
-    STARTING = "nothing yet: it is being found out"
-    GROWING = "nothing: one more was allowed"
-    REFUSALS = "the cluster: it refuses documents (429)"
+    STARTING = "default: too few full bulks so far to measure the cluster"
+    GROWING = "trial: one more is allowed while the cluster keeps up"
+    REFUSALS = "the cluster: it refuses documents (429 or 503)"
     LATENCY = "the cluster: documents take longer"
     LIVE_QUEUE = "the library's own ingestion: its queue is half as deep as it may be"
     PROJECTION = "the projection: the indexer waits for documents"
@@ -111,17 +111,24 @@ class IndexerPace:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self | None:
-        """Read it from the run record; None before the first look."""
-        if not stored:
+        """Read it from the run record.
+
+        Returns:
+            None before the first look, and of a record that another release wrote or somebody
+            edited: the search begins anew.
+        """
+        try:
+            best = stored.get("best")
+            return cls(
+                concurrency=int(stored["concurrency"]),
+                set_by=SetBy(stored["set_by"]),
+                at=float(stored["at"]),
+                best=None if best is None else float(best),
+                counts=BulkCounts.of(stored["counts"]),
+                is_applied=bool(stored.get("is_applied", True)),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
             return None
-        return cls(
-            concurrency=int(stored["concurrency"]),
-            set_by=SetBy(stored["set_by"]),
-            at=float(stored["at"]),
-            best=stored.get("best"),
-            counts=BulkCounts.of(stored["counts"]),
-            is_applied=bool(stored.get("is_applied", True)),
-        )
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the run record holds it."""
@@ -129,7 +136,7 @@ class IndexerPace:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Conditions:
     """What else a decision is made of.
 
     Attributes:
@@ -146,36 +153,36 @@ class Surroundings:
 
 
 def next_pace(
-    before: IndexerPace | None, counts: BulkCounts, around: Surroundings, now: float
+    before: IndexerPace | None, counts: BulkCounts, conditions: Conditions, now: float
 ) -> IndexerPace | None:
     """Decide how many bulks go on side by side from now on.
 
     Args:
         before: The last decision; None at the beginning of a run.
         counts: The counters now.
-        around: What else matters.
+        conditions: What else matters.
         now: Epoch seconds.
 
     Returns:
         The decision; None when it is too early for one.
     """
-    ceiling = max(LEAST, around.ceiling)
+    ceiling = max(LEAST, conditions.ceiling)
     if before is None:
         return IndexerPace(min(START, ceiling), SetBy.STARTING, now, None, counts, is_applied=False)
     if now - before.at < LOOK_SECONDS:
         return None
     seen = counts.since(before.counts)
-    # A bulk has its own time, too: of small ones, a document's says nothing of the cluster.
-    tells = (
+    # A bulk has a cost of its own: in small ones, a document's time says nothing of the cluster.
+    is_representative = (
         seen.bulks >= BULKS_EACH * before.concurrency
-        and seen.documents + seen.refused >= _FULL * around.batch * seen.bulks
+        and seen.documents + seen.refused >= _FULL * conditions.batch * seen.bulks
     )
-    took = seen.seconds_per_document if tells else None
+    took = seen.seconds_per_document if is_representative else None
     best = before.best and before.best * FORGET
     if took is not None:
         best = min(took, best or took)
-    concurrency, set_by = _decided(before.concurrency, seen, took, best, around)
-    concurrency = min(concurrency, ceiling)
+    concurrency, set_by = _decided(before.concurrency, seen, took, best, conditions)
+    concurrency = min(max(LEAST, concurrency), ceiling)
     is_applied = before.is_applied and concurrency == before.concurrency
     return IndexerPace(concurrency, set_by, now, best, counts, is_applied)
 
@@ -185,13 +192,13 @@ def _decided(
     seen: BulkCounts,
     took: float | None,
     best: float | None,
-    around: Surroundings,
+    conditions: Conditions,
 ) -> tuple[int, SetBy]:
-    if too_much := _too_much(seen, took, best, around):
-        return max(LEAST, concurrency // 2), too_much
-    if around.backlog < concurrency * around.batch:
+    if overload := _overload(seen, took, best, conditions):
+        return max(LEAST, concurrency // 2), overload
+    if conditions.backlog < concurrency * conditions.batch:
         return concurrency, SetBy.PROJECTION
-    if concurrency >= around.ceiling:
+    if concurrency >= conditions.ceiling:
         return concurrency, SetBy.CEILING
     if took is None:
         # The mapping has not followed yet, or the cluster answers too slowly to tell.
@@ -199,12 +206,12 @@ def _decided(
     return concurrency + 1, SetBy.GROWING
 
 
-def _too_much(
-    seen: BulkCounts, took: float | None, best: float | None, around: Surroundings
+def _overload(
+    seen: BulkCounts, took: float | None, best: float | None, conditions: Conditions
 ) -> SetBy | None:
     if seen.refused > _REFUSED_SHARE * (seen.documents + seen.refused):
         return SetBy.REFUSALS
-    if around.live_queue_is_deep:
+    if conditions.live_queue_is_deep:
         return SetBy.LIVE_QUEUE
     if took is not None and best is not None and took > TOO_SLOW * best:
         return SetBy.LATENCY

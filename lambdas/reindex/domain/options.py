@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from reindex.domain.source_kinds import FILE, INDEX, SOURCES, TABLE, UPLOADS
+from reindex.domain.source_kinds import CHANGES, FILE, INDEX, SOURCES, TABLE, UPLOADS
 from reindex.settings import SettingsError
 from reindex.strict_json import read
 
 #: The settings of a source that belong to one kind alone.
-_OWN = {"query": INDEX, "lacking": INDEX, "key": FILE}
+_OWN = {"query": INDEX, "lacking": INDEX, "key": FILE, "surplus": CHANGES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +25,18 @@ class Source:
     """Where the ids of a run come from.
 
     Attributes:
-        kind: One of :data:`SOURCES`.
+        kind: One of :data:`SOURCES`, or :data:`CHANGES`.
         query: Of ``index``: the documents that match it, in Elasticsearch's query language.
         lacking: Of ``index``: the documents without this field.
         key: Of ``file``: its key, below :data:`UPLOADS`.
+        surplus: Of ``changes``: also the documents that only the target has.
     """
 
     kind: str = TABLE
     query: Mapping[str, Any] | None = None
     lacking: str | None = None
     key: str | None = None
+    surplus: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class RunOptions:
         only_new: Whether images that were finished before are left as they are.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
         budget: US dollars: the run is held while it is estimated to cost more to its end.
+        migration: The migration that the run is a round of; None for an ordinary run.
+        scan: Whether a round that has only what changed ends with the Tally's scan all the same.
     """
 
     source: Source = field(default_factory=Source)
@@ -54,11 +58,20 @@ class RunOptions:
     only_new: bool = False
     skip_unchanged: bool = False
     budget: float | None = None
+    migration: str | None = None
+    scan: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run has only what changed, and ends without a scan of the table."""
+        return self.source.kind == CHANGES and not self.scan
 
     def problems(self) -> Iterator[str]:
         """What is wrong with options that are each of the right type."""
         source = self.source
-        if source.kind not in SOURCES:
+        if source.kind == CHANGES and self.migration is None:
+            yield f"the source {CHANGES} is for rounds of a migration"
+        if source.kind not in (*SOURCES, CHANGES):
             yield f"source.kind must be one of {', '.join(SOURCES)}"
             return
         for name, kind in _OWN.items():

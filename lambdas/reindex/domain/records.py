@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from reindex.domain import stamps
 from reindex.domain.failures import Failure
+from reindex.domain.migration import RoundMark
 from reindex.domain.states import Phase
 from reindex.text import MAX_ID_BYTES, well_formed
 
@@ -409,6 +410,7 @@ class RunRecord:
         indexer_pace: How many bulks go on side by side: see
             :class:`reindex.domain.indexer_pace.IndexerPace`.
         speeds: How fast each phase works: see :mod:`reindex.reports.run_estimate`.
+        migration: Of a round of a migration: see :class:`reindex.domain.migration.RoundMark`.
     """
 
     run_id: str
@@ -445,6 +447,7 @@ class RunRecord:
     bulks: Mapping[str, int] = field(default_factory=dict)
     indexer_pace: Mapping[str, Any] = field(default_factory=dict)
     speeds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    migration: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -458,6 +461,11 @@ class RunRecord:
             return None
         options: dict[str, Any] = json.loads(self.options)
         return options if self.budget is None else {**options, "budget": self.budget}
+
+    @property
+    def round_mark(self) -> RoundMark | None:
+        """What it is a round of; None for an ordinary run."""
+        return RoundMark.from_json(self.migration)
 
     @property
     def is_reported(self) -> bool:

@@ -19,10 +19,10 @@ from reindex.image.misfits import Misfits, without_misfits
 from reindex.image.object_metadata import upload_of
 from reindex.image.original_metadata import original_metadata
 from reindex.image.rows import present
-from reindex.image.said import SAID, what_people_said
 from reindex.image.source import rendition, source
 from reindex.image.terms import fitted
 from reindex.image.truth import ImageTruth, UserData
+from reindex.image.user_fields import USER_FIELDS, read_user_fields
 from reindex.processors.draft import Draft
 from reindex.processors.processing import NamedProcessor, processed
 
@@ -46,13 +46,13 @@ def build(
         ProcessorFailed: One of them failed.
         InvalidUserData: If a row or a crop is not of the form its table promises.
     """
-    said = what_people_said(truth.user_data, now)
+    user_data = read_user_fields(truth.user_data, now)
     upload = upload_of(truth.original)
     # Nothing in a file names rights by our categories: only rules do.
     draft = processed(draft_of(truth), processors)
     original, original_usage_rights = dict(draft.metadata), dict(draft.rights)
     trimmed = Trimmed()
-    fields = said.fields(original, original_usage_rights, trimmed)
+    fields = user_data.fields(original, original_usage_rights, trimmed)
     document = present(
         id=truth.id,
         uploadTime=format_date(upload.at),
@@ -104,10 +104,15 @@ def merge(
     if not isinstance(trimmed_before, list) or not all(isinstance(n, str) for n in trimmed_before):
         # Names of ours may have to be added.
         raise LoaderAnswer("the document's fileMetadata.trimmed is not a list of texts")
-    kept = {name: value for name, value in loaded.items() if name not in SAID}
-    said = what_people_said(user_data, now).fields(original, rights, trimmed)
+    kept = {name: value for name, value in loaded.items() if name not in USER_FIELDS}
+    user_fields = read_user_fields(user_data, now).fields(original, rights, trimmed)
     document = present(
-        **{**kept, "originalMetadata": original or None, "originalUsageRights": rights, **said}
+        **{
+            **kept,
+            "originalMetadata": original or None,
+            "originalUsageRights": rights,
+            **user_fields,
+        }
     )
     fit = without_misfits(fitted(document, trimmed), misfits or {}, trimmed)
     return with_trimmed(fit, trimmed)
@@ -153,3 +158,13 @@ def with_provenance(
         "projector": projector,
     }
     return {**document, "esInfo": {**document.get("esInfo", {}), "reindex": provenance}}
+
+
+def without_provenance(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``document`` as it was before :func:`with_provenance`: what two of them compare by.
+
+    An ``esInfo`` that holds nothing else is left out.
+    """
+    info = {name: value for name, value in document.get("esInfo", {}).items() if name != "reindex"}
+    rest = {name: value for name, value in document.items() if name != "esInfo"}
+    return rest | ({"esInfo": info} if info else {})

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypeVar
 
+from reindex.batches import in_batches, pages_of
 from reindex.domain.digest import add_hashes, digest, pair_hash
 from reindex.domain.ledgers import unbalanced
 from reindex.domain.progress import ProgressRow
@@ -16,8 +15,6 @@ from reindex.domain.states import State
 from reindex.domain.tally import PREFIX_LENGTH, Prefix, Tally
 from reindex.steps.scanning import scan_all
 from reindex.stores.interfaces import Index, ProgressTable, RunFiles, Runs
-
-Item = TypeVar("Item")
 
 #: Images looked at together.
 CHUNK = 500
@@ -169,7 +166,7 @@ class Certifying:
                 for row in page.rows
                 if row.state is State.VERIFIED and row.id[:PREFIX_LENGTH] in prefixes
             ]
-            for chunk in _chunks(verified):
+            for chunk in in_batches(verified, CHUNK):
                 found = self.index.read(index, [row.id for row in chunk], [_PROVENANCE])
                 for row in chunk:
                     document = found.get(row.id)
@@ -184,7 +181,7 @@ class Certifying:
             for image_id, source in self.index.scan(index, [_PROVENANCE])
             if image_id[:PREFIX_LENGTH] in prefixes and Provenance.of(source)
         )
-        for chunk in _chunks(ids):
+        for chunk in pages_of(ids, CHUNK):
             found = self.table.read(chunk)
             for image_id in chunk:
                 row = found.rows.get(image_id)
@@ -210,9 +207,3 @@ def _flaw(row: ProgressRow, document: Indexed | None) -> str:
 
 def _differing(ours: Mapping[str, Prefix], theirs: Mapping[str, Prefix]) -> set[str]:
     return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
-
-
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk

@@ -33,7 +33,7 @@ from reindex.repairs.image_evidence import (
     Place,
     Unknown,
 )
-from reindex.reports.forecast import Strength, bill
+from reindex.reports.forecast import StageCapacity, bill
 from reindex.reports.samples import Sample, kept
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import (
@@ -86,7 +86,7 @@ class Explaining:
         connect: Makes the index's client, for which credentials may have to be read.
         preserve: Dotted fields that the index holds and the truth does not.
         has_thumbnails: Whether the library keeps any.
-        strength: Of the stage, for what its run costs.
+        stage_capacity: For what its run costs.
     """
 
     table: ProgressTable
@@ -103,7 +103,7 @@ class Explaining:
     place: Place
     preserve: Sequence[str]
     has_thumbnails: bool
-    strength: Strength
+    stage_capacity: StageCapacity
 
     def evidence(self, image_id: str, project: Project) -> Evidence:
         """Gather everything that is known of an image, in :data:`TOTAL_SECONDS`.
@@ -161,7 +161,7 @@ class Explaining:
             record,
             is_running=self.phases.is_running(record.execution),
             ticks=record.phase is None or self.phases.is_on(record.phase),
-            dollars=bill(record, self.clock.now(), self.strength).total,
+            dollars=bill(record, self.clock.now(), self.stage_capacity).total,
         )
 
     def _original(self, image_id: str) -> ObjectHistory | Failure:

@@ -78,7 +78,7 @@ class FieldChanges:
     def add(self, image_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Compare the document that stands with the one that would replace it."""
         self.documents += 1
-        old, new = held(before), held(after)
+        old, new = flatten(before), flatten(after)
         for path in old.keys() | new.keys():
             change = self.fields.setdefault(path, FieldChange(path))
             change.before += path in old
@@ -90,7 +90,7 @@ class FieldChanges:
             setattr(change, kind, getattr(change, kind) + 1)
             kept = change.examples.setdefault(kind, [])
             if len(kept) < EXAMPLES:
-                kept.append(Example(image_id, _short(old.get(path)), _short(new.get(path))))
+                kept.append(Example(image_id, shortened(old.get(path)), shortened(new.get(path))))
 
     def by_harm(self) -> list[FieldChange]:
         """Return all fields, the one of which most is lost first."""
@@ -99,10 +99,10 @@ class FieldChanges:
         )
 
 
-def held(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a document holds, by dotted path; what is empty is not held.
+def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document's values by dotted path, without empty ones.
 
-    The values below a list of objects stand together: ``usages[].platform`` is the list of all
+    Values below a list of objects are collected: ``usages[].platform`` is the list of all
     platforms.
     """
     found: dict[str, Any] = {}
@@ -125,10 +125,11 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _short(value: Any) -> Any:
+def shortened(value: Any) -> Any:
+    """Return a value to be shown: a long text or list is cut."""
     if isinstance(value, str) and len(value) > _VALUE_LENGTH:
         return f"{value[:_VALUE_LENGTH]}…"
     if isinstance(value, list):
-        kept = [_short(item) for item in value[:EXAMPLES]]
+        kept = [shortened(item) for item in value[:EXAMPLES]]
         return [*kept, "…"] if len(value) > EXAMPLES else kept
     return value

@@ -1,7 +1,7 @@
 """What a run over some images will take: hours and dollars, before it begins or on its way.
 
-The rates are those of the model in docs/cost.md, or measured by a rehearsal. A cluster that takes
-less than the indexer may send, a backlog that is full and a gate that holds all make it longer.
+The rates are rounded from those of the model in docs/cost.md, or measured by a rehearsal. A cluster
+that takes less than the indexer may send, a full backlog and a closed gate all make it longer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from reindex.reports.footprint import INDEXER_BATCH
 from reindex.reports.run_estimate import finished, to_index
 from reindex.reports.samples import Sample
 
-#: Images a second that one worker's own processor allows in each phase (docs/cost.md).
+#: Images a second that one worker's own processor allows in each phase: below what the benchmarks
+#: measure on one machine (docs/cost.md), so that a forecast is rather too long.
 WORKER_RATES: Final[Mapping[Phase, float]] = {Phase.INDEX: 1_300.0, Phase.CHECK: 1_400.0}
 
-#: Assumed seconds of one bulk of :data:`~reindex.reports.footprint.INDEXER_BATCH` documents.
+#: Assumed seconds of one bulk of :data:`~reindex.reports.footprint.INDEXER_BATCH` documents, with
+#: the indexer's own work on them.
 BULK_SECONDS: Final = 1.15
 
 #: Times that the table is scanned: for the report, if all goes well.
@@ -28,7 +30,7 @@ _ROUNDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strength:
+class StageCapacity:
     """What a stage has to work with.
 
     Attributes:
@@ -72,7 +74,7 @@ def forecast(
     indexing: int,
     checking: int,
     rows: int,
-    strength: Strength,
+    capacity: StageCapacity,
     per_image: PerImage | None = None,
 ) -> Forecast:
     """Forecast a run, or what is left of one.
@@ -81,22 +83,22 @@ def forecast(
         indexing: Images that the index phase has before it.
         checking: Images that the check phase has before it.
         rows: Of the progress table, which is scanned at the end.
-        strength: Of the stage.
+        capacity: Of the stage.
         per_image: What one image takes, where that was measured.
     """
     per_image = per_image or PerImage()
-    calls = strength.workers * strength.projection_concurrency
+    calls = capacity.workers * capacity.projection_concurrency
     rates = {
-        "workers": strength.workers * WORKER_RATES[Phase.INDEX],
+        "workers": capacity.workers * WORKER_RATES[Phase.INDEX],
         "projection": calls / per_image.projection_seconds,
-        "indexer": strength.bulks * INDEXER_BATCH / BULK_SECONDS,
+        "indexer": capacity.bulks * INDEXER_BATCH / BULK_SECONDS,
     }
     bound_by = min(rates, key=lambda name: rates[name])
     seconds = {
         Phase.INDEX: indexing / rates[bound_by],
-        Phase.CHECK: checking / (strength.workers * WORKER_RATES[Phase.CHECK]),
+        Phase.CHECK: checking / (capacity.workers * WORKER_RATES[Phase.CHECK]),
     }
-    ticks = [Sample(0, strength.workers * taken, phase, 0) for phase, taken in seconds.items()]
+    ticks = [Sample(0, capacity.workers * taken, phase, 0) for phase, taken in seconds.items()]
     moved: Mapping[str, int] = {State.ENQUEUED: indexing, State.VERIFIED: checking}
     cost = estimate(moved, ticks, rows, _ROUNDS, per_image)
     return Forecast(checking, sum(seconds.values()) / 3600, cost["total"], bound_by)
@@ -120,18 +122,18 @@ class Bill:
         return self.so_far + self.to_come
 
 
-def bill(run: RunRecord, now: float, strength: Strength) -> Bill:
+def bill(run: RunRecord, now: float, capacity: StageCapacity) -> Bill:
     """Estimate what an open run has cost and will cost, from its record.
 
     Args:
         run: The record.
         now: Epoch seconds.
-        strength: Of the stage.
+        capacity: Of the stage.
     """
-    ticking = max(0.0, (run.ended_at or now) - run.started_at) * strength.workers
+    ticking = max(0.0, (run.ended_at or now) - run.started_at) * capacity.workers
     ticks = [Sample(run.started_at, ticking, run.phase or Phase.INDEX, 0)]
     spent = estimate(run.counts, ticks, run.total, run.round)["total"]
     if not run.is_open:
         return Bill(spent, 0.0)
     left = run.total - finished(run)
-    return Bill(spent, forecast(to_index(run), left, run.total, strength).dollars)
+    return Bill(spent, forecast(to_index(run), left, run.total, capacity).dollars)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from reindex.reports.markup import Markup, element, joined
 
@@ -47,7 +49,7 @@ h1 { font-size: 27px; line-height: 1.25; margin: 0; }
 h2 { font-size: 17px; margin: 0 0 10px; }
 p { margin: 6px 0; }
 .soft, th, caption { color: var(--soft); }
-header { padding: 20px 24px; border-left-width: 10px; }
+header { padding: 20px 24px; border-left-width: 10px; overflow-wrap: anywhere; }
 header.ok { border-color: var(--ok); background: var(--ok-back); }
 header.attention { border-color: var(--attention); background: var(--attention-back); }
 header.bad { border-color: var(--bad); background: var(--bad-back); }
@@ -83,6 +85,7 @@ thead th { border-top: 0; }
 .zero { color: var(--soft); }
 td code { white-space: nowrap; }
 tfoot td { font-weight: 600; }
+.falls { color: var(--bad); font-weight: 600; }
 code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   unicode-bidi: isolate; overflow-wrap: anywhere; }
 .kind { display: grid; grid-template-columns: 92px 1fr; gap: 4px 18px; padding: 12px 0;
@@ -184,6 +187,14 @@ def table(
         ),
         class_="wide",
     )
+
+
+def shown_value(value: Any) -> Markup:
+    """A value of a document's field; None for a field that the document does not hold."""
+    if value is None:
+        return element("span", "nothing", class_="soft")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return element("code", text)
 
 
 def moment(text: str) -> str:

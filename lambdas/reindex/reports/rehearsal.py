@@ -36,7 +36,7 @@ class Group:
 
 
 @dataclass(slots=True)
-class Rehearsed:
+class RehearsalResult:
     """What a rehearsal found.
 
     Attributes:
@@ -110,13 +110,16 @@ class Tolerance:
 
     def allows(self, change: FieldChange, documents: int) -> bool:
         """Whether what becomes of a field is accepted."""
-        return change.fall(documents) <= self.percent or any(
-            change.path == name or change.path.startswith((f"{name}.", f"{name}["))
-            for name in self.accepted
+        return change.fall(documents) <= self.percent or self.accepts(change.path)
+
+    def accepts(self, path: str) -> bool:
+        """Return True if a field, or an object that it is in, is accepted by name."""
+        return any(
+            path == name or path.startswith((f"{name}.", f"{name}[")) for name in self.accepted
         )
 
 
-def verdict(found: Rehearsed, tolerance: Tolerance) -> list[str]:
+def verdict(found: RehearsalResult, tolerance: Tolerance) -> list[str]:
     """Return why a run should not be started, as sentences; empty when the rehearsal passed."""
     documents = found.changes.documents
     problems = [
@@ -131,7 +134,7 @@ def verdict(found: Rehearsed, tolerance: Tolerance) -> list[str]:
 
 
 def to_json(
-    found: Rehearsed, tolerance: Tolerance, cost: Forecast, *, seed: int | None
+    found: RehearsalResult, tolerance: Tolerance, cost: Forecast, *, seed: int | None
 ) -> dict[str, Any]:
     """Return all of it as it is printed with ``--json``, and as the page is made of."""
     documents = found.changes.documents

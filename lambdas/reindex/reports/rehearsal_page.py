@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reindex.reports.field_changes import CHANGED, GAINED, LOST
 from reindex.reports.markup import Markup, element, joined
-from reindex.reports.page import dollars, page_of, section, table, tile
+from reindex.reports.page import dollars, page_of, section, shown_value, table, tile
 from reindex.text import counted
 
 _KINDS = (LOST, CHANGED, GAINED)
@@ -130,16 +129,9 @@ def _example_rows(
             yield (
                 kind,
                 joined(picture, element("code", image_id)),
-                _value(example["before"]),
-                _value(example["after"]),
+                shown_value(example["before"]),
+                shown_value(example["after"]),
             )
-
-
-def _value(value: Any) -> Markup:
-    if value is None:
-        return element("span", "nothing", class_="soft")
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return element("code", text)
 
 
 def _groups(title: str, groups: Mapping[str, Mapping[str, Any]]) -> Markup:

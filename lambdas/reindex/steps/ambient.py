@@ -1,9 +1,11 @@
-"""What every step has around it: a clock, and somewhere to count things."""
+"""What every step has around it: a clock, names that sort by it, and somewhere to count things."""
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -30,6 +32,12 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+def fresh_name(clock: Clock) -> str:
+    """Return a name for a run or an upload that sorts by time: ``20261122-031500-ab12``."""
+    stamp = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{os.urandom(2).hex()}"
 
 
 class Meter(Protocol):

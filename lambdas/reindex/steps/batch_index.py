@@ -26,6 +26,7 @@ from reindex.domain.failures import (
     StoreUnavailable,
     WorkerDied,
 )
+from reindex.domain.preserved import carried
 from reindex.domain.progress import ProgressRow, Retry, iso
 from reindex.domain.records import (
     RETRIED,
@@ -83,6 +84,19 @@ _SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})
 _SUSPECTED = ProjectionDied(
     "the projection died on this image's batch, with no time left to find on which image"
 ).as_failure()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the indices held of a batch before its truth was read.
+
+    Attributes:
+        target: Of the index that is written to.
+        followed: Of the index that a migration follows.
+    """
+
+    target: Mapping[str, Indexed]
+    followed: Mapping[str, Indexed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +218,15 @@ class IndexPhase:
         some = [*STAMPS, PROVENANCE, *self.preserve]
         fields = ["*"] if run.skip_unchanged else some
         found = self.index.read(run.index, [row.id for row in rows], fields)
+        followed = self._followed(run, [row.id for row in rows])
         now = self.clock.now()
         changes: list[Change] = []
         ready: dict[str, ProgressRow] = {}
         for row in rows:
-            settled_at = self._settled_at(found.get(row.id), now)
+            settled_at = max(
+                self._settled_at(found.get(row.id), now),
+                self._settled_at(followed.get(row.id), now),
+            )
             if settled_at > now and row.waits < MAX_WAITS:
                 changes.append(Change(row, row.waiting(settled_at, now)))
             else:
@@ -224,8 +242,19 @@ class IndexPhase:
             changes += self._failed(answer.failures, ready, found, run)
             changed, unchanged = self._split_unchanged(answer.images, found, run)
             changes += self._unchanged(unchanged, ready, run)
-            changes += self._enqueue(changed, ready, found, run)
+            changes += self._enqueue(changed, ready, _Seen(found, followed), run)
         return self._settle(changes)
+
+    def _followed(self, run: RunRecord, ids: Sequence[str]) -> Mapping[str, Indexed]:
+        """What the index that a migration follows holds of images; empty in an ordinary run.
+
+        Read before the truth is, as the guard is: what is preserved there later makes the document
+        a changed one, which the next round brings.
+        """
+        mark = run.round_mark
+        if mark is None:
+            return {}
+        return self.index.read(mark.source, ids, [*STAMPS, PROVENANCE, *self.preserve])
 
     def _outage(self, answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
         """What kept a whole batch from being done, if that is no image's doing: for people.
@@ -327,8 +356,7 @@ class IndexPhase:
         except ProjectorDied as death:
             self.meter.count("ProjectionDeaths")
             if len(ids) == 1:
-                alone = ProjectionDied("the projection died on this image, alone", str(death))
-                return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+                return ProjectionAnswer(failures={ids[0]: ProjectionDied.of_one_image(death)})
         middle = len(ids) // 2
         halves = [
             self._project(half, run_id, misfits, deadline, suspected=True)
@@ -364,10 +392,11 @@ class IndexPhase:
         self,
         images: Sequence[Projected],
         rows: Mapping[str, ProgressRow],
-        found: Mapping[str, Indexed],
+        seen: _Seen,
         run: RunRecord,
     ) -> list[Change]:
         now = self.clock.now()
+        found = seen.target
         messages = [
             OutgoingMessage(
                 id=image.id,
@@ -377,7 +406,7 @@ class IndexPhase:
                 index=run.index,
                 index_uuid=run.index_uuid,
                 guard=found[image.id].guard if image.id in found else None,
-                preserved=self._preserved(found.get(image.id), run.run_id, image),
+                preserved=self._preserved(seen, run, image),
                 projected_at=iso(now),
                 image=image.image,
             )
@@ -401,11 +430,23 @@ class IndexPhase:
             if image.id in accepted
         ]
 
-    def _preserved(self, found: Indexed | None, run_id: str, image: Projected) -> str:
-        text = json.dumps(only(found.source, self.preserve) if found else {})
+    def _preserved(self, seen: _Seen, run: RunRecord, image: Projected) -> str:
+        found, mark = seen.target.get(image.id), run.round_mark
+        if mark is None:
+            values = only(found.source, self.preserve) if found else {}
+        else:
+            followed = seen.followed.get(image.id)
+            values = carried(
+                self.preserve,
+                followed.source if followed else {},
+                found.source if found else None,
+                after_switch=mark.after_switch,
+                is_rollback=mark.is_rollback,
+            )
+        text = json.dumps(values)
         if len(text) > CLAIM_ABOVE:
             name = hashlib.sha256(image.id.encode()).hexdigest()
-            return claim(self.files, run_id, f"{name}-preserved", text)
+            return claim(self.files, run.run_id, f"{name}-preserved", text)
         return text
 
     def _settle(self, changes: Sequence[Change]) -> tuple[list[Change], set[str]]:
@@ -420,7 +461,8 @@ def _is_created(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool
     One may be there already: of a worker that died, or lost an answer, before it could settle
     what it had sent, in this run or in one before it that did not get to its end.
     """
-    if found is None:
+    if found is None or run.round_mark:
+        # In a migration, what the target holds is there to follow the truth: see the check.
         return True
     if found.provenance is None:
         return False

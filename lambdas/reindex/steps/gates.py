@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reindex.domain.records import RunRecord
-from reindex.reports.forecast import Strength, bill
+from reindex.reports.forecast import StageCapacity, bill
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Queue
 
@@ -28,14 +28,14 @@ class Gates:
         live_queue: The library's own ingestion queue; None when there is none.
         live_queue_max: Messages on it above which a reindex holds back.
         clock: For what the run has cost so far.
-        strength: For what it will cost.
+        stage_capacity: For what it will cost.
     """
 
     index: Index
     live_queue: Queue | None
     live_queue_max: int
     clock: Clock
-    strength: Strength
+    stage_capacity: StageCapacity
 
     def held_by(self, run: RunRecord) -> str | None:
         """The gate that holds now, in words for people; None when none does.
@@ -51,7 +51,7 @@ class Gates:
         if self.live_queue and self.live_queue.depth().total > self.live_queue_max:
             return LIVE_QUEUE_DEEP
         if run.budget is not None:
-            cost = bill(run, self.clock.now(), self.strength)
+            cost = bill(run, self.clock.now(), self.stage_capacity)
             if cost.total > run.budget:
                 return OVER_BUDGET
         return None

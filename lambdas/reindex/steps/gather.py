@@ -15,15 +15,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.migration import Migration
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.records import RunRecord, run_id_of
-from reindex.domain.source_kinds import TABLE
+from reindex.domain.source_kinds import CHANGES, TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way
 from reindex.steps.upload import Upload, Uploaded
 from reindex.stores.interfaces import (
     Cursor,
     IdSource,
+    MigrationIndex,
+    Migrations,
     Part,
     Phases,
     ProgressTable,
@@ -41,7 +45,7 @@ MAX_PARTS = 256
 PART_SECONDS = 600
 
 #: Runs without success that a run remembers: the messages of an older one have long expired.
-MOST_UNFINISHED = 20
+MAX_UNFINISHED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Gathering:
 
     Attributes:
         source: Opens a source of ids.
+        index: Makes the index's client, for rounds of a migration.
         alias: The alias that people search through.
     """
 
@@ -57,7 +62,9 @@ class Gathering:
     work_list: WorkList
     runs: Runs
     phases: Phases
+    migrations: Migrations
     source: Callable[[Source], IdSource]
+    index: Callable[[], MigrationIndex]
     alias: str
     clock: Clock
     meter: Meter
@@ -74,20 +81,52 @@ class Gathering:
 
         Raises:
             SettingsError: The input is not what a run may be told.
-            PreflightFailed: Another run is open; nothing has been touched.
+            PreflightFailed: Another run or a migration is open; nothing has been touched.
             SourceUnusable: The source is not what it should be.
             IndexMisconfigured: The ids are in the index, and its alias does not name one.
             StoreUnavailable: A service does not answer.
         """
         options = RunOptions.of(told)
-        self._take_record(execution, options)
+        migration = self._migration(options, run_id_of(execution))
+        self._take_record(execution, options, migration)
         if options.source.kind == TABLE:
             return {"parts": []}
+        if migration and options.source.kind == CHANGES:
+            self._record_position(migration)
         # A limit is one count, which parts worked side by side could not share.
         at_most = MAX_PARTS if options.limit is None else 1
         return {"parts": list(self.source(options.source).parts(at_most))}
 
-    def _take_record(self, execution: str, options: RunOptions) -> None:
+    def _migration(self, options: RunOptions, run_id: str) -> Migration | None:
+        """The migration that the run is a round of; None for an ordinary run.
+
+        Raises:
+            PreflightFailed: A migration is open, and the run is none of its rounds.
+        """
+        current = self.migrations.current()
+        if options.migration is None:
+            if current and current.is_exclusive:
+                raise PreflightFailed(
+                    [f"migration {current.id} is open ({current.state}): finish it, or abort it"]
+                )
+            return None
+        if current is None or current.round is None or current.round.run_id != run_id:
+            raise PreflightFailed([f"run {run_id} is no round of migration {options.migration}"])
+        return current
+
+    def _record_position(self, migration: Migration) -> None:
+        """Record up to where a round reads its source: there the next one begins.
+
+        Before any of its ids is read: what is written meanwhile is the next round's.
+        """
+        now = self.clock.now()
+        planned = migration.round_planned(self.index().position(migration.source.name), now)
+        if not self.migrations.save(planned, migration):
+            raise StoreUnavailable(f"migration {migration.id} was changed in this moment")
+
+    def _take_record(
+        self, execution: str, options: RunOptions, migration: Migration | None
+    ) -> None:
         current = self.runs.current()
         if current and current.is_open and current.execution == execution:
             # A plan that is tried again finds its own record: its answer was lost.
@@ -107,6 +146,7 @@ class Gathering:
             unreported=current is not None and not current.is_reported,
             last_reported=_last_reported(current),
             unfinished=_unfinished(current),
+            migration=asdict(migration.mark(is_partial=options.is_partial)) if migration else {},
         )
         if not self.runs.open(record, instead_of=current):
             raise PreflightFailed(["another run was opened in this moment"])
@@ -162,7 +202,7 @@ def _unfinished(before: RunRecord | None) -> list[str]:
     """The runs whose messages may still come, given the latest of them."""
     if before is None or before.status == "succeeded":
         return []
-    return [*before.unfinished, before.run_id][-MOST_UNFINISHED:]
+    return [*before.unfinished, before.run_id][-MAX_UNFINISHED:]
 
 
 def _last_reported(run: RunRecord | None) -> str | None:

@@ -41,7 +41,7 @@ from reindex.stores.interfaces import (
     RunFiles,
     Runs,
     Verdict,
-    WorkList,
+    WorkLister,
     WriteResult,
 )
 from reindex.time_limit import TimeLimit
@@ -111,7 +111,7 @@ class Indexer:
     """Feeds messages to the index."""
 
     table: ProgressTable
-    work_list: WorkList
+    work_list: WorkLister
     runs: Runs
     index: Index
     files: RunFiles

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.domain.indexer_pace import BulkCounts, IndexerPace, Surroundings, next_pace
+from reindex.domain.indexer_pace import BulkCounts, Conditions, IndexerPace, next_pace
 from reindex.domain.records import RunRecord
 from reindex.steps.ambient import Clock, Meter
 from reindex.stores.interfaces import IndexerConcurrency, Queue, Runs
@@ -35,10 +35,10 @@ class IndexerPacing:
     meter: Meter
 
     def look(self, run: RunRecord, backlog: int) -> None:
-        """Decide anew if it is time to, and say so in the run record.
+        """Decide anew if it is time to, and note the decision in the run record.
 
-        Of workers that look at once one decides: whose decision replaces the one that it saw. A
-        mapping that does not answer is told at the next look; no image is held for it.
+        If several workers look at once, one decides: its decision replaces the one that it read. A
+        call to the mapping that fails is repeated at the next look; no image waits for it.
 
         Args:
             run: Its record, as read a moment ago.
@@ -47,11 +47,11 @@ class IndexerPacing:
         before = IndexerPace.of(run.indexer_pace)
         now = self.clock.now()
         try:
-            after = next_pace(before, BulkCounts.of(run.bulks), self._around(backlog), now)
+            after = next_pace(before, BulkCounts.of(run.bulks), self._conditions(backlog), now)
             if after is None:
                 return
-            replaced = None if before is None else before.at
-            if not self.runs.paced(run.run_id, after.to_json(), replaced):
+            # As it is stored: a record that cannot be read must be replaced, too.
+            if not self.runs.paced(run.run_id, after.to_json(), run.indexer_pace.get("at")):
                 return
             if not after.is_applied:
                 self.concurrency.allow(after.concurrency)
@@ -64,8 +64,8 @@ class IndexerPacing:
         if before is None or after.set_by is not before.set_by:
             log.info("pace", extra={"concurrency": after.concurrency, "set_by": after.set_by})
 
-    def _around(self, backlog: int) -> Surroundings:
+    def _conditions(self, backlog: int) -> Conditions:
         deep = self.live_queue is not None and (
             self.live_queue.depth().total > self.live_queue_max / 2
         )
-        return Surroundings(backlog, self.batch, deep, self.ceiling)
+        return Conditions(backlog, self.batch, deep, self.ceiling)

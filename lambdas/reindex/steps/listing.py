@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reindex.domain.chunks import chunks_of
-from reindex.stores.interfaces import Change, ProgressTable, WorkList
+from reindex.stores.interfaces import Change, ProgressTable, WorkLister
 
 
 def write_and_list(
-    table: ProgressTable, work_list: WorkList, changes: Sequence[Change], name: str
+    table: ProgressTable, work_list: WorkLister, changes: Sequence[Change], name: str
 ) -> set[str]:
     """Write rows, and put those with work left on the work list.
 

@@ -19,7 +19,7 @@ from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
 from reindex.steps.ambient import Clock
 from reindex.steps.ordering import ORDER_ABOVE
-from reindex.stores.interfaces import Index, Phases, Runs, WorkList
+from reindex.stores.interfaces import Index, Migrations, Phases, Runs, WorkList
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,7 @@ class Preflight:
     work_list: WorkList
     runs: Runs
     phases: Phases
+    migrations: Migrations
     connect: Callable[[], Index]
     probes: Mapping[str, Probe]
     alias: str
@@ -94,18 +95,19 @@ class Preflight:
         """
         findings: list[str] = []
         failed = self._failed_probes(findings, execution)
-        pinned = _Pinned() if "index" in failed else self._pinned(findings)
-        total = 0
-        if "work list" not in failed:
-            total = self._try(findings, "work list", self._listed) or 0
         run = None
         if "run record" not in failed:
             run = self._try(findings, "run record", self.runs.current)
+        pinned = _Pinned() if "index" in failed else self._pinned(findings, run)
+        total = 0
+        if "work list" not in failed:
+            total = self._try(findings, "work list", self._listed) or 0
         if run is not None and (run.execution != execution or not run.is_open):
             findings.append(f"run {run.run_id} has the run record")
         if findings or pinned.name is None or run is None:
             raise PreflightFailed(findings or ["the run record is gone"])
         now = self.clock.now()
+        mark = run.round_mark
         if pinned.misfits:
             log.warning(
                 "the index has misfits", extra={"index": pinned.name, "misfits": pinned.misfits}
@@ -122,10 +124,31 @@ class Preflight:
         return {
             "run_id": run.run_id,
             "index": pinned.name,
-            "segments": list(range(self.segments)),
+            # A round that has only what changed is not followed by a scan of everything.
+            "segments": [] if mark and mark.is_partial else list(range(self.segments)),
             "work": total > 0,
             "order": total > ORDER_ABOVE,
         }
+
+    def _target(self, index: Index, run: RunRecord | None) -> str:
+        """The index behind the alias; in a round of a migration, the one that follows it.
+
+        Raises:
+            IndexMisconfigured: The alias leads to none, or not to where the migration has it.
+        """
+        searched = index.resolve(self.alias)
+        mark = run.round_mark if run else None
+        if mark is None:
+            return searched
+        migration = self.migrations.current()
+        if migration is None or migration.id != mark.id:
+            raise IndexMisconfigured(f"migration {mark.id} has ended")
+        if searched != (migration.target if mark.after_switch else migration.source).name:
+            raise IndexMisconfigured(
+                f"the alias {self.alias} leads to {searched}, not to where migration {mark.id} "
+                "has it: somebody moved it"
+            )
+        return migration.target.name
 
     def _failed_probes(self, findings: list[str], execution: str) -> set[str]:
         """Try all probes side by side: what cannot be reached takes seconds to say so.
@@ -148,10 +171,10 @@ class Preflight:
         findings.sort()
         return failed
 
-    def _pinned(self, findings: list[str]) -> _Pinned:
-        """The index behind the alias, with a finding for whatever it lacks."""
+    def _pinned(self, findings: list[str], run: RunRecord | None) -> _Pinned:
+        """The index that the run writes to, with a finding for whatever it lacks."""
         index = self._try(findings, "index", self.connect)
-        name = index and self._try(findings, "index", lambda: index.resolve(self.alias))
+        name = index and self._try(findings, "index", lambda: self._target(index, run))
         if name is None:
             return _Pinned()
         uuid = self._try(findings, "index", lambda: index.uuid(name))

@@ -12,9 +12,10 @@ from typing import Any, Final
 from reindex.batches import in_batches
 from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavailable
 from reindex.domain.records import Indexed, ProjectionAnswer, document_text, key_claimed_by
+from reindex.image.document import without_provenance
 from reindex.image.refusals import refusals
 from reindex.reports.footprint import PROJECTION_BATCH
-from reindex.reports.rehearsal import Rehearsed
+from reindex.reports.rehearsal import RehearsalResult
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import SMALL_BATCH, only
 from reindex.steps.index_messages import merged
@@ -45,7 +46,7 @@ class Rehearsal:
     clock: Clock
     calls: int = CALLS
 
-    def drawn(self, size: int, seed: int, query: Mapping[str, Any] | None) -> list[str]:
+    def sample_ids(self, size: int, seed: int, query: Mapping[str, Any] | None) -> list[str]:
         """Return ids of documents drawn at random from the index.
 
         Raises:
@@ -57,7 +58,7 @@ class Rehearsal:
 
     def rehearse(
         self, ids: Iterable[str], done: Callable[[int], None] = lambda _: None
-    ) -> Rehearsed:
+    ) -> RehearsalResult:
         """Project images, and compare each with the document that stands.
 
         A file behind a claim check is written to the run's bucket, where it expires, as in a run.
@@ -71,7 +72,7 @@ class Rehearsal:
             StoreUnavailable: A service does not answer.
         """
         index = self.index.resolve(self.alias)
-        found = Rehearsed(index)
+        found = RehearsalResult(index)
         mapping = self.index.mapping(index)
         misfits = self.index.misfits(index)
         # In order, for their crops then take fewer requests.
@@ -103,8 +104,7 @@ class Rehearsal:
             answer = self.projector.project(ids, _NO_RUN, misfits)
         except ProjectorDied as death:
             if len(ids) == 1:
-                alone = ProjectionDied("the projection died on this image, alone", str(death))
-                return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+                return ProjectionAnswer(failures={ids[0]: ProjectionDied.of_one_image(death)})
         else:
             if not answer.later:
                 return answer
@@ -118,7 +118,7 @@ class Rehearsal:
 
     def _note(
         self,
-        found: Rehearsed,
+        found: RehearsalResult,
         documents: Mapping[str, Indexed],
         answer: ProjectionAnswer,
         mapping: Mapping[str, Any],
@@ -135,7 +135,7 @@ class Rehearsal:
             if standing is None:
                 found.new += 1
                 continue
-            before, after = _comparable(standing.source), _comparable(document)
+            before, after = without_provenance(standing.source), without_provenance(document)
             found.identical += before == after
             found.changes.add(image.id, before, after)
 
@@ -145,10 +145,3 @@ class Rehearsal:
             text = document_text(json.loads(self.files.get(str(key))))
         document: dict[str, Any] = json.loads(text)
         return merged(document, only(standing.source, self.preserve)) if standing else document
-
-
-def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without provenance, which differs with every projection."""
-    info = {name: v for name, v in document.get("esInfo", {}).items() if name != "reindex"}
-    rest = {name: value for name, value in document.items() if name != "esInfo"}
-    return rest | ({"esInfo": info} if info else {})

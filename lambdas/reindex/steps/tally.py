@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from reindex.domain.chunks import MAX_ROWS, chunks_of
-from reindex.domain.failures import IndexMisconfigured
+from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
 from reindex.domain.ledgers import known_before, ledger_from_json, ledger_to_json, unbalanced
+from reindex.domain.migration import RoundMark
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
 from reindex.domain.records import RunRecord, UploadRecord
 from reindex.domain.source_kinds import TABLE
-from reindex.domain.states import CODES
+from reindex.domain.states import CODES, Phase
 from reindex.domain.tally import Tally
 from reindex.reports import cost, timeline
 from reindex.reports.page import CONTENT_TYPE
@@ -29,6 +30,7 @@ from reindex.steps.ordering import ORDER_ABOVE
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces import (
     Index,
+    Migrations,
     ProgressTable,
     Queue,
     RunFiles,
@@ -48,6 +50,9 @@ EARLIER_RUNS = 12
 #: Where reports are, in the run's bucket.
 REPORTS = "reports/"
 
+#: What became of ids that a source brought, and that the run then worked on.
+_BROUGHT = ("new", "queued_again", "in_work")
+
 #: Where the segments' files are, in the run's bucket.
 _TALLIES = "tallies/"
 
@@ -59,6 +64,7 @@ class Tallying:
     table: ProgressTable
     work_list: WorkList
     runs: Runs
+    migrations: Migrations
     files: RunFiles
     index: Index
     dead_letters: Queue
@@ -215,6 +221,8 @@ class Tallying:
         run = self.runs.current()
         if run is None or run.run_id != run_id:
             return {"run_id": run_id, "status": "failed", "problems": ["the run was taken over"]}
+        if run.round_mark and run.round_mark.is_partial:
+            return self._close_partial(run)
         total = self._get(_total(run_id, round_))
         tally = Tally.from_json(total["tally"])
         now = self.clock.now()
@@ -260,6 +268,41 @@ class Tallying:
         }
         self._put(key, report)
         self.files.put(page_key(run_id), page(report).encode(), CONTENT_TYPE)
+        return self._close(run, key, problems)
+
+    def _close_partial(self, run: RunRecord) -> dict[str, Any]:
+        """Close a round that had only what changed: its own counts, and what is still listed.
+
+        No scan proves it: what a crash left queued and unlisted is found by the scan before the
+        alias is moved.
+        """
+        listed = sum(self.work_list.count(phase) for phase in Phase)
+        problems = [f"{listed} images still have work left after all rounds"] if listed else []
+        problems += self._alias_problems(run)
+        key = report_key(run.run_id)
+        now = self.clock.now()
+        report = {
+            "run_id": run.run_id,
+            "status": "failed" if problems else "succeeded",
+            "problems": problems,
+            "index": run.index,
+            "alias": run.alias,
+            "migration": dict(run.migration),
+            "started_at": iso(run.started_at),
+            "ended_at": iso(now),
+            "gathered": dict(run.gathered),
+            "moved": dict(run.counts),
+        }
+        self._put(key, report)
+        return self._close(run, key, problems)
+
+    def _close(self, run: RunRecord, key: str, problems: Sequence[str]) -> dict[str, Any]:
+        """Close a run's record, and the round of a migration that it was."""
+        now = self.clock.now()
+        status = "failed" if problems else "succeeded"
+        if run.round_mark:
+            # Before the record is closed: the next round may begin as soon as it is.
+            self._end_round(run, run.round_mark, problems)
         self.runs.reported(
             run,
             {
@@ -274,7 +317,27 @@ class Tallying:
             },
         )
         self.meter.count("RunsSucceeded" if status == "succeeded" else "RunsFailed")
-        return {"run_id": run_id, "status": status, "report": key, "problems": problems}
+        return {"run_id": run.run_id, "status": status, "report": key, "problems": [*problems]}
+
+    def _end_round(self, run: RunRecord, mark: RoundMark, problems: Sequence[str]) -> None:
+        """Record in the migration what its round came to; harmless when that was done before."""
+        migration = self.migrations.current()
+        if (
+            migration is None
+            or migration.id != mark.id
+            or migration.round is None
+            or migration.round.run_id != run.run_id
+        ):
+            return
+        now = self.clock.now()
+        if problems:
+            after = migration.round_failed("; ".join(problems), now)
+        else:
+            images = sum(run.gathered.get(kind, 0) for kind in _BROUGHT)
+            after = migration.round_succeeded(images, now)
+        if not self.migrations.save(after, migration):
+            # The step is made again, and finds the record as it is now.
+            raise StoreUnavailable(f"migration {mark.id} was changed in this moment")
 
     def _earlier(self, last_reported: str | None) -> list[dict[str, Any]]:
         """Summaries of the runs before, the latest last: each report hands them on to the next."""
@@ -304,18 +367,21 @@ class Tallying:
             named = "; ".join(f"{i}: {why}" for i, why in tally.unreadable_examples.items())
             problems.append(f"{tally.unreadable} rows cannot be read: {named}")
         problems += unbalanced(before, self.runs.uploads(), tally.uploads)
+        return problems + self._alias_problems(run)
+
+    def _alias_problems(self, run: RunRecord) -> list[str]:
+        """Whether the alias, and the index that the run wrote to, are what they were."""
+        mark = run.round_mark
+        expected = mark.source if mark and not mark.after_switch else run.index
         try:
             alias_now = self.index.resolve(run.alias)
         except IndexMisconfigured as error:
-            problems.append(f"the alias cannot be resolved: {error}")
-        else:
-            if alias_now != run.index:
-                problems.append(
-                    f"the alias {run.alias} moved from {run.index} to {alias_now} during the run"
-                )
-            elif run.index_uuid and self.index.uuid(alias_now) != run.index_uuid:
-                problems.append(f"the index {run.index} was deleted, and made anew")
-        return problems
+            return [f"the alias cannot be resolved: {error}"]
+        if alias_now != expected:
+            return [f"the alias {run.alias} moved from {expected} to {alias_now} during the run"]
+        if run.index_uuid and self.index.uuid(run.index) != run.index_uuid:
+            return [f"the index {run.index} was deleted, and made anew"]
+        return []
 
     def _put(self, key: str, value: Mapping[str, Any]) -> None:
         self.files.put(key, json.dumps(value).encode())

@@ -13,7 +13,7 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Ledger
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkList
+from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkLister
 
 #: Ids per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS
@@ -72,7 +72,7 @@ class Upload:
     """
 
     table: ProgressTable
-    work_list: WorkList
+    work_list: WorkLister
     runs: Runs
     clock: Clock
     name: str

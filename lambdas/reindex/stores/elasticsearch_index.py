@@ -600,14 +600,31 @@ class ElasticsearchIndex:
             "random_score": {"seed": seed, "field": "_seq_no"},
             "boost_mode": "replace",
         }
+        return self._found(index, {"function_score": drawn}, size)
+
+    def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        """Return the ids of the documents that match a query best, best first.
+
+        Args:
+            index: The concrete index. It is refreshed before, if we may.
+            query: In Elasticsearch's query language.
+            size: Most ids; 10,000 at most (``index.max_result_window``).
+
+        Raises:
+            SourceUnusable: The cluster does not take the query.
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        with self._answering(), suppress(AuthorizationException):
+            self._reader.indices.refresh(index=index)
+        return self._found(index, query, size)
+
+    def _found(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        """Return the ids that a search finds, best first, or fail as a whole."""
         try:
             with self._answering():
                 answer = self._reader.search(
-                    index=index,
-                    size=size,
-                    query={"function_score": drawn},
-                    source=False,
-                    track_total_hits=False,
+                    index=index, size=size, query=query, source=False, track_total_hits=False
                 )
         except BadRequestError as error:
             raise SourceUnusable(f"Elasticsearch does not take the query: {error}") from error

@@ -7,6 +7,7 @@ behind them does not answer in the end; what they return is then unknown, never 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import IO, Any, Protocol
 
 from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk
 from reindex.domain.failures import Failure
+from reindex.domain.migration import Migration, PinnedIndex, Position
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import (
     Guard,
@@ -114,12 +116,16 @@ class ProgressTable(Protocol):
         ...
 
 
-class WorkList(Protocol):
-    """What is left to do, in chunks: see :mod:`reindex.domain.chunks`."""
+class WorkLister(Protocol):
+    """The work list, for those who only add to it."""
 
     def add(self, chunks: Sequence[Chunk]) -> None:
         """Add chunks; one that is there under the same name and time is replaced."""
         ...
+
+
+class WorkList(WorkLister, Protocol):
+    """What is left to do, in chunks: see :mod:`reindex.domain.chunks`."""
 
     def take(self, phase: Phase, holder: str, now: float, until: float) -> TakenChunk | None:
         """Take a chunk that is due and that nobody holds; None when none is to be had now."""
@@ -493,6 +499,21 @@ class Index(Protocol):
         """
         ...
 
+    def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        """Return the ids of the documents that match a query best, best first.
+
+        What was written before is found, where we may refresh the index.
+
+        Args:
+            index: The concrete index.
+            query: In the index's own language.
+            size: Most ids; 10,000 at most.
+
+        Raises:
+            SourceUnusable: The index does not take the query.
+        """
+        ...
+
     def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Page through all documents as they were at one moment, in no order.
 
@@ -521,6 +542,181 @@ class Index(Protocol):
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
         """Delete one document if it is still that version."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPage:
+    """A page of ids of documents that changed.
+
+    Attributes:
+        ids: In the order in which they changed.
+        last: The last one's sequence number; None when no more follow.
+    """
+
+    ids: Sequence[str]
+    last: int | None
+
+
+class MigrationIndex(Index, Protocol):
+    """The search index, as a migration sees it: what changed, and where people are led."""
+
+    def position(self, index: str) -> Position:
+        """Read up to where all writes are known, and make them searchable.
+
+        What is written later has a higher sequence number in its shard, whatever fails meanwhile.
+        """
+        ...
+
+    def changed(
+        self, index: str, shard: str, after: int, until: int | None, size: int
+    ) -> ChangedPage:
+        """Page through the documents of a shard by the sequence number of their last write.
+
+        Args:
+            index: The concrete index.
+            shard: Of :meth:`position`.
+            after: Only documents beyond this number; -1 for all.
+            until: Only documents up to this number; None for all.
+            size: Most ids of a page.
+        """
+        ...
+
+    def count_changed(self, index: str, since: Position) -> int:
+        """Count the documents that were written since a position, as far as searches show them."""
+        ...
+
+    def followable(self, index: str) -> list[str]:
+        """What keeps changes of the index from being found; empty when nothing does."""
+        ...
+
+    def free_name(self, alias: str) -> str:
+        """The first name ``ALIAS-00000N`` that no index has."""
+        ...
+
+    def build(self, name: str, like: str) -> PinnedIndex:
+        """Create an index, set up to be filled quickly; one that exists already is adopted.
+
+        Args:
+            name: Of the new index.
+            like: The index whose number of shards it has, unless its schema says another.
+        """
+        ...
+
+    def live_settings(self, like: str) -> Mapping[str, str]:
+        """The settings that an index has while people search it, as an index like it has them."""
+        ...
+
+    def apply(self, index: str, settings: Mapping[str, str]) -> None:
+        """Change settings of an index, and write to disk what it holds in memory."""
+        ...
+
+    def health_of(self, index: str) -> str:
+        """The health of one index: ``green``, ``yellow`` or ``red``."""
+        ...
+
+    def aliases_of(self, index: str) -> list[str]:
+        """The names of the aliases of an index."""
+        ...
+
+    def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
+        """Move aliases from one index to another, all at once, each with all that it says.
+
+        Harmless when they have moved already.
+
+        Raises:
+            IndexMisconfigured: One of them is on neither.
+        """
+        ...
+
+    def drop(self, index: PinnedIndex) -> None:
+        """Delete an index; harmless when it is gone.
+
+        Raises:
+            IndexMisconfigured: An alias still leads to it.
+        """
+        ...
+
+
+class Migrations(Protocol):
+    """The record of the latest migration."""
+
+    def current(self) -> Migration | None:
+        """Read it consistently; None before the first migration."""
+        ...
+
+    def save(self, migration: Migration, instead_of: Migration | None) -> bool:
+        """Write a record in place of the one that was read; False when another was quicker."""
+        ...
+
+
+class CatchUpSchedule(Protocol):
+    """The schedule that starts a migration's rounds."""
+
+    def turn_on(self) -> None:
+        """Turn it on; harmless when it is on."""
+        ...
+
+    def turn_off(self) -> None:
+        """Turn it off; harmless when it is off."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an execution stands.
+
+    Attributes:
+        status: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``.
+        error: Name of what failed it.
+        cause: What a failed lambda or the state machine said of it.
+    """
+
+    status: str
+    error: str = ""
+    cause: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.status == "RUNNING"
+
+    @property
+    def message(self) -> str:
+        """Why it failed, for people: a lambda's own message, without its stack trace."""
+        try:
+            said = json.loads(self.cause)["errorMessage"]
+        except (ValueError, TypeError, KeyError):
+            said = self.cause
+        return str(said or self.error or f"the execution ended: {self.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class PastExecution:
+    """An execution, as a list shows it.
+
+    Attributes:
+        arn: Its ARN.
+        status: As in :class:`Execution`.
+        started_at: With zone.
+        ended_at: Likewise; None while it runs.
+    """
+
+    arn: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class RunStarter(Protocol):
+    """Starts executions of the state machine."""
+
+    def start(self, name: str, told: Mapping[str, Any]) -> str:
+        """Start an execution, and return its ARN; asked twice for one name, it starts one."""
+        ...
+
+    def find(self, name: str) -> Execution | None:
+        """Look at the execution of a name; None when there is none."""
         ...
 
 

@@ -45,6 +45,32 @@ class _Pinned(TypedDict):
     IfMatch: NotRequired[str]
 
 
+class _MetadataNames:
+    """Translates the library's names of an original's user metadata to those we use by default.
+
+    S3 gives names in lower case.
+    """
+
+    def __init__(self, library: LibrarySettings) -> None:
+        usual = LibrarySettings(library.originals_bucket)
+        self._usual = {
+            library.uploaded_by_name.lower(): usual.uploaded_by_name,
+            library.upload_time_name.lower(): usual.upload_time_name,
+            library.file_name_name.lower(): usual.file_name_name,
+        }
+        self._prefix = library.identifier_prefix.lower()
+        self._usual_prefix = usual.identifier_prefix
+
+    def usual(self, metadata: Mapping[str, str]) -> dict[str, str]:
+        """Return user metadata by our default names; what has no such name keeps its own."""
+        return {self._usual_name(name): value for name, value in metadata.items()}
+
+    def _usual_name(self, name: str) -> str:
+        if name.startswith(self._prefix):
+            return self._usual_prefix + name.removeprefix(self._prefix)
+        return self._usual.get(name, name)
+
+
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """Some bytes of an object, and what S3 says of the whole."""
@@ -96,7 +122,7 @@ class S3Originals:
         self._thumbnail = KeyTemplate(library.thumbnail_key)
         self._optimised_png = KeyTemplate(library.optimised_png_key)
         self._crops_folder = KeyTemplate(library.crops_folder)
-        self._names = _names(library)
+        self._names = _MetadataNames(library)
         self._reads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
 
     def open(self, image_id: str) -> OpenObject:
@@ -113,9 +139,7 @@ class S3Originals:
         found = self.open_key(bucket, key)
         if found is None:
             raise OriginalNotFound("The original does not exist.", f"s3://{bucket}/{key}")
-        if not self._names:
-            return found
-        metadata = _renamed(found.stored.user_metadata, self._names)
+        metadata = self._names.usual(found.stored.user_metadata)
         return replace(found, stored=replace(found.stored, user_metadata=metadata))
 
     def thumbnail(self, image_id: str) -> OpenObject | None:
@@ -300,37 +324,6 @@ class S3Originals:
         )
         size = _size(answer)
         return _Piece(data, _stored(bucket, key, size, answer), answer["ETag"])
-
-
-def _names(library: LibrarySettings) -> Mapping[str, str]:
-    """The library's names of object metadata that differ from those that documents are made of.
-
-    Names of user metadata come in lower case.
-    """
-    usual = LibrarySettings(library.originals_bucket)
-    return {
-        getattr(library, name).lower(): getattr(usual, name)
-        for name in ("uploaded_by_name", "upload_time_name", "file_name_name", "identifier_prefix")
-        if getattr(library, name) != getattr(usual, name)
-    }
-
-
-def _renamed(metadata: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
-    """User metadata under the names that documents are made of.
-
-    Args:
-        metadata: By the library's names.
-        names: Ours by the library's; one that ends with ``!`` is a prefix.
-    """
-    renamed = {}
-    for name, value in metadata.items():
-        for theirs, ours in names.items():
-            if ours.endswith("!") and name.startswith(theirs):
-                renamed[ours + name.removeprefix(theirs)] = value
-                break
-        else:
-            renamed[names.get(name, name)] = value
-    return renamed
 
 
 def _size(answer: GetObjectOutputTypeDef) -> int:

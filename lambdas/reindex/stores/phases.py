@@ -123,6 +123,37 @@ class AwsPhases:
         )
 
 
+class AwsCatchUpSchedule:
+    """The rule that starts the rounds of a migration.
+
+    Args:
+        events: Client of EventBridge.
+        rule: Its name, on the default bus.
+    """
+
+    def __init__(self, events: EventBridgeClient, rule: str) -> None:
+        self._events = events
+        self._rule = rule
+
+    def turn_on(self) -> None:
+        """Turn it on; harmless when it is on.
+
+        Raises:
+            StoreUnavailable: EventBridge does not answer.
+        """
+        with unavailable(_RULES):
+            self._events.enable_rule(Name=self._rule)
+
+    def turn_off(self) -> None:
+        """Turn it off; harmless when it is off.
+
+        Raises:
+            StoreUnavailable: EventBridge does not answer.
+        """
+        with unavailable(_RULES):
+            self._events.disable_rule(Name=self._rule)
+
+
 def _was_awaited(call: Callable[[], object]) -> bool:
     with unavailable(_EXECUTIONS):
         try:

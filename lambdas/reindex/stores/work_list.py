@@ -39,8 +39,9 @@ MAX_AT_ONCE: Final = 99
 #: Chunks that workers who come at the same time begin to look at in different places.
 _SPREAD: Final = 16
 
-#: Chunks that a worker looks at in one request: more than other workers are likely to hold.
-_LOOK: Final = 64
+#: Chunks that a worker looks at in one request: more than five workers with six lanes hold. What a
+#: page costs grows with it, so it bounds how much longer a chunk takes to find in a long list.
+_LOOK: Final = 40
 
 #: What of an item says whether its chunk can be taken.
 _HOLDING: Final = ("chunk", "holder", "until")

@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from click.testing import CliRunner, Result
 
 from reindex.domain.failures import InternalFailure
 from reindex.processors.processing import NamedProcessor
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import COMMAND, Naming, Settings, variables
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
 from reindex.stores.elasticsearch_index import Prepared, Schema
+from reindex.stores.executions import Executions
 from reindex.wiring import Wiring
 from scripts.command import reindex
 from scripts.session import Session
 from tests.twins.function_logs import MemoryLogs
 from tests.twins.index import MemoryIndex
 from tests.unit.steps.world import ALIAS, INDEX, START, World
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
 
 ARN = "arn:aws:states:eu-west-1:000000000000:stateMachine:image-reindex-test-run"
 
@@ -110,6 +114,10 @@ class Stage(World):
         self.function_logs = MemoryLogs()
 
     @property
+    def executions(self) -> Executions:
+        return Executions(cast("SFNClient", self.stepfunctions), ARN)
+
+    @property
     def projection(self) -> Projection:
         return Projection(
             self.library,
@@ -129,8 +137,8 @@ class Stage(World):
         )
 
     @property
-    def strength(self) -> Strength:
-        return self.index_phase.gates.strength
+    def stage_capacity(self) -> StageCapacity:
+        return self.index_phase.gates.stage_capacity
 
     def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
         return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)

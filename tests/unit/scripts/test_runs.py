@@ -12,10 +12,11 @@ import pytest
 from moto import mock_aws
 
 from reindex.domain.failures import StoreUnavailable
+from reindex.domain.indexer_pace import SetBy
 from reindex.domain.states import Phase
 from reindex.reports.estimate import Speed
-from reindex.stores.interfaces import Cursor, IdPage, Part
-from scripts.executions import Execution, Executions
+from reindex.stores.executions import Executions
+from reindex.stores.interfaces import Cursor, Execution, IdPage, Part
 from tests.twins.id_sources import MemoryIds
 from tests.unit.aws import SESSION
 from tests.unit.scripts.stage import Stage
@@ -339,6 +340,19 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
         "last moved 10 s ago",
     ):
         assert said in text
+
+
+def test_status_says_how_many_bulks_go_on_and_what_sets_that(stage: Stage) -> None:
+    queue(stage, "a")
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    assert "bulks" not in stage.reindex("status").stdout
+    pace = {"at": stage.clock.now(), "concurrency": 7, "set_by": SetBy.LATENCY}
+    stage.runs.paced("run-1", pace, None)
+
+    text = re.sub(r"[ ]+", " ", stage.reindex("status").stdout)
+
+    assert "bulks 7 side by side, set by the cluster: documents take longer" in text
 
 
 @pytest.mark.parametrize(

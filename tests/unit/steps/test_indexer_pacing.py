@@ -131,21 +131,30 @@ def test_the_check_phase_paces_what_is_left_on_the_queue() -> None:
     assert world.indexers.allowed[-1] == 2
 
 
-def test_a_run_that_pages_of_refusals_meet_still_ends_true() -> None:
-    world = World.in_phase(Phase.INDEX, *(f"id-{n}" for n in range(50)))
-    world.index.overloaded = {"id-7"}
-    world.tick(Phase.INDEX)
-    world.index.overloaded = set()
-    world.work()
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"at": 1.5},
+        {"at": 1.5, "concurrency": 4, "set_by": "of an older release", "counts": {}},
+        {"at": "monday", "concurrency": "many", "set_by": SetBy.CEILING, "counts": {}},
+        {"concurrency": 4, "set_by": SetBy.CEILING, "counts": None},
+    ],
+)
+def test_a_pace_that_cannot_be_read_is_replaced(stored: dict[str, Any]) -> None:
+    world = running("a")
+    world.runs.update("run-1", {"indexer_pace": stored})
 
-    assert world.states() == {"verified": 50}
+    world.pacing.look(world.run, 0)
+
+    assert world.run.indexer_pace["set_by"] == SetBy.STARTING
+    assert world.run.indexer_pace["at"] == world.clock.now()
 
 
-def test_the_mapping_is_told_by_its_uuid() -> None:
+def test_the_mapping_is_changed_by_its_uuid() -> None:
     client = SESSION.client("lambda")
-    told = {"UUID": MAPPING, "ScalingConfig": {"MaximumConcurrency": 7}}
+    request = {"UUID": MAPPING, "ScalingConfig": {"MaximumConcurrency": 7}}
     with Stubber(client) as stub:
-        stub.add_response("update_event_source_mapping", {}, told)
+        stub.add_response("update_event_source_mapping", {}, request)
         MappingConcurrency(client, MAPPING).allow(7)
         stub.add_client_error("update_event_source_mapping", "ResourceInUseException", "busy", 400)
         with pytest.raises(StoreUnavailable, match="event source mapping"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import tracemalloc
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -14,8 +15,8 @@ from reindex.domain.chunks import MAX_ROWS, chunks_of
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
-from reindex.steps import ordering
-from reindex.steps.ordering import ORDER_ABOVE, Ordering
+from reindex.steps import ordering, preflight, tally
+from reindex.steps.ordering import Ordering
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.work_list import MemoryWorkList
 from tests.unit.steps.world import START, ManualClock, World
@@ -84,7 +85,10 @@ def test_what_a_scan_listed_is_put_in_order_and_nothing_is_lost(*, twice: bool) 
     assert sorted(bench.work_list.ids(Phase.INDEX)) == sorted(ids)
 
 
-def test_ranges_hold_about_as_many_rows_each_whatever_the_ids() -> None:
+def test_ranges_hold_about_as_many_rows_each_whatever_the_ids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ordering, "SAMPLED", 10)
     bench = Bench()
     rng = Random(1)
     ids = [f"agency/{rng.choice('aaaab')}/{n}" for n in rng.sample(range(10**6), ROWS)]
@@ -92,10 +96,11 @@ def test_ranges_hold_about_as_many_rows_each_whatever_the_ids() -> None:
 
     plan = bench.put_in_order()
 
-    sizes = [0] * len(plan["ranges"])
-    for name in {name for _, _, name in bench.work_list.listed}:
-        sizes[int(name.split("-")[-2])] += 1
-    assert sum(sizes) >= len(sizes)
+    rows: Counter[int] = Counter()
+    for (_, _, name), listed in bench.work_list.listed.items():
+        rows[int(name.split("-")[-2])] += len(listed.chunk.rows)
+    assert sorted(rows) == plan["ranges"]
+    assert max(rows.values()) < 1.3 * min(rows.values())
     assert bench.is_in_order()
     assert sorted(bench.work_list.ids(Phase.INDEX)) == sorted(ids)
 
@@ -198,9 +203,15 @@ def test_one_invocation_holds_no_more_than_its_share(monkeypatch: pytest.MonkeyP
     assert peak - stored < 16_000_000, "of 40,000 rows, which are several times as much"
 
 
-def test_a_run_is_told_whether_its_list_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("ids", "is_long"), [(["a", "b"], False), (["a", "b", "c"], True)])
+def test_a_long_list_is_to_be_put_in_order_at_the_opening_of_a_run(
+    ids: list[str], *, is_long: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in (preflight, tally):
+        monkeypatch.setattr(step, "ORDER_ABOVE", 2)
     world = World()
-    world.add("a")
-    world.upload(["a"])
-    assert world.preflight()["order"] is False
-    assert ORDER_ABOVE == 50_000
+    world.upload(ids)
+
+    assert world.preflight()["order"] is is_long
+    assert world.tally(-1)["order"] is is_long, "by the scan of a run that found nothing listed"
+    assert world.tally(0)["order"] is False, "later rounds are short"

@@ -10,9 +10,9 @@ import pytest
 
 from reindex.domain.failures import Failure, IndexMisconfigured, StoreUnavailable
 from reindex.domain.states import State
-from reindex.reports.field_changes import held
+from reindex.reports.field_changes import flatten
 from reindex.reports.forecast import forecast
-from reindex.reports.rehearsal import Rehearsed, Tolerance, to_json, verdict
+from reindex.reports.rehearsal import RehearsalResult, Tolerance, to_json, verdict
 from reindex.reports.rehearsal_page import page
 from reindex.steps.rehearse import Rehearsal
 from tests.unit.steps.world import ALIAS, World
@@ -66,14 +66,14 @@ def test_it_names_what_would_be_lost_and_changed_and_writes_nothing(world: World
 
 
 def test_the_run_then_does_exactly_that(world: World) -> None:
-    before = {i: held(document) for i, document in world.index.documents.items()}
+    before = {i: flatten(document) for i, document in world.index.documents.items()}
     found = rehearsal(world).rehearse(IDS)
     world.upload(IDS)
 
     world.reindex()
 
     assert world.states() == {"verified": 60}
-    after = {i: held(document) for i, document in world.index.documents.items()}
+    after = {i: flatten(document) for i, document in world.index.documents.items()}
     for path, change in found.changes.fields.items():
         assert change.before == sum(path in document for document in before.values())
         assert change.after == sum(path in document for document in after.values())
@@ -170,14 +170,14 @@ def test_what_it_took_is_what_the_forecast_is_made_of(world: World) -> None:
     found = rehearsal(world).rehearse(IDS)
 
     assert found.per_image.projection_seconds == pytest.approx(10.0 / 60, rel=0.5)
-    assert Rehearsed("images").per_image.projection_seconds < 0.1, "assumed, without a sample"
+    assert RehearsalResult("images").per_image.projection_seconds < 0.1, "assumed, without a sample"
 
 
 def test_all_of_it_is_json_and_a_page_that_nothing_breaks_out_of(world: World) -> None:
     world.index.live_write(IDS[0], {"id": IDS[0], "<script>": "</td><script>alert(1)</script>"})
     found = rehearsal(world).rehearse(IDS)
-    strength = world.index_phase.gates.strength
-    told = to_json(found, Tolerance(), forecast(60, 60, 60, strength), seed=1)
+    capacity = world.index_phase.gates.stage_capacity
+    told = to_json(found, Tolerance(), forecast(60, 60, 60, capacity), seed=1)
 
     html = page(json.loads(json.dumps(told)), {IDS[1]: "data:image/png;base64,AA=="})
 

@@ -6,7 +6,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,24 +21,30 @@ from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import without_misfits
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
-from reindex.reports.forecast import Strength
+from reindex.reports.forecast import StageCapacity
 from reindex.settings import Pace, PhaseRules
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
+from reindex.steps.catch_up import CatchUp
+from reindex.steps.eager import Eager, NoDeliveries, Straight, Unlisted
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
+from reindex.steps.migrate import MigrationControl
 from reindex.steps.preflight import Preflight, PreflightFailed
+from reindex.steps.switching import Switching
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Outcome, Ticker, TickReport
 from reindex.steps.upload import Upload
+from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.interfaces import IdSource
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.id_sources import MemoryIds
 from tests.twins.index import MemoryIndex
 from tests.twins.indexers import MemoryIndexers
 from tests.twins.library import MemoryLibrary
+from tests.twins.migrations import MemoryMigrations, MemorySchedule, MemoryStarter
 from tests.twins.phases import MemoryPhases
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
@@ -174,6 +180,9 @@ class World:
         self.work_list = MemoryWorkList()
         self.runs = MemoryRuns()
         self.phases = MemoryPhases()
+        self.migrations = MemoryMigrations()
+        self.schedule = MemorySchedule()
+        self.starter = MemoryStarter()
         self.backlog = MemoryBacklog()
         self.dead_letters = MemoryDeadLetters()
         self.index = MemoryIndex(INDEX, ALIAS, mapping)
@@ -193,6 +202,7 @@ class World:
         )
         self.preserve = ("embedding", "esInfo.migration")
         self._holders = itertools.count()
+        self.notes: list[str] = []
         self.indexing = True
         self.clock.meanwhile = self.drain
 
@@ -260,6 +270,7 @@ class World:
             self.work_list,
             self.runs,
             self.phases,
+            self.migrations,
             lambda: self.index,
             clock=self.clock,
             **arguments,
@@ -392,6 +403,8 @@ class World:
                 return MemoryIds(list(self.library.originals))
             case "index":
                 return MemoryIds(list(self.index.documents))
+            case "changes":
+                return ChangedIds(self.index, self.migrations, surplus=bool(source.surplus))
             case _:
                 return MemoryIds(self.files.get(source.key or "").decode().splitlines())
 
@@ -402,10 +415,56 @@ class World:
             self.work_list,
             self.runs,
             self.phases,
+            self.migrations,
             self.id_source,
+            lambda: self.index,
             ALIAS,
             self.clock,
             self.meter,
+        )
+
+    @property
+    def catch_up(self) -> CatchUp:
+        names = (f"round-{next(self._holders)}" for _ in itertools.count())
+        return CatchUp(
+            migrations=self.migrations,
+            runs=self.runs,
+            phases=self.phases,
+            index=self.index,
+            starter=self.starter,
+            schedule=self.schedule,
+            new_name=lambda: next(names),
+            clock=self.clock,
+            meter=self.meter,
+        )
+
+    @property
+    def migrating(self) -> MigrationControl:
+        return MigrationControl(self.migrations, self.index, self.schedule, ALIAS, self.clock)
+
+    @property
+    def eager(self) -> Eager:
+        indexer = replace(self.indexer, work_list=Unlisted(), queue=NoDeliveries())
+        straight = Straight(indexer)
+        return Eager(
+            table=self.table,
+            runs=self.runs,
+            index_phase=replace(self.index_phase, backlog=straight),
+            check_phase=replace(self.check_phase, backlog=straight),
+            clock=self.clock,
+        )
+
+    @property
+    def switching(self) -> Switching:
+        return Switching(
+            migrations=self.migrations,
+            index=self.index,
+            eager=self.eager,
+            schedule=self.schedule,
+            settle_seconds=self.pace.settle_seconds,
+            health_seconds=60,
+            clock=self.clock,
+            note=self.notes.append,
         )
 
     @property
@@ -448,7 +507,7 @@ class World:
                 self.live_queue,
                 self.pace.live_queue_max,
                 self.clock,
-                Strength(
+                StageCapacity(
                     workers=self.workers,
                     projection_concurrency=self.pace.projection_concurrency,
                     bulks=INDEXER_CONCURRENCY,
@@ -501,6 +560,7 @@ class World:
             table=self.table,
             work_list=self.work_list,
             runs=self.runs,
+            migrations=self.migrations,
             files=self.files,
             index=self.index,
             dead_letters=self.dead_letters,

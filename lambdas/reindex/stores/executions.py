@@ -1,70 +1,20 @@
-"""The executions of the state machine: only the command starts, looks at or stops them."""
+"""The executions of the state machine: started, looked at and stopped."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from reindex.settings import StateMachine
 from reindex.stores.aws import error_code, unavailable
+from reindex.stores.interfaces import Execution, PastExecution
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-    from reindex.wiring import Wiring
-
 _SERVICE = "Step Functions"
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """How an execution stands.
-
-    Attributes:
-        status: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``.
-        error: Name of what failed it.
-        cause: What a failed lambda or the state machine said of it.
-    """
-
-    status: str
-    error: str = ""
-    cause: str = ""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self.status == "RUNNING"
-
-    @property
-    def message(self) -> str:
-        """Why it failed, for people: a lambda's own message, without its stack trace."""
-        try:
-            said = json.loads(self.cause)["errorMessage"]
-        except (ValueError, TypeError, KeyError):
-            said = self.cause
-        return str(said or self.error or f"the execution ended: {self.status}")
-
-
-@dataclass(frozen=True, slots=True)
-class PastExecution:
-    """An execution, as a list shows it.
-
-    Attributes:
-        arn: Its ARN.
-        status: As in :class:`Execution`.
-        started_at: With zone.
-        ended_at: Likewise; None while it runs.
-    """
-
-    arn: str
-    status: str
-    started_at: datetime
-    ended_at: datetime | None
 
 
 class Executions:
@@ -79,10 +29,23 @@ class Executions:
         self._client = client
         self._state_machine = state_machine
 
-    @classmethod
-    def of(cls, wiring: Wiring) -> Executions:
-        """The executions of a stage."""
-        return cls(wiring.stepfunctions, wiring.settings[StateMachine].state_machine_arn)
+    def arn(self, name: str) -> str:
+        """The ARN of the execution of a name."""
+        return f"{self._state_machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+    @unavailable(_SERVICE)
+    def find(self, name: str) -> Execution | None:
+        """Look at the execution of a name; None when there is none.
+
+        Raises:
+            StoreUnavailable: Step Functions does not say.
+        """
+        try:
+            return self.look(self.arn(name))
+        except ClientError as error:
+            if error_code(error) != "ExecutionDoesNotExist":
+                raise
+            return None
 
     @unavailable(_SERVICE)
     def start(self, name: str, told: Mapping[str, Any]) -> str:

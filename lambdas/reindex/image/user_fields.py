@@ -1,4 +1,4 @@
-"""What people said of an image, as fields of its document."""
+"""The fields of a document that are made of user data: edits, usages, leases, crops, and so on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reindex.image.syndication import soft_deleted, syndication_rights
 from reindex.image.truth import UserData
 from reindex.image.usages import Usages, usages
 
-SAID: Final = frozenset(
+USER_FIELDS: Final = frozenset(
     {
         "metadata",
         "usageRights",
@@ -37,7 +37,7 @@ SAID: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class UserFields:
     """One image's user data, read."""
 
     usages: Usages
@@ -58,7 +58,7 @@ class Said:
     def fields(
         self, metadata: Mapping[str, Any], rights: dict[str, Any], trimmed: Trimmed
     ) -> dict[str, Any]:
-        """Return the fields named by :data:`SAID`, those that are there.
+        """Return the fields named by :data:`USER_FIELDS`, those that are there.
 
         Args:
             metadata: The document's ``originalMetadata``, which edits override.
@@ -83,7 +83,7 @@ class Said:
         )
 
 
-def what_people_said(rows: UserData, now: datetime) -> Said:
+def read_user_fields(rows: UserData, now: datetime) -> UserFields:
     """Read one image's user data.
 
     Args:
@@ -93,7 +93,7 @@ def what_people_said(rows: UserData, now: datetime) -> Said:
     Raises:
         InvalidUserData: A row or a crop is not of the form its table promises.
     """
-    return Said(
+    return UserFields(
         usages=usages(rows.usages),
         leases=leases(rows.leases, now),
         collections=collections(rows.collections),

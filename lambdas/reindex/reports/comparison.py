@@ -1,0 +1,404 @@
+"""What two indices hold, document by document and field by field, and whether it may be accepted.
+
+Counts are kept per field and never per document, so memory does not grow with the indices.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from reindex.reports.field_changes import FieldChanges, flatten, shortened
+from reindex.reports.rehearsal import Tolerance
+from reindex.reports.saved_searches import SearchResult
+from reindex.text import counted
+
+#: Ids kept as examples of each kind of difference.
+EXAMPLES: Final = 5
+
+#: Distinct values up to which the distribution of a field's values is shown.
+MOST_VALUES: Final = 20
+
+#: Characters of a value up to which it can be one of few.
+_LONGEST_VALUE: Final = 100
+
+#: Fields that are counted by their own name: this bounds memory where documents bring names of
+#: their own without end. All others are counted together as OTHER_FIELDS.
+MAX_FIELDS: Final = 20_000
+OTHER_FIELDS: Final = "(all other fields)"
+
+Contents = Mapping[str, Sequence[Any]]
+"""The values that a document holds, by the dotted path of their field."""
+
+
+def contents(document: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the values that a document holds, by the dotted path of their field.
+
+    Lists add nothing to a path, as in a mapping: ``usages.platform`` has the platforms of all
+    usages. Null, an empty text, an empty list and an empty object are not held.
+    """
+    found: dict[str, list[Any]] = {}
+    _collect(document, "", found)
+    return found
+
+
+def _collect(value: Mapping[str, Any], prefix: str, found: dict[str, list[Any]]) -> None:
+    # The classes are those of JSON's parser; this is most of the work of a comparison.
+    for name, inner in value.items():
+        path = prefix + name
+        if inner.__class__ is dict:
+            _collect(inner, path + ".", found)
+        elif inner.__class__ is list:
+            for item in inner:
+                if item.__class__ is dict:
+                    _collect(item, path + ".", found)
+                elif item or _is_zero(item):
+                    found.setdefault(path, []).append(item)
+        elif inner or _is_zero(inner):
+            found.setdefault(path, []).append(inner)
+
+
+def _is_zero(value: Any) -> bool:
+    """Return True for 0 and false, which are values although they are not true."""
+    return isinstance(value, int | float)
+
+
+@dataclass(slots=True)
+class Documents:
+    """Documents that have something in common.
+
+    Attributes:
+        count: How many there are.
+        examples: Ids of some.
+    """
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, image_id: str) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(image_id)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFill:
+    """How many documents hold a field, and how many can be found by it.
+
+    Attributes:
+        path: Its dotted name.
+        before: Documents of the old index that hold it.
+        after: Documents of the new index that hold it.
+        missing: Documents of the old index that hold it, and that the new one does not hold.
+        lost: Documents of both indices that hold it in the old one alone.
+        gained: Documents of both indices that hold it in the new one alone.
+        searchable_before: Documents of the old index that a search by the field can find; None
+            where its mapping does not index the field.
+        searchable_after: Likewise of the new index.
+    """
+
+    path: str
+    before: int
+    after: int
+    missing: int
+    lost: Documents
+    gained: int
+    searchable_before: int | None
+    searchable_after: int | None
+
+
+@dataclass(slots=True)
+class ValueCounts:
+    """How many documents hold each value of a field.
+
+    Attributes:
+        before: Documents of the old index, by value.
+        after: Documents of the new index, by value.
+    """
+
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SampledDocument:
+    """One document of both indices, side by side.
+
+    Attributes:
+        id: Of the image.
+        differences: Path, old value and new value of each field that differs; None for a field
+            that is not held. Long values are cut.
+    """
+
+    id: str
+    differences: Sequence[tuple[str, Any, Any]]
+
+
+@dataclass(slots=True)
+class Compared:
+    """What a comparison found.
+
+    Attributes:
+        old: The old index.
+        new: The new index.
+        keywords: Fields of which values are counted, as long as they have few.
+        both: Documents that both indices hold.
+        missing: Documents of the old index that the new one does not hold.
+        extra: Documents of the new index that the old one does not hold.
+        values: Of the fields that have few values, by path.
+        searchable: Documents of the old and the new index that a search by a field finds, by path.
+        settled: Documents that differed at first, and did not when they were read again.
+        changes: What becomes of the fields of a sample.
+        sample: The documents of the sample.
+        searches: What the saved searches found.
+    """
+
+    old: str
+    new: str
+    keywords: set[str] = field(default_factory=set)
+    both: int = 0
+    missing: Documents = field(default_factory=Documents)
+    extra: Documents = field(default_factory=Documents)
+    values: dict[str, ValueCounts] = field(default_factory=dict)
+    searchable: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    settled: int = 0
+    changes: FieldChanges = field(default_factory=FieldChanges)
+    sample: list[SampledDocument] = field(default_factory=list)
+    searches: list[SearchResult] = field(default_factory=list)
+    _paths: set[str] = field(default_factory=set)
+    _before: Counter[str] = field(default_factory=Counter)
+    _after: Counter[str] = field(default_factory=Counter)
+    _missing: Counter[str] = field(default_factory=Counter)
+    _gained: Counter[str] = field(default_factory=Counter)
+    _lost: dict[str, Documents] = field(default_factory=dict)
+
+    @property
+    def documents(self) -> tuple[int, int]:
+        """How many documents the old index holds, and how many the new one."""
+        return self.both + self.missing.count, self.both + self.extra.count
+
+    @property
+    def fields(self) -> dict[str, FieldFill]:
+        """What was counted of each field, by path."""
+        return {
+            path: FieldFill(
+                path,
+                self._before[path],
+                self._after[path],
+                self._missing[path],
+                self._lost.get(path, Documents()),
+                self._gained[path],
+                *self.searchable.get(path, (None, None)),
+            )
+            for path in self._paths | self.searchable.keys()
+        }
+
+    def add(self, image_id: str, before: Contents | None, after: Contents | None) -> None:
+        """Count one document as it is in each index; None where it is not."""
+        before, after = self._counted_names(before), self._counted_names(after)
+        if before is not None and after is not None:
+            self.both += 1
+            for path in before.keys() - after.keys():
+                self._lost.setdefault(path, Documents()).add(image_id)
+            self._gained.update(after.keys() - before.keys())
+        elif before is not None:
+            self.missing.add(image_id)
+            self._missing.update(before.keys())
+        elif after is not None:
+            self.extra.add(image_id)
+        if before is not None:
+            self._before.update(before.keys())
+            self._count_values(before, is_new=False)
+        if after is not None:
+            self._after.update(after.keys())
+            self._count_values(after, is_new=True)
+
+    def add_to_sample(
+        self, image_id: str, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> None:
+        """Keep a document of both indices to be shown."""
+        self.changes.add(image_id, before, after)
+        old, new = flatten(before), flatten(after)
+        differences = [
+            (path, shortened(old.get(path)), shortened(new.get(path)))
+            for path in sorted(old.keys() | new.keys())
+            if old.get(path) != new.get(path)
+        ]
+        self.sample.append(SampledDocument(image_id, differences))
+
+    def fill_rates(self, fill: FieldFill) -> tuple[float, float]:
+        """Return the share of documents that hold a field, old and new, in percent."""
+        old, new = self.documents
+        return _percent(fill.before, old), _percent(fill.after, new)
+
+    def fall(self, fill: FieldFill) -> float:
+        """Return by how many percentage points fewer documents hold a field.
+
+        Documents that are missing count for neither index: they are a problem of their own. It is
+        the greater of two falls: that among the documents of both indices, which documents that
+        only the new one holds cannot hide, and that to all documents of the new one.
+        """
+        _, new = self.documents
+        lost = _percent(fill.lost.count - fill.gained, self.both)
+        before = _percent(fill.before - fill.missing, self.both)
+        return max(lost, before - _percent(fill.after, new), 0.0)
+
+    def searchable_fall(self, fill: FieldFill) -> float:
+        """Return by how many percentage points fewer documents can be found by a field.
+
+        For a field that documents hold, only those count that hold it and cannot be found by it:
+        that fewer hold it is a fall of its own, see :meth:`fall`.
+        """
+        old, _ = self.documents
+        before, after = fill.searchable_before or 0, fill.searchable_after or 0
+        if fill.before and fill.after:
+            found = before / fill.before - after / fill.after
+            return max(found * _percent(fill.before, old), 0.0)
+        return _percent(max(before - after - self.missing.count, 0), old)
+
+    def by_harm(self) -> list[FieldFill]:
+        """Return all fields, the one that falls furthest first."""
+        return sorted(
+            self.fields.values(),
+            key=lambda f: (-self.fall(f), -self.searchable_fall(f), -f.lost.count, f.path),
+        )
+
+    def _counted_names(self, found: Contents | None) -> Contents | None:
+        """Return contents under the names by which they are counted, see MAX_FIELDS."""
+        if found is None:
+            return None
+        if len(self._paths) + len(found) <= MAX_FIELDS:
+            self._paths.update(found)
+            return found
+        named: dict[str, Sequence[Any]] = {}
+        for path, values in found.items():
+            name = path
+            if path not in self._paths and len(self._paths) >= MAX_FIELDS:
+                name = OTHER_FIELDS
+            self._paths.add(name)
+            named[name] = values
+        return named
+
+    def _count_values(self, found: Contents, *, is_new: bool) -> None:
+        for path in self.keywords.intersection(found):
+            counts = self.values.get(path) or self.values.setdefault(path, ValueCounts())
+            side = counts.after if is_new else counts.before
+            values = found[path]
+            for value in values if len(values) == 1 else {_term(value): None for value in values}:
+                term = value if value.__class__ is str else _term(value)
+                if term in side:
+                    side[term] += 1
+                    continue
+                side[term] = 1
+                terms = len(counts.before.keys() | counts.after.keys())
+                if terms > MOST_VALUES or len(term) > _LONGEST_VALUE:
+                    self.keywords.remove(path)
+                    del self.values[path]
+                    break
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Which differences are accepted.
+
+    Attributes:
+        fields: Which fields may fall, and how far.
+        missing: Documents that may be missing in the new index.
+    """
+
+    fields: Tolerance = field(default_factory=Tolerance)
+    missing: int = 0
+
+
+def verdict(found: Compared, gate: Gate) -> list[str]:
+    """Return why the new index should not replace the old one; empty when it may."""
+    return list(_problems(found, gate))
+
+
+def _problems(found: Compared, gate: Gate) -> Iterator[str]:
+    old, _ = found.documents
+    if not old:
+        yield f"{found.old} holds no document: there is nothing to compare"
+    if found.missing.count > gate.missing:
+        yield (
+            f"{counted(found.missing.count, 'document')} of {old:,} in {found.old} missing in "
+            f"{found.new}{_examples(found.missing)}"
+        )
+    for fill in found.by_harm():
+        yield from _field_problems(found, fill, gate.fields)
+    for search in found.searches:
+        yield from search.problems()
+
+
+def _field_problems(found: Compared, fill: FieldFill, tolerance: Tolerance) -> Iterator[str]:
+    if tolerance.accepts(fill.path):
+        return
+    old, new = found.documents
+    if found.fall(fill) > tolerance.percent:
+        before, after = found.fill_rates(fill)
+        lost = counted(fill.lost.count, "document")
+        yield (
+            f"{fill.path}: {before:g}% of the documents hold it in {found.old}, {after:g}% in "
+            f"{found.new}; lost by {lost}{_examples(fill.lost)}"
+        )
+    elif found.searchable_fall(fill) > tolerance.percent:
+        before = _percent(fill.searchable_before or 0, old)
+        after = _percent(fill.searchable_after or 0, new)
+        yield (
+            f"{fill.path}: a search by it finds {before:g}% of the documents in {found.old}, "
+            f"{after:g}% in {found.new}"
+        )
+
+
+def to_json(found: Compared, gate: Gate) -> dict[str, Any]:
+    """Return all of it as it is printed with ``--json``, and as the page is made of."""
+    problems = verdict(found, gate)
+    old, new = found.documents
+    return {
+        "old": found.old,
+        "new": found.new,
+        "passed": not problems,
+        "problems": problems,
+        "tolerate_percent": gate.fields.percent,
+        "tolerate_missing": gate.missing,
+        "accepted": list(gate.fields.accepted),
+        "documents": {"old": old, "new": new, "both": found.both},
+        "missing": asdict(found.missing),
+        "extra": asdict(found.extra),
+        "settled": found.settled,
+        "fields": [_field_json(found, fill, gate.fields) for fill in found.by_harm()],
+        "values": {path: asdict(counts) for path, counts in sorted(found.values.items())},
+        "searches": [search.to_json() for search in found.searches],
+        "sample": [asdict(document) for document in found.sample],
+        "sample_fields": [asdict(change) for change in found.changes.by_harm()],
+    }
+
+
+def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[str, Any]:
+    before, after = found.fill_rates(fill)
+    allowed = not any(_field_problems(found, fill, tolerance))
+    moves = fill.lost.count or fill.gained or found.searchable_fall(fill)
+    return {
+        **asdict(fill),
+        "fill_before": before,
+        "fill_after": after,
+        "allowed": allowed,
+        "differs": bool(moves) or not allowed,
+    }
+
+
+def _examples(documents: Documents) -> str:
+    """Return a clause with two examples; empty if there are none."""
+    return f", such as {', '.join(documents.examples[:2])}" if documents.examples else ""
+
+
+def _term(value: Any) -> str:
+    """Return a value as a keyword field indexes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 2) if whole else 0.0

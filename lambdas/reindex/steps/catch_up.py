@@ -1,0 +1,153 @@
+"""The ticks of a migration: each starts the next round, when there is something for it to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reindex.domain.migration import Migration, MigrationState
+from reindex.domain.options import RunOptions, Source
+from reindex.domain.source_kinds import CHANGES
+from reindex.steps.ambient import Clock, Meter
+from reindex.stores.interfaces import (
+    CatchUpSchedule,
+    MigrationIndex,
+    Migrations,
+    Phases,
+    Runs,
+    RunStarter,
+)
+
+log = logging.getLogger(__name__)
+
+
+class CatchUpOutcome(StrEnum):
+    """What a tick came to."""
+
+    TURNED_OFF = "turned off"
+    ROUND_RUNS = "a round runs"
+    OTHER_RUN = "another run is open"
+    ROUND_FAILED = "a round failed"
+    UNCHANGED = "nothing changed"
+    STARTED = "a round was started"
+    OVERTAKEN = "another was quicker"
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Starts the rounds of a migration, one after the other.
+
+    Attributes:
+        new_name: Returns a name for a run.
+    """
+
+    migrations: Migrations
+    runs: Runs
+    phases: Phases
+    index: MigrationIndex
+    starter: RunStarter
+    schedule: CatchUpSchedule
+    new_name: Callable[[], str]
+    clock: Clock
+    meter: Meter
+
+    def tick(self) -> CatchUpOutcome:
+        """Start the next round if none runs and something changed; turn off what has an end.
+
+        A tick may be repeated, or come twice at once: each step is conditional on the record that
+        was read, and the name of a round starts one execution.
+
+        Raises:
+            IndexMisconfigured: One of the migration's indices cannot be used.
+            StoreUnavailable: A service does not answer: the next tick tries again.
+        """
+        migration = self.migrations.current()
+        if migration is None or not migration.follows:
+            self.schedule.turn_off()
+            return CatchUpOutcome.TURNED_OFF
+        if migration.round is not None:
+            return self._attend(migration, migration.round.run_id, migration.round.options)
+        run = self.runs.current()
+        if run and run.is_open and self.phases.is_running(run.execution):
+            return CatchUpOutcome.OTHER_RUN
+        options = self._next_round(migration)
+        return self._begin(migration, options) if options else CatchUpOutcome.UNCHANGED
+
+    def _attend(
+        self, migration: Migration, run_id: str, options: Mapping[str, Any]
+    ) -> CatchUpOutcome:
+        """See to the round that the record names: it runs, was never started, or failed."""
+        execution = self.starter.find(run_id)
+        if execution is None:
+            # Recorded, and then not started: the tick before died, or had no answer.
+            self.starter.start(run_id, options)
+            return CatchUpOutcome.STARTED
+        if execution.is_running:
+            return CatchUpOutcome.ROUND_RUNS
+        run = self.runs.current()
+        has_record = run is not None and run.run_id == run_id
+        problem = (run.reason if run and has_record else None) or execution.message
+        failed = migration.round_failed(problem, self.clock.now())
+        if self.migrations.save(failed, migration) and failed.is_held:
+            log.error("a migration is held", extra={"migration": migration.id, "reason": problem})
+            self.meter.count("MigrationsHeld")
+        return CatchUpOutcome.ROUND_FAILED
+
+    def _next_round(self, migration: Migration) -> Mapping[str, Any] | None:
+        """The input of the next round; None when there is nothing for it to do."""
+        if migration.sources:
+            return migration.sources[0]
+        if migration.state is MigrationState.CATCHING_UP and not migration.rounds:
+            return changes_of(migration)
+        now = self.clock.now()
+        # It refreshes the index: what was written a moment ago counts.
+        self.index.position(migration.source.name)
+        lag = self.index.count_changed(migration.source.name, migration.position)
+        surplus = self._surplus(migration)
+        looks_for_surplus = migration.surplus is None or surplus > migration.surplus
+        self.meter.count("MigrationLag", lag)
+        looked = migration.looked(lag, now)
+        if surplus != migration.surplus:
+            looked = looked.surplus_found(surplus)
+        if not self.migrations.save(looked, migration):
+            return None
+        if lag == 0 and not looks_for_surplus:
+            return None
+        return changes_of(migration, surplus=looks_for_surplus)
+
+    def _surplus(self, migration: Migration) -> int:
+        """How many more documents the target has than the source."""
+        everything: Mapping[str, Any] = {"match_all": {}}
+        # The target is not refreshed by itself while it is built.
+        self.index.position(migration.target.name)
+        return self.index.count(migration.target.name, everything) - self.index.count(
+            migration.source.name, everything
+        )
+
+    def _begin(self, migration: Migration, options: Mapping[str, Any]) -> CatchUpOutcome:
+        current = self.migrations.current()
+        if current is None or current.id != migration.id or not current.follows or current.round:
+            return CatchUpOutcome.OVERTAKEN
+        begun = current.round_begun(self.new_name(), options, self.clock.now())
+        if not self.migrations.save(begun, current):
+            return CatchUpOutcome.OVERTAKEN
+        assert begun.round is not None
+        self.starter.start(begun.round.run_id, options)
+        return CatchUpOutcome.STARTED
+
+
+def changes_of(
+    migration: Migration, *, surplus: bool = False, scan: bool = False
+) -> dict[str, Any]:
+    """The input of a round that brings what changed since the last.
+
+    Args:
+        migration: The migration.
+        surplus: Also look up what only the target has.
+        scan: End with the Tally's scan of the whole table, and its certificate.
+    """
+    source = Source(kind=CHANGES, surplus=surplus or None)
+    return RunOptions(source=source, migration=migration.id, scan=scan).as_input()

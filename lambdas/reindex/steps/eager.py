@@ -1,0 +1,191 @@
+"""Eager mode: the steps of a run, in one process and in order, for a few images.
+
+From id to verified in seconds, without a state machine, a schedule or a queue. It takes the very
+same steps, and the same guards: what batch-index would put on the queue goes straight to the
+indexer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from reindex.batches import in_batches
+from reindex.domain.chunks import Chunk
+from reindex.domain.failures import StoreUnavailable
+from reindex.domain.progress import ProgressRow
+from reindex.domain.records import OutgoingMessage, RunRecord
+from reindex.domain.states import State
+from reindex.steps.ambient import Clock
+from reindex.steps.batch_check import CheckPhase
+from reindex.steps.batch_index import IndexPhase
+from reindex.steps.index_messages import Delivery, Indexer
+from reindex.steps.phase_work import Deadline
+from reindex.steps.upload import Upload
+from reindex.stores.interfaces import Depth, ProgressTable, Runs
+
+#: Images worked on together.
+PAGE: Final = 500
+
+#: Times that an image is tried whose projection or check may pass next time.
+TRIES: Final = 5
+
+#: Seconds before it is tried again; doubled each time.
+_FIRST_PAUSE: Final = 1.0
+
+#: A deadline that no page reaches.
+_NO_DEADLINE: Final = Deadline(float("inf"), float("inf"))
+
+
+@dataclass(slots=True)
+class Straight:
+    """The low-priority queue in eager mode: each message goes to the indexer at once.
+
+    Attributes:
+        indexer: Writes the documents.
+    """
+
+    indexer: Indexer
+
+    def depth(self) -> Depth:
+        """Return an empty queue's depth."""
+        return Depth(0, 0, 0)
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
+        """Have the documents written; return the ids of those that have had their verdict."""
+        deliveries = [Delivery(m.id, m.id, m.body(), 1) for m in messages]
+        again = set(self.indexer.handle(deliveries))
+        return {m.id for m in messages} - again
+
+
+class NoDeliveries:
+    """The queue's deliveries in eager mode: there is none that could be hidden for longer."""
+
+    def postpone(self, seconds: Mapping[str, int]) -> None:
+        """Do nothing."""
+
+
+class Unlisted:
+    """The work list in eager mode: what is worked on at once is not listed.
+
+    If the process dies, its rows have work left all the same: the Tally of the next run lists them.
+    """
+
+    def add(self, chunks: Sequence[Chunk]) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
+class EagerResult:
+    """What became of images.
+
+    Attributes:
+        rows: By id, as they are now.
+        lost: Ids that are none, or whose row cannot be read.
+    """
+
+    rows: dict[str, ProgressRow] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def states(self) -> Counter[str]:
+        """How many images are in each state."""
+        return Counter(str(row.state) for row in self.rows.values())
+
+    @property
+    def unfinished(self) -> list[ProgressRow]:
+        """Images that have work left after all tries."""
+        return [row for row in self.rows.values() if row.state.phase]
+
+
+@dataclass(frozen=True, slots=True)
+class Eager:
+    """Reindexes a few images at once.
+
+    Attributes:
+        index_phase: With :class:`Straight` for its queue.
+        check_phase: Likewise.
+    """
+
+    table: ProgressTable
+    runs: Runs
+    index_phase: IndexPhase
+    check_phase: CheckPhase
+    clock: Clock
+
+    def reindex(
+        self,
+        run: RunRecord,
+        ids: Sequence[str],
+        *,
+        settle: bool = True,
+    ) -> EagerResult:
+        """Reindex images, and record each in the progress table.
+
+        Args:
+            run: Says which index, and under which name; it need not be the open run's record.
+            ids: Of the images.
+            settle: Whether an image that a live writer has just changed is waited for, as in a
+                run; without, reads by secondary index may show less than that writer wrote.
+
+        Raises:
+            StoreUnavailable: A service does not answer; the images that are left stay queued.
+            IndexMisconfigured: The index cannot be used.
+        """
+        result = EagerResult()
+        # Nothing of ours is on a queue: what is not there now is missing, and not early.
+        quiet = replace(run, quiet_since=0.0)
+        phase = self.index_phase if settle else without_settling(self.index_phase)
+        for number, page in enumerate(in_batches(list(dict.fromkeys(ids)), PAGE)):
+            upload = Upload(
+                self.table, Unlisted(), self.runs, self.clock, f"{run.run_id}-{number:06d}"
+            )
+            upload.upload(page)
+            self._work(phase, quiet, page, result)
+        return result
+
+    def _work(
+        self, phase: IndexPhase, run: RunRecord, ids: Sequence[str], result: EagerResult
+    ) -> None:
+        pause = _FIRST_PAUSE
+        for attempt in range(TRIES):
+            found = self.table.read(ids)
+            left = [row for row in found.rows.values() if row.state.phase]
+            if not left:
+                break
+            if attempt:
+                self.clock.sleep(pause)
+                pause *= 2
+            settled_at = max((row.due_at or 0 for row in left if row.waits), default=0)
+            self.clock.sleep(max(0.0, settled_at - self.clock.now()))
+            problem = self._try(phase, run, left)
+            if problem is not None and attempt == TRIES - 1:
+                raise problem
+        found = self.table.read(ids)
+        result.rows |= found.rows
+        result.lost += [image_id for image_id in ids if image_id not in found.rows]
+
+    def _try(
+        self, phase: IndexPhase, run: RunRecord, rows: Sequence[ProgressRow]
+    ) -> Exception | None:
+        """Project, write and check rows once; return what kept some from it."""
+        queued = [row for row in rows if row.state is State.QUEUED]
+        enqueued = [row for row in rows if row.state is not State.QUEUED]
+        if queued:
+            done = phase.page(run, queued, _NO_DEADLINE)
+            if done.problem is not None:
+                return done.problem
+            enqueued += [row for row in done.after if row.state is State.ENQUEUED]
+        if enqueued:
+            try:
+                self.check_phase.page(run, enqueued, _NO_DEADLINE)
+            except StoreUnavailable as error:
+                return error
+        return None
+
+
+def without_settling(phase: IndexPhase) -> IndexPhase:
+    """The same phase, which does not wait for what live writers have just changed."""
+    return replace(phase, pace=replace(phase.pace, settle_seconds=0))

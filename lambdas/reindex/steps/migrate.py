@@ -1,0 +1,178 @@
+"""What an operator does with a migration, but for moving its alias: begin, pause, go back, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reindex.domain.migration import Migration, MigrationRefused, MigrationState, PinnedIndex
+from reindex.domain.options import RunOptions
+from reindex.steps.ambient import Clock, fresh_name
+from reindex.stores.interfaces import CatchUpSchedule, MigrationIndex, Migrations
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationControl:
+    """An operator's hold on migrations.
+
+    Attributes:
+        alias: The alias that people search through.
+    """
+
+    migrations: Migrations
+    index: MigrationIndex
+    schedule: CatchUpSchedule
+    alias: str
+    clock: Clock
+
+    def current(self) -> Migration:
+        """Read the open migration.
+
+        Raises:
+            MigrationRefused: None is open.
+            StoreUnavailable: The runs table does not answer.
+        """
+        found = self.migrations.current()
+        if found is None or not found.is_open:
+            raise MigrationRefused("no migration is open: reindex migrate start begins one")
+        return found
+
+    def findings(self) -> list[str]:
+        """What keeps a migration from beginning; empty when nothing does. Nothing is changed.
+
+        Raises:
+            IndexMisconfigured: There is no one index behind the alias.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return self.index.followable(self.index.resolve(self.alias))
+
+    def begin(self, sources: Sequence[RunOptions]) -> Migration:
+        """Create the new index, and have it built; take up one that was not begun to its end.
+
+        Args:
+            sources: Where the ids of the rounds come from that build it, in order.
+
+        Raises:
+            MigrationRefused: Another migration is open.
+            IndexMisconfigured: The old index cannot be followed, or the new one not be created.
+            StoreUnavailable: A service does not answer: repeat it.
+        """
+        found = self.migrations.current()
+        if found is None or not found.is_open:
+            found = self._recorded(found, sources)
+        elif found.state is not MigrationState.BUILDING:
+            raise MigrationRefused(f"migration {found.id} is open ({found.state})")
+        if not found.new.uuid:
+            new = self.index.build(found.new.name, found.old.name)
+            now = self.clock.now()
+            position = self.index.position(found.old.name)
+            found = self._save(found.created(new, position, now), found)
+        self.schedule.turn_on()
+        return found
+
+    def _recorded(self, before: Migration | None, sources: Sequence[RunOptions]) -> Migration:
+        """Record a migration before anything is created for it, so that it can be taken up."""
+        old = self.index.resolve(self.alias)
+        id_ = fresh_name(self.clock)
+        migration = Migration(
+            id=id_,
+            alias=self.alias,
+            old=PinnedIndex(old, self.index.uuid(old)),
+            new=PinnedIndex(self.index.free_name(self.alias), ""),
+            live_settings=dict(self.index.live_settings(old)),
+            sources=tuple(_round_of(id_, options) for options in sources),
+            began_at=self.clock.now(),
+        )
+        return self._save(migration, before)
+
+    def pause(self) -> Migration:
+        """Start no further round; the one that runs goes on.
+
+        Raises:
+            MigrationRefused: No migration is open, or none of its rounds is started by itself.
+            StoreUnavailable: A service does not answer.
+        """
+        found = self.current()
+        return self._save(found.set_paused(True), found)
+
+    def resume(self) -> Migration:
+        """Let rounds be started again, after a pause or after rounds that failed.
+
+        Raises:
+            MigrationRefused: No migration is open, or none of its rounds is started by itself.
+            StoreUnavailable: A service does not answer.
+        """
+        found = self.current()
+        return self._followed(found.set_paused(False), found)
+
+    def roll_back(self) -> Migration:
+        """Have the old index follow the new one, so that the alias can go back to it.
+
+        Raises:
+            MigrationRefused: The alias has not been moved.
+            StoreUnavailable: A service does not answer.
+        """
+        found = self.current()
+        return self._followed(found.rolling_back(), found)
+
+    def abort(self) -> Migration:
+        """Give the new index up, and delete it; repeat it if it fails half way.
+
+        Raises:
+            MigrationRefused: People search it, or a round of it runs.
+            StoreUnavailable: A service does not answer.
+        """
+        found = self._latest(MigrationState.ABORTED)
+        return self._end(found, found.aborted, found.new)
+
+    def drop_old(self) -> Migration:
+        """Delete the old index, and so end the migration; there is no way back from here.
+
+        Raises:
+            MigrationRefused: The alias has not been moved.
+            IndexMisconfigured: Another alias still leads to the old index.
+            StoreUnavailable: A service does not answer.
+        """
+        found = self._latest(MigrationState.FINISHED)
+        return self._end(found, found.finished, found.old)
+
+    def compared(self, began_at: float, problems: Sequence[str]) -> Migration:
+        """Record what a comparison of the whole of both indices found.
+
+        Raises:
+            MigrationRefused: No migration is open.
+            StoreUnavailable: A service does not answer.
+        """
+        found = self.current()
+        return self._save(found.compared(began_at, problems), found)
+
+    def _latest(self, end: MigrationState) -> Migration:
+        """The open migration, or the one that an earlier call brought to this end."""
+        found = self.migrations.current()
+        if found is None or (not found.is_open and found.state is not end):
+            raise MigrationRefused("no migration is open")
+        return found
+
+    def _end(
+        self, found: Migration, ended: Callable[[float], Migration], given_up: PinnedIndex
+    ) -> Migration:
+        after = self._save(ended(self.clock.now()), found) if found.is_open else found
+        self.schedule.turn_off()
+        if given_up.uuid:
+            self.index.drop(given_up)
+        return after
+
+    def _followed(self, after: Migration, before: Migration) -> Migration:
+        saved = self._save(after, before)
+        self.schedule.turn_on()
+        return saved
+
+    def _save(self, after: Migration, before: Migration | None) -> Migration:
+        if not self.migrations.save(after, before):
+            raise MigrationRefused("the migration was changed by another call: look, and repeat it")
+        return after
+
+
+def _round_of(migration: str, options: RunOptions) -> Mapping[str, Any]:
+    return options.as_input() | {"migration": migration}

@@ -1,0 +1,205 @@
+"""Moves a migration's alias to the index that follows, and loses no write on the way.
+
+The order is what makes it safe:
+
+1. What changed in the source is brought to the target, again and again, until little is left.
+2. The target's position is read: until now only we have written there.
+3. The alias moves, in one request. From here on live writers write to the target.
+4. What was written to the source after the last look is swept: at once, so that people do not see
+   older documents for longer than a projection takes; then again after ``settle_seconds``, when
+   every write that was under way has ended and reads by secondary index show it; and what only the
+   target has is looked up in the truth.
+
+Each step may be repeated, by the next call, from the migration's record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import Enum, auto
+from typing import Final
+
+from reindex.domain.failures import IndexMisconfigured
+from reindex.domain.migration import Migration, MigrationRefused
+from reindex.domain.records import RunRecord
+from reindex.steps.ambient import Clock, fresh_name
+from reindex.steps.eager import Eager
+from reindex.stores.changed_ids import ChangedIds, all_ids
+from reindex.stores.interfaces import (
+    CatchUpSchedule,
+    MigrationIndex,
+    Migrations,
+)
+
+#: Documents left over that are few enough to move the alias: their projection takes a second.
+FEW: Final = 25
+
+#: Looks at what changed before the alias is moved in any case: a library in which more changes in
+#: the time of a projection would never come to :data:`FEW`.
+MAX_LOOKS: Final = 10
+
+#: How healthy an index is, from worst to best.
+_HEALTH: Final = ("red", "yellow", "green")
+
+
+class _Pass(Enum):
+    """Why changes are brought to the target without a run."""
+
+    CATCH_UP = auto()
+    FIRST_SWEEP = auto()
+    LAST_SWEEP = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Switching:
+    """Moves the alias.
+
+    Attributes:
+        settle_seconds: After which reads by secondary index show what a live writer wrote.
+        health_seconds: How long the target may take to become as healthy as the source.
+        note: Tells an operator what is done.
+    """
+
+    migrations: Migrations
+    index: MigrationIndex
+    eager: Eager
+    schedule: CatchUpSchedule
+    settle_seconds: float
+    health_seconds: float
+    clock: Clock
+    note: Callable[[str], None]
+
+    def make_live(self, migration: Migration) -> None:
+        """Give the target the settings of an index that is searched, and wait for its copies.
+
+        Raises:
+            MigrationRefused: It does not become as healthy as the source in time.
+            StoreUnavailable: The cluster does not answer.
+        """
+        target, source = migration.target.name, migration.source.name
+        if not migration.is_rollback:
+            self.index.apply(target, migration.live_settings)
+        end = self.clock.now() + self.health_seconds
+        while True:
+            found, wanted = self.index.health_of(target), self.index.health_of(source)
+            if _HEALTH.index(found) >= _HEALTH.index(wanted):
+                return
+            if self.clock.now() > end:
+                raise MigrationRefused(
+                    f"{target} is {found}, {source} is {wanted}: its copies are not there yet"
+                )
+            self.clock.sleep(2)
+
+    def switch(self, migration: Migration, also: tuple[str, ...] = ()) -> Migration:
+        """Catch up, move the alias, and sweep.
+
+        Args:
+            migration: As it was read.
+            also: Names of further aliases of the source that are to move.
+
+        Raises:
+            MigrationRefused: It may not be switched, or another call changed it meanwhile.
+            IndexMisconfigured: One of the indices cannot be used, or the aliases cannot be moved.
+            StoreUnavailable: A service does not answer: repeat it.
+        """
+        moved = migration.target_position is not None
+        if not moved:
+            migration = self._save(migration.switching(), migration)
+            migration = self._catch_up(migration)
+            migration = self._move(migration, (migration.alias, *also))
+        else:
+            # An earlier call recorded that it would move it; the move may be repeated.
+            self.index.move_aliases(
+                (migration.alias, *also), migration.source.name, migration.target.name
+            )
+        return self._sweep(migration)
+
+    def _catch_up(self, migration: Migration) -> Migration:
+        for look in range(MAX_LOOKS):
+            migration, count = self._pass(migration, _Pass.CATCH_UP)
+            if count <= FEW:
+                break
+            self.note(f"{count:,} documents changed meanwhile; look {look + 1} of {MAX_LOOKS}.")
+        return migration
+
+    def _move(self, migration: Migration, names: tuple[str, ...]) -> Migration:
+        source, target = migration.source.name, migration.target.name
+        if self.index.resolve(migration.alias) != source:
+            raise IndexMisconfigured(
+                f"the alias {migration.alias} leads to {self.index.resolve(migration.alias)}, not "
+                f"to {source}: somebody moved it"
+            )
+        position = self.index.position(target)
+        migration = self._save(migration.moving(position, self.clock.now()), migration)
+        self.index.move_aliases(names, source, target)
+        self.note(f"{', '.join(names)} now leads to {target}.")
+        return migration
+
+    def _sweep(self, migration: Migration) -> Migration:
+        """Bring what was written to the source in the last moments."""
+        migration, count = self._pass(migration, _Pass.FIRST_SWEEP)
+        self.note(
+            f"{count:,} documents of the last moments were brought along; they are looked at once "
+            f"more in {self.settle_seconds:.0f} s."
+        )
+        self.clock.sleep(self.settle_seconds)
+        migration, _ = self._pass(migration, _Pass.LAST_SWEEP)
+        done = self._save(migration.swept(), migration)
+        if done.follows:
+            self.schedule.turn_on()
+        return done
+
+    def _pass(self, migration: Migration, kind: _Pass) -> tuple[Migration, int]:
+        """Bring what changed since the position, and record the new one.
+
+        The first sweep records none: what it brought may not have been the last of it, and what it
+        read by secondary index may have been older than what it was to show.
+
+        Returns:
+            The record, and how many documents were brought.
+        """
+        now = self.clock.now()
+        run_id = fresh_name(self.clock)
+        begun = migration.round_begun(run_id, {}, now)
+        planned = begun.round_planned(self.index.position(migration.source.name), now)
+        migration = self._save(planned, migration)
+        assert migration.round is not None
+        assert migration.round.position is not None
+        is_last = kind is _Pass.LAST_SWEEP
+        ids = list(all_ids(ChangedIds(self.index, self.migrations, surplus=is_last)))
+        if ids:
+            result = self.eager.reindex(self._run(migration, run_id), ids, settle=is_last)
+            if result.unfinished:
+                names = ", ".join(row.id for row in result.unfinished[:3])
+                raise MigrationRefused(
+                    f"{len(result.unfinished)} images could not be brought along ({names}): "
+                    "repeat it"
+                )
+        done = (
+            migration.round_abandoned()
+            if kind is _Pass.FIRST_SWEEP
+            else migration.round_succeeded(len(ids), self.clock.now())
+        )
+        return self._save(done, migration), len(ids)
+
+    def _run(self, migration: Migration, run_id: str) -> RunRecord:
+        """The record of a round that no execution holds."""
+        now = self.clock.now()
+        return RunRecord(
+            run_id=run_id,
+            execution="",
+            alias=migration.alias,
+            index=migration.target.name,
+            index_uuid=migration.target.uuid,
+            started_at=now,
+            progressed_at=now,
+            migration=asdict(migration.mark(is_partial=True)),
+        )
+
+    def _save(self, after: Migration, before: Migration) -> Migration:
+        if not self.migrations.save(after, before):
+            raise MigrationRefused(
+                f"migration {before.id} was changed by another call in this moment: repeat it"
+            )
+        return after

@@ -1,0 +1,91 @@
+"""The ids of a migration's round: what changed in its source, and what only its target has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from reindex.domain.failures import SourceUnusable
+from reindex.domain.migration import Migration, PinnedIndex, Position
+from reindex.stores.interfaces import Cursor, IdPage, MigrationIndex, Migrations, Part
+
+#: Ids of one page.
+PAGE_IDS: Final = 5_000
+
+#: Ids of one page that are looked up in the source: a multi-get of some hundred KB.
+SURPLUS_PAGE_IDS: Final = 1_000
+
+
+class ChangedIds:
+    """The ids that a round of the open migration has to bring.
+
+    Args:
+        index: Where they are.
+        migrations: Says from where on, and up to where.
+        surplus: Whether also those that only the target has.
+    """
+
+    def __init__(
+        self, index: MigrationIndex, migrations: Migrations, *, surplus: bool = False
+    ) -> None:
+        self._index = index
+        self._migrations = migrations
+        self._surplus = surplus
+
+    def parts(self, at_most: int) -> Sequence[Part]:  # noqa: ARG002 - an index has few shards
+        """Cut what changed since the last round into a part for each shard.
+
+        Raises:
+            SourceUnusable: No round is planned.
+            IndexMisconfigured: One of the indices is gone.
+            StoreUnavailable: A service does not answer.
+        """
+        migration = self._migrations.current()
+        if migration is None or migration.round is None or migration.round.position is None:
+            raise SourceUnusable("no round of a migration is planned")
+        parts = _parts(migration.source, migration.position, migration.round.position)
+        if self._surplus:
+            parts += [part | {"without": migration.source.name} for part in self._target(migration)]
+        return parts
+
+    def _target(self, migration: Migration) -> list[dict[str, str | int]]:
+        """All of the target that is of our making: after the switch live writers write there."""
+        until = self._index.position(migration.target.name)
+        return _parts(migration.target, {}, migration.target_position or until)
+
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """The next ids of a part; it may be repeated, and shows what has changed since.
+
+        Raises:
+            IndexMisconfigured: One of the indices is gone.
+            StoreUnavailable: The cluster does not answer.
+        """
+        begin = after["after"] if after else part["after"]
+        other = part.get("without")
+        size = SURPLUS_PAGE_IDS if other else PAGE_IDS
+        page = self._index.changed(part["index"], part["shard"], begin, part["until"], size)
+        ids = list(page.ids)
+        if other:
+            found = self._index.read(other, ids, [])
+            ids = [image_id for image_id in ids if image_id not in found]
+        return IdPage(ids, None if page.last is None else {"after": page.last})
+
+
+def all_ids(source: ChangedIds) -> Iterator[str]:
+    """Every id of a source, part by part."""
+    for part in source.parts(1):
+        cursor: Cursor | None = None
+        while True:
+            page = source.page(part, cursor)
+            yield from page.ids
+            cursor = page.next
+            if cursor is None:
+                break
+
+
+def _parts(index: PinnedIndex, since: Position, until: Position) -> list[dict[str, str | int]]:
+    return [
+        {"index": index.name, "shard": shard, "after": since.get(shard, -1), "until": last}
+        for shard, last in until.items()
+        if last > since.get(shard, -1)
+    ]

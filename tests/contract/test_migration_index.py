@@ -1,0 +1,280 @@
+"""What a migration asks of an index, shown on the twin and on a real Elasticsearch."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from reindex import settings
+from reindex.domain.failures import IndexGone, IndexMisconfigured
+from reindex.domain.migration import PinnedIndex
+from reindex.domain.records import Guard
+from reindex.stores.elasticsearch_index import Schema, connect
+from reindex.stores.interfaces import IndexWrite, MigrationIndex, Verdict
+from reindex.stores.migration_index import ElasticsearchMigrationIndex
+from tests.local.elasticsearch import real_elasticsearch
+from tests.local.noida import noida
+from tests.local.processes import LocalServerError
+from tests.twins.index import MemoryIndex
+
+REAL = pytest.param("real", marks=pytest.mark.real_elasticsearch)
+
+SCHEMA = Schema(
+    settings={"index": {"number_of_replicas": 0}},
+    mapping={"dynamic": "strict", "properties": {"title": {"type": "text"}}},
+)
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Elasticsearch]:
+    try:
+        with real_elasticsearch() as about:
+            place = settings.Elasticsearch(about.url, index_alias="unused")
+            with closing(connect(place, None)) as made:
+                yield made
+    except LocalServerError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no real Elasticsearch here: {error}")
+
+
+@pytest.fixture(params=["memory", REAL])
+def index(request: pytest.FixtureRequest) -> MigrationIndex:
+    if request.param == "memory":
+        return MemoryIndex()
+    return ElasticsearchMigrationIndex(request.getfixturevalue("client"), SCHEMA)
+
+
+@pytest.fixture
+def real(client: Elasticsearch) -> ElasticsearchMigrationIndex:
+    return ElasticsearchMigrationIndex(client, SCHEMA)
+
+
+@pytest.fixture
+def alias(index: MigrationIndex) -> str:
+    if isinstance(index, ElasticsearchMigrationIndex):
+        return prepared(index, shards=3)
+    return "images"
+
+
+@pytest.fixture
+def name(index: MigrationIndex, alias: str) -> str:
+    return index.resolve(alias)
+
+
+def prepared(index: ElasticsearchMigrationIndex, *, shards: int = 1) -> str:
+    """An alias of an empty index of some shards."""
+    alias = f"migrated-{os.getpid()}-{next(_numbers)}"
+    index._client.indices.create(
+        index=f"{alias}-000001",
+        aliases={alias: {}},
+        settings={"number_of_shards": shards, "number_of_replicas": 0},
+        mappings=SCHEMA.mapping,
+    )
+    return alias
+
+
+def write(index: MigrationIndex, name: str, *ids: str) -> None:
+    found = index.read(name, ids, [])
+    writes = [
+        IndexWrite(image_id, found[image_id].guard if image_id in found else None, {"title": "t"})
+        for image_id in ids
+    ]
+    assert {result.verdict for result in index.write(name, writes)} == {Verdict.WRITTEN}
+
+
+def changed(index: MigrationIndex, name: str, since: dict[str, int]) -> set[str]:
+    """The ids of all that changed since a position, in pages of two."""
+    found: list[str] = []
+    until = index.position(name)
+    for shard, last in until.items():
+        after: int | None = since.get(shard, -1)
+        while after is not None:
+            page = index.changed(name, shard, after, last, 2)
+            assert len(page.ids) <= 2
+            found += page.ids
+            after = page.last
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+IDS = [f"i{n}" for n in range(20)]
+
+
+def test_all_documents_have_changed_since_nothing(index: MigrationIndex, name: str) -> None:
+    write(index, name, *IDS)
+    assert changed(index, name, {}) == set(IDS)
+
+
+def test_what_changed_since_a_position_is_found_without_waiting(
+    index: MigrationIndex, name: str
+) -> None:
+    write(index, name, *IDS)
+    position = dict(index.position(name))
+    write(index, name, "i3", "i7", "new")
+    guard = index.read(name, ["i9"], [])["i9"].guard
+    index.delete(name, "i9", guard)
+    assert changed(index, name, position) == {"i3", "i7", "new"}
+    assert index.count_changed(name, position) == 3
+
+
+def test_what_is_written_after_a_position_was_read_is_beyond_it(
+    index: MigrationIndex, name: str
+) -> None:
+    write(index, name, *IDS)
+    until = index.position(name)
+    write(index, name, "late")
+    found = {
+        image_id
+        for shard, last in until.items()
+        for image_id in index.changed(name, shard, -1, last, 100).ids
+    }
+    assert found == set(IDS)
+
+
+def test_an_index_that_is_gone_is_said_so(index: MigrationIndex) -> None:
+    with pytest.raises(IndexGone):
+        index.position("no-such-index")
+    with pytest.raises(IndexGone):
+        index.aliases_of("no-such-index")
+
+
+def test_a_new_index_is_built_like_the_old_and_adopted_when_asked_again(
+    index: MigrationIndex, alias: str, name: str
+) -> None:
+    free = index.free_name(alias)
+    assert free == f"{alias}-000002"
+    built = index.build(free, name)
+    assert built == PinnedIndex(free, index.uuid(free))
+    assert index.position(free).keys() == index.position(name).keys()
+    assert index.build(free, name) == built
+    assert index.free_name(alias) == f"{alias}-000003"
+
+
+def test_an_index_that_people_search_is_not_adopted(
+    index: MigrationIndex, alias: str, name: str
+) -> None:
+    with pytest.raises(IndexMisconfigured, match="exists"):
+        index.build(name, name)
+
+
+def test_an_alias_moves_once_and_may_be_moved_again(
+    index: MigrationIndex, alias: str, name: str
+) -> None:
+    new = index.build(index.free_name(alias), name).name
+    for _ in range(2):
+        index.move_aliases([alias], name, new)
+        assert index.resolve(alias) == new
+    assert index.aliases_of(name) == []
+    assert index.aliases_of(new) == [alias]
+
+
+def test_an_alias_that_leads_elsewhere_is_not_moved(
+    index: MigrationIndex, alias: str, name: str
+) -> None:
+    new = index.build(index.free_name(alias), name).name
+    with pytest.raises(IndexMisconfigured, match="another"):
+        index.move_aliases([alias, "another"], name, new)
+    assert index.resolve(alias) == name
+
+
+def test_an_index_is_dropped_unless_people_search_it_or_another_has_its_name(
+    index: MigrationIndex, alias: str, name: str
+) -> None:
+    new = index.build(index.free_name(alias), name)
+    index.drop(PinnedIndex(new.name, "another"))
+    assert index.uuid(new.name) == new.uuid
+    with pytest.raises(IndexMisconfigured, match="searched"):
+        index.drop(PinnedIndex(name, index.uuid(name)))
+    index.drop(new)
+    index.drop(new)
+    with pytest.raises(IndexGone):
+        index.uuid(new.name)
+
+
+@pytest.mark.real_elasticsearch
+class TestOnElasticsearch:
+    def test_an_alias_keeps_what_it_says(
+        self, real: ElasticsearchMigrationIndex, client: Elasticsearch
+    ) -> None:
+        alias = prepared(real)
+        old = real.resolve(alias)
+        says = {"filter": {"match": {"title": "t"}}, "is_write_index": True}
+        routed = {"index_routing": "1", "search_routing": "1,2"}
+        client.indices.put_alias(index=old, name=alias, **says)  # type: ignore[arg-type]
+        client.indices.put_alias(index=old, name=f"{alias}-routed", **routed)  # type: ignore[arg-type]
+        before = client.indices.get_alias(index=old)[old]["aliases"]
+        new = real.build(real.free_name(alias), old).name
+        real.move_aliases([alias, f"{alias}-routed"], old, new)
+        assert client.indices.get_alias(index=new)[new]["aliases"] == before
+
+    def test_a_new_index_is_tuned_for_building_and_becomes_like_the_old_again(
+        self, client: Elasticsearch
+    ) -> None:
+        index = ElasticsearchMigrationIndex(client, Schema(settings={}, mapping=SCHEMA.mapping))
+        alias = prepared(index, shards=2)
+        old = index.resolve(alias)
+        client.indices.put_settings(index=old, settings={"refresh_interval": "7s"})
+        live = index.live_settings(old)
+        new = index.build(index.free_name(alias), old).name
+        built = index._settings(new)
+        assert built["index.number_of_shards"] == "2"
+        assert built["index.refresh_interval"] == "-1"
+        assert built["index.translog.durability"] == "async"
+        index.apply(new, live)
+        after = index._settings(new)
+        assert after["index.refresh_interval"] == "7s"
+        assert after["index.number_of_replicas"] == "0"
+        assert after["index.translog.durability"] == "request"
+        assert index.health_of(new) == "green"
+
+    def test_documents_nested_in_others_are_no_changes(
+        self, real: ElasticsearchMigrationIndex, client: Elasticsearch
+    ) -> None:
+        alias = prepared(real)
+        name = real.resolve(alias)
+        client.indices.put_mapping(
+            index=name,
+            properties={"usages": {"type": "nested", "properties": {"id": {"type": "keyword"}}}},
+        )
+        document = {"title": "t", "usages": [{"id": "1"}, {"id": "2"}]}
+        [result] = real.write(name, [IndexWrite("a", None, document)])
+        assert result.verdict is Verdict.WRITTEN
+        assert changed(real, name, {}) == {"a"}
+        assert real.count_changed(name, {"0": -1}) == 1
+
+    def test_it_can_be_followed(self, real: ElasticsearchMigrationIndex) -> None:
+        alias = prepared(real, shards=2)
+        name = real.resolve(alias)
+        write(real, name, *IDS)
+        assert real.followable(name) == []
+
+    def test_a_position_holds_across_writes_that_were_never_acknowledged(
+        self, real: ElasticsearchMigrationIndex
+    ) -> None:
+        alias = prepared(real)
+        name = real.resolve(alias)
+        write(real, name, "a")
+        position = dict(real.position(name))
+        # A write that fails its guard takes no sequence number.
+        [result] = real.write(name, [IndexWrite("a", Guard(99, 1), {"title": "no"})])
+        assert result.verdict is Verdict.CONFLICT
+        assert real.position(name) == position
+
+
+def test_a_server_that_does_not_search_by_sequence_number_is_refused_by_name() -> None:
+    with noida() as about:
+        place = settings.Elasticsearch(about.url, index_alias="unused")
+        with closing(connect(place, None)) as client:
+            index = ElasticsearchMigrationIndex(client, SCHEMA)
+            name = index.resolve(prepared(index))
+            write(index, name, "a")
+            [problem] = index.followable(name)
+    assert "Elasticsearch" in problem
