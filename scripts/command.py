@@ -13,6 +13,7 @@ from .compare import compare
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .explain import explain
+from .forget import forget
 from .image_meta import image_meta
 from .pause import pause
 from .prepare_index import prepare_index
@@ -41,6 +42,7 @@ VERBS = (
     runs,
     scan_states,
     requeue,
+    forget,
     dlq,
     certify,
     explain,

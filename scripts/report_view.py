@@ -29,6 +29,10 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
         head.add_row("gathered", ", ".join(f"{n:,} {kind}" for kind, n in gathered.items()))
     if misfits := stored.get("misfits"):
         head.add_row("fields left out", ", ".join(misfits))
+    if forgotten := stored["certificate"].get("forgotten"):
+        count = sum(operation["count"] for operation in forgotten)
+        last = forgotten[-1]
+        head.add_row("forgotten", f"{count:,}, the last at {last['at']} by {last['by']}")
     head.add_row("dead letters", f"{stored['dead_letters']:,}")
     for problem in stored["problems"]:
         head.add_row("problem", problem)

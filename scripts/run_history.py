@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reindex.domain.progress import iso
 from reindex.domain.records import RunRecord, run_id_of
 from reindex.reports.forecast import StageCapacity, bill
-from reindex.reports.run_summary import RunSummary
+from reindex.reports.run_summary import RunSummary, is_whole
 from reindex.steps.ambient import Clock
 from reindex.steps.tally import REPORTS, report_key
 from reindex.stores.executions import Executions
@@ -57,6 +57,18 @@ class RunHistory:
             found: Mapping[str, Any] = json.loads(self.files.get(report_key(run_id)))
         except KeyError:
             raise NotNow(f"there is no report of a run {run_id}: reindex runs lists them") from None
+        return found
+
+    def whole_report(self, run_id: str) -> Mapping[str, Any]:
+        """Return a run's report, which has the counts of the whole table.
+
+        Raises:
+            NotNow: The run has none, or was a round of a migration.
+            StoreUnavailable: S3 does not answer.
+        """
+        found = self.report(run_id)
+        if not is_whole(found):
+            raise NotNow(f"run {run_id} was a round of a migration, and did not count the table")
         return found
 
     def latest(self, limit: int) -> Sequence[RunSummary]:

@@ -73,7 +73,7 @@ def compare(session: Session, *, first: str, second: str, as_json: bool) -> None
     from .terminal import show, table
 
     history = RunHistory.of(session.wiring)
-    lines = list(compared(history.report(first), history.report(second)))
+    lines = list(compared(history.whole_report(first), history.whole_report(second)))
     if as_json:
         for line in lines:
             click.echo(json.dumps(asdict(line), ensure_ascii=False))

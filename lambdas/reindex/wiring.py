@@ -50,6 +50,7 @@ from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.executions import Executions
+from reindex.stores.forgetter import DynamoForgetter
 from reindex.stores.function_logs import GROUPS_AT_ONCE, CloudWatchLogs
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
@@ -169,6 +170,18 @@ class Wiring:
     def runs(self) -> DynamoRuns:
         """The run record and the ledger."""
         return DynamoRuns(self.dynamodb, self.settings[groups.Tables].runs_table)
+
+    @cached_property
+    def forgetter(self) -> DynamoForgetter:
+        """What takes images out of the progress table."""
+        tables = self.settings[groups.Tables]
+        return DynamoForgetter(self.dynamodb, tables.progress_table, tables.runs_table, self.runs)
+
+    @cached_property
+    def caller(self) -> str:
+        """The ARN of whoever's credentials these are."""
+        with unavailable("STS"):
+            return str(boto3.client("sts", config=CLIENT_CONFIG).get_caller_identity()["Arn"])
 
     @cached_property
     def phases(self) -> AwsPhases:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from types import NoneType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from reindex.domain import stamps
 from reindex.domain.failures import Failure
@@ -493,6 +493,9 @@ class Ledger:
     def __add__(self, other: Ledger) -> Ledger:
         return Ledger(self.count + other.count, (self.id_sum + other.id_sum) % 2**64)
 
+    def __sub__(self, other: Ledger) -> Ledger:
+        return Ledger(self.count - other.count, (self.id_sum - other.id_sum) % 2**64)
+
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
@@ -501,7 +504,32 @@ class UploadRecord:
     Attributes:
         brought: Its ids that were new, as far as it has said.
         done: Whether it has said everything; one that died never does.
+        forgotten: Those of its ids that were taken out of the table since.
     """
 
     brought: Ledger
     done: bool
+    forgotten: Ledger = Ledger()
+
+
+#: The name under which the ledger holds the sum of the uploads that were folded; no upload has it.
+FOLDED: Final = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetting:
+    """An operation that took images out of the progress table.
+
+    Attributes:
+        name: Names it, and no other.
+        at: When it began, epoch seconds.
+        by: Who did it: the ARN of the caller.
+        what: Which images were chosen, in words.
+        images: Those that have left so far.
+    """
+
+    name: str
+    at: float
+    by: str
+    what: str
+    images: Ledger = Ledger()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reindex.domain.states import CODES, State
@@ -349,9 +349,33 @@ def _certificate(report: Mapping[str, Any]) -> Markup:
         )
         if certificate["runs"]
         else "",
+        *_forgotten(certificate.get("forgotten", ())),
         element(
             "details",
             element("summary", f"By the ids' first characters: {counted(len(rows), 'sum')}"),
             table(heads, rows, numbers=[1]),
         ),
+    )
+
+
+def _forgotten(operations: Sequence[Mapping[str, Any]]) -> Iterator[Markup]:
+    """What has left the table: nothing of it is in the sums above."""
+    if not operations:
+        return
+    total = sum(operation["count"] for operation in operations)
+    heads = ("when", "by", "which", "images", "sum of their ids' hashes")
+    rows = [
+        (
+            moment(operation["at"]),
+            operation["by"],
+            operation["what"],
+            f"{operation['count']:,}",
+            element("code", operation["id_sum"]),
+        )
+        for operation in reversed(operations)
+    ]
+    yield element(
+        "details",
+        element("summary", f"{counted(total, 'image')} left the table, by reindex forget"),
+        table(heads, rows, numbers=[3]),
     )

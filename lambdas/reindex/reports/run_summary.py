@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from reindex.domain.options import options_in_words, source_in_words
@@ -12,6 +12,11 @@ from reindex.domain.records import RunRecord
 from reindex.domain.states import CODES, State
 from reindex.reports.page import dollars
 from reindex.text import duration
+
+
+def is_whole(stored: Mapping[str, Any]) -> bool:
+    """Whether a stored report has the counts of the whole table: a migration's rounds have not."""
+    return "images" in stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +50,22 @@ class RunSummary:
     @classmethod
     def of_report(cls, stored: Mapping[str, Any]) -> Self:
         """Summarise a stored report."""
-        return cls(
+        found = cls(
             run_id=stored["run_id"],
             status=stored["status"],
             started_at=stored["started_at"],
-            duration_seconds=stored["duration_seconds"],
             options=stored.get("options"),
+            reason="; ".join(stored["problems"]) or None,
+        )
+        if not is_whole(stored):
+            return found
+        return replace(
+            found,
+            duration_seconds=stored["duration_seconds"],
             images=stored["images"],
             states={state: count for state, count in stored["states"].items() if count},
             failures=stored["failure_codes"],
             dollars=stored["cost"]["total"],
-            reason="; ".join(stored["problems"]) or None,
         )
 
     @classmethod

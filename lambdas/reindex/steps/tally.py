@@ -10,11 +10,17 @@ from typing import Any
 
 from reindex.domain.chunks import MAX_ROWS, chunks_of
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
-from reindex.domain.ledgers import known_before, ledger_from_json, ledger_to_json, unbalanced
+from reindex.domain.ledgers import (
+    known_before,
+    ledger_from_json,
+    ledger_to_json,
+    proved,
+    unbalanced,
+)
 from reindex.domain.migration import RoundMark
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
-from reindex.domain.records import RunRecord, UploadRecord
+from reindex.domain.records import Forgetting, RunRecord, UploadRecord
 from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, Phase
 from reindex.domain.tally import Tally
@@ -22,7 +28,7 @@ from reindex.reports import cost, timeline
 from reindex.reports.page import CONTENT_TYPE
 from reindex.reports.report_page import page
 from reindex.reports.run_estimate import estimated
-from reindex.reports.run_summary import RunSummary
+from reindex.reports.run_summary import RunSummary, is_whole
 from reindex.reports.samples import kept
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
@@ -226,7 +232,8 @@ class Tallying:
         total = self._get(_total(run_id, round_))
         tally = Tally.from_json(total["tally"])
         now = self.clock.now()
-        problems = self._problems(run, tally, ledger_from_json(total["ledger"]))
+        before, after = ledger_from_json(total["ledger"]), self.runs.uploads()
+        problems = self._problems(run, tally, before, after)
         key = report_key(run_id)
         status = "failed" if problems else "succeeded"
         samples = kept(self.files, run_id)
@@ -260,6 +267,7 @@ class Tallying:
                     name: {"count": prefix.count, "pairs": f"{prefix.pairs:016x}"}
                     for name, prefix in sorted(tally.prefixes.items())
                 },
+                "forgotten": [_forgotten(each) for each in self.runs.forgettings()],
             },
             "dead_letters": self.dead_letters.depth().total,
             "rates": timeline.rates(samples, run.started_at, now),
@@ -268,7 +276,10 @@ class Tallying:
         }
         self._put(key, report)
         self.files.put(page_key(run_id), page(report).encode(), CONTENT_TYPE)
-        return self._close(run, key, problems)
+        closed = self._close(run, key, problems)
+        if not problems:
+            self.runs.fold(proved(before, after))
+        return closed
 
     def _close_partial(self, run: RunRecord) -> dict[str, Any]:
         """Close a round that had only what changed: its own counts, and what is still listed.
@@ -290,6 +301,8 @@ class Tallying:
             "migration": dict(run.migration),
             "started_at": iso(run.started_at),
             "ended_at": iso(now),
+            "options": run.known_options,
+            "earlier": self._earlier(run.last_reported),
             "gathered": dict(run.gathered),
             "moved": dict(run.counts),
         }
@@ -347,11 +360,17 @@ class Tallying:
             stored = self._get(report_key(last_reported))
         except KeyError:
             return []
+        if not is_whole(stored):
+            return list(stored.get("earlier", ()))
         summary = RunSummary.of_report(stored).to_json()
         return [*stored.get("earlier", ()), summary][-EARLIER_RUNS:]
 
     def _problems(
-        self, run: RunRecord, tally: Tally, before: Mapping[str, UploadRecord]
+        self,
+        run: RunRecord,
+        tally: Tally,
+        before: Mapping[str, UploadRecord],
+        after: Mapping[str, UploadRecord],
     ) -> list[str]:
         """Why the run's promise does not hold; failed images are no problem of the run.
 
@@ -359,6 +378,7 @@ class Tallying:
             run: Its record.
             tally: The scan.
             before: The ledger as it was before the scan.
+            after: The ledger as it is now.
         """
         problems = []
         if tally.unfinished:
@@ -366,7 +386,7 @@ class Tallying:
         if tally.unreadable:
             named = "; ".join(f"{i}: {why}" for i, why in tally.unreadable_examples.items())
             problems.append(f"{tally.unreadable} rows cannot be read: {named}")
-        problems += unbalanced(before, self.runs.uploads(), tally.uploads)
+        problems += unbalanced(before, after, tally.uploads)
         return problems + self._alias_problems(run)
 
     def _alias_problems(self, run: RunRecord) -> list[str]:
@@ -415,6 +435,16 @@ class _ToDo:
         self.work_list.add(chunks_of(self.rows, f"{self.name}-{self.flushes:06d}"))
         self.rows = []
         self.flushes += 1
+
+
+def _forgotten(operation: Forgetting) -> dict[str, Any]:
+    return {
+        "at": iso(operation.at),
+        "by": operation.by,
+        "what": operation.what,
+        "count": operation.images.count,
+        "id_sum": f"{operation.images.id_sum:016x}",
+    }
 
 
 def report_key(run_id: str) -> str:

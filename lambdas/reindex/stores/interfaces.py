@@ -19,6 +19,7 @@ from reindex.domain.failures import Failure
 from reindex.domain.migration import Migration, PinnedIndex, Position
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import (
+    Forgetting,
     Guard,
     Indexed,
     Ledger,
@@ -113,6 +114,23 @@ class ProgressTable(Protocol):
 
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
         """Page through one of ``segments`` disjoint parts of the table, consistently."""
+        ...
+
+
+class Forgetter(Protocol):
+    """Takes images out of the progress table, and enters that in the ledger."""
+
+    def forget(self, rows: Sequence[ProgressRow], operation: Forgetting) -> set[str]:
+        """Delete finished rows, each if its ``state`` and ``rev`` are as read.
+
+        A row leaves together with its entries in the ledger: of its upload, and of the operation.
+
+        Returns:
+            The ids that have left. Any other row has moved meanwhile, or no upload brought it.
+
+        Raises:
+            ValueError: A row has work left.
+        """
         ...
 
 
@@ -268,7 +286,15 @@ class Runs(Protocol):
         ...
 
     def uploads(self) -> dict[str, UploadRecord]:
-        """What each upload brought, by its name."""
+        """What each upload brought, by its name; under ``FOLDED`` the sum of those folded."""
+        ...
+
+    def fold(self, uploads: Mapping[str, UploadRecord]) -> None:
+        """Replace uploads by their sum, each if it still is as it is given here."""
+        ...
+
+    def forgettings(self) -> list[Forgetting]:
+        """The operations that took images out of the progress table, in order of time."""
         ...
 
 

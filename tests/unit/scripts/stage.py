@@ -112,6 +112,7 @@ class Stage(World):
         self.schemas: list[Schema] = []
         self.processors: list[NamedProcessor] = []
         self.function_logs = MemoryLogs()
+        self.caller = "arn:aws:iam::000000000000:user/ada"
 
     @property
     def executions(self) -> Executions:
