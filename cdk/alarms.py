@@ -14,7 +14,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from cdk.ingest import IngestLane
 from cdk.measures import Watched, identified, total
+from cdk.stage_settings import IngestSettings
 
 #: A phase in which nothing moves for so long stalls.
 STALLED_SECONDS = 30 * 60
@@ -24,6 +26,9 @@ OLD_MESSAGE_SECONDS = 60 * 60
 
 #: Below so many images in an hour a ratio says nothing.
 LEAST_IMAGES = 100
+
+#: Below so many submissions in an hour a share says nothing.
+LEAST_SUBMISSIONS = 20
 
 #: The projection dies of a bad image a few times, until that stands alone: a share is normal.
 PROJECTION_ERROR_PERCENT = 10
@@ -147,6 +152,60 @@ class Alarms(Construct):
                 period=_SHORT,
             ),
             periods=3,
+        )
+
+        if watched.lane and watched.settings.ingest:
+            yield from self._of_lane(watched.lane, watched.settings.ingest)
+
+    def _of_lane(self, lane: IngestLane, ingest: IngestSettings) -> Iterator[_Alarm]:
+        """The alarms of the live lane."""
+        yield _Alarm(
+            "not-searchable",
+            f"A submitted file has waited for over {ingest.searchable_minutes} minutes and is not "
+            "searchable: its function, the index, or a bucket does not follow.",
+            cloudwatch.MathExpression(
+                expression="MAX([FILL(submitted, 0), FILL(archived, 0)])",
+                using_metrics={
+                    name: queue.metric_approximate_age_of_oldest_message(
+                        period=_SHORT, statistic="Maximum"
+                    )
+                    for name, queue in (
+                        ("submitted", lane.ingest_queue),
+                        ("archived", lane.high_priority),
+                    )
+                },
+                label="seconds",
+                period=_SHORT,
+            ),
+            60 * ingest.searchable_minutes,
+        )
+        yield _Alarm(
+            "failing-submissions",
+            f"Over {self._watched.settings.alarm_failure_percent} % of an hour's submissions "
+            "failed. 'reindex submissions --failed' says why.",
+            _percent(
+                self._watched.own("SubmissionsFailed", "Sum", period=Duration.hours(1)),
+                self._watched.own("SubmissionsProcessed", "Sum", period=Duration.hours(1)),
+                whole="FILL(part, 0) + FILL(rest, 0)",
+                least=LEAST_SUBMISSIONS,
+                label="% of submissions failed",
+                period=Duration.hours(1),
+            ),
+            self._watched.settings.alarm_failure_percent,
+        )
+        yield _Alarm(
+            "archive-conflict",
+            "A file was submitted whose id the archive has with other bytes. The original was not "
+            "overwritten; the file is in the failed bucket.",
+            self._watched.own("ArchiveConflicts", "Sum", period=_SHORT),
+        )
+        yield _Alarm(
+            "ingest-dead-letters",
+            "The live lane's dead-letter queue is not empty: a message could not be read, or came "
+            "back for ten days.",
+            lane.dead_letters.metric_approximate_number_of_messages_visible(
+                period=_SHORT, statistic="Maximum"
+            ),
         )
 
     def _of_functions(self, name: str, *, but: str | None = None) -> dict[str, cloudwatch.Metric]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import compileall
 import hashlib
+import os
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +29,10 @@ ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 
 #: Raise it when this module packs the same inputs differently.
-_RECIPE = 2
+_RECIPE = 3
+
+#: Packages that are published as source alone, and are Python alone.
+_BUILT = frozenset({"pyvips"})
 
 #: Neither wanted at run time nor the same on every build.
 _LEFT_OUT_OF_SOURCES = {"__pycache__"}
@@ -124,9 +129,18 @@ def _install(requirements: str, target: Target, contents: Path) -> None:
         python = ["--python-version", target.python, "--python-platform", target.platform]
     _uv(
         *("pip", "install", "--target", str(contents), "--requirements", str(listed)),
-        *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile"),
+        *("--no-deps", "--require-hashes", "--no-compile"),
+        *(f"--only-binary={name}" for name in _names(requirements) if name not in _BUILT),
         *python,
+        # Without it pyvips finds no libvips to compile against, and stays Python that suits any
+        # platform; the library comes as a wheel, pyvips-binary.
+        environment={"PKG_CONFIG": "false"},
     )
+
+
+def _names(requirements: str) -> list[str]:
+    """The names of the packages that a list of requirements pins."""
+    return re.findall(r"^([\w.-]+)==", requirements, re.MULTILINE)
 
 
 def _forget_other_services(contents: Path) -> None:
@@ -143,12 +157,17 @@ def _compile(contents: Path) -> None:
     )
 
 
-def _uv(*arguments: str) -> str:
+def _uv(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
     uv = find_uv()
     if not uv:
         raise BundlingError("uv is not installed: it builds the functions' asset (make install)")
     done = subprocess.run(  # noqa: S603
-        [uv, "--color", "never", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        [uv, "--color", "never", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
     )
     if done.returncode:
         raise BundlingError(f"uv {arguments[0]} failed: {done.stderr.strip()}")

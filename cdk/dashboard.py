@@ -10,13 +10,10 @@ from constructs import Construct
 
 from cdk.alarms import STALLED_SECONDS
 from cdk.costs import costs
+from cdk.lane_widgets import lane_row
 from cdk.measures import MINUTE, NAMESPACE, Watched, identified, total
+from cdk.widgets import HALF, HEIGHT, QUARTER, THIRD, WHOLE, graph
 from reindex.reports.prices import REGION
-
-_HEIGHT = 6
-
-#: Widths: a row is of twenty-four.
-_WHOLE, _HALF, _THIRD, _QUARTER = 24, 12, 8, 6
 
 #: Sections of the runbook that one looks for from here, beside those of the alarms.
 _SECTIONS = {
@@ -86,8 +83,9 @@ class Dashboard(Construct):
                 [self._failures(), self._outcomes("Check", _CHECK), self._deaths()],
                 [self._without_progress(), self._gates()],
                 [self._backlog(), self._age(), self._outcomes("Indexer", _INDEXER)],
-                [self._bulks(), self._pace()],
+                [self._bulks(), self._bulk_seconds(), self._pace()],
                 [self._latency(), self._bytes(), self._units()],
+                *([lane_row(watched, watched.lane)] if watched.lane else []),
                 self._functions(),
                 [self._cost_so_far(), self._cost()],
                 [self._errors()],
@@ -102,7 +100,7 @@ class Dashboard(Construct):
             "Sums are of the time range shown: let it begin with the run. "
             "`reindex status` says the same of the run alone.\n\n"
             f"[Runbook]({runbook}) · {links}",
-            width=_HALF,
+            width=HALF,
             height=4,
         )
 
@@ -119,12 +117,12 @@ class Dashboard(Construct):
                 self._watched.own("MigrationsHeld", "Sum", label="migrations held"),
             ],
             set_period_to_time_range=True,
-            width=_WHOLE,
+            width=WHOLE,
             height=4,
         )
 
     def _how_far(self) -> cloudwatch.GraphWidget:
-        return _graph(
+        return graph(
             "How far: images, running sum",
             [
                 self._watched.own("ImagesInRun", "Maximum", label="in the run"),
@@ -136,7 +134,7 @@ class Dashboard(Construct):
         )
 
     def _how_fast(self) -> cloudwatch.GraphWidget:
-        return _graph(
+        return graph(
             "How fast: images per second",
             [
                 _per_second(_id(name), metric, label)
@@ -146,7 +144,7 @@ class Dashboard(Construct):
 
     def _how_long(self) -> cloudwatch.GraphWidget:
         """Draw nothing where no time can be promised: a value of before would be untrue."""
-        return _graph(
+        return graph(
             "How long: seconds left (a gap: none can be promised), percent done",
             [self._watched.own("SecondsLeft", "Minimum", label="seconds left")],
             right=[self._watched.own("PercentDone", "Maximum", label="percent of the work done")],
@@ -160,20 +158,20 @@ class Dashboard(Construct):
         by_code = cloudwatch.MathExpression(
             expression=search, using_metrics={}, label="${PROP('Dim.code')}", period=MINUTE
         )
-        return _graph("What failed: images by code", [by_code], stacked=True)
+        return graph("What failed: images by code", [by_code], stacked=True)
 
     def _outcomes(self, whose: str, names: Mapping[str, str]) -> cloudwatch.GraphWidget:
-        return _graph(f"{whose}: what became of it", self._sums(names), stacked=True)
+        return graph(f"{whose}: what became of it", self._sums(names), stacked=True)
 
     def _deaths(self) -> cloudwatch.GraphWidget:
-        return _graph("Deaths and claim checks", self._sums({**_DEATHS, "ClaimChecks": "large"}))
+        return graph("Deaths and claim checks", self._sums({**_DEATHS, "ClaimChecks": "large"}))
 
     def _without_progress(self) -> cloudwatch.GraphWidget:
-        return _graph(
+        return graph(
             "What holds it: seconds without progress",
             [self._watched.own("SecondsWithoutProgress", "Maximum", label="seconds")],
             limit=cloudwatch.HorizontalAnnotation(value=STALLED_SECONDS, label="stalled"),
-            width=_HALF,
+            width=HALF,
         )
 
     def _gates(self) -> cloudwatch.LogQueryWidget:
@@ -184,17 +182,24 @@ class Dashboard(Construct):
         )
 
     def _bulks(self) -> cloudwatch.GraphWidget:
-        return _graph(
+        return graph(
             "Bulks: how many may go on side by side",
             [self._watched.own("IndexerConcurrency", "Maximum", label="side by side")],
-            width=_HALF,
+        )
+
+    def _bulk_seconds(self) -> cloudwatch.GraphWidget:
+        name = "BulkSecondsPerDocument"
+        return graph(
+            "Bulks: seconds for each document",
+            [self._watched.own(name, statistic, label=statistic) for statistic in ("p50", "p99")],
         )
 
     def _pace(self) -> cloudwatch.LogQueryWidget:
         return self._log(
-            "What holds the number of bulks, the latest first",
+            "What sets the number of bulks, the latest first",
             ["batch_index", "batch_check"],
             ["fields @timestamp, concurrency, set_by", 'filter message = "pace"'],
+            width=THIRD,
         )
 
     def _backlog(self) -> cloudwatch.GraphWidget:
@@ -205,7 +210,7 @@ class Dashboard(Construct):
             queue.metric_approximate_number_of_messages_delayed: "delayed",
             dead_letters.metric_approximate_number_of_messages_visible: "dead letters",
         }
-        return _graph(
+        return graph(
             "Backlog: messages",
             [
                 *(
@@ -217,7 +222,7 @@ class Dashboard(Construct):
         )
 
     def _age(self) -> cloudwatch.GraphWidget:
-        return _graph(
+        return graph(
             "Oldest message: seconds",
             [
                 self._watched.queue.queue.metric_approximate_age_of_oldest_message(
@@ -227,7 +232,7 @@ class Dashboard(Construct):
         )
 
     def _latency(self) -> cloudwatch.GraphWidget:
-        return _graph(
+        return graph(
             "Projection of a batch: seconds",
             [
                 self._watched.own("ProjectionLatency", statistic, label=statistic)
@@ -242,7 +247,7 @@ class Dashboard(Construct):
 
     def _bytes(self) -> cloudwatch.GraphWidget:
         read = self._watched.own("OriginalBytesRead", "Sum")
-        return _graph(
+        return graph(
             "Originals: bytes read",
             [
                 self._watched.own("BytesReadPerImage", statistic, label=f"per image, {statistic}")
@@ -254,7 +259,7 @@ class Dashboard(Construct):
     def _units(self) -> cloudwatch.GraphWidget:
         written = identified("written", self._watched.units_written())
         read = identified("read", self._watched.units_read())
-        return _graph(
+        return graph(
             "DynamoDB: units per second",
             [
                 *(
@@ -267,10 +272,10 @@ class Dashboard(Construct):
 
     def _functions(self) -> list[cloudwatch.GraphWidget]:
         return [
-            _graph(
+            graph(
                 f"Functions: {title}",
                 self._watched.of_each_function(name, statistic).values(),
-                width=_QUARTER,
+                width=QUARTER,
             )
             for title, name, statistic in (
                 ("errors", "Errors", "Sum"),
@@ -286,19 +291,19 @@ class Dashboard(Construct):
             metrics=[self._all_costs(), *self._costs().values()],
             set_period_to_time_range=True,
             full_precision=False,
-            width=_HALF,
-            height=_HEIGHT,
+            width=HALF,
+            height=HEIGHT,
         )
 
     def _cost(self) -> cloudwatch.GraphWidget:
-        return _graph(
+        return graph(
             "Cost so far: an estimate, USD, running sum",
             [
                 _expression(f"RUNNING_SUM({identifier})", {identifier: cost}, cost.label or "")
                 for identifier, cost in self._costs().items()
             ],
             stacked=True,
-            width=_HALF,
+            width=HALF,
         )
 
     def _all_costs(self) -> cloudwatch.MathExpression:
@@ -312,11 +317,11 @@ class Dashboard(Construct):
             "Errors in the functions' logs, the latest first",
             [*self._watched.functions],
             ["fields @timestamp, service, message, exception_name", 'filter level = "ERROR"'],
-            width=_WHOLE,
+            width=WHOLE,
         )
 
     def _log(
-        self, title: str, functions: Iterable[str], query: Sequence[str], *, width: int = _HALF
+        self, title: str, functions: Iterable[str], query: Sequence[str], *, width: int = HALF
     ) -> cloudwatch.LogQueryWidget:
         return cloudwatch.LogQueryWidget(
             title=title,
@@ -324,7 +329,7 @@ class Dashboard(Construct):
             query_lines=[*query, "sort @timestamp desc", "limit 20"],
             view=cloudwatch.LogQueryVisualizationType.TABLE,
             width=width,
-            height=_HEIGHT,
+            height=HEIGHT,
         )
 
     def _sums(self, names: Mapping[str, str]) -> list[cloudwatch.Metric]:
@@ -341,7 +346,7 @@ def _status(alarms: Sequence[cloudwatch.IAlarm]) -> list[cloudwatch.IWidget]:
     """Which alarms ring; nothing, for a stage without any."""
     if not alarms:
         return []
-    return [cloudwatch.AlarmStatusWidget(alarms=[*alarms], width=_HALF, height=4)]
+    return [cloudwatch.AlarmStatusWidget(alarms=[*alarms], width=HALF, height=4)]
 
 
 def _id(name: str) -> str:
@@ -361,24 +366,3 @@ def _per_second(
     identifier: str, metric: cloudwatch.Metric, label: str
 ) -> cloudwatch.MathExpression:
     return _expression(f"{identifier} / PERIOD({identifier})", {identifier: metric}, label)
-
-
-def _graph(
-    title: str,
-    left: Iterable[cloudwatch.IMetric],
-    *,
-    right: Sequence[cloudwatch.IMetric] = (),
-    stacked: bool = False,
-    limit: cloudwatch.HorizontalAnnotation | None = None,
-    width: int = _THIRD,
-) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=[*left],
-        right=[*right],
-        stacked=stacked,
-        left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
-        left_annotations=[limit] if limit else [],
-        width=width,
-        height=_HEIGHT,
-    )

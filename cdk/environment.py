@@ -8,11 +8,12 @@ from typing import Any
 from aws_cdk import ArnFormat, Stack
 
 from cdk.bundling import LIBRARY_MAPPING
+from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
-from cdk.stage_settings import StageSettings, loader_pace, texts, tuned
+from cdk.stage_settings import IngestSettings, StageSettings, loader_pace, texts, tuned
 from reindex.settings import FUNCTION, LOADER, OWN, LibrarySettings
 
 
@@ -24,12 +25,14 @@ def environment(
     tables: ProgressTable,
     queue: ReingestQueue,
     bucket: RunBucket,
+    lane: IngestLane | None,
 ) -> dict[str, str]:
     """Values by variable; a setting without a value is absent."""
     names = Names(settings.stage)
     values = {
         **tuned(settings),
         **_unusual(library),
+        "live_queue_url": _live_queue(settings, lane),
         "stage": settings.stage,
         "elasticsearch_url": settings.elasticsearch_url,
         "index_alias": settings.index_alias,
@@ -54,7 +57,27 @@ def environment(
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         ),
     }
-    return texts(values)
+    return texts(values | (_ingest(settings.ingest, lane) if settings.ingest and lane else {}))
+
+
+def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
+    """The settings of the live lane."""
+    return {
+        "ingest_bucket": lane.ingest.bucket_name,
+        "failed_bucket": lane.failed.bucket_name,
+        "public_bucket": lane.public.bucket_name,
+        "submissions_table": lane.submissions.table_name,
+        "ingest_queue_url": lane.ingest_queue.queue_url,
+        "high_priority_queue_url": lane.high_priority.queue_url,
+        "ingest_dead_letter_queue_url": lane.dead_letters.queue_url,
+        "max_megabytes": ingest.max_megabytes,
+    }
+
+
+def _live_queue(settings: StageSettings, lane: IngestLane | None) -> str | None:
+    """The queue that makes a reindex hold back: the stage's own choice, else the live lane's."""
+    named: str | None = tuned(settings)["live_queue_url"]
+    return named or (lane.high_priority.queue_url if lane else None)
 
 
 def _projection(settings: StageSettings) -> dict[str, Any]:

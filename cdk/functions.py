@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -16,9 +16,9 @@ from cdk.measures import NAMESPACE
 from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.names import PHASES, Names
-from cdk.stage_settings import StageSettings, phase_rules
+from cdk.stage_settings import StageSettings, functions, phase_rules
 from reindex.reports.footprint import MEMORY_MB
-from reindex.settings import FUNCTIONS, variables
+from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS, variables
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 
@@ -50,10 +50,17 @@ _WILDCARDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What sets one function apart; the stage says how long a tick's may take."""
+    """What sets one function apart; the stage says how long a tick's may take.
+
+    Attributes:
+        does: For people.
+        seconds: Time-out.
+        disk_mb: Of temporary files, beyond Lambda's default.
+    """
 
     does: str
     seconds: int | None = None
+    disk_mb: int | None = None
 
 
 _SHAPES = {
@@ -64,6 +71,8 @@ _SHAPES = {
     "indexer": _Shape("Writes documents from the low-priority queue to the index", 60),
     "preflight": _Shape("Opens a run, or says what stands in its way", 120),
     "tally": _Shape("Counts the progress table, decides, and reports", 900),
+    "ingest": _Shape("Checks, archives and renders submitted files", 180, 6_144),
+    "live_indexer": _Shape("Brings documents of the high-priority queue up to date", 90),
 }
 
 
@@ -90,7 +99,7 @@ class Functions(Construct):
         self._code = lambda_.Code.from_asset(str(asset.path), asset_hash=asset.hash)
         self._environment = environment
         self._network = settings.network
-        self._functions = {name: self._function(name) for name in FUNCTIONS}
+        self._functions = {name: self._function(name) for name in functions(settings)}
 
     def __getitem__(self, name: str) -> lambda_.Function:
         return self._functions[name]
@@ -110,6 +119,7 @@ class Functions(Construct):
             self, f"{construct_id}Logs", f"/aws/lambda/{function_name}", self._settings
         )
         is_tick = name in PHASE_FUNCTIONS.values()
+        disk = _SHAPES[name].disk_mb
         function = lambda_.Function(
             self,
             construct_id,
@@ -121,6 +131,7 @@ class Functions(Construct):
             architecture=lambda_.Architecture.ARM_64,
             memory_size=MEMORY_MB[name],
             timeout=timeout(name, self._settings),
+            ephemeral_storage_size=Size.mebibytes(disk) if disk else None,
             environment={
                 **self._variables(name),
                 "POWERTOOLS_SERVICE_NAME": name.replace("_", "-"),
@@ -147,7 +158,7 @@ class Functions(Construct):
 
     def _variables(self, name: str) -> dict[str, str]:
         """Exactly the settings a function reads, but for those that are not set."""
-        known = variables(FUNCTIONS[name])
+        known = variables({**FUNCTIONS, **INGEST_FUNCTIONS}[name])
         missing = [
             v
             for v, required in known.items()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 
+from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
@@ -52,6 +53,7 @@ class Grants:
     tables: ProgressTable
     queue: ReingestQueue
     bucket: RunBucket
+    lane: IngestLane | None
 
     def by_function(self) -> Mapping[str, list[iam.PolicyStatement]]:
         """Each function's statements."""
@@ -64,6 +66,9 @@ class Grants:
             "preflight": [*self._preflight()],
             "tally": [*self._tally()],
         }
+        if self.lane:
+            own["ingest"] = [*self._ingest(self.lane)]
+            own["live_indexer"] = [*self._live_indexer(self.lane)]
         return {
             name: [*statements, *self._keys(), *(self._secret() if _asks_index(name) else ())]
             for name, statements in own.items()
@@ -176,6 +181,37 @@ class Grants:
         yield _allow("s3:GetObject", self._files(CLAIMS))
         yield from self._list_work()
 
+    def _ingest(self, lane: IngestLane) -> Iterator[iam.PolicyStatement]:
+        # To consume the queue is granted with the event source.
+        yield _allow(("dynamodb:GetItem", "dynamodb:PutItem"), lane.submissions.table_arn)
+        yield _allow("sqs:SendMessage", lane.high_priority.queue_arn, lane.dead_letters.queue_arn)
+        submitted = lane.ingest.arn_for_objects("*")
+        yield _allow(("s3:GetObjectVersion", "s3:DeleteObjectVersion"), submitted)
+        # Without it a missing object answers 403, which says nothing.
+        yield _allow("s3:ListBucket", lane.ingest.bucket_arn)
+        yield _allow("s3:ListBucketVersions", lane.ingest.bucket_arn)
+        yield _allow(("s3:GetObject", "s3:PutObject"), lane.failed.arn_for_objects("*"))
+        yield from self._originals()
+        published = [self.library.originals_bucket, self.library.thumbnails_bucket]
+        yield _allow("s3:PutObject", *(f"{self._bucket(name)}/*" for name in published if name))
+        yield _allow("s3:PutObject", lane.public.arn_for_objects("*"))
+        if self.settings.library_keys:
+            yield _allow("kms:GenerateDataKey", *self.settings.library_keys)
+
+    def _live_indexer(self, lane: IngestLane) -> Iterator[iam.PolicyStatement]:
+        yield _allow(
+            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+            lane.submissions.table_arn,
+        )
+        yield _allow("sqs:SendMessage", lane.dead_letters.queue_arn)
+        yield _allow("lambda:InvokeFunction", self._projector())
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        claims: tuple[str, ...] = ("s3:GetObject",)
+        if self.settings.projection.function:
+            # The documents of the library's own function are put there by whoever asks it.
+            claims = (*claims, "s3:PutObject")
+        yield _allow(claims, self._files(CLAIMS))
+
     def _preflight(self) -> Iterator[iam.PolicyStatement]:
         progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
         tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
@@ -201,7 +237,14 @@ class Grants:
     def _tally(self) -> Iterator[iam.PolicyStatement]:
         yield _allow("dynamodb:Scan", self.tables.progress.table_arn)
         yield _allow(
-            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"),
+            (
+                # It deletes uploads that it has folded in the ledger.
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Scan",
+                "dynamodb:UpdateItem",
+            ),
             self.tables.runs.table_arn,
         )
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
@@ -280,11 +323,11 @@ class Grants:
     def _live_queue(self) -> list[str]:
         url = tuned(self.settings)["live_queue_url"]
         if not url:
-            return []
+            return [self.lane.high_priority.queue_arn] if self.lane else []
         account, name = urlsplit(url).path.strip("/").split("/")
         return [self.stack.format_arn(service="sqs", account=account, resource=name)]
 
 
 def _asks_index(function: str) -> bool:
     """Whether a function speaks to Elasticsearch."""
-    return function != "image_projection"
+    return function not in {"image_projection", "ingest"}

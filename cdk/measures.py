@@ -15,6 +15,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 
+from cdk.ingest import IngestLane
 from cdk.names import Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
@@ -32,6 +33,7 @@ class Watched:
 
     Attributes:
         functions: By their handlers' modules.
+        lane: The live lane; None in a stage without one.
     """
 
     settings: StageSettings
@@ -39,6 +41,7 @@ class Watched:
     tables: ProgressTable
     queue: ReingestQueue
     state_machine: sfn.IStateMachine
+    lane: IngestLane | None
 
     @property
     def names(self) -> Names:

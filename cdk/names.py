@@ -67,6 +67,10 @@ class Names:
         """The topic that alarms go to."""
         return self._of("alarms")
 
+    def bucket(self, name: str) -> str:
+        """A bucket of the live lane, whose name people and other programs use."""
+        return self._of(f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}")
+
     def sample_table(self, name: str) -> str:
         """A table of the sample library."""
         return self._of(name)

@@ -17,35 +17,37 @@ class ProgressTable(Construct):
         self, scope: Construct, construct_id: str, *, disposable: bool, key: kms.IKey | None
     ) -> None:
         super().__init__(scope, construct_id)
-        self.progress = self._table("Progress", disposable=disposable, key=key)
-        self.work = self._table("Work", disposable=disposable, key=key, keys=("phase", "chunk"))
-        self.runs = self._table("Runs", disposable=disposable, key=key)
+        self.progress = own_table(self, "Progress", disposable=disposable, key=key)
+        self.work = own_table(self, "Work", disposable=disposable, key=key, keys=("phase", "chunk"))
+        self.runs = own_table(self, "Runs", disposable=disposable, key=key)
 
-    def _table(
-        self,
-        construct_id: str,
-        *,
-        disposable: bool,
-        key: kms.IKey | None,
-        keys: Sequence[str] = ("id",),
-    ) -> dynamodb.Table:
-        partition_key, *sort_keys = map(_key, keys)
-        return dynamodb.Table(
-            self,
-            construct_id,
-            partition_key=partition_key,
-            sort_key=sort_keys[0] if sort_keys else None,
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
-            if key
-            else dynamodb.TableEncryption.AWS_MANAGED,
-            encryption_key=key,
-            deletion_protection=not disposable,
-            removal_policy=RemovalPolicy.DESTROY if disposable else RemovalPolicy.RETAIN,
-        )
+
+def own_table(
+    scope: Construct,
+    construct_id: str,
+    *,
+    disposable: bool,
+    key: kms.IKey | None,
+    keys: Sequence[str] = ("id",),
+) -> dynamodb.Table:
+    """Make a table of the product's own."""
+    partition_key, *sort_keys = map(_key, keys)
+    return dynamodb.Table(
+        scope,
+        construct_id,
+        partition_key=partition_key,
+        sort_key=sort_keys[0] if sort_keys else None,
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
+        if key
+        else dynamodb.TableEncryption.AWS_MANAGED,
+        encryption_key=key,
+        deletion_protection=not disposable,
+        removal_policy=RemovalPolicy.DESTROY if disposable else RemovalPolicy.RETAIN,
+    )
 
 
 def _key(name: str) -> dynamodb.Attribute:

@@ -14,6 +14,7 @@ from cdk.catch_up import CatchUp
 from cdk.environment import environment
 from cdk.functions import INDEXER_MAPPING, PHASE_FUNCTIONS, Functions, timeout
 from cdk.grants import Grants
+from cdk.ingest import IngestLane
 from cdk.measures import Watched
 from cdk.monitoring import Monitoring
 from cdk.names import Names
@@ -24,10 +25,14 @@ from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
 from cdk.run_schedule import RunSchedule
 from cdk.sample_library import sample_library
-from cdk.stage_settings import StageSettings, phase_rules, secrets
+from cdk.stage_settings import IngestSettings, StageSettings, phase_rules, secrets
+from cdk.stage_settings import functions as of_stage
 from cdk.workflow import Workflow
 from reindex.domain.indexer_pace import START
-from reindex.settings import COMMAND, FUNCTIONS, variables
+from reindex.settings import COMMAND, INGEST_COMMAND, variables
+
+#: Images that a live indexer is given at once: one call of the projection, of a few seconds.
+LIVE_BATCH = 50
 
 
 class ReindexStack(Stack):
@@ -52,8 +57,27 @@ class ReindexStack(Stack):
         queue = ReingestQueue(
             self, "Reingest", consumer_timeout=timeout("indexer", settings), key=key
         )
+        lane = (
+            IngestLane(
+                self,
+                "Ingest",
+                names=names,
+                ingest_timeout=timeout("ingest", settings),
+                indexer_timeout=timeout("live_indexer", settings),
+                disposable=settings.disposable,
+                key=key,
+            )
+            if settings.ingest
+            else None
+        )
         values = environment(
-            self, settings=settings, library=library, tables=tables, queue=queue, bucket=bucket
+            self,
+            settings=settings,
+            library=library,
+            tables=tables,
+            queue=queue,
+            bucket=bucket,
+            lane=lane,
         )
         if settings.network and settings.network.endpoints:
             Endpoints(
@@ -70,6 +94,7 @@ class ReindexStack(Stack):
             tables=tables,
             queue=queue,
             bucket=bucket,
+            lane=lane,
         )
         for name, statements in grants.by_function().items():
             functions.allow(name, *statements)
@@ -85,6 +110,8 @@ class ReindexStack(Stack):
         for name in PHASE_FUNCTIONS.values():
             functions[name].add_environment(INDEXER_MAPPING, feed.event_source_mapping_id)
             functions.allow(name, grants.pace_indexer(feed.event_source_mapping_arn))
+        if settings.ingest and lane:
+            _feed_lane(settings.ingest, lane, functions)
         phases = Phases(
             self,
             "Phases",
@@ -111,10 +138,11 @@ class ReindexStack(Stack):
             )
         watched = Watched(
             settings=settings,
-            functions={name: functions[name] for name in FUNCTIONS},
+            functions={name: functions[name] for name in of_stage(settings)},
             tables=tables,
             queue=queue,
             state_machine=workflow.state_machine,
+            lane=lane,
         )
         Monitoring(self, "Monitoring", watched=watched, key=key)
         if key:
@@ -124,10 +152,32 @@ class ReindexStack(Stack):
 
     def _outputs(self, values: Mapping[str, str]) -> None:
         """Every setting of the ``reindex`` command: PROGRESS_TABLE is output ProgressTable."""
-        for name in variables(COMMAND):
+        for name in variables((*COMMAND, *INGEST_COMMAND)):
             if name in values:
                 output = "".join(part.capitalize() for part in name.split("_"))
                 # Under a scope of their own they may have a construct's name.
                 CfnOutput(
                     Construct(self, f"Output{output}"), "Value", value=values[name]
                 ).override_logical_id(output)
+
+
+def _feed_lane(ingest: IngestSettings, lane: IngestLane, functions: Functions) -> None:
+    """Let the queues of the live lane feed their functions."""
+    functions["ingest"].add_event_source(
+        event_sources.SqsEventSource(
+            lane.ingest_queue,
+            # A file may take all of the function's memory and time.
+            batch_size=1,
+            max_concurrency=ingest.concurrency,
+            report_batch_item_failures=True,
+        )
+    )
+    functions["live_indexer"].add_event_source(
+        event_sources.SqsEventSource(
+            lane.high_priority,
+            batch_size=LIVE_BATCH,
+            max_batching_window=Duration.seconds(1),
+            max_concurrency=ingest.indexer_concurrency,
+            report_batch_item_failures=True,
+        )
+    )

@@ -21,6 +21,7 @@ from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.settings import (
     COMMAND,
     FUNCTIONS,
+    INGEST_FUNCTIONS,
     LibrarySettings,
     MetadataRules,
     Naming,
@@ -72,6 +73,14 @@ _RANGES = {
     "indexer_concurrency": (2, 1_000),
 }
 _BATCH_WITHOUT_WINDOW = 10
+
+#: Likewise; and what one request can put into S3, in megabytes.
+_INGEST_RANGES = {
+    "max_megabytes": (1, 5_000),
+    "concurrency": (2, 1_000),
+    "searchable_minutes": (1, 1_440),
+    "indexer_concurrency": (2, 1_000),
+}
 _LONGEST_FUNCTION = 900
 
 #: What CloudWatch Logs accepts and an operator may want, in days.
@@ -166,6 +175,23 @@ class ProjectionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """The live lane: from a submitted file to a searchable image.
+
+    Attributes:
+        max_megabytes: Of a submitted file.
+        concurrency: Submitted files that are processed side by side, at most.
+        indexer_concurrency: Live indexers that run side by side, at most.
+        searchable_minutes: An alarm rings when a submitted file waits for longer.
+    """
+
+    max_megabytes: int = 1_000
+    concurrency: int = 20
+    indexer_concurrency: int = 4
+    searchable_minutes: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageSettings:
     """One deployment.
 
@@ -191,6 +217,7 @@ class StageSettings:
         runbook: Where the people who are woken find the runbook: a path or a URL.
         schedule: When runs start by themselves; never, without.
         projection: How documents are built.
+        ingest: The live lane; None for a stage without one.
         reserved_concurrency: Of functions, by name.
         indexer_batch_size: Messages the indexer is given at once.
         indexer_window_seconds: How long a batch may wait to fill.
@@ -217,6 +244,7 @@ class StageSettings:
     runbook: str = "docs/runbook.md"
     schedule: Schedule | None = None
     projection: ProjectionSettings = field(default_factory=ProjectionSettings)
+    ingest: IngestSettings | None = None
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     indexer_batch_size: int = INDEXER_BATCH
     indexer_window_seconds: int = 5
@@ -313,7 +341,7 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     """What is wrong with settings that are each of the right type."""
     if not _STAGE_NAME.fullmatch(settings.stage):
         yield f"its name must match {_STAGE_NAME.pattern}"
-    for name in sorted(settings.reserved_concurrency.keys() - FUNCTIONS.keys()):
+    for name in sorted(settings.reserved_concurrency.keys() - {*functions(settings)}):
         yield f"unknown function reserved_concurrency.{name}"
     if settings.log_retention_days not in RETENTION:
         yield f"log_retention_days must be one of {', '.join(map(str, RETENTION))}"
@@ -327,7 +355,20 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     if settings.schedule:
         yield from _schedule_problems(settings.schedule)
     yield from _projection_problems(settings.projection)
+    if settings.ingest:
+        yield from _ingest_problems(settings.ingest)
     yield from _tuning_problems(settings)
+
+
+def functions(settings: StageSettings) -> dict[str, tuple[type, ...]]:
+    """The settings that each function of a stage reads, by its handler's module."""
+    return {**FUNCTIONS, **(INGEST_FUNCTIONS if settings.ingest else {})}
+
+
+def _ingest_problems(ingest: IngestSettings) -> Iterator[str]:
+    for name, (least, most) in _INGEST_RANGES.items():
+        if not least <= getattr(ingest, name) <= most:
+            yield f"ingest.{name} must be from {least} to {most}"
 
 
 def _network_problems(network: Network | None) -> Iterator[str]:

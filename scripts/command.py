@@ -15,18 +15,24 @@ from .errors import ErrorHandlingGroup
 from .explain import explain
 from .forget import forget
 from .image_meta import image_meta
+from .migrate import migrate
+from .now import now
 from .pause import pause
 from .prepare_index import prepare_index
 from .project import project
 from .rehearse import rehearse
 from .report import report
 from .requeue import requeue
+from .resubmit import resubmit
 from .resume import resume
 from .runs import runs
 from .scan_states import scan_states
 from .session import Session, example, pass_session, stage_option
 from .start import start
 from .status import status
+from .submissions import submissions
+from .submit import submit
+from .trace import trace
 from .upload_ids import upload_ids
 
 VERBS = (
@@ -47,9 +53,15 @@ VERBS = (
     certify,
     explain,
     compare,
+    migrate,
     project,
     check_projector,
     image_meta,
+    now,
+    submit,
+    submissions,
+    resubmit,
+    trace,
 )
 
 

@@ -46,14 +46,25 @@ def compare(
     hold a field or are found by it falls by more than --tolerate, unless --accept names the field
     or an object that it is in, or when a search does not find in NEW what it must.
     """
-    from .comparison_view import view
-    from .terminal import note, show
-
     index = session.wiring.index
     old, new = concrete_index(index, old), concrete_index(index, new)
     if old == new:
         raise click.UsageError(f"OLD and NEW are the same index: {old}")
     found = compare_indices(session.wiring, old, new, terms)
+    show_comparison(session, found, as_json=as_json, file=file)
+
+
+def show_comparison(
+    session: Session, found: Mapping[str, Any], *, as_json: bool, file: str | None
+) -> None:
+    """Print a comparison, write its page if asked to, and fail if it found something.
+
+    Raises:
+        Findings: Names each reason for which the new index should not replace the old one.
+    """
+    from .comparison_view import view
+    from .terminal import note, show
+
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -63,7 +74,7 @@ def compare(
         if not as_json:
             note(f"Wrote {file}.")
     if problems := found["problems"]:
-        raise Findings(f"{new} should not replace {old}", problems)
+        raise Findings(f"{found['new']} should not replace {found['old']}", problems)
 
 
 def _write_page(session: Session, found: Mapping[str, Any], file: str) -> None:

@@ -50,6 +50,7 @@ class Ending:
 
 _NIGHTS = "unit/steps/test_nights.py::"
 _FAULTS = "unit/steps/test_faults.py::"
+_INGEST = "unit/steps/test_ingest.py::"
 _PERMANENT = f"{_NIGHTS}test_a_permanent_fault_ends_the_phase_by_its_name"
 _HOUR = f"{_NIGHTS}test_an_hour_of_any_declared_fault_charges_nobody"
 _ANY = "unit/steps/test_any_moment.py::AnyMoment"
@@ -248,6 +249,24 @@ ENDINGS: Mapping[str, Ending] = {
             f"{_FAULTS}test_an_upload_while_the_table_is_scanned_is_no_loss",
         ),
     ),
+    "postponed": Ending(
+        "A message of the live lane comes again, later each time, for as long as a queue keeps it; "
+        "no attempt counts, and what was done is found done.",
+        (
+            f"{_INGEST}test_an_outage_makes_submissions_wait_and_counts_no_attempt",
+            f"{_INGEST}test_an_index_that_is_down_keeps_images_on_the_queue",
+            "unit/steps/test_ingest_chaos.py::test_every_submission_ends_archived_and_indexed_or_failed_with_its_bytes",
+        ),
+    ),
+    "failed": Ending(
+        "The failure of that one submission, by its own code: its row says why, and its bytes are "
+        "in the failed bucket.",
+        (
+            f"{_INGEST}test_what_cannot_be_processed_fails_with_its_reason_and_its_bytes",
+            f"{_INGEST}test_a_file_that_is_gone_is_said_so_once",
+            f"{_INGEST}test_an_original_with_other_bytes_is_never_overwritten",
+        ),
+    ),
     "never": Ending("Cannot be: the call has no such answer, or no time in it.", ()),
 }
 
@@ -260,6 +279,9 @@ def _row(cells: str) -> tuple[str, ...]:
 _HELD = _row("named bounded held held isolated never same checked")
 _STEP = _row("named bounded retried retried retried never same checked")
 _LINE = _row("line line line line line never same checked")
+#: What the live lane asks.
+_LANE = _row("postponed postponed postponed postponed postponed never same never")
+_SUBMITTED = _row("failed postponed postponed postponed failed never same never")
 _NEXT = _row("next bounded next next next never same checked")
 
 CALLS: Mapping[str, tuple[str, ...]] = {
@@ -312,6 +334,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Index.sample": _row("line line line line line never same never"),
     "Index.count": _LINE,
     "Index.finds": _row("shown shown shown shown shown never same never"),
+    "Index.refresh": _LINE,
     "Index.search_ids": _LINE,
     "Index.misfits": _row("named bounded held held isolated never same checked"),
     "Index.health": _row("named bounded held named isolated never same checked"),
@@ -353,7 +376,25 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Originals.exists": _row("own own own own own never same checked"),
     "Originals.history": _row("shown shown shown shown shown never same never"),
     "UserDataSource.user_data": _row("new own own own own never same settled"),
-    "FunctionLogs.search": _row("shown shown shown shown shown never same never"),
+    "BoundedLogSearch.search_within": _row("shown shown shown shown shown never same never"),
+    "Submissions.read": _row("new postponed postponed postponed postponed never same never"),
+    "Submissions.write": _row("postponed postponed postponed postponed never never same postponed"),
+    "Submissions.mark_searchable": _row("same postponed postponed postponed never never same same"),
+    "Submissions.remove": _LINE,
+    "Submissions.scan": _LINE,
+    "SubmittedFiles.metadata": _SUBMITTED,
+    "SubmittedFiles.download": _SUBMITTED,
+    "SubmittedFiles.remove": _row("same postponed postponed postponed never never same never"),
+    "SubmittedFiles.keep_failed": _row("same postponed postponed postponed never never same never"),
+    "SubmissionDesk.submit": _LINE,
+    "SubmissionDesk.is_waiting": _LINE,
+    "SubmissionDesk.waiting": _LINE,
+    "SubmissionDesk.restore": _LINE,
+    "SubmissionDesk.discard": _LINE,
+    "Archive.archive": _row("postponed postponed postponed postponed failed never same failed"),
+    "Archive.publish": _LANE,
+    "HighPriority.send": _LANE,
+    "FunctionLog.search": _LINE,
 }
 
 INPUTS: Mapping[str, tuple[str, ...]] = {
@@ -373,6 +414,10 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "a list of ids": _row("refused retried retried retried refused never same never"),
     "bytes and metadata of an original": _row("own own own own own own same settled"),
     "rows of user data": _row("new own own own own own same settled"),
+    "a submitted file": _row("failed never never never failed never same never"),
+    "a row of the submissions table": _row("new never never never postponed same same postponed"),
+    "a message of the ingest queue": _row("never never never never aside same same same"),
+    "a message of the high-priority queue": _row("never never never never aside same same same"),
     "a run's input": _row("new never never never refused never waits never"),
     "settings and the secret": _row("refused never never never refused never same held"),
 }

@@ -10,7 +10,7 @@ from .errors import Findings
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
-    from reindex.stores.elasticsearch_index import ElasticsearchIndex
+    from reindex.stores.search.index import SearchIndex
     from reindex.wiring import Wiring
 
 
@@ -61,7 +61,7 @@ def prepare_index(session: Session, *, file: str | None) -> None:
         raise Findings("its mapping will not take our documents", prepared.lacking)
 
 
-def _require(index: ElasticsearchIndex, alias: str) -> None:
+def _require(index: SearchIndex, alias: str) -> None:
     """Refuse to make an index of our mapping for documents of another shape."""
     from reindex.domain.failures import IndexMisconfigured
 
@@ -73,9 +73,9 @@ def _require(index: ElasticsearchIndex, alias: str) -> None:
         ) from error
 
 
-def _index_made_of(wiring: Wiring, file: str) -> ElasticsearchIndex:
+def _index_made_of(wiring: Wiring, file: str) -> SearchIndex:
     from pathlib import Path
 
-    from reindex.stores.elasticsearch_index import library_schema
+    from reindex.stores.search.schema import library_schema
 
     return wiring.index_made_of(library_schema(Path(file).read_text(encoding="utf-8")))

@@ -50,7 +50,7 @@ def _counted(wiring: Wiring, source: Source, asked: Asked) -> tuple[int, str]:
     """How many images a source names, and where they are."""
     from reindex.settings import Elasticsearch, Rounds
     from reindex.steps.scanning import scan_all
-    from reindex.stores.elasticsearch_index import matching
+    from reindex.stores.search.ids import matching
 
     from .id_files import ids_of, open_ids
     from .terminal import progress

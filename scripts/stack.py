@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 
 from reindex.domain.failures import InternalFailure
-from reindex.settings import COMMAND
+from reindex.settings import COMMAND, INGEST_COMMAND, variables
 from reindex.stores.aws import CLIENT_CONFIG, error_code, unavailable
 from reindex.wiring import Wiring
 
@@ -37,7 +37,14 @@ def open_stack(stage: str) -> Wiring:
         StoreUnavailable: CloudFormation does not answer.
     """
     client = boto3.client("cloudformation", config=CLIENT_CONFIG)
-    return Wiring(stack_environment(client, stage), COMMAND)
+    environment = stack_environment(client, stage)
+    return Wiring(environment, command_groups(environment))
+
+
+def command_groups(environment: Mapping[str, str]) -> tuple[type, ...]:
+    """The groups of settings that the command reads, given those of a stack."""
+    has_ingest = next(iter(variables(INGEST_COMMAND))) in environment
+    return (*COMMAND, *INGEST_COMMAND) if has_ingest else COMMAND
 
 
 def stack_environment(client: CloudFormationClient, stage: str) -> dict[str, str]:

@@ -120,7 +120,7 @@ def start(
 
 def _require_rehearsal(session: Session, asked: Asked, sample: int, accept: Sequence[str]) -> None:
     """Rehearse, and go no further unless it passes."""
-    from reindex.stores.elasticsearch_index import matching
+    from reindex.stores.search.ids import matching
 
     query = None if asked.file else matching(asked.query, asked.lacking)
     sampling = Sampling(

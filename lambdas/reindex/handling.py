@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
-from reindex.settings import FUNCTIONS
+from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS
+from reindex.steps.index_messages import Delivery
 from reindex.wiring import Wiring
 
 
@@ -19,6 +20,8 @@ class Context(Protocol):
     """What a step may know of its invocation."""
 
     aws_request_id: str
+    log_group_name: str
+    log_stream_name: str
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda ends the invocation."""
@@ -34,7 +37,7 @@ Handler = Callable[[Mapping[str, Any], Context], Any]
 
 @cache
 def _wiring(function: str) -> Wiring:
-    return Wiring(os.environ, FUNCTIONS[function])
+    return Wiring(os.environ, {**FUNCTIONS, **INGEST_FUNCTIONS}[function])
 
 
 @cache
@@ -44,6 +47,8 @@ def _logging(function: str) -> Logger:
     # boto3's own lines say nothing that ours do not, and cost as much.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+    # What libvips warns of in damaged files is their failure's detail.
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     return logger
 
 
@@ -51,7 +56,7 @@ def lambda_handler(function: str) -> Callable[[Step], Handler]:
     """Make a step the handler of a function.
 
     Args:
-        function: Its name in :data:`reindex.settings.FUNCTIONS`.
+        function: Its name in :data:`reindex.settings.FUNCTIONS` or ``INGEST_FUNCTIONS``.
     """
 
     def decorate(step: Step) -> Handler:
@@ -72,3 +77,21 @@ def lambda_handler(function: str) -> Callable[[Step], Handler]:
         return handle
 
     return decorate
+
+
+def deliveries_of(event: Mapping[str, Any]) -> list[Delivery]:
+    """Return the deliveries of an SQS event."""
+    return [
+        Delivery(
+            message_id=record["messageId"],
+            receipt=record["receiptHandle"],
+            body=record["body"],
+            receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+        )
+        for record in event["Records"]
+    ]
+
+
+def batch_answer(again: Iterable[str]) -> dict[str, Any]:
+    """Return a batch's answer: SQS deletes all messages but these, which come again."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from enum import StrEnum
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -53,6 +54,13 @@ class Queue:
     dead_letter_queue_url: str
 
 
+class Engine(StrEnum):
+    """The servers that a search cluster may run."""
+
+    ELASTICSEARCH = "elasticsearch"
+    OPENSEARCH = "opensearch"
+
+
 @dataclass(frozen=True, slots=True)
 class Elasticsearch:
     """The search index.
@@ -62,13 +70,18 @@ class Elasticsearch:
         index_alias: The alias that people search through.
         elasticsearch_secret: ARN of a Secrets Manager secret, JSON with ``username`` and
             ``password``, or ``api_key``; and optionally ``ca`` (PEM of a private CA). Without
-            it, nobody is asked who they are.
+            it, requests carry no credentials, unless there is an ``index_domain``.
+        index_engine: The server that the cluster runs; None to ask it.
+        index_domain: ARN of the domain of Amazon OpenSearch Service that the cluster is.
+            Without a secret, requests are signed with the credentials of the process.
         preserve: Fields (dotted) that the index holds and the truth does not.
     """
 
     elasticsearch_url: str
     index_alias: str
     elasticsearch_secret: str | None = None
+    index_engine: Engine | None = None
+    index_domain: str | None = None
     preserve: tuple[str, ...] = (
         "embedding",
         "usagesLastModified",
@@ -302,6 +315,40 @@ class StateMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class Ingest:
+    """The live lane, from a submitted file to a searchable image.
+
+    Attributes:
+        ingest_bucket: Files are submitted here, as ``NAME/…/filename``. It keeps versions.
+        failed_bucket: Files that cannot be processed, each with its reason beside it.
+        public_bucket: Renditions, and thumbnails of a library without a bucket for them.
+        submissions_table: One row per submission.
+        high_priority_queue_url: Images whose document must be brought up to date.
+        max_megabytes: Of a submitted file.
+    """
+
+    ingest_bucket: str
+    failed_bucket: str
+    public_bucket: str
+    submissions_table: str
+    high_priority_queue_url: str
+    max_megabytes: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class IngestQueues:
+    """What feeds the functions of the live lane.
+
+    Attributes:
+        ingest_queue_url: S3's events about submitted files.
+        ingest_dead_letter_queue_url: Messages of both queues that no function can read.
+    """
+
+    ingest_queue_url: str
+    ingest_dead_letter_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class CatchUpRule:
     """The schedule that starts a migration's rounds.
 
@@ -328,6 +375,15 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
 }
+
+#: What each function of the live lane reads, in a stage that has one.
+INGEST_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
+    "ingest": (Stage, LibrarySettings, Ingest, IngestQueues),
+    "live_indexer": (Stage, Bucket, Elasticsearch, Pace, Projection, Ingest, IngestQueues),
+}
+
+#: What the ``reindex`` command reads beside the rest, of a stage with a live lane.
+INGEST_COMMAND: tuple[type, ...] = (Ingest, IngestQueues)
 
 #: What the ``reindex`` command reads from the stack's outputs.
 COMMAND: tuple[type, ...] = (

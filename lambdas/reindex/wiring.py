@@ -6,9 +6,9 @@ is first asked for, never at import.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,30 +31,37 @@ from reindex.steps.ambient import SystemClock, fresh_name
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
+from reindex.steps.eager import Eager, NoDeliveries, Straight, Unlisted
 from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
+from reindex.steps.live_index import LiveIndex, LiveMessages
+from reindex.steps.migrate import MigrationControl
+from reindex.steps.now import Now
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
 from reindex.steps.projector_probe import probe_projector
 from reindex.steps.rehearse import CALLS, Rehearsal
+from reindex.steps.switching import Switching
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
 from reindex.steps.upload import Upload
 from reindex.stores import probes
+from reindex.stores.archive import S3Archive
 from reindex.stores.aws import CLIENT_CONFIG, client_config, unavailable
 from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.executions import Executions
 from reindex.stores.forgetter import DynamoForgetter
-from reindex.stores.function_logs import GROUPS_AT_ONCE, CloudWatchLogs
+from reindex.stores.function_logs import GROUPS_AT_ONCE, FunctionLogs
+from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
-from reindex.stores.interfaces import IdSource
+from reindex.stores.interfaces import HighPriority, IdSource, MigrationIndex, SubmittedFiles
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
@@ -65,6 +72,8 @@ from reindex.stores.run_files import S3RunFiles
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.sources import source_config, source_session
 from reindex.stores.sqs import SqsQueue
+from reindex.stores.submissions import DynamoSubmissions
+from reindex.stores.submitted_files import S3SubmittedFiles
 from reindex.stores.work_list import DynamoWorkList
 from reindex.time_limit import TimeLimit
 
@@ -76,8 +85,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-    from reindex.stores.elasticsearch_index import Schema
-    from reindex.stores.migration_index import ElasticsearchMigrationIndex
+    from reindex.steps.ingest import Ingest, IngestMessages
+    from reindex.stores.search.migration_index import MigratingIndex
+    from reindex.stores.search.schema import Schema
 
 #: An id to read, to find out whether the table lets us.
 _ANY_ID = "preflight"
@@ -91,6 +101,9 @@ _TRUTHS = {
 
 #: The functions' asset, in which the stack puts the library's own mapping.
 _ASSET = Path(__file__).parents[1]
+
+#: How long a new index may take to have its copies: of some hundred GB on another node.
+HEALTH_SECONDS = 3600
 
 #: Connections per client: the most threads that any step has at once on one service.
 CONNECTIONS = 32
@@ -111,7 +124,7 @@ class Wiring:
         self.settings = Settings(wanted, environ)
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
-        self._connected_index: ElasticsearchMigrationIndex | None = None
+        self._connected_index: MigratingIndex | None = None
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -241,15 +254,6 @@ class Wiring:
         return MappingConcurrency(self.lambda_, self.settings[groups.IndexerFeed].indexer_mapping)
 
     @cached_property
-    def function_logs(self) -> CloudWatchLogs:
-        """What the functions logged."""
-        stage = self.settings[groups.Stage].stage
-        return CloudWatchLogs(
-            boto3.client("logs", config=client_config(max_pool_connections=GROUPS_AT_ONCE)),
-            {name: f"/aws/lambda/{groups.function_name(stage, name)}" for name in groups.FUNCTIONS},
-        )
-
-    @cached_property
     def deliveries(self) -> SqsDeliveries:
         """The low-priority queue, to drain it."""
         return SqsDeliveries(self.sqs, self.settings[groups.Queue].reingest_queue_url)
@@ -260,31 +264,28 @@ class Wiring:
         return SqsDeadLetters(self.sqs, self.settings[groups.Queue].dead_letter_queue_url)
 
     @cached_property
-    def index(self) -> ElasticsearchMigrationIndex:
+    def index(self) -> MigratingIndex:
         """The search index."""
         return self.index_made_of(self._schema())
 
-    def index_made_of(self, schema: Schema | None) -> ElasticsearchMigrationIndex:
+    def index_made_of(self, schema: Schema | None) -> MigratingIndex:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
-        from reindex.stores.elasticsearch_index import connect, read_secret  # noqa: PLC0415
-        from reindex.stores.migration_index import ElasticsearchMigrationIndex  # noqa: PLC0415
+        from reindex.stores.search.access import read_secret  # noqa: PLC0415
+        from reindex.stores.search.connecting import connect  # noqa: PLC0415
+        from reindex.stores.search.migration_index import MigratingIndex  # noqa: PLC0415
 
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
-        client = connect(place, read_secret(self._secret(arn)) if arn else None)
-        self._connected_index = ElasticsearchMigrationIndex(
-            client, schema, time_limit=self.time_limit
-        )
+        secret = read_secret(self._secret(arn)) if arn else None
+        cluster = connect(place, secret, time_limit=self.time_limit)
+        self._connected_index = MigratingIndex(cluster, schema)
         return self._connected_index
 
     def _schema(self) -> Schema | None:
         """What the index is held against; None for documents of our own shape."""
-        from reindex.stores.elasticsearch_index import (  # noqa: PLC0415 - as above
-            UNKNOWN_MAPPING,
-            library_schema,
-        )
+        from reindex.stores.search.schema import UNKNOWN_MAPPING, library_schema  # noqa: PLC0415 - as above
 
         if groups.Projection not in self.settings:
             return None
@@ -478,6 +479,107 @@ class Wiring:
             time_limit=self.time_limit,
         )
 
+    # The live lane
+
+    @property
+    def has_ingest(self) -> bool:
+        """Whether the stage has a live lane."""
+        return groups.Ingest in self.settings
+
+    @cached_property
+    def submissions(self) -> DynamoSubmissions:
+        """The submissions table."""
+        return DynamoSubmissions(self.dynamodb, self.settings[groups.Ingest].submissions_table)
+
+    @cached_property
+    def submitted_files(self) -> S3SubmittedFiles:
+        """The ingest bucket and the failed bucket."""
+        place = self.settings[groups.Ingest]
+        return S3SubmittedFiles(self.s3, place.ingest_bucket, place.failed_bucket)
+
+    @cached_property
+    def archive(self) -> S3Archive:
+        """Where originals and renditions are kept."""
+        return S3Archive(
+            self.s3,
+            self.settings[groups.LibrarySettings],
+            self.settings[groups.Ingest].public_bucket,
+        )
+
+    @cached_property
+    def high_priority(self) -> SqsHighPriority:
+        """The high-priority queue, to fill it."""
+        return SqsHighPriority(self.sqs, self.settings[groups.Ingest].high_priority_queue_url)
+
+    @property
+    def _ingest_dead_letters(self) -> SqsDeadLetters:
+        url = self.settings[groups.IngestQueues].ingest_dead_letter_queue_url
+        return SqsDeadLetters(self.sqs, url)
+
+    def ingest(self, files: SubmittedFiles, high_priority: HighPriority) -> Ingest:
+        """What processes submissions.
+
+        Args:
+            files: Where they are.
+            high_priority: Takes the images to index.
+        """
+        # libvips takes longer to load than all other imports together.
+        from reindex.steps.ingest import Ingest  # noqa: PLC0415
+
+        return Ingest(
+            submissions=self.submissions,
+            files=files,
+            archive=self.archive,
+            high_priority=high_priority,
+            clock=self.clock,
+            meter=self.meter,
+            max_megabytes=self.settings[groups.Ingest].max_megabytes,
+        )
+
+    @cached_property
+    def ingest_messages(self) -> IngestMessages:
+        """What the ingest function does."""
+        from reindex.steps.ingest import IngestMessages  # noqa: PLC0415 - as above
+
+        url = self.settings[groups.IngestQueues].ingest_queue_url
+        return IngestMessages(
+            self.ingest(self.submitted_files, self.high_priority),
+            SqsDeliveries(self.sqs, url),
+            self._ingest_dead_letters,
+            self.meter,
+        )
+
+    @cached_property
+    def live_index(self) -> LiveIndex:
+        """What brings documents up to date."""
+        place = self.settings[groups.Elasticsearch]
+        return LiveIndex(self.index, self.projector, self.files, place.index_alias, place.preserve)
+
+    @cached_property
+    def now(self) -> Now:
+        """What ``reindex now`` does."""
+        return Now(self.live_index, self.table, self.retry, self.clock)
+
+    @cached_property
+    def function_logs(self) -> FunctionLogs:
+        """What the functions log."""
+        names = (*groups.FUNCTIONS, *(groups.INGEST_FUNCTIONS if self.has_ingest else ()))
+        client = boto3.client("logs", config=client_config(max_pool_connections=GROUPS_AT_ONCE))
+        return FunctionLogs(client, self.settings[groups.Stage].stage, names)
+
+    @cached_property
+    def live_messages(self) -> LiveMessages:
+        """What the live indexer does."""
+        url = self.settings[groups.Ingest].high_priority_queue_url
+        return LiveMessages(
+            live_index=self.live_index,
+            submissions=self.submissions,
+            queue=SqsDeliveries(self.sqs, url),
+            dead_letters=self._ingest_dead_letters,
+            clock=self.clock,
+            meter=self.meter,
+        )
+
     @cached_property
     def gathering(self) -> Gathering:
         """What gather does."""
@@ -507,6 +609,51 @@ class Wiring:
             new_name=lambda: fresh_name(self.clock),
             clock=self.clock,
             meter=self.meter,
+        )
+
+    @cached_property
+    def migration_control(self) -> MigrationControl:
+        """An operator's hold on migrations."""
+        return self.migration_control_of(self.index)
+
+    def migration_control_of(self, index: MigrationIndex) -> MigrationControl:
+        """The same with an index that makes new ones of another schema."""
+        return MigrationControl(
+            self.migrations,
+            index,
+            self.catch_up_schedule,
+            self.settings[groups.Elasticsearch].index_alias,
+            self.clock,
+        )
+
+    @cached_property
+    def eager(self) -> Eager:
+        """The steps of a run in this process."""
+        indexer = replace(self.indexer, work_list=Unlisted(), queue=NoDeliveries())
+        straight = Straight(indexer)
+        return Eager(
+            self.table,
+            self.runs,
+            replace(self.index_phase, backlog=straight),
+            replace(self.check_phase, backlog=straight),
+            self.clock,
+        )
+
+    def switching(self, note: Callable[[str], None]) -> Switching:
+        """What moves a migration's alias.
+
+        Args:
+            note: Tells an operator what is done.
+        """
+        return Switching(
+            migrations=self.migrations,
+            index=self.index,
+            eager=self.eager,
+            schedule=self.catch_up_schedule,
+            settle_seconds=self.settings[groups.Pace].settle_seconds,
+            health_seconds=HEALTH_SECONDS,
+            clock=self.clock,
+            note=note,
         )
 
     @cached_property
@@ -558,7 +705,7 @@ class Wiring:
     def id_source(self, source: Source) -> IdSource:
         """Open where a run's ids come from."""
         if source.kind == INDEX:
-            from reindex.stores.elasticsearch_index import IndexIds  # noqa: PLC0415 - as in index
+            from reindex.stores.search.ids import IndexIds  # noqa: PLC0415 - as in index
 
             alias = self.settings[groups.Elasticsearch].index_alias
             return IndexIds(self.index, alias, source.query, source.lacking)

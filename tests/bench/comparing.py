@@ -22,19 +22,21 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import parallel_bulk
 
-from reindex import settings
 from reindex.image.mapping import index_settings
 from reindex.repairs.comparison import Comparing, Extent
 from reindex.reports.comparison import Compared
 from reindex.reports.rehearsal import Tolerance
 from reindex.steps.ambient import SystemClock
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
 from scripts.comparing import rare_cycle_collection
 from tests.bench.projection import Row
 from tests.bench.results import Result, Spent, parser_of, report, spent
 from tests.bench.workload import image_ids, projected
 from tests.contract.analysis import without_analysis_common
-from tests.local.elasticsearch import real_elasticsearch
+from tests.local.index_server import IndexServer
+from tests.local.search_servers import real_server
+from tests.local.versions import SearchServer
 
 PATIENCE = 300
 """Seconds for a request: on a busy machine, no answer shall be given up and asked for again."""
@@ -75,10 +77,10 @@ class Taken:
     memory: int
 
 
-def compare(url: str, old: str, new: str, count: int) -> Taken:
+def compare(server: IndexServer, old: str, new: str, count: int) -> Taken:
     """Compare two indices, in a process that does nothing else."""
-    with connect(settings.Elasticsearch(url, old), None, request_seconds=PATIENCE) as client:
-        index = ElasticsearchIndex(client)
+    with server.cluster(request_seconds=PATIENCE) as cluster:
+        index = SearchIndex(cluster)
         comparing = Comparing(index, old, new, _NoPause(), Tolerance(accepted=[ACCEPTED]))
         found: list[Compared] = []
         before = _memory()
@@ -118,19 +120,21 @@ def measure(documents: int) -> Result:
     """Compare two indices of so many documents each, then of four times as many."""
     schema = Schema(settings=without_analysis_common(index_settings()))
     taken: list[Taken] = []
-    with real_elasticsearch() as server:
-        place = settings.Elasticsearch(server.url, "bench")
-        with connect(place, None, request_seconds=PATIENCE) as client:
-            index = ElasticsearchIndex(client, schema)
-            old, new = (index.prepare(name).index for name in ("bench-old", "bench-new"))
-            filled = 0
-            for count in (documents, GROWTH * documents):
-                _fill(client, old, filled, count, is_new=False)
-                _fill(client, new, filled, count, is_new=True)
-                filled = count
-                context = multiprocessing.get_context("spawn")
-                with ProcessPoolExecutor(1, mp_context=context) as pool:
-                    taken.append(pool.submit(compare, server.url, old, new, count).result())
+    with (
+        real_server(SearchServer.ELASTICSEARCH_8) as server,
+        server.cluster() as cluster,
+        Elasticsearch(server.url, request_timeout=PATIENCE) as client,
+    ):
+        index = SearchIndex(cluster, schema)
+        old, new = (index.prepare(name).index for name in ("bench-old", "bench-new"))
+        filled = 0
+        for count in (documents, GROWTH * documents):
+            _fill(client, old, filled, count, is_new=False)
+            _fill(client, new, filled, count, is_new=True)
+            filled = count
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                taken.append(pool.submit(compare, server, old, new, count).result())
     return _result(*taken)
 
 

@@ -1,11 +1,12 @@
-"""The indexer's throughput against elasticsearch-py's own bulk helper.
+"""The indexer's throughput against the bulk helper of each server's own client library.
 
     python -m tests.bench.indexer [--documents N] [--rounds N] [--json FILE]
 
 All write the same documents, each an image that has everything, into new indices with our
-mapping on one real Elasticsearch, and take turns. The indexer is given messages as Lambda gives
-them, five hundred at a time, by as many threads as its event source mapping has at once; it reads
-and checks each message, merges what is preserved and gives a verdict for each.
+mapping on one real server, an Elasticsearch and then an OpenSearch, and take turns. The indexer is
+given messages as Lambda gives them, five hundred at a time, by as many threads as its event source
+mapping has at once; it reads and checks each message, merges what is preserved and gives a verdict
+for each.
 ``parallel_bulk``, with as many threads and its default chunks, is given the documents as
 dicts that need no reading: once guarded as ours are, so that the server does the same work (it
 creates, and refuses what is there), and once not (it replaces whatever is there).
@@ -16,16 +17,17 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from elasticsearch import Elasticsearch
-from elasticsearch.helpers import parallel_bulk
+from elasticsearch.helpers import parallel_bulk as elasticsearch_bulk
+from opensearchpy import OpenSearch
+from opensearchpy.helpers import parallel_bulk as opensearch_bulk
 
-from reindex import settings
 from reindex.batches import in_batches
 from reindex.domain.progress import Retry, iso
 from reindex.domain.records import OutgoingMessage
@@ -33,7 +35,9 @@ from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH
 from reindex.steps.ambient import SystemClock
 from reindex.steps.index_messages import Delivery, Indexer
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema, connect
+from reindex.stores.search.cluster import SearchCluster
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
 from tests.bench.projection import Row
 from tests.bench.results import (
     Result,
@@ -48,7 +52,9 @@ from tests.bench.results import (
 )
 from tests.bench.workload import NOW, RUN_ID, image_ids, projected
 from tests.contract.analysis import without_analysis_common
-from tests.local.elasticsearch import real_elasticsearch
+from tests.local.index_server import IndexServer
+from tests.local.search_servers import real_server
+from tests.local.versions import SearchServer
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
@@ -76,13 +82,15 @@ class Race:
     """Ways of writing the same documents to the same server.
 
     Attributes:
-        client: As the lambdas make theirs.
+        cluster: As the lambdas ask it.
+        theirs: Writes bulk actions with the server's own client library.
         images: The ids of the documents.
         texts: The documents, as the projection gives them.
         served: Processor seconds of the server's process, a figure for each round of a side.
     """
 
-    client: Elasticsearch
+    cluster: SearchCluster
+    theirs: Callable[[Sequence[dict[str, Any]]], Iterable[tuple[bool, Any]]]
     images: Sequence[str]
     texts: Sequence[str]
     served: dict[str, list[float]] = field(default_factory=dict)
@@ -101,11 +109,11 @@ class Race:
             return self._spent(OURS, work)
 
     def guarded(self) -> Spent:
-        """Write them as elasticsearch-py does, under the same guard."""
+        """Write them as the client library does, under the same guard."""
         return self._parallel_bulk(GUARDED, "create")
 
     def unguarded(self) -> Spent:
-        """Write them as elasticsearch-py does, over whatever is there."""
+        """Write them as the client library does, over whatever is there."""
         return self._parallel_bulk(UNGUARDED, "index")
 
     def _parallel_bulk(self, side: str, operation: str) -> Spent:
@@ -121,8 +129,7 @@ class Race:
             ]
 
             def work() -> None:
-                results = parallel_bulk(self.client, actions, thread_count=AT_ONCE)
-                assert all(done for done, _ in results)
+                assert all(done for done, _ in self.theirs(actions))
 
             return self._spent(side, work)
 
@@ -133,18 +140,21 @@ class Race:
         return taken
 
     def _server_processor(self) -> float:
-        [node] = self.client.nodes.stats(metric="process")["nodes"].values()
+        [node] = self.cluster.read("GET", "/_nodes/stats/process")["nodes"].values()
         return float(node["process"]["cpu"]["total_in_millis"]) / 1000
 
     @contextmanager
     def _new_index(self) -> Iterator[str]:
         """An index with our mapping, which must hold all documents in the end."""
-        standard = without_analysis_common(index_settings())
-        name = ElasticsearchIndex(self.client, Schema(settings=standard)).prepare(ALIAS).index
+        schema = Schema(
+            settings=without_analysis_common(index_settings()),
+            older_settings=without_analysis_common(index_settings(ignore_beyond_limit=False)),
+        )
+        name = SearchIndex(self.cluster, schema).prepare(ALIAS).index
         yield name
-        self.client.indices.refresh(index=name)
-        assert self.client.count(index=name)["count"] == len(self.images)
-        self.client.indices.delete(index=name)
+        self.cluster.send("POST", f"/{name}/_refresh")
+        assert self.cluster.read("GET", f"/{name}/_count")["count"] == len(self.images)
+        self.cluster.send("DELETE", f"/{name}")
 
     def _deliveries(self, index: str) -> Iterator[Delivery]:
         for number, (image_id, text) in enumerate(zip(self.images, self.texts, strict=True)):
@@ -167,7 +177,7 @@ class Race:
             table=MemoryProgressTable(),
             work_list=MemoryWorkList(),
             runs=MemoryRuns(),
-            index=ElasticsearchIndex(self.client),
+            index=SearchIndex(self.cluster),
             files=MemoryRunFiles(),
             queue=MemoryBacklog(),
             dead_letters=MemoryDeadLetters(),
@@ -177,48 +187,73 @@ class Race:
         )
 
 
-def measure(documents: int, rounds: int) -> Result:
-    """Let each side write so many documents, so many times."""
+#: What is raced on: the figures of the first are those that docs/cost.md is made from.
+SERVERS = (SearchServer.ELASTICSEARCH_8, SearchServer.OPENSEARCH_2)
+
+
+def measure(documents: int, rounds: int, servers: Sequence[SearchServer] = SERVERS) -> Result:
+    """Let each side write so many documents, so many times, on each server."""
     images = list(image_ids(0, documents))
     texts = [projected(image_id).image for image_id in images]
-    with real_elasticsearch() as server:
-        place = settings.Elasticsearch(server.url, ALIAS)
-        with connect(place, None, request_seconds=PATIENCE) as client:
-            race = Race(client, images, texts)
+    rows: list[Row] = []
+    figures: dict[str, Any] = {}
+    for server in servers:
+        with (
+            real_server(server) as running,
+            running.cluster(request_seconds=PATIENCE) as cluster,
+            _theirs(running) as theirs,
+        ):
+            race = Race(cluster, theirs, images, texts)
             sides = {OURS: race.ours, GUARDED: race.guarded, UNGUARDED: race.unguarded}
             taken = alternating(sides, rounds)
-    served = {side: statistics.median(rounds[1:]) for side, rounds in race.served.items()}
-    return _result(taken, served, texts)
+        served = {side: statistics.median(rounds[1:]) for side, rounds in race.served.items()}
+        release = server.value
+        rows.append(Row(f"on {release.engine} {release.version}", ""))
+        rows += _rows(taken, served, texts)
+        figures = figures or _figures(taken, texts)
+    return Result(rows, figures)
 
 
-def _result(
-    taken: Mapping[str, Sequence[Spent]], served: Mapping[str, float], texts: Sequence[str]
-) -> Result:
-    count = len(texts)
-    ours = taken[OURS]
+@contextmanager
+def _theirs(
+    server: IndexServer,
+) -> Iterator[Callable[[Sequence[dict[str, Any]]], Iterable[tuple[bool, Any]]]]:
+    if server.name == "opensearch":
+        with OpenSearch(server.url, timeout=PATIENCE) as client:
+            yield lambda actions: opensearch_bulk(client, actions, thread_count=AT_ONCE)
+    else:
+        with Elasticsearch(server.url, request_timeout=PATIENCE) as client:
+            yield lambda actions: elasticsearch_bulk(client, actions, thread_count=AT_ONCE)
+
+
+def _figures(taken: Mapping[str, Sequence[Spent]], texts: Sequence[str]) -> dict[str, Any]:
+    ours, count = taken[OURS], len(texts)
     ratios = {side: median_ratio(taken[side], ours) for side in BUDGETS}
-    size = sum(len(text.encode()) for text in texts) / count
-    figures: dict[str, Any] = {
+    return {
         **{f"ratio, {side}": ratio for side, ratio in ratios.items()},
         "documents per second": count / median_seconds(ours),
         "processor seconds per document": median_processor(ours) / count,
-        "bytes per document": size,
+        "bytes per document": _mean_bytes(texts),
     }
-    rows = [Row(f"documents of {size:,.0f} bytes, per round", f"{count:,}")]
-    rows += [
-        Row(f"{side}, documents/s", f"{count / median_seconds(one):,.0f}")
-        for side, one in taken.items()
-    ]
-    rows += [
-        Row(f"indexer / {side}", f"{ratio:.2f} x", f">= {BUDGETS[side]} x", ratio >= BUDGETS[side])
-        for side, ratio in ratios.items()
-    ]
+
+
+def _rows(
+    taken: Mapping[str, Sequence[Spent]], served: Mapping[str, float], texts: Sequence[str]
+) -> Iterator[Row]:
+    count = len(texts)
+    yield Row(f"documents of {_mean_bytes(texts):,.0f} bytes, per round", f"{count:,}")
     for side, one in taken.items():
-        rows += [
-            Row(f"{side}, processor per document", _micros(median_processor(one) / count)),
-            Row(f"{side}, the server's processor per document", _micros(served[side] / count)),
-        ]
-    return Result(rows, figures)
+        yield Row(f"{side}, documents/s", f"{count / median_seconds(one):,.0f}")
+    for side, budget in BUDGETS.items():
+        ratio = median_ratio(taken[side], taken[OURS])
+        yield Row(f"indexer / {side}", f"{ratio:.2f} x", f">= {budget} x", ratio >= budget)
+    for side, one in taken.items():
+        yield Row(f"{side}, processor per document", _micros(median_processor(one) / count))
+        yield Row(f"{side}, the server's processor per document", _micros(served[side] / count))
+
+
+def _mean_bytes(texts: Sequence[str]) -> float:
+    return sum(len(text.encode()) for text in texts) / len(texts)
 
 
 def _micros(seconds: float) -> str:

@@ -21,19 +21,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from elasticsearch import Elasticsearch
-
 from reindex.domain.states import State
 from reindex.image.mapping import index_settings
 from reindex.settings import FUNCTIONS
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
+from reindex.stores.search.cluster import SearchCluster
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
 from tests.contract.analysis import without_analysis_common
-from tests.local.elasticsearch import real_elasticsearch
 from tests.local.ministack import Ministack, ministack
 from tests.local.sample_library import SampleLibrary
+from tests.local.search_servers import real_server
 from tests.local.stack import LocalStack, local_stack
+from tests.local.versions import SearchServer
 
 #: Images of the first run, which does not count.
 _FIRST = 30
@@ -50,7 +51,7 @@ class Machine:
 
     stack: LocalStack
     cloud: Ministack
-    elasticsearch: Elasticsearch
+    cluster: SearchCluster
 
     def processor(self) -> dict[str, float]:
         """Processor seconds that each has spent so far."""
@@ -65,7 +66,7 @@ class Machine:
         return spent
 
     def _elasticsearch(self) -> float:
-        [node] = self.elasticsearch.nodes.stats(metric="process")["nodes"].values()
+        [node] = self.cluster.read("GET", "/_nodes/stats/process")["nodes"].values()
         return float(node["process"]["cpu"]["total_in_millis"]) / 1000
 
 
@@ -99,14 +100,14 @@ def _reindex(stack: LocalStack, ids: list[str]) -> float:
 def measure(images: int) -> Result:
     """Reindex a library of so many images."""
     with ExitStack() as running:
-        server = running.enter_context(real_elasticsearch())
+        server = running.enter_context(real_server(SearchServer.ELASTICSEARCH_8))
         cloud = running.enter_context(ministack())
         stack = running.enter_context(local_stack(server, endpoint_url=cloud.url))
         schema = Schema(settings=without_analysis_common(index_settings()))
-        ElasticsearchIndex(stack.elasticsearch, schema).prepare(stack.alias)
+        SearchIndex(stack.cluster, schema).prepare(stack.alias)
         library = SampleLibrary.generate(images)
         stack.fill(library)
-        machine = Machine(stack, cloud, stack.elasticsearch)
+        machine = Machine(stack, cloud, stack.cluster)
         _reindex(stack, library.ids[:_FIRST])
         before = machine.processor()
         seconds = _reindex(stack, library.ids)

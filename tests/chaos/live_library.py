@@ -8,22 +8,23 @@ is what a reindex must have put into the index in the end.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-from elasticsearch import ConflictError, Elasticsearch, NotFoundError
-from elasticsearch.helpers import bulk
 
 from reindex.settings import LibrarySettings
+from reindex.stores.search.cluster import Refusal, SearchCluster, path
 from tests.local.fill import original_key
 from tests.local.picture_files import PictureFile
 
@@ -45,7 +46,8 @@ _STALE: Final = 0.3
 
 #: What people do, and how often in proportion.
 _EDIT, _REFRESH, _DELETE, _CREATE = "edited", "edited in part", "deleted", "created"
-_DOINGS: Final = {_EDIT: 4, _REFRESH: 4, _DELETE: 1, _CREATE: 1}
+_MARK = "marked"
+_DOINGS: Final = {_EDIT: 4, _REFRESH: 4, _MARK: 2, _DELETE: 1, _CREATE: 1}
 
 #: Longest time between a change of the truth and of the document, seconds: the gap in which
 #: a reindex must not go wrong.
@@ -60,6 +62,7 @@ class LiveLibrary:
         originals: Name of the bucket of the originals.
         index: Alias or name of the index.
         titles: The title of every image that stands, as people gave it last.
+        marks: What the index alone holds of images: a preserved field.
         gone: Images that were deleted.
         touched: Images that people created, edited or deleted since :meth:`live` began.
         created: Those created since, oldest first.
@@ -68,10 +71,11 @@ class LiveLibrary:
 
     s3: S3Client
     edits: Table
-    documents: Elasticsearch
+    documents: SearchCluster
     originals: str
     index: str
     titles: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     created: list[str] = field(default_factory=list)
@@ -79,8 +83,14 @@ class LiveLibrary:
     _numbers: Iterator[int] = field(default_factory=count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def stock(self, images: int, rng: Random) -> None:
-        """Fill the library, as it is before the reindex: an index that has drifted."""
+    def stock(self, images: int, rng: Random, *, drifted: bool = True) -> None:
+        """Fill the library, as it is before a reindex.
+
+        Args:
+            images: How many.
+            rng: Draws what the index lacks.
+            drifted: Whether the index has drifted from the truth.
+        """
         pictures = [_picture(next(self._numbers)) for _ in range(images)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             ids = list(pool.map(self._put_original, pictures))
@@ -88,12 +98,15 @@ class LiveLibrary:
         with self.edits.batch_writer() as batch:
             for image_id in ids:
                 batch.put_item(Item=_edits(image_id, self.titles[image_id]))
-        known = [image_id for image_id in ids if rng.random() < _INDEXED]
+        known = [i for i in ids if not drifted or rng.random() < _INDEXED]
         documents = [
-            _document(i, "from long ago" if rng.random() < _STALE else self.titles[i])
+            _document(i, "from long ago" if drifted and rng.random() < _STALE else self.titles[i])
             for i in known
         ]
-        bulk(self.documents, ({"_index": self.index, "_id": d["id"], **d} for d in documents))
+        lines = [line for d in documents for line in ({"index": {"_id": d["id"]}}, d)]
+        body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        answer = self.documents.send("POST", f"/{self.index}/_bulk", body=body)
+        assert not answer["errors"]
 
     @contextmanager
     def live(self, seed: str, *, pause: float) -> Iterator[threading.Event]:
@@ -131,6 +144,8 @@ class LiveLibrary:
                 if verb == _DELETE:
                     mine.remove(image_id)
                     self._delete(image_id, rng)
+                elif verb == _MARK:
+                    self._mark(image_id)
                 else:
                     self._edit(image_id, rng, in_part=verb == _REFRESH)
             self.done[verb] += 1
@@ -148,7 +163,7 @@ class LiveLibrary:
         with self._lock:
             self.created.append(image_id)
         _pause(rng)
-        self.documents.index(index=self.index, id=image_id, document=_document(image_id, title))
+        self._put(image_id, self._document(image_id, title))
         return image_id
 
     def _edit(self, image_id: str, rng: Random, *, in_part: bool) -> None:
@@ -156,19 +171,35 @@ class LiveLibrary:
         self._remember(image_id, title)
         self.edits.put_item(Item=_edits(image_id, title))
         _pause(rng)
-        document = _document(image_id, title)
+        document = self._document(image_id, title)
         if in_part:
             self._update(image_id, document)
         else:
-            self.documents.index(index=self.index, id=image_id, document=document)
+            self._put(image_id, document)
 
     def _update(self, image_id: str, document: Mapping[str, Any]) -> None:
         """Change what was edited and leave the rest of the document, provenance included."""
         parts = {name: document[name] for name in ("metadata", "userMetadata", "lastModified")}
         try:
-            self.documents.update(index=self.index, id=image_id, doc=parts, retry_on_conflict=5)
-        except NotFoundError:
-            self.documents.index(index=self.index, id=image_id, document=document)
+            self._change(image_id, parts, {"retry_on_conflict": "5"})
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            self._put(image_id, document)
+
+    def _mark(self, image_id: str) -> None:
+        """Change a field that the truth does not hold, if the image has a document."""
+        mark = f"mark {next(self._numbers)}"
+        try:
+            part = {"esInfo": {"migration": {"migratedTo": mark}}}
+            self._change(image_id, part, {"retry_on_conflict": "5"})
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return
+        with self._lock:
+            self.touched.add(image_id)
+            self.marks[image_id] = mark
 
     def make_odd(self, image_id: str, part: Mapping[str, Any]) -> None:
         """Change a part of a document, if there is one, to what a program of others writes."""
@@ -176,18 +207,41 @@ class LiveLibrary:
             if image_id not in self.titles:
                 return
             self.touched.add(image_id)
-        with suppress(NotFoundError, ConflictError):
-            self.documents.update(index=self.index, id=image_id, doc=part)
+        try:
+            self._change(image_id, part)
+        except Refusal as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                raise
 
     def _delete(self, image_id: str, rng: Random) -> None:
         with self._lock:
             self.titles.pop(image_id)
+            self.marks.pop(image_id, None)
             self.gone.add(image_id)
             self.touched.add(image_id)
         self.s3.delete_object(Bucket=self.originals, Key=original_key(image_id))
         self.edits.delete_item(Key={"id": image_id})
         _pause(rng)
-        self.documents.options(ignore_status=404).delete(index=self.index, id=image_id)
+        try:
+            self.documents.send("DELETE", path(self.index, "_doc", image_id))
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    def _document(self, image_id: str, title: str) -> dict[str, Any]:
+        """The document of an image, with what only the index holds of it."""
+        mark = self.marks.get(image_id)
+        kept = {"esInfo": {"migration": {"migratedTo": mark}}} if mark else {}
+        return _document(image_id, title) | kept
+
+    def _put(self, image_id: str, document: Mapping[str, Any]) -> None:
+        self.documents.send("PUT", path(self.index, "_doc", image_id), body=document)
+
+    def _change(
+        self, image_id: str, part: Mapping[str, Any], params: Mapping[str, str] | None = None
+    ) -> None:
+        where = path(self.index, "_update", image_id)
+        self.documents.send("POST", where, params, {"doc": part})
 
     def _remember(self, image_id: str, title: str) -> None:
         with self._lock:
@@ -207,7 +261,7 @@ def live_library(
     session: boto3.Session,
     endpoint_url: str,
     library: LibrarySettings,
-    documents: Elasticsearch,
+    documents: SearchCluster,
     index: str,
 ) -> LiveLibrary:
     """The sample library's people.
@@ -230,6 +284,14 @@ def live_library(
 def titles(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
     """What the index says is each image's title."""
     return {i: source.get("metadata", {}).get("title") for i, source in documents.items()}
+
+
+def marks(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+    """What the index alone holds of each image."""
+    return {
+        i: source.get("esInfo", {}).get("migration", {}).get("migratedTo")
+        for i, source in documents.items()
+    }
 
 
 def _picture(number: int) -> bytes:

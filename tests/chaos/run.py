@@ -18,8 +18,6 @@ from functools import cached_property
 from random import Random
 from typing import Any, Final
 
-from elasticsearch import Elasticsearch
-
 from reindex.domain.records import RunRecord
 from reindex.image.mapping import index_settings
 from reindex.metrics import EmfMeter
@@ -28,20 +26,22 @@ from reindex.settings import Bucket, LibrarySettings
 from reindex.settings import Elasticsearch as ElasticsearchSettings
 from reindex.steps.ambient import SystemClock
 from reindex.steps.project import Projection
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
 from reindex.stores.library import AwsLibrary
 from reindex.stores.run_files import S3RunFiles
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
 from tests.chaos import verdict
 from tests.chaos.accidents import VISIBILITY_SECONDS, Accidents, aws_faults
 from tests.chaos.index_faults import CALM, IndexFaults, Odds, index_faults
 from tests.chaos.live_library import LiveLibrary, live_library
 from tests.contract.analysis import without_analysis_common
 from tests.local.cloud import Cloud
-from tests.local.elasticsearch import real_elasticsearch
 from tests.local.faults import Faults, ministack_with_faults
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
+from tests.local.search_servers import real_server
 from tests.local.stack import local_stack
+from tests.local.versions import SearchServer
 
 _TUNING: Final = {
     "workers": 2,
@@ -110,16 +110,18 @@ def _stage(seed: int, images: int, *, real: bool, say: Say) -> Iterator[_Stage]:
         say(f"{time.monotonic() - started:6.1f} s  {what}")
 
     with ExitStack() as stack:
-        server = stack.enter_context(real_elasticsearch() if real else index_server())
+        server = stack.enter_context(
+            real_server(SearchServer.ELASTICSEARCH_8) if real else index_server()
+        )
         proxy = stack.enter_context(index_faults(server.url, Random(f"{seed}/index")))
         ministack, aws = stack.enter_context(ministack_with_faults())
         behind = IndexServer(server.name, proxy.url, server.has_analysis_common)
         deployed = stack.enter_context(local_stack(behind, _TUNING, ministack.url))
-        documents = stack.enter_context(Elasticsearch(server.url))
+        documents = stack.enter_context(server.cluster())
         settings = index_settings()
         if not server.has_analysis_common:
             settings = without_analysis_common(settings)
-        index = ElasticsearchIndex(documents, Schema(settings=settings))
+        index = SearchIndex(documents, Schema(settings=settings))
         cloud = Cloud(deployed)
         library = live_library(
             deployed.session,
@@ -154,7 +156,7 @@ class _Stage:
     seed: int
     images: int
     cloud: Cloud
-    index: ElasticsearchIndex
+    index: SearchIndex
     library: LiveLibrary
     accidents: Accidents
     index_faults: IndexFaults

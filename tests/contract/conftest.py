@@ -1,11 +1,13 @@
-"""The servers that the contracts of the DynamoDB stores are held against, and the twins."""
+"""The servers that the contracts of the stores are held against, and the twins."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import boto3
@@ -18,8 +20,12 @@ from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList
 from tests.local.dynamodb import dynamodb_local
+from tests.local.index_server import IndexServer
 from tests.local.ministack import ministack
+from tests.local.noida import index_server
 from tests.local.processes import LocalServerError
+from tests.local.search_servers import real_server
+from tests.local.versions import SearchServer
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.runs import MemoryRuns
@@ -27,6 +33,49 @@ from tests.twins.work_list import MemoryWorkList
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+NOIDA = "noida"
+
+#: Parameters for the fixtures of search servers: each release of a real one.
+REAL = [
+    pytest.param(server, id=server.name.lower(), marks=pytest.mark.real_search_server)
+    for server in SearchServer
+]
+
+
+@dataclass
+class SearchServers:
+    """Starts each search server when a test first asks for it."""
+
+    running: ExitStack
+    started: dict[str, IndexServer] = field(default_factory=dict)
+
+    def get(self, server: SearchServer | str) -> IndexServer:
+        name = server.name if isinstance(server, SearchServer) else server
+        if name not in self.started:
+            context = real_server(server) if isinstance(server, SearchServer) else index_server()
+            try:
+                self.started[name] = self.running.enter_context(context)
+            except LocalServerError as error:
+                # Wanted everywhere, but demanded only where all that it needs is installed.
+                if os.environ.get("CI"):
+                    raise
+                pytest.skip(f"no {name} here: {error}")
+        return self.started[name]
+
+
+_numbers = itertools.count()
+
+
+def new_alias() -> str:
+    """The name of an alias that no other test has."""
+    return f"images-{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def search_servers() -> Iterator[SearchServers]:
+    with ExitStack() as running:
+        yield SearchServers(running)
 
 
 def dynamodb_client(url: str | None) -> DynamoDBClient:

@@ -1,37 +1,27 @@
-"""What every search index does, shown on the twin, on noida-db and on a real Elasticsearch."""
+"""What every search index does, shown on the twin, on noida-db and on real servers."""
 
-import itertools
 import json
-import os
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from reindex import settings
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable
 from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
-from reindex.stores import elasticsearch_index
-from reindex.stores.elasticsearch_index import (
-    UNKNOWN_MAPPING,
-    ElasticsearchIndex,
-    IndexIds,
-    Schema,
-    connect,
-    library_schema,
-)
 from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
-from tests.local.elasticsearch import real_elasticsearch
+from reindex.stores.search import ids as ids_module
+from reindex.stores.search import index as index_module
+from reindex.stores.search.cluster import SearchCluster
+from reindex.stores.search.ids import IndexIds
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import UNKNOWN_MAPPING, Schema, library_schema
+from tests.contract.analysis import without_analysis_common
+from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
 from tests.local.index_server import IndexServer
-from tests.local.noida import index_server
-from tests.local.processes import LocalServerError
 from tests.twins.index import MemoryIndex, _Shard
-
-REAL = pytest.param("real", marks=pytest.mark.real_elasticsearch)
 
 MAPPING: dict[str, Any] = {
     "dynamic": "strict",
@@ -48,71 +38,62 @@ MAPPING: dict[str, Any] = {
     },
 }
 
-_numbers = itertools.count()
-
 
 @dataclass(frozen=True)
 class Server:
-    """A running server, and a client of it."""
+    """A running server, and requests to it."""
 
     about: IndexServer
-    client: Elasticsearch
+    cluster: SearchCluster
 
-    def settings(self) -> Mapping[str, Any]:
-        """The settings of our own index, as far as this server has what they need."""
-        ours = index_settings()
-        if not self.about.has_analysis_common:
-            analyzers = ours["analysis"]["analyzer"]
-            ours["analysis"] = {"analyzer": {name: {"type": "standard"} for name in analyzers}}
-        return ours
-
-
-def _client(about: IndexServer) -> Elasticsearch:
-    return connect(settings.Elasticsearch(about.url, index_alias="unused"), None)
+    def schema(self) -> Schema:
+        """What our own index is made of, as far as this server has what that needs."""
+        ours = Schema()
+        if self.about.has_analysis_common:
+            return ours
+        return replace(ours, settings=without_analysis_common(index_settings()))
 
 
-@pytest.fixture(scope="session")
-def noida_server() -> Iterator[Server]:
-    with index_server() as about, _client(about) as client:
-        yield Server(about, client)
+def _server(request: pytest.FixtureRequest) -> Server:
+    servers: SearchServers = request.getfixturevalue("search_servers")
+    about = servers.get(request.param)
+    return Server(about, about.cluster())
 
 
-@pytest.fixture(scope="session")
-def real_server() -> Iterator[Server]:
-    try:
-        with real_elasticsearch() as about, _client(about) as client:
-            yield Server(about, client)
-    except LocalServerError as error:
-        # Wanted everywhere, but demanded only where all that it needs is installed for sure.
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no real Elasticsearch here: {error}")
+@pytest.fixture(params=[NOIDA, *REAL])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    found = _server(request)
+    with found.cluster:
+        yield found
 
 
-@pytest.fixture(params=["noida", REAL])
-def server(request: pytest.FixtureRequest) -> Server:
-    found: Server = request.getfixturevalue(f"{request.param}_server")
-    return found
+@pytest.fixture(params=REAL)
+def real(request: pytest.FixtureRequest) -> Iterator[Server]:
+    found = _server(request)
+    with found.cluster:
+        yield found
 
 
-@pytest.fixture(params=["memory", "noida", REAL])
-def index(request: pytest.FixtureRequest) -> Index:
+@pytest.fixture(params=["memory", NOIDA, *REAL])
+def index(request: pytest.FixtureRequest) -> Iterator[Index]:
     if request.param == "memory":
-        return MemoryIndex(mapping=MAPPING)
-    found: Server = request.getfixturevalue(f"{request.param}_server")
-    return ElasticsearchIndex(found.client, Schema(settings={}, mapping=MAPPING))
+        yield MemoryIndex(mapping=MAPPING)
+        return
+    found = _server(request)
+    with found.cluster:
+        yield SearchIndex(found.cluster, Schema(settings={}, mapping=MAPPING))
 
 
 @pytest.fixture
-def small(server: Server) -> ElasticsearchIndex:
+def small(server: Server) -> SearchIndex:
     schema = Schema(settings={}, mapping=MAPPING)
-    return ElasticsearchIndex(server.client, schema, max_bulk_bytes=2_000)
+    return SearchIndex(server.cluster, schema, max_bulk_bytes=2_000)
 
 
 @pytest.fixture
 def alias(index: Index) -> str:
-    if isinstance(index, ElasticsearchIndex):
-        alias = _new_alias()
+    if isinstance(index, SearchIndex):
+        alias = new_alias()
         index.prepare(alias)
         return alias
     return "images"
@@ -122,10 +103,6 @@ def alias(index: Index) -> str:
 def name(index: Index, alias: str) -> str:
     """The concrete index, empty."""
     return index.resolve(alias)
-
-
-def _new_alias() -> str:
-    return f"images-{os.getpid()}-{next(_numbers)}"
 
 
 def _write(
@@ -187,7 +164,7 @@ class TestReading:
 class TestScanning:
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(elasticsearch_index, "_PAGE_DOCUMENTS", 3)
+        monkeypatch.setattr(index_module, "_PAGE_DOCUMENTS", 3)
 
     @pytest.mark.parametrize("count", [0, 1, 3, 7])
     def test_gives_every_document_once(self, index: Index, name: str, count: int) -> None:
@@ -236,22 +213,22 @@ class TestScanning:
 
 
 def _refresh(index: Index, name: str) -> None:
-    if isinstance(index, ElasticsearchIndex):
-        index._client.indices.refresh(index=name)
+    if isinstance(index, SearchIndex):
+        index._cluster.send("POST", f"/{name}/_refresh")
 
 
 class TestIds:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(elasticsearch_index, "_PAGE_IDS", 3)
-        monkeypatch.setattr(elasticsearch_index, "_SLICE_DOCUMENTS", 5)
+        monkeypatch.setattr(ids_module, "_PAGE_IDS", 3)
+        monkeypatch.setattr(ids_module, "_SLICE_DOCUMENTS", 5)
 
     @pytest.fixture
-    def index(self, server: Server) -> ElasticsearchIndex:
-        return ElasticsearchIndex(server.client, Schema(settings={}, mapping=MAPPING))
+    def index(self, server: Server) -> SearchIndex:
+        return SearchIndex(server.cluster, Schema(settings={}, mapping=MAPPING))
 
     @pytest.fixture(autouse=True)
-    def documents(self, index: ElasticsearchIndex, name: str) -> None:
+    def documents(self, index: SearchIndex, name: str) -> None:
         for number in range(24):
             credit = {"credit": "AP" if number < 20 else "PA"}
             metadata = {"title": f"t{number}", **credit} if number % 2 else credit
@@ -271,7 +248,7 @@ class TestIds:
     )
     def test_are_those_of_the_documents_that_match(
         self,
-        index: ElasticsearchIndex,
+        index: SearchIndex,
         alias: str,
         at_most: int,
         query: Mapping[str, Any] | None,
@@ -288,7 +265,7 @@ class TestIds:
         assert sorted(ids) == [f"{number:02}" for number in found]
 
     def test_are_as_they_were_at_one_moment(
-        self, index: ElasticsearchIndex, alias: str, name: str
+        self, index: SearchIndex, alias: str, name: str
     ) -> None:
         source = IndexIds(index, alias)
         parts = source.parts(256)
@@ -299,14 +276,12 @@ class TestIds:
 
     @pytest.mark.parametrize("field", ["metadata.titel", "esInfo.reindex.runId", "esInfo.reindex"])
     def test_that_lack_what_cannot_be_searched_for_are_not_guessed(
-        self, index: ElasticsearchIndex, alias: str, field: str
+        self, index: SearchIndex, alias: str, field: str
     ) -> None:
         with pytest.raises(SourceUnusable, match=f"{field} is no indexed field of {alias}"):
             IndexIds(index, alias, lacking=field).parts(256)
 
-    def test_of_a_query_that_is_none_are_refused(
-        self, index: ElasticsearchIndex, alias: str
-    ) -> None:
+    def test_of_a_query_that_is_none_are_refused(self, index: SearchIndex, alias: str) -> None:
         with pytest.raises(SourceUnusable, match="does not take the query"):
             IndexIds(index, alias, {"nonsense": {}}).parts(256)
 
@@ -475,9 +450,9 @@ def _make_anew(index: Index, name: str) -> str:
     match index:
         case MemoryIndex():
             index._indices[name] = _Shard(MAPPING)
-        case ElasticsearchIndex():
-            index._client.indices.delete(index=name)
-            index._client.indices.create(index=name, mappings=MAPPING)
+        case SearchIndex():
+            index._cluster.send("DELETE", f"/{name}")
+            index._cluster.send("PUT", f"/{name}", body={"mappings": MAPPING})
     after = index.uuid(name)
     assert after != before
     return after
@@ -491,8 +466,8 @@ class TestFieldsOfOthers:
         match index:
             case MemoryIndex():
                 index.live_map({**MAPPING, "properties": {**MAPPING["properties"], **of_files}})
-            case ElasticsearchIndex():
-                index._client.indices.put_mapping(index=name, properties=of_files)
+            case SearchIndex():
+                index._cluster.send("PUT", f"/{name}/_mapping", body={"properties": of_files})
 
         assert index.misfits(name) == {"fileMetadata.xmp.x:y": "object"}
         document = {"fileMetadata": {"xmp": {"x:y": "text"}}}
@@ -510,11 +485,11 @@ class TestASample:
     def documents(self, index: Index, name: str) -> None:
         for number in range(40):
             _write(index, name, f"{number:02}")
-        if isinstance(index, ElasticsearchIndex):
-            index._client.indices.refresh(index=name)
+        if isinstance(index, SearchIndex):
+            index._cluster.send("POST", f"/{name}/_refresh")
 
     # noida-db gives the first documents whatever the seed.
-    @pytest.mark.parametrize("index", ["memory", REAL], indirect=True)
+    @pytest.mark.parametrize("index", ["memory", *REAL], indirect=True)
     def test_is_the_same_for_a_seed_and_another_for_another(self, index: Index, name: str) -> None:
         drawn = [index.sample(name, 10, seed) for seed in (1, 1, 2, 3)]
 
@@ -536,7 +511,6 @@ class TestASample:
             index.sample(name, 10, 1, {"no_such_query": {}})
 
 
-@pytest.mark.real_elasticsearch
 class TestRefusalsForetold:
     """:mod:`reindex.image.refusals` says what the server would say, and writes nothing."""
 
@@ -562,11 +536,9 @@ class TestRefusalsForetold:
         ],
         ids=lambda document: str(document)[:40],
     )
-    def test_as_the_server_then_does(
-        self, real_server: Server, document: Mapping[str, Any]
-    ) -> None:
-        index = ElasticsearchIndex(real_server.client, Schema(settings={}, mapping=MAPPING))
-        name = index.prepare(_new_alias()).index
+    def test_as_the_server_then_does(self, real: Server, document: Mapping[str, Any]) -> None:
+        index = SearchIndex(real.cluster, Schema(settings={}, mapping=MAPPING))
+        name = index.prepare(new_alias()).index
         foretold = refusals(document, index.mapping(name))
 
         [result] = index.write(name, [IndexWrite("a", None, document)])
@@ -579,11 +551,9 @@ class TestWhatWeAreLetDo:
         assert index.denied(name) == []
         assert [image_id for image_id, _ in index.scan(name, [])] == [], "nothing was written"
 
-    def test_is_named_where_writes_are_blocked(
-        self, small: ElasticsearchIndex, server: Server
-    ) -> None:
-        name = small.prepare(_new_alias()).index
-        server.client.indices.put_settings(index=name, settings={"index.blocks.write": True})
+    def test_is_named_where_writes_are_blocked(self, small: SearchIndex, server: Server) -> None:
+        name = small.prepare(new_alias()).index
+        server.cluster.send("PUT", f"/{name}/_settings", body={"index.blocks.write": True})
 
         problems = small.denied(name)
 
@@ -593,20 +563,18 @@ class TestWhatWeAreLetDo:
         ]
         assert all("block" in problem for problem in problems)
 
-    def test_is_named_where_the_index_is_closed(
-        self, small: ElasticsearchIndex, server: Server
-    ) -> None:
-        name = small.prepare(_new_alias()).index
-        server.client.indices.close(index=name)
+    def test_is_named_where_the_index_is_closed(self, small: SearchIndex, server: Server) -> None:
+        name = small.prepare(new_alias()).index
+        server.cluster.send("POST", f"/{name}/_close")
 
         assert any("we cannot read documents" in problem for problem in small.denied(name))
 
     def test_is_named_where_documents_must_be_asked_for_with_their_routing(
         self, server: Server
     ) -> None:
-        index = ElasticsearchIndex(server.client)
-        name = f"routed-{_new_alias()}"
-        server.client.indices.create(index=name, mappings={"_routing": {"required": True}})
+        index = SearchIndex(server.cluster)
+        name = f"routed-{new_alias()}"
+        server.cluster.send("PUT", f"/{name}", body={"mappings": {"_routing": {"required": True}}})
 
         [problem] = index.denied(name)
 
@@ -640,12 +608,9 @@ class TestDocumentsOfOtherPrograms:
         assert (found.modified_at is None) == ("lastModified" not in document)
 
     # noida-db refuses them.
-    @pytest.mark.real_elasticsearch
-    def test_nested_as_deep_as_the_cluster_takes_them_harm_no_other(
-        self, real_server: Server
-    ) -> None:
-        index = ElasticsearchIndex(real_server.client, Schema(settings={}, mapping=MAPPING))
-        name = index.prepare(_new_alias()).index
+    def test_nested_as_deep_as_the_cluster_takes_them_harm_no_other(self, real: Server) -> None:
+        index = SearchIndex(real.cluster, Schema(settings={}, mapping=MAPPING))
+        name = index.prepare(new_alias()).index
         deep: Any = "x"
         for _ in range(990):
             deep = {"a": deep}
@@ -692,17 +657,17 @@ def _hide(index: Index, name: str, alias: str, image_id: str) -> None:
     match index:
         case MemoryIndex():
             index.hidden.add(image_id)
-        case ElasticsearchIndex():
+        case SearchIndex():
             others = {"bool": {"must_not": [{"ids": {"values": [image_id]}}]}}
-            index._client.indices.put_alias(index=name, name=alias, filter=others)
+            index._cluster.send("PUT", f"/{name}/_alias/{alias}", body={"filter": others})
 
 
 def _put_another_behind(index: Index, alias: str) -> None:
     match index:
         case MemoryIndex():
             index.aliases[alias].append("another")
-        case ElasticsearchIndex():
-            index._client.indices.create(index=f"another-{alias}", aliases={alias: {}})
+        case SearchIndex():
+            index._cluster.send("PUT", f"/another-{alias}", body={"aliases": {alias: {}}})
 
 
 def test_the_health_is_a_colour(index: Index) -> None:
@@ -710,8 +675,8 @@ def test_the_health_is_a_colour(index: Index) -> None:
 
 
 class TestOneBulk:
-    def test_becomes_several_when_it_is_too_large(self, small: ElasticsearchIndex) -> None:
-        name = small.prepare(_new_alias()).index
+    def test_becomes_several_when_it_is_too_large(self, small: SearchIndex) -> None:
+        name = small.prepare(new_alias()).index
         title = "x" * 700
         ids = [str(number) for number in range(10)]
         writes = [IndexWrite(i, None, {"id": i, "metadata": {"title": title}}) for i in ids]
@@ -724,17 +689,15 @@ class TestOneBulk:
         ]
         assert list(small.read(name, ids, [])) == ids
 
-    def test_holds_a_document_larger_than_its_bound_alone(self, small: ElasticsearchIndex) -> None:
-        name = small.prepare(_new_alias()).index
+    def test_holds_a_document_larger_than_its_bound_alone(self, small: SearchIndex) -> None:
+        name = small.prepare(new_alias()).index
 
         result = _write(small, name, "a", metadata={"title": "x" * 5_000})
 
         assert result.verdict is Verdict.WRITTEN
 
-    def test_that_one_id_spoils_is_written_but_for_that_one(
-        self, small: ElasticsearchIndex
-    ) -> None:
-        name = small.prepare(_new_alias()).index
+    def test_that_one_id_spoils_is_written_but_for_that_one(self, small: SearchIndex) -> None:
+        name = small.prepare(new_alias()).index
         ids = ["a", "b" * 513, "c"]
 
         results = small.write(name, [IndexWrite(i, None, {"id": "x"}) for i in ids])
@@ -747,21 +710,19 @@ class TestOneBulk:
         assert "too long" in results[1].reason
 
     def test_to_an_index_with_a_write_block_blames_no_document(
-        self, small: ElasticsearchIndex, server: Server
+        self, small: SearchIndex, server: Server
     ) -> None:
-        name = small.prepare(_new_alias()).index
-        server.client.indices.put_settings(index=name, settings={"index.blocks.write": True})
+        name = small.prepare(new_alias()).index
+        server.cluster.send("PUT", f"/{name}/_settings", body={"index.blocks.write": True})
 
         result = _write(small, name, "a")
 
         assert result.verdict is Verdict.UNAVAILABLE
         assert "block" in result.reason
 
-    def test_to_a_closed_index_blames_no_document(
-        self, small: ElasticsearchIndex, server: Server
-    ) -> None:
-        name = small.prepare(_new_alias()).index
-        server.client.indices.close(index=name)
+    def test_to_a_closed_index_blames_no_document(self, small: SearchIndex, server: Server) -> None:
+        name = small.prepare(new_alias()).index
+        server.cluster.send("POST", f"/{name}/_close")
 
         with pytest.raises(IndexMisconfigured, match="closed"):
             _write(small, name, "a")
@@ -769,11 +730,11 @@ class TestOneBulk:
 
 class TestPreparing:
     @pytest.fixture
-    def ours(self, server: Server) -> ElasticsearchIndex:
-        return ElasticsearchIndex(server.client, Schema(settings=server.settings()))
+    def ours(self, server: Server) -> SearchIndex:
+        return SearchIndex(server.cluster, server.schema())
 
-    def test_creates_an_index_that_takes_our_documents(self, ours: ElasticsearchIndex) -> None:
-        alias = _new_alias()
+    def test_creates_an_index_that_takes_our_documents(self, ours: SearchIndex) -> None:
+        alias = new_alias()
 
         prepared = ours.prepare(alias)
 
@@ -781,8 +742,8 @@ class TestPreparing:
         assert not prepared.lacking
         assert ours.resolve(alias) == prepared.index == f"{alias}-000001"
 
-    def test_twice_changes_nothing(self, ours: ElasticsearchIndex) -> None:
-        alias = _new_alias()
+    def test_twice_changes_nothing(self, ours: SearchIndex) -> None:
+        alias = new_alias()
         first = ours.prepare(alias)
 
         second = ours.prepare(alias)
@@ -792,21 +753,21 @@ class TestPreparing:
         assert not second.provenance_added
 
     def test_takes_the_next_name_when_an_index_was_taken_from_behind_the_alias(
-        self, ours: ElasticsearchIndex, server: Server
+        self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         first = ours.prepare(alias).index
-        server.client.indices.delete_alias(index=first, name=alias)
+        server.cluster.send("DELETE", f"/{first}/_alias/{alias}")
 
         assert ours.prepare(alias).index == f"{alias}-000002"
 
     def test_gives_a_librarys_own_index_room_for_provenance_and_nothing_else(
-        self, ours: ElasticsearchIndex, server: Server
+        self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         name = f"own-{alias}"
         own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
-        server.client.indices.create(index=name, mappings=own, aliases={alias: {}})
+        server.cluster.send("PUT", f"/{name}", body={"mappings": own, "aliases": {alias: {}}})
         before = ours.accepts(name)
 
         prepared = ours.prepare(alias)
@@ -814,18 +775,19 @@ class TestPreparing:
         assert prepared.provenance_added
         assert any(gap.startswith("esInfo.reindex ") for gap in before)
         assert not any(gap.startswith("esInfo.reindex ") for gap in prepared.lacking)
-        live = server.client.indices.get_mapping(index=name)[name]["mappings"]
+        live = server.cluster.read("GET", f"/{name}/_mapping")[name]["mappings"]
         added = PROVENANCE_MAPPING["properties"]
         assert live["properties"].keys() == {"id", *added}
         assert not ours.prepare(alias).provenance_added
 
     def test_leaves_a_field_that_is_in_the_way_alone_and_names_it(
-        self, ours: ElasticsearchIndex, server: Server
+        self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         reindex = {"properties": {"digest": {"type": "keyword"}}}
         own = {"properties": {"esInfo": {"properties": {"reindex": reindex}}}}
-        server.client.indices.create(index=f"own-{alias}", mappings=own, aliases={alias: {}})
+        made_of = {"mappings": own, "aliases": {alias: {}}}
+        server.cluster.send("PUT", f"/own-{alias}", body=made_of)
 
         prepared = ours.prepare(alias)
 
@@ -833,22 +795,20 @@ class TestPreparing:
         assert any(gap.startswith("esInfo.reindex ") for gap in prepared.lacking)
 
     def test_refuses_a_name_that_is_an_index_itself(
-        self, ours: ElasticsearchIndex, server: Server
+        self, ours: SearchIndex, server: Server
     ) -> None:
-        alias = _new_alias()
-        server.client.indices.create(index=alias)
+        alias = new_alias()
+        server.cluster.send("PUT", f"/{alias}")
 
         with pytest.raises(IndexMisconfigured, match="an index of that name"):
             ours.prepare(alias)
 
-    def test_makes_documents_that_people_find(
-        self, ours: ElasticsearchIndex, server: Server
-    ) -> None:
-        alias = _new_alias()
+    def test_makes_documents_that_people_find(self, ours: SearchIndex, server: Server) -> None:
+        alias = new_alias()
         name = ours.prepare(alias).index
         _write(ours, name, "a", metadata={"title": "A fox on the hill"})
         _write(ours, name, "b", metadata={"title": "Rain"})
-        server.client.indices.refresh(index=name)
+        server.cluster.send("POST", f"/{name}/_refresh")
 
         assert [found["id"] for found in ours.search(alias, "fox")] == ["a"]
 
@@ -859,8 +819,8 @@ class TestPreparing:
             "dynamic": "strict",
             "properties": {"colour": {"type": "keyword"}, "made": {"type": "date"}},
         }
-        theirs = ElasticsearchIndex(server.client, library_schema(json.dumps({"mappings": own})))
-        prepared = theirs.prepare(_new_alias())
+        theirs = SearchIndex(server.cluster, library_schema(json.dumps({"mappings": own})))
+        prepared = theirs.prepare(new_alias())
         assert (prepared.created, prepared.lacking) == (True, [])
         provenance = {"reindex": {"digest": "d", "runId": "r"}}
         sound = {"colour": "red", "made": "2026-01-01", "esInfo": provenance}
@@ -870,9 +830,8 @@ class TestPreparing:
         assert verdicts == [Verdict.WRITTEN, Verdict.REFUSED]
 
         other = f"other-{prepared.index}"
-        server.client.indices.create(
-            index=other, mappings={**own, "properties": {"made": {"type": "long"}}}
-        )
+        other_made = {**own, "properties": {"made": {"type": "long"}}}
+        server.cluster.send("PUT", f"/{other}", body={"mappings": other_made})
         gaps = theirs.accepts(other)
         assert "colour is missing, and its parent is strict" in gaps
         assert "made is long, where documents hold date" in gaps
@@ -881,9 +840,10 @@ class TestPreparing:
     def test_an_index_of_unknown_documents_needs_a_place_for_provenance_and_nothing_else(
         self, server: Server
     ) -> None:
-        alias = _new_alias()
+        alias = new_alias()
         own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
-        server.client.indices.create(index=f"own-{alias}", mappings=own, aliases={alias: {}})
-        unknown = ElasticsearchIndex(server.client, library_schema(UNKNOWN_MAPPING))
+        made_of = {"mappings": own, "aliases": {alias: {}}}
+        server.cluster.send("PUT", f"/own-{alias}", body=made_of)
+        unknown = SearchIndex(server.cluster, library_schema(UNKNOWN_MAPPING))
         assert unknown.accepts(f"own-{alias}") != []
         assert unknown.prepare(alias).lacking == []

@@ -1,65 +1,54 @@
-"""What a migration asks of an index, shown on the twin and on a real Elasticsearch."""
+"""What a migration asks of an index, shown on the twin and on real servers."""
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from reindex import settings
 from reindex.domain.failures import IndexGone, IndexMisconfigured
 from reindex.domain.migration import PinnedIndex
 from reindex.domain.records import Guard
-from reindex.stores.elasticsearch_index import Schema, connect
 from reindex.stores.interfaces import IndexWrite, MigrationIndex, Verdict
-from reindex.stores.migration_index import ElasticsearchMigrationIndex
-from tests.local.elasticsearch import real_elasticsearch
-from tests.local.noida import noida
-from tests.local.processes import LocalServerError
+from reindex.stores.search.cluster import SearchCluster
+from reindex.stores.search.migration_index import MigratingIndex
+from reindex.stores.search.schema import Schema
+from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
 from tests.twins.index import MemoryIndex
-
-REAL = pytest.param("real", marks=pytest.mark.real_elasticsearch)
 
 SCHEMA = Schema(
     settings={"index": {"number_of_replicas": 0}},
     mapping={"dynamic": "strict", "properties": {"title": {"type": "text"}}},
 )
 
-_numbers = itertools.count()
 
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Elasticsearch]:
-    try:
-        with real_elasticsearch() as about:
-            place = settings.Elasticsearch(about.url, index_alias="unused")
-            with closing(connect(place, None)) as made:
-                yield made
-    except LocalServerError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"no real Elasticsearch here: {error}")
-
-
-@pytest.fixture(params=["memory", REAL])
-def index(request: pytest.FixtureRequest) -> MigrationIndex:
+@pytest.fixture(params=["memory", *REAL])
+def index(
+    request: pytest.FixtureRequest, search_servers: SearchServers
+) -> Iterator[MigrationIndex]:
     if request.param == "memory":
-        return MemoryIndex()
-    return ElasticsearchMigrationIndex(request.getfixturevalue("client"), SCHEMA)
+        yield MemoryIndex()
+        return
+    with search_servers.get(request.param).cluster() as cluster:
+        yield MigratingIndex(cluster, SCHEMA)
+
+
+@pytest.fixture(params=REAL)
+def cluster(
+    request: pytest.FixtureRequest, search_servers: SearchServers
+) -> Iterator[SearchCluster]:
+    with search_servers.get(request.param).cluster() as made:
+        yield made
 
 
 @pytest.fixture
-def real(client: Elasticsearch) -> ElasticsearchMigrationIndex:
-    return ElasticsearchMigrationIndex(client, SCHEMA)
+def real(cluster: SearchCluster) -> MigratingIndex:
+    return MigratingIndex(cluster, SCHEMA)
 
 
 @pytest.fixture
 def alias(index: MigrationIndex) -> str:
-    if isinstance(index, ElasticsearchMigrationIndex):
+    if isinstance(index, MigratingIndex):
         return prepared(index, shards=3)
     return "images"
 
@@ -69,15 +58,15 @@ def name(index: MigrationIndex, alias: str) -> str:
     return index.resolve(alias)
 
 
-def prepared(index: ElasticsearchMigrationIndex, *, shards: int = 1) -> str:
+def prepared(index: MigratingIndex, *, shards: int = 1) -> str:
     """An alias of an empty index of some shards."""
-    alias = f"migrated-{os.getpid()}-{next(_numbers)}"
-    index._client.indices.create(
-        index=f"{alias}-000001",
-        aliases={alias: {}},
-        settings={"number_of_shards": shards, "number_of_replicas": 0},
-        mappings=SCHEMA.mapping,
-    )
+    alias = new_alias()
+    made_of = {
+        "aliases": {alias: {}},
+        "settings": {"number_of_shards": shards, "number_of_replicas": 0},
+        "mappings": SCHEMA.mapping,
+    }
+    index._cluster.send("PUT", f"/{alias}-000001", body=made_of)
     return alias
 
 
@@ -199,29 +188,28 @@ def test_an_index_is_dropped_unless_people_search_it_or_another_has_its_name(
         index.uuid(new.name)
 
 
-@pytest.mark.real_elasticsearch
-class TestOnElasticsearch:
+class TestOnARealServer:
     def test_an_alias_keeps_what_it_says(
-        self, real: ElasticsearchMigrationIndex, client: Elasticsearch
+        self, real: MigratingIndex, cluster: SearchCluster
     ) -> None:
         alias = prepared(real)
         old = real.resolve(alias)
         says = {"filter": {"match": {"title": "t"}}, "is_write_index": True}
         routed = {"index_routing": "1", "search_routing": "1,2"}
-        client.indices.put_alias(index=old, name=alias, **says)  # type: ignore[arg-type]
-        client.indices.put_alias(index=old, name=f"{alias}-routed", **routed)  # type: ignore[arg-type]
-        before = client.indices.get_alias(index=old)[old]["aliases"]
+        cluster.send("PUT", f"/{old}/_alias/{alias}", body=says)
+        cluster.send("PUT", f"/{old}/_alias/{alias}-routed", body=routed)
+        before = cluster.read("GET", f"/{old}/_alias")[old]["aliases"]
         new = real.build(real.free_name(alias), old).name
         real.move_aliases([alias, f"{alias}-routed"], old, new)
-        assert client.indices.get_alias(index=new)[new]["aliases"] == before
+        assert cluster.read("GET", f"/{new}/_alias")[new]["aliases"] == before
 
     def test_a_new_index_is_tuned_for_building_and_becomes_like_the_old_again(
-        self, client: Elasticsearch
+        self, cluster: SearchCluster
     ) -> None:
-        index = ElasticsearchMigrationIndex(client, Schema(settings={}, mapping=SCHEMA.mapping))
+        index = MigratingIndex(cluster, Schema(settings={}, mapping=SCHEMA.mapping))
         alias = prepared(index, shards=2)
         old = index.resolve(alias)
-        client.indices.put_settings(index=old, settings={"refresh_interval": "7s"})
+        cluster.send("PUT", f"/{old}/_settings", body={"refresh_interval": "7s"})
         live = index.live_settings(old)
         new = index.build(index.free_name(alias), old).name
         built = index._settings(new)
@@ -236,28 +224,26 @@ class TestOnElasticsearch:
         assert index.health_of(new) == "green"
 
     def test_documents_nested_in_others_are_no_changes(
-        self, real: ElasticsearchMigrationIndex, client: Elasticsearch
+        self, real: MigratingIndex, cluster: SearchCluster
     ) -> None:
         alias = prepared(real)
         name = real.resolve(alias)
-        client.indices.put_mapping(
-            index=name,
-            properties={"usages": {"type": "nested", "properties": {"id": {"type": "keyword"}}}},
-        )
+        nested = {"type": "nested", "properties": {"id": {"type": "keyword"}}}
+        cluster.send("PUT", f"/{name}/_mapping", body={"properties": {"usages": nested}})
         document = {"title": "t", "usages": [{"id": "1"}, {"id": "2"}]}
         [result] = real.write(name, [IndexWrite("a", None, document)])
         assert result.verdict is Verdict.WRITTEN
         assert changed(real, name, {}) == {"a"}
         assert real.count_changed(name, {"0": -1}) == 1
 
-    def test_it_can_be_followed(self, real: ElasticsearchMigrationIndex) -> None:
+    def test_it_can_be_followed(self, real: MigratingIndex) -> None:
         alias = prepared(real, shards=2)
         name = real.resolve(alias)
         write(real, name, *IDS)
         assert real.followable(name) == []
 
     def test_a_position_holds_across_writes_that_were_never_acknowledged(
-        self, real: ElasticsearchMigrationIndex
+        self, real: MigratingIndex
     ) -> None:
         alias = prepared(real)
         name = real.resolve(alias)
@@ -269,12 +255,12 @@ class TestOnElasticsearch:
         assert real.position(name) == position
 
 
-def test_a_server_that_does_not_search_by_sequence_number_is_refused_by_name() -> None:
-    with noida() as about:
-        place = settings.Elasticsearch(about.url, index_alias="unused")
-        with closing(connect(place, None)) as client:
-            index = ElasticsearchMigrationIndex(client, SCHEMA)
-            name = index.resolve(prepared(index))
-            write(index, name, "a")
-            [problem] = index.followable(name)
+def test_a_server_that_does_not_search_by_sequence_number_is_refused_by_name(
+    search_servers: SearchServers,
+) -> None:
+    with search_servers.get(NOIDA).cluster() as cluster:
+        index = MigratingIndex(cluster, SCHEMA)
+        name = index.resolve(prepared(index))
+        write(index, name, "a")
+        [problem] = index.followable(name)
     assert "Elasticsearch" in problem

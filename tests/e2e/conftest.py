@@ -8,11 +8,13 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from reindex.image.mapping import index_settings
-from reindex.stores.elasticsearch_index import ElasticsearchIndex, Schema
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
 from tests.contract.analysis import without_analysis_common
-from tests.local.elasticsearch import real_elasticsearch
 from tests.local.processes import LocalServerError
+from tests.local.search_servers import real_server
 from tests.local.stack import LocalStack, local_stack
+from tests.local.versions import SearchServer
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +30,9 @@ def stack() -> Iterator[LocalStack]:
 def stack_on_elasticsearch() -> Iterator[LocalStack]:
     """The same on a real Elasticsearch, with the analysers that it has."""
     try:
-        with real_elasticsearch() as server, local_stack(server) as running:
+        with real_server(SearchServer.ELASTICSEARCH_8) as server, local_stack(server) as running:
             schema = Schema(settings=without_analysis_common(index_settings()))
-            ElasticsearchIndex(running.elasticsearch, schema).prepare(running.alias)
+            SearchIndex(running.cluster, schema).prepare(running.alias)
             yield running
     except LocalServerError as error:
         # Wanted everywhere, but demanded only where all that it needs is installed for sure.

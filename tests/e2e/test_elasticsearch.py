@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reindex.image.mapping import index_settings
+from reindex.stores.interfaces import IndexWrite
+from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.schema import Schema
+from tests.contract.analysis import without_analysis_common
 from tests.e2e.runs import run, upload
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.real_elasticsearch]
+pytestmark = [pytest.mark.e2e, pytest.mark.real_search_server]
 
 
-def test_a_library_is_reindexed_and_found(stack_on_elasticsearch: LocalStack) -> None:
-    stack = stack_on_elasticsearch
+@pytest.fixture(scope="module")
+def library(stack_on_elasticsearch: LocalStack) -> SampleLibrary:
+    """A library that was reindexed."""
     library = SampleLibrary.generate(30)
-    stack.fill(library)
-    upload(stack, library.ids)
-    run(stack)
+    stack_on_elasticsearch.fill(library)
+    upload(stack_on_elasticsearch, library.ids)
+    run(stack_on_elasticsearch)
+    return library
+
+
+def test_a_library_is_reindexed_and_found(
+    stack_on_elasticsearch: LocalStack, library: SampleLibrary
+) -> None:
+    stack = stack_on_elasticsearch
     assert library.deviations(stack.outcomes()) == []
 
     def found_by(query: Mapping[str, Any]) -> str:
@@ -33,3 +47,26 @@ def test_a_library_is_reindexed_and_found(stack_on_elasticsearch: LocalStack) ->
     assert found_by({"term": {"usagesPlatform": "replaced"}})
     usage = {"term": {"usages.frontUsageMetadata.front": "uk/culture"}}
     assert showpiece in stack.search({"nested": {"path": "usages", "query": usage}})
+
+
+def test_a_copy_of_the_index_is_compared_with_it(
+    stack_on_elasticsearch: LocalStack, library: SampleLibrary, tmp_path: Path
+) -> None:
+    stack = stack_on_elasticsearch
+    index = SearchIndex(stack.cluster)
+    old = index.resolve(stack.alias)
+    analysis = without_analysis_common(index_settings())
+    schema = Schema(settings=analysis, mapping=index.mapping(old))
+    new = SearchIndex(stack.cluster, schema).prepare(f"{stack.alias}-copy").index
+    copied = dict(index.scan(old, ["*"]))
+    index.write(new, [IndexWrite(image_id, None, copied[image_id]) for image_id in copied])
+
+    assert stack.reindex("compare", stack.alias, new).returncode == 0
+
+    lost = next(iter(copied))
+    index.delete(new, lost, index.read(new, [lost], [])[lost].guard)
+    page = tmp_path / "comparison.html"
+    done = stack.reindex("compare", old, new, "--html", str(page))
+    assert done.returncode == 1
+    assert f"1 document of {len(copied)} in {old} missing in {new}, such as {lost}" in done.stderr
+    assert "should not replace" in page.read_text()

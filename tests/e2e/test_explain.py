@@ -143,7 +143,7 @@ def test_a_deleted_original_and_an_orphan(stack: LocalStack, ids: Iterator[str])
     deleted, orphan = next(ids), next(ids)
     for image_id in (deleted, orphan):
         stack.client("s3").delete_object(Bucket=bucket, Key=original_key(image_id))
-    stack.elasticsearch.delete(index=stack.alias, id=deleted, refresh=True)
+    stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{deleted}")
 
     explain(stack, deleted, Cause.ORIGINAL_DELETED)
     explain(stack, orphan, Cause.ORPHAN)
@@ -163,7 +163,7 @@ def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
     stack: LocalStack, index: IndexFaults, ids: Iterator[str]
 ) -> None:
     image_id = next(ids)
-    stack.elasticsearch.delete(index=stack.alias, id=image_id)
+    stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{image_id}")
     explain(stack, image_id, Cause.DOCUMENT_LOST)
     index.refused_ids.add(image_id)
     upload(stack, [image_id])
@@ -181,7 +181,7 @@ def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
 def run_that_waits(stack: LocalStack, ids: list[str]) -> Iterator[None]:
     """A run whose messages nobody takes, over images whose documents are gone."""
     for image_id in ids:
-        stack.elasticsearch.delete(index=stack.alias, id=image_id)
+        stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{image_id}")
     upload(stack, ids)
     with stack.indexer_stopped():
         started = stack.reindex("start")

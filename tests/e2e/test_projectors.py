@@ -108,11 +108,10 @@ def test_a_function_of_the_librarys_own_need_only_return_documents(tmp_path: Pat
         assert stack.reindex("certify", "--deep").returncode == 0
 
         index = f"{stack.alias}-000001"
-        stack.elasticsearch.indices.delete(index=index)
+        stack.cluster.send("DELETE", f"/{index}")
         narrow = {"properties": {"esInfo": {"properties": {"reindex": {"enabled": False}}}}}
-        stack.elasticsearch.indices.create(
-            index=index, mappings={"dynamic": "strict", **narrow}, aliases={stack.alias: {}}
-        )
+        strict = {"mappings": {"dynamic": "strict", **narrow}, "aliases": {stack.alias: {}}}
+        stack.cluster.send("PUT", f"/{index}", body=strict)
         refused = stack.reindex("start")
         assert refused.returncode == 1
         assert f"index {index}: metadata is missing, and its parent is strict" in refused.stderr

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from reindex.domain.failures import OriginalNotFound
+from reindex.domain.indexer_pace import IndexerPace
 from reindex.domain.records import Provenance
 from reindex.domain.states import Phase, State
 from reindex.image.truth import Row
@@ -168,13 +169,13 @@ def test_a_run_without_an_alias_does_not_start_and_touches_nothing(
 ) -> None:
     upload(stack, [showpiece.id])
     before = stack.rows()
-    indices, alias = stack.elasticsearch.indices, stack.alias
-    [index] = indices.get_alias(name=alias)
-    indices.delete_alias(index=index, name=alias)
+    cluster, alias = stack.cluster, stack.alias
+    [index] = cluster.read("GET", f"/_alias/{alias}")
+    cluster.send("DELETE", f"/{index}/_alias/{alias}")
     try:
         refused = stack.reindex("start")
     finally:
-        indices.put_alias(index=index, name=alias)
+        cluster.send("PUT", f"/{index}/_alias/{alias}")
     assert refused.returncode == 1
     assert f"no index behind the alias {alias}" in refused.stderr
     assert stack.rows() == before
@@ -216,11 +217,8 @@ def test_a_second_run_follows_the_truth(
     )
     deleted = library.images[1].id
     stack.client("s3").delete_object(Bucket=names.originals_bucket, Key=original_key(deleted))
-    stack.elasticsearch.update(
-        index=stack.alias,
-        id=showpiece.id,
-        doc={"usagesLastModified": "2024-05-01T00:00:00.000Z"},
-    )
+    learnt = {"doc": {"usagesLastModified": "2024-05-01T00:00:00.000Z"}}
+    stack.cluster.send("POST", f"/{stack.alias}/_update/{showpiece.id}", body=learnt)
 
     # One of them waits since the run that could not start.
     again = len(library.images) - 1
@@ -267,6 +265,24 @@ def test_an_aborted_run_leaves_nothing_ticking_and_the_next_one_finishes(
 
     assert run(stack) != ended.run_id
     assert rest.deviations(stack.outcomes()) == []
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_run_sets_how_many_indexers_the_queue_is_given_to(
+    stack: LocalStack, library: SampleLibrary
+) -> None:
+    client, mapping = stack.client("lambda"), stack.indexer_mapping()
+    client.update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 9})
+    upload(stack, library.ids[2:3])
+
+    run(stack)
+
+    pace = IndexerPace.of(record(stack).indexer_pace)
+    assert pace is not None
+    assert pace.is_applied
+    assert pace.concurrency < 9
+    found = client.get_event_source_mapping(UUID=mapping)["ScalingConfig"]
+    assert found == {"MaximumConcurrency": pace.concurrency}
 
 
 def test_real_photos_are_verified_or_their_failure_says_why(stack: LocalStack) -> None:

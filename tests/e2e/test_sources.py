@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.records import FOLDED
 from reindex.domain.states import State
 from reindex.settings import LibrarySettings
 from reindex.stores.id_sources import BucketIds
@@ -102,10 +103,10 @@ def test_a_rehearsal_names_what_a_run_would_lose_and_the_run_loses_exactly_that(
 ) -> None:
     rows = stack.rows().values()
     held = sorted(row.id for row in rows if row.state is State.VERIFIED)[:4]
-    theirs = {"metadata": {"bylineTitle": "only they knew"}}
+    theirs = {"doc": {"metadata": {"bylineTitle": "only they knew"}}}
     for image_id in held:
-        stack.elasticsearch.update(index=stack.alias, id=image_id, doc=theirs)
-    stack.elasticsearch.indices.refresh(index=stack.alias)
+        stack.cluster.send("POST", f"/{stack.alias}/_update/{image_id}", body=theirs)
+    stack.cluster.send("POST", f"/{stack.alias}/_refresh")
     query = json.dumps({"terms": {"id": held}})
 
     rehearsed = stack.reindex("rehearse", "--query", query, "--json")
@@ -130,6 +131,27 @@ def test_a_rehearsal_names_what_a_run_would_lose_and_the_run_loses_exactly_that(
         assert document == wanted
 
 
+def test_what_is_forgotten_leaves_the_table_and_every_later_report_tells(
+    stack: LocalStack,
+) -> None:
+    gone = [f"never-there-{n}" for n in range(3)]
+    uploaded = stack.reindex("upload-ids", "-", stdin="\n".join(gone))
+    assert uploaded.returncode == 0, uploaded.stderr
+    run(stack)
+    assert {stack.rows()[image_id].state for image_id in gone} == {State.NOT_FOUND}
+
+    forgot = stack.reindex("forget", "--ids", "-", "--yes", stdin="\n".join(gone))
+
+    assert forgot.returncode == 0, forgot.stderr
+    assert forgot.stdout.splitlines()[-1] == "Forgot 3 images."
+    assert not stack.rows().keys() & {*gone}
+    run_id = run(stack, "--source", "bucket", "--limit", "1")
+    [told] = report(stack, run_id)["certificate"]["forgotten"]
+    assert (told["count"], told["what"]) == (3, "a list of ids")
+    assert told["by"].startswith("arn:aws:")
+    assert stack.runs.uploads().keys() == {FOLDED}, "what was proved is folded"
+
+
 def documents(stack: LocalStack, ids: list[str]) -> dict[str, Any]:
-    found = stack.elasticsearch.mget(index=stack.alias, ids=ids)["docs"]
+    found = stack.cluster.send("POST", f"/{stack.alias}/_mget", body={"ids": ids})["docs"]
     return {document["_id"]: document["_source"] for document in found}

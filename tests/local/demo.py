@@ -17,11 +17,12 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from reindex.domain.states import State
-from reindex.stores.elasticsearch_index import ElasticsearchIndex
+from reindex.stores.search.index import SearchIndex
 from tests.local.deploy import DeployError
 from tests.local.ministack import cloud
 from tests.local.processes import LocalServerError
@@ -41,6 +42,15 @@ REPORT: Final = Path("build/report.html")
 
 #: The mapping of a library whose own function builds its documents.
 MAPPING: Final = Path("build/library-mapping.json")
+
+#: The file that is submitted at the end.
+SUBMITTED: Final = Path("build/submitted.jpg")
+_DESCRIPTION: Final = "A gradient that nobody photographed"
+_IMAGE_DESCRIPTION: Final = 0x010E
+
+#: How long a submitted file may take on a machine that has other things to do.
+_LIVE_SECONDS: Final = 120
+_LOOK_SECONDS: Final = 0.2
 
 #: Deviations shown one by one.
 _SHOWN: Final = 20
@@ -102,6 +112,8 @@ def demonstrate(
         deviations = library.deviations(outcomes)
         _show_verdict(console, len(library.images), deviations)
         _show_hit(console, stack, library, outcomes)
+        if loader is None:
+            _submit(console, stack)
         if keep:
             _wait(console, stack)
     return not deviations
@@ -127,7 +139,8 @@ def _deployed(
 
         return stack, know
     if loader is None:
-        return running.enter_context(local_stack()), lambda library: library
+        stack = running.enter_context(local_stack(overrides={"ingest": {}}))
+        return stack, lambda library: library
     write_mapping(MAPPING)
     projection = {"function": FUNCTION_ARN, "mapping": str(MAPPING)}
     stack = running.enter_context(local_stack(projection=projection))
@@ -182,13 +195,38 @@ def _show_hit(
     wanted = next((image for image in verified if image.title), None)
     if wanted is None or wanted.title is None:
         return
-    stack.elasticsearch.indices.refresh(index=stack.alias)
-    hits = ElasticsearchIndex(stack.elasticsearch).search(stack.alias, wanted.title)
+    stack.cluster.send("POST", f"/{stack.alias}/_refresh")
+    hits = SearchIndex(stack.cluster).search(stack.alias, wanted.title)
     found = next((hit for hit in hits if hit["id"] == wanted.id), None)
     if found is None:
         raise DemoError(f"a search for {wanted.title!r} did not find {wanted.id}")
     console.print(f"[green]✓[/] A search for [bold]{wanted.title}[/] finds")
     console.print(_card(found))
+
+
+def _submit(console: Console, stack: LocalStack) -> None:
+    """Submit a file, and search for it until it is found.
+
+    Raises:
+        DemoError: It is not found in time.
+    """
+    SUBMITTED.parent.mkdir(exist_ok=True)
+    exif = Image.Exif()
+    exif[_IMAGE_DESCRIPTION] = _DESCRIPTION
+    Image.linear_gradient("L").convert("RGB").save(SUBMITTED, "JPEG", exif=exif)
+    with _step(console, f"reindex submit {SUBMITTED} --as demo") as tell:
+        said = _reindex(stack, "submit", str(SUBMITTED), "--as", "demo")
+        tell(said)
+    image_id = said.split()[0]
+    query = {"match_phrase": {"metadata.description": _DESCRIPTION}}
+    with _step(console, "Archived, rendered and indexed by the live lane") as tell:
+        deadline = time.monotonic() + _LIVE_SECONDS
+        while image_id not in (found := stack.search(query)):
+            if time.monotonic() > deadline:
+                raise DemoError(f"a search did not find the submitted file:\n{stack.log_tails()}")
+            time.sleep(_LOOK_SECONDS)
+        tell(f"a search for {_DESCRIPTION!r} finds it")
+    console.print(_card(found[image_id]))
 
 
 def _card(document: Mapping[str, Any]) -> Table:

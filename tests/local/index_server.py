@@ -1,8 +1,13 @@
 """A search server, as the tests see it."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.error import HTTPError
 
-from elasticsearch import BadRequestError, Elasticsearch
+from reindex import settings
+from reindex.stores.search.cluster import REQUEST_SECONDS, SearchCluster
+from reindex.stores.search.connecting import connect
+from tests.local import loopback
 
 
 @dataclass(frozen=True)
@@ -10,7 +15,7 @@ class IndexServer:
     """A server that speaks Elasticsearch's API.
 
     Attributes:
-        name: Which one it is: `noida`, `elasticsearch` or `given`.
+        name: Which one it is: `noida`, `elasticsearch`, `opensearch` or `given`.
         url: Its base URL.
         has_analysis_common: Whether it knows the analysis pieces that our mapping's two analysers
             are made of (stemmer, asciifolding, path_hierarchy). A mapping meant for a server
@@ -26,11 +31,18 @@ class IndexServer:
         """Asks the server at `url` what it has.
 
         Raises:
-            elasticsearch.TransportError: It does not answer.
+            OSError: It does not answer, or answers with an unexpected error.
         """
-        with Elasticsearch(url) as client:
-            try:
-                client.indices.analyze(tokenizer="path_hierarchy", text="a/b")
-            except BadRequestError:
-                return cls(name, url, has_analysis_common=False)
+        try:
+            asked = {"tokenizer": "path_hierarchy", "text": "a/b"}
+            loopback.send("POST", f"{url}/_analyze", asked)
+        except HTTPError as error:
+            if error.code != HTTPStatus.BAD_REQUEST:
+                raise
+            return cls(name, url, has_analysis_common=False)
         return cls(name, url, has_analysis_common=True)
+
+    def cluster(self, *, request_seconds: float = REQUEST_SECONDS) -> SearchCluster:
+        """Connects as the lambdas do."""
+        place = settings.Elasticsearch(self.url, index_alias="unused")
+        return connect(place, None, request_seconds=request_seconds)

@@ -10,10 +10,13 @@ from tests.local import versions
 from tests.local.processes import LocalServerError, run
 
 
-def java_home() -> Path:
+def java_home(least: int = versions.JAVA) -> Path:
     """The home of the first JDK that is new enough: `$JAVA_HOME`, `java` on the path, installed.
 
     A runtime without a compiler does not do: DynamoDB Local's launcher is compiled as it starts.
+
+    Args:
+        least: The oldest version that will do.
 
     Raises:
         LocalServerError: There is none.
@@ -22,13 +25,11 @@ def java_home() -> Path:
         settings = run([java, "-XshowSettings:properties", "-version"])
         version = re.search(r"java\.specification\.version = (\d+)", settings)
         home = re.search(r"java\.home = (.+)", settings)
-        if version is None or home is None or int(version[1]) < versions.JAVA:
+        if version is None or home is None or int(version[1]) < least:
             continue
         if Path(home[1], "bin", "javac").exists():
             return Path(home[1])
-    raise LocalServerError(
-        f"no JDK {versions.JAVA} or later found: install one, or set JAVA_HOME to it"
-    )
+    raise LocalServerError(f"no JDK {least} or later found: install one, or set JAVA_HOME to it")
 
 
 def _candidates() -> Iterator[Path]:

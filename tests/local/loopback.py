@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -45,7 +44,7 @@ def status(address: str, *, seconds: float = 2) -> int | None:
         return None
 
 
-def send(method: str, address: str, body: Sequence[Mapping[str, object]] | None = None) -> Any:
+def send(method: str, address: str, body: object = None) -> Any:
     """Sends a request with a JSON body and returns the JSON of the answer.
 
     Raises:

@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ def serve(
     ready_status: int = 200,
     env: Mapping[str, str] | None = None,
     start_seconds: float = 60,
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Runs a server for the time of a `with` block.
 
     The server and all it starts form a process group of their own, so Ctrl-C reaches the tests
@@ -48,6 +49,9 @@ def serve(
         ready_status: See `ready`.
         env: The server's whole environment; None for this process's.
         start_seconds: How long the server may take to be ready.
+
+    Yields:
+        Kills the whole group (SIGKILL) and waits for its end.
 
     Raises:
         LocalServerError: It ended or was not ready in time; the message ends with its log's tail.
@@ -63,7 +67,7 @@ def serve(
         )
     try:
         _wait_until_ready(guard, log, ready, ready_status, start_seconds)
-        yield
+        yield partial(_kill, guard)
     finally:
         _stop(guard)
 
@@ -119,8 +123,13 @@ def _stop(guard: subprocess.Popen[bytes]) -> None:
         # A little longer than the guard itself waits, for it is the one that should end the group.
         guard.wait(_TERM_SECONDS + 2)
     except subprocess.TimeoutExpired:
+        _kill(guard)
+
+
+def _kill(guard: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
         os.killpg(guard.pid, signal.SIGKILL)
-        guard.wait()
+    guard.wait()
 
 
 def _text(log: Path) -> str:

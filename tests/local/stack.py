@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from elasticsearch import Elasticsearch
 
 from reindex import settings as groups
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
-from reindex.settings import COMMAND, FUNCTIONS, Settings
+from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS, Settings
 from reindex.steps.scanning import scan_all
+from reindex.stores.migrations import DynamoMigrations
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
-from scripts.stack import variable_of
+from reindex.stores.search.cluster import SearchCluster
+from scripts.stack import command_groups, variable_of
 from tests.local.deploy import CREDENTIALS, REGION, deploy, local_environment
 from tests.local.fill import fill
 from tests.local.index_server import IndexServer
@@ -97,9 +98,9 @@ class LocalStack:
         return self.settings[groups.Elasticsearch].index_alias
 
     @cached_property
-    def elasticsearch(self) -> Elasticsearch:
-        """A client of the search server."""
-        return self.closing.enter_context(Elasticsearch(self.index.url))
+    def cluster(self) -> SearchCluster:
+        """The search server."""
+        return self.closing.enter_context(self.index.cluster())
 
     @cached_property
     def table(self) -> DynamoProgressTable:
@@ -111,6 +112,11 @@ class LocalStack:
     def runs(self) -> DynamoRuns:
         """The run record."""
         return DynamoRuns(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
+
+    @cached_property
+    def migrations(self) -> DynamoMigrations:
+        """The record of the migration."""
+        return DynamoMigrations(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
 
     @cached_property
     def rule_names(self) -> Mapping[Phase, str]:
@@ -130,18 +136,22 @@ class LocalStack:
     @contextmanager
     def indexer_stopped(self) -> Iterator[None]:
         """Keep messages on the low-priority queue for the time of a `with` block."""
-        functions = self.client("lambda")
-        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
-        [mapping] = (
-            found
-            for found in functions.list_event_source_mappings()["EventSourceMappings"]
-            if found["EventSourceArn"].endswith(f":{queue}")
-        )
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        functions, mapping = self.client("lambda"), self.indexer_mapping()
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             yield
         finally:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+            functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+    def indexer_mapping(self) -> str:
+        """The UUID of the event source mapping that gives the indexer its messages."""
+        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
+        [found] = (
+            mapping["UUID"]
+            for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+            if mapping["EventSourceArn"].endswith(f":{queue}")
+        )
+        return str(found)
 
     def client(self, service: str) -> Any:
         """A new boto3 client of one of the cloud's services."""
@@ -184,15 +194,17 @@ class LocalStack:
 
     def search(self, query: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """The documents that a query finds through the alias, by image id, the best first."""
-        self.elasticsearch.indices.refresh(index=self.alias)
-        found = self.elasticsearch.search(index=self.alias, query=query, size=_ALL)
+        self.cluster.send("POST", f"/{self.alias}/_refresh")
+        asked = {"query": query, "size": _ALL}
+        found = self.cluster.send("POST", f"/{self.alias}/_search", body=asked)
         return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
     def log_tails(self) -> str:
         """What each lambda logged last, for whoever must find out why something failed."""
         logs: CloudWatchLogsClient = self.client("logs")
         tails = []
-        for name in FUNCTIONS:
+        live_lane = INGEST_FUNCTIONS if groups.Ingest in self.settings else ()
+        for name in (*FUNCTIONS, *live_lane):
             group = f"/aws/lambda/image-reindex-{self.stage.lower()}-{name.replace('_', '-')}"
             try:
                 events = logs.filter_log_events(logGroupName=group)["events"]
@@ -244,10 +256,10 @@ def local_stack(
             CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
         )
-        rules = _settings(outputs)[groups.PhaseRules]
-        ticker = stack.enter_context(
-            ticking(session, endpoint_url, [rules.index_rule, rules.check_rule])
-        )
+        deployed = _settings(outputs)
+        rules, catch_up = deployed[groups.PhaseRules], deployed[groups.CatchUpRule]
+        names = [rules.index_rule, rules.check_rule, catch_up.catch_up_rule]
+        ticker = stack.enter_context(ticking(session, endpoint_url, names))
         running = LocalStack(STAGE, endpoint_url, index, outputs, session, ticker, stack)
         try:
             yield running
@@ -258,4 +270,5 @@ def local_stack(
 
 
 def _settings(outputs: Mapping[str, str]) -> Settings:
-    return Settings(COMMAND, {variable_of(name): value for name, value in outputs.items()})
+    environment = {variable_of(name): value for name, value in outputs.items()}
+    return Settings(command_groups(environment), environment)

@@ -31,3 +31,9 @@ def stage(asset: Asset) -> Stage:
 def prod(asset: Asset) -> Stage:
     """A stage with every setting."""
     return templates.synthesize(templates.example_stage(), asset)
+
+
+@pytest.fixture(scope="session")
+def with_ingest(asset: Asset) -> Stage:
+    """A stage with every setting, and a live lane."""
+    return templates.synthesize(templates.ingest_stage(), asset)

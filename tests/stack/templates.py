@@ -66,6 +66,17 @@ def example_stage() -> StageSettings:
     return load({"PROD": EXAMPLE}, "PROD")
 
 
+def ingest_stage() -> StageSettings:
+    ingest = {
+        "max_megabytes": 200,
+        "concurrency": 10,
+        "indexer_concurrency": 2,
+        "searchable_minutes": 5,
+    }
+    tuning = {name: v for name, v in EXAMPLE["tuning"].items() if name != "live_queue_url"}
+    return load({"PROD": {**EXAMPLE, "ingest": ingest, "tuning": tuning}}, "PROD")
+
+
 def readable(value: Any) -> str:
     """A template's text, references by construct: ``<TablesProgress.Arn>/index/work``."""
     match value:

@@ -117,8 +117,8 @@ def test_what_is_shown_or_watched_is_what_the_code_writes(prod: Stage) -> None:
             assert dimensions == {"service": "PROD"}, name
 
 
-def test_nothing_is_written_that_nobody_sees(prod: Stage) -> None:
-    seen = {name for namespace, name, _ in shown(prod) if namespace == OURS}
+def test_nothing_is_written_that_nobody_sees(with_ingest: Stage) -> None:
+    seen = {name for namespace, name, _ in shown(with_ingest) if namespace == OURS}
     assert not WRITES - seen
 
 

@@ -76,7 +76,7 @@ def test_cdk_nag_would_find_something() -> None:
     Annotations.from_stack(stack).has_error("*", Match.string_like_regexp("AwsSolutions"))
 
 
-@pytest.mark.parametrize("which", ["stage", "prod"])
+@pytest.mark.parametrize("which", ["stage", "prod", "with_ingest"])
 def test_what_is_accepted_has_its_reason(which: str, request: pytest.FixtureRequest) -> None:
     stage: Stage = request.getfixturevalue(which)
     found = list(accepted(stage))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.stores.interfaces import FoundLines, FunctionLogs, LogLine
+from reindex.stores.interfaces import BoundedLogSearch, FoundLines, LoggedLine
 from tests.twins.outages import Outages
 
 
-class MemoryLogs(Outages, FunctionLogs):
-    """The twin of ``CloudWatchLogs``.
+class MemoryLogs(Outages, BoundedLogSearch):
+    """The twin of ``FunctionLogs``.
 
     Attributes:
         lines: What the functions logged.
@@ -16,12 +16,16 @@ class MemoryLogs(Outages, FunctionLogs):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: list[LogLine] = []
+        self.lines: list[LoggedLine] = []
 
-    def search(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
+    def search_within(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
         try:
             self.answer()
         except StoreUnavailable as error:
             return FoundLines(unread={"indexer": str(error)})
-        found = [line for line in self.lines if text in line.text and since <= line.at <= until]
+        found = [
+            line
+            for line in self.lines
+            if text in line.values.values() and since <= line.at <= until
+        ]
         return FoundLines(sorted(found, key=lambda line: line.at))

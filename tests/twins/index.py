@@ -14,7 +14,7 @@ from reindex.domain.migration import PinnedIndex, Position
 from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
-from reindex.reports.comparison import contents
+from reindex.reports.contents import contents
 from reindex.stores.interfaces import (
     ChangedPage,
     IndexWrite,
@@ -45,7 +45,7 @@ class _Shard:
 
 
 class MemoryIndex(Outages, MigrationIndex):
-    """The twin of ``ElasticsearchMigrationIndex``: each index has one shard.
+    """The twin of ``MigratingIndex``: each index has one shard.
 
     Attributes:
         aliases: Names of the concrete indices behind each alias.
@@ -161,6 +161,10 @@ class MemoryIndex(Outages, MigrationIndex):
         return image_id in self._shard(self.resolve(alias)).documents and (
             image_id not in self.hidden
         )
+
+    def refresh(self, index: str) -> None:
+        self.answer()
+        self._shard(index)
 
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
         self.answer()

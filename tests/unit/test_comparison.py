@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from reindex.repairs import comparison
 from reindex.repairs.comparison import PAUSE, Comparing, Extent
 from reindex.reports import comparison as counting
-from reindex.reports.comparison import OTHER_FIELDS, Compared, Gate, contents, to_json, verdict
+from reindex.reports.comparison import OTHER_FIELDS, Compared, Gate, to_json, verdict
+from reindex.reports.contents import contents
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import SavedSearch, read_searches
 from reindex.settings import SettingsError
@@ -143,6 +144,18 @@ def test_a_field_that_documents_hold_and_the_new_mapping_does_not_index_is_refus
     ]
 
 
+def test_what_a_search_finds_is_counted_again_before_it_is_a_fall(
+    index: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, behind = index.count, {NEW}
+
+    def count_what_arrived(name: str, query: Mapping[str, Any]) -> int:
+        return 0 if name in behind and "exists" in query else count(name, query)
+
+    monkeypatch.setattr(index, "count", count_what_arrived)
+    assert compare(index, meanwhile=behind.clear)[1] == []
+
+
 def test_the_values_of_fields_that_have_few_are_counted(index: MemoryIndex) -> None:
     for number in range(30):
         index.live_write(f"id-{number:02}", document(number, id=f"id-{number:02}"), NEW)
@@ -216,6 +229,12 @@ class TestSearches:
         assert problems == []
         assert (result.before.count, result.after.count, result.overlap) == (20, 20, 1)
         assert result.still_found == 20
+
+    def test_find_an_image_at_any_rank(self, index: MemoryIndex) -> None:
+        for number in range(49):
+            index.live_write(f"before-{number:02}", document(1), NEW)
+        [result] = compare(index, self.AP)[0].searches
+        assert (result.overlap, result.still_found, result.not_found) == (0.02, 20, [])
 
     def test_that_miss_an_image_are_refused(self, index: MemoryIndex) -> None:
         index.live_write("id-03", document(2), NEW)

@@ -34,6 +34,8 @@ class FakeWiring:
 @dataclass
 class Invocation:
     aws_request_id: str = "request-1"
+    log_group_name: str = "/aws/lambda/a-function"
+    log_stream_name: str = "2026/03/01/[$LATEST]0"
 
     def get_remaining_time_in_millis(self) -> int:
         return 60_000

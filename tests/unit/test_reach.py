@@ -56,6 +56,8 @@ def environ(nowhere: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "USAGES_TABLE": "usages",
         "INDEX_RULE": "index",
         "CHECK_RULE": "check",
+        "CATCH_UP_RULE": "catch-up",
+        "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:1:stateMachine:run",
         "PROJECTION_FUNCTION": "projection",
     }
 

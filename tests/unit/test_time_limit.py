@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
-from elastic_transport import ConnectionTimeout
-from elasticsearch import Elasticsearch
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.stores.elasticsearch_index import REQUEST_SECONDS, ElasticsearchIndex
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import READ_SECONDS, LambdaProjector
+from reindex.stores.search.cluster import REQUEST_SECONDS, Request, SearchCluster, Unanswered
+from reindex.stores.search.elasticsearch import ElasticsearchClient
+from reindex.stores.search.index import SearchIndex
 from reindex.time_limit import TimeLimit
 from tests.unit.aws import SESSION, Calls
 
 
-class Asked:
-    """A transport that remembers how long each request was allowed to take, and answers none."""
+class Silent:
+    """A client that remembers how long each request was allowed to take, and answers none."""
 
-    def __init__(self, client: Elasticsearch) -> None:
-        self.timeouts: list[float] = []
-        client.transport.perform_request = self._perform  # type: ignore[method-assign, assignment]
+    point_in_time = ElasticsearchClient.point_in_time
 
-    def _perform(self, *_: object, **options: object) -> None:
-        self.timeouts.append(float(str(options["request_timeout"])))
-        raise ConnectionTimeout("no answer")
+    def __init__(self, *, timed_out: bool = True) -> None:
+        self.allowed: list[float] = []
+        self._timed_out = timed_out
+
+    def perform(self, _request: Request, seconds: float) -> Any:
+        self.allowed.append(seconds)
+        raise Unanswered("no answer", timed_out=self._timed_out)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def index(self, left: float) -> SearchIndex:
+        return SearchIndex(SearchCluster(lambda: self, time_limit=limited(left)))
 
 
 def limited(seconds: float) -> TimeLimit:
@@ -49,34 +58,36 @@ def test_time_passes_and_is_never_negative() -> None:
     assert limited(-1).left() == 0
 
 
-def _client() -> Elasticsearch:
-    return Elasticsearch("http://127.0.0.1:1", request_timeout=REQUEST_SECONDS, max_retries=0)
-
-
 @pytest.mark.parametrize(("left", "longest"), [(1_000.0, REQUEST_SECONDS), (12.0, 4.0)])
 def test_a_request_to_the_index_takes_no_longer_than_is_left(left: float, longest: float) -> None:
-    client = _client()
-    asked = Asked(client)
-    index = ElasticsearchIndex(client, time_limit=limited(left))
+    client = Silent()
 
     with pytest.raises(StoreUnavailable):
-        index.read("images-000001", ["a"], [])
+        client.index(left).read("images-000001", ["a"], [])
 
-    # What is only read may be asked for three times in all.
-    assert [round(seconds) for seconds in asked.timeouts] == [longest]
+    # What only reads may be sent three times in all.
+    assert [round(seconds) for seconds in client.allowed] == [longest]
+
+
+def test_what_only_reads_is_sent_again_where_no_connection_was_had() -> None:
+    client = Silent(timed_out=False)
+
+    with pytest.raises(StoreUnavailable):
+        client.index(1_000).read("images-000001", ["a"], [])
+
+    assert len(client.allowed) == 3
 
 
 def test_no_request_is_begun_without_time() -> None:
-    client = _client()
-    asked = Asked(client)
-    index = ElasticsearchIndex(client, time_limit=limited(0.5))
+    client = Silent()
+    index = client.index(0.5)
 
     with pytest.raises(StoreUnavailable, match="no time is left"):
         index.read("images-000001", ["a"], [])
     with pytest.raises(StoreUnavailable, match="no time is left"):
         index.uuid("images-000001")
 
-    assert not asked.timeouts
+    assert not client.allowed
 
 
 def test_no_projection_is_begun_that_could_outlive_its_invocation() -> None:

@@ -279,6 +279,51 @@ class WorkerDied(ReindexFailure):
     retryable = True
 
 
+class SubmissionGone(ReindexFailure):
+    """The submitted file was deleted from the ingest bucket before it was processed.
+
+    Submit it again if it is wanted.
+    """
+
+    code = "submission_gone"
+
+
+class SubmissionTooLarge(ReindexFailure):
+    """The submitted file is larger than the stage accepts.
+
+    Submit a smaller one, or raise ``ingest.max_megabytes`` of the stage.
+    """
+
+    code = "submission_too_large"
+
+
+class SubmissionDied(ReindexFailure):
+    """The ingest function ended three times, of memory or of time, while it processed the file.
+
+    Look at the file, which is in the failed bucket, and report it.
+    """
+
+    code = "submission_died"
+
+
+class ArchiveConflict(ReindexFailure):
+    """The archive has an original with this id and other bytes. It was not overwritten.
+
+    Compare the two: one of them is damaged, or the library's ids are no hashes of the bytes.
+    """
+
+    code = "archive_conflict"
+
+
+class CannotRender(ReindexFailure):
+    """The file's pixels cannot be decoded, so that no rendition can be made.
+
+    Look at the file: it is damaged, or uses a feature of its format that is not read.
+    """
+
+    code = "cannot_render"
+
+
 class UnexpectedError(ReindexFailure):
     """Something failed in a way we did not foresee; the detail names the exception.
 
@@ -290,7 +335,9 @@ class UnexpectedError(ReindexFailure):
 
 
 #: Codes of the failures whose cause we do not know: they rest as ``unknown_error``.
-UNEXPLAINED = frozenset({UnexpectedError.code, ProjectionDied.code, WorkerDied.code})
+UNEXPLAINED = frozenset(
+    {UnexpectedError.code, ProjectionDied.code, WorkerDied.code, SubmissionDied.code}
+)
 
 
 def shared_cause_codes() -> frozenset[str]:

@@ -288,7 +288,16 @@ class Migration:
         return self._next(surplus=surplus)
 
     def set_paused(self, paused: bool) -> Migration:  # noqa: FBT001 - the one thing it sets
-        """An operator pauses it, or lets it go on; failed rounds no longer hold it then."""
+        """An operator pauses it, or lets it go on; failed rounds no longer hold it then.
+
+        A switch that was given up before the alias moved goes on following, too.
+
+        Raises:
+            MigrationRefused: None of its rounds is started by itself.
+        """
+        if self.state is MigrationState.SWITCHING and self.target_position is None and not paused:
+            state = MigrationState.ROLLING_BACK if self.is_rollback else MigrationState.CATCHING_UP
+            return self._next(state=state, failed_rounds=0)
         self._require("paused or resumed", *FOLLOWING)
         return self._next(paused=paused, failed_rounds=0)
 

@@ -37,10 +37,10 @@ from reindex.reports.forecast import StageCapacity, bill
 from reindex.reports.samples import Sample, kept
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import (
+    BoundedLogSearch,
     DeadLetter,
     DeadLetterReview,
     FoundLines,
-    FunctionLogs,
     Index,
     IndexerConcurrency,
     Library,
@@ -98,7 +98,7 @@ class Explaining:
     library: Library
     connect: Callable[[], Index]
     files: RunFiles
-    logs: FunctionLogs
+    logs: BoundedLogSearch
     clock: Clock
     place: Place
     preserve: Sequence[str]
@@ -199,7 +199,7 @@ class Explaining:
                 if not fresh:
                     break
         finally:
-            self.letters.release(list(seen.values()))
+            self.letters.release([letter.receipt for letter in seen.values()])
         return DeadLetters(reasons, len(seen), total)
 
     def _index(self, image_id: str) -> tuple[IndexFacts, Mapping[str, str]] | NoIndex:
@@ -255,7 +255,7 @@ class Explaining:
         around = now if changed is None else changed
         seconds = max(0.0, end - time.monotonic() - 0.5)
         until = min(now + 1, around + _LOG_AFTER)
-        return self.logs.search(image_id, around - _LOG_BEFORE, until, seconds)
+        return self.logs.search_within(image_id, around - _LOG_BEFORE, until, seconds)
 
 
 class _Asked(Generic[Answer]):

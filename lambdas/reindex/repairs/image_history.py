@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from reindex.domain.records import Indexed
 from reindex.domain.states import CODES
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import Comparison, Evidence, NoIndex, Unknown
-from reindex.stores.interfaces import Depth, LogLine, ObjectHistory
+from reindex.stores.interfaces import Depth, LoggedLine, ObjectHistory
 from reindex.text import counted
 
 #: Uploads are named by the moment at which they began, or by their run, which is.
@@ -86,10 +85,7 @@ def events(evidence: Evidence) -> list[Event]:
         *_run_events(evidence),
         *_document_events(evidence.document),
         *_gate_events(evidence),
-        *(
-            Event(line.at, f"log of {line.function}", log_text(line))
-            for line in evidence.logs.lines
-        ),
+        *map(_log_event, evidence.logs.lines),
     ]
     return sorted(found, key=lambda event: event.at)
 
@@ -205,22 +201,12 @@ def _gate_events(e: Evidence) -> Iterator[Event]:
             yield Event(sample.at, "run", f"{sample.phase} phase held{waited}: {gate}")
 
 
-def _log_event(line: LogLine) -> Event:
-    return Event(line.at, f"log of {line.function}", log_text(line))
-
-
-def log_text(line: LogLine) -> str:
-    """Return a line of the log without what every line says."""
-    try:
-        said = json.loads(line.text)
-    except ValueError:
-        return line.text
-    if not isinstance(said, dict) or "message" not in said:
-        return line.text
+def _log_event(line: LoggedLine) -> Event:
+    said = line.values
     more = " ".join(f"{name}={value}" for name, value in said.items() if name not in _USUAL_KEYS)
-    error = said.get("exception_name")
-    parts = [str(said.get("level", "")), str(said["message"]), str(error or ""), more]
-    return " ".join(part for part in parts if part)
+    parts = [said.get("level", ""), said["message"], said.get("exception_name", ""), more]
+    text = " ".join(str(part) for part in parts if part)
+    return Event(line.at, f"log of {line.function}", text)
 
 
 def facts(evidence: Evidence) -> list[Fact]:

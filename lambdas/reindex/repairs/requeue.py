@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reindex.batches import in_batches
+from reindex.batches import pages_of
 from reindex.domain.chunks import MAX_ROWS
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
@@ -27,13 +27,14 @@ class Selection:
         states: The states they rest in.
         codes: Of their failures.
         fingerprints: Of their failures.
-        ids: Themselves; None for whoever fits the rest.
+        ids: Themselves, read once and held in chunks only; None for whoever fits the rest. One
+            that comes again within a chunk counts once; later, it is in work by then.
     """
 
     states: Collection[State] = ()
     codes: Collection[str] = ()
     fingerprints: Collection[str] = ()
-    ids: Sequence[str] | None = None
+    ids: Iterable[str] | None = None
 
     def takes(self, row: ProgressRow) -> bool:
         """Whether a row fits, its work aside."""
@@ -159,7 +160,8 @@ def _candidates(
             note.unreadable += len(page.unreadable)
             yield page.rows
         return
-    for chunk in in_batches(list(dict.fromkeys(ids)), CHUNK):
+    for some in pages_of(ids, CHUNK):
+        chunk = list(dict.fromkeys(some))
         found = table.read(chunk)
         note.unreadable += len(found.unreadable)
         note.absent += len(chunk) - len(found.rows) - len(found.unreadable)

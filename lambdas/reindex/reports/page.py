@@ -84,6 +84,7 @@ thead th { border-top: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .zero { color: var(--soft); }
 td code { white-space: nowrap; }
+td code.value { display: inline-block; min-width: 14em; white-space: pre-wrap; }
 tfoot td { font-weight: 600; }
 .falls { color: var(--bad); font-weight: 600; }
 code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -194,7 +195,7 @@ def shown_value(value: Any) -> Markup:
     if value is None:
         return element("span", "nothing", class_="soft")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return element("code", text)
+    return element("code", text, class_="value")
 
 
 def moment(text: str) -> str:

@@ -49,6 +49,7 @@ def page(report: Mapping[str, Any]) -> str:
         _failures(report),
         _rates(report),
         _gates(report),
+        _bulk_limits(report),
         _run(report),
         _earlier(report),
         _cost(report["cost"]),
@@ -224,6 +225,23 @@ def _gates(report: Mapping[str, Any]) -> Markup:
         for gate in report["gates"]
     ]
     return section(title, table(("gate", "held", "first", "last"), rows, numbers=[1]))
+
+
+def _bulk_limits(report: Mapping[str, Any]) -> Markup:
+    if not report["bulk_limits"]:
+        return Markup()
+    rows = [
+        (
+            limit["set_by"],
+            f"{limit['fewest']:,}",
+            f"{limit['most']:,}",
+            moment(limit["first_at"]),
+            moment(limit["last_at"]),
+        )
+        for limit in report["bulk_limits"]
+    ]
+    head = ("set by", "fewest", "most", "first", "last")
+    return section("Bulks side by side", table(head, rows, numbers=[1, 2]))
 
 
 def _run(report: Mapping[str, Any]) -> Markup:

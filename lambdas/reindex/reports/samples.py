@@ -41,6 +41,8 @@ class Sample:
         moved: Rows that changed, by what they became.
         held: Seconds that it waited, by the gate it waited for. A tick of a paused run names
             that gate with no seconds: the pause lasts until the worker's next tick.
+        bulks: How many the indexers may send side by side at its end; 0 before that is decided.
+        bulks_set_by: What set that number.
     """
 
     at: float
@@ -49,6 +51,8 @@ class Sample:
     worker: int
     moved: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, float] = field(default_factory=dict)
+    bulks: int = 0
+    bulks_set_by: str = ""
 
     @property
     def ended_at(self) -> float:

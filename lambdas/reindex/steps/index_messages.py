@@ -86,6 +86,17 @@ class Delivery:
     receive_count: int
 
 
+def postpone(queue: Deliveries, returned: Sequence[Delivery]) -> None:
+    """Hide messages that must come again, for longer each time."""
+    try:
+        queue.postpone(
+            {d.receipt: min(RETURN_CAP, RETURN_SECONDS * d.receive_count) for d in returned}
+        )
+    except StoreUnavailable as error:
+        # They come again all the same, only sooner.
+        log.warning("messages cannot be postponed", extra={"reason": str(error)})
+
+
 @dataclass(frozen=True, slots=True)
 class _Readable:
     """A message that can be written.
@@ -134,13 +145,7 @@ class Indexer:
         returned = [d for d in deliveries if d.message_id in again]
         if returned:
             self.meter.count("MessagesReturned", len(returned))
-            try:
-                self.queue.postpone(
-                    {d.receipt: min(RETURN_CAP, RETURN_SECONDS * d.receive_count) for d in returned}
-                )
-            except StoreUnavailable as error:
-                # They come again all the same, only sooner.
-                log.warning("messages cannot be postponed", extra={"reason": str(error)})
+            postpone(self.queue, returned)
         return [d.message_id for d in returned]
 
     def _groups(
@@ -327,6 +332,9 @@ class Indexer:
             ("WritesUnavailable", unanswered),
         ):
             self.meter.count(name, sum(r.verdict in verdicts for r in results))
+        answered = sum(r.verdict not in unanswered for r in results)
+        if answered:
+            self.meter.seconds("BulkSecondsPerDocument", took / answered)
         failed = Counter({IndexRefused.code: len(refused), IndexUnavailable.code: len(not_taken)})
         for code, count in failed.items():
             if count:
@@ -337,8 +345,7 @@ class Indexer:
             run = self.runs.current()
             if run is None or run.run_id not in run_ids:
                 return
-            busy = sum(r.verdict in unanswered for r in results)
-            sent = BulkCounts(1, len(results) - busy, round(took * 1000), busy)
+            sent = BulkCounts(1, answered, round(took * 1000), len(results) - answered)
             self.runs.bulks_sent(run.run_id, asdict(sent))
             # In a run that no refusal was met in, successes need not be counted.
             if failed.total() or run.recent_writes:

@@ -48,7 +48,23 @@ class MigrationControl:
         return self.index.followable(self.index.resolve(self.alias))
 
     def begin(self, sources: Sequence[RunOptions]) -> Migration:
-        """Create the new index, and have it built; take up one that was not begun to its end.
+        """Create the new index, and have it built: see :meth:`create` and :meth:`follow`."""
+        self.create(sources)
+        return self.follow()
+
+    def follow(self) -> Migration:
+        """Have the rounds of the open migration started.
+
+        Raises:
+            MigrationRefused: No migration is open.
+            StoreUnavailable: A service does not answer: repeat it.
+        """
+        found = self.current()
+        self.schedule.turn_on()
+        return found
+
+    def create(self, sources: Sequence[RunOptions]) -> Migration:
+        """Create the new index; take up a migration that was not begun to its end.
 
         Args:
             sources: Where the ids of the rounds come from that build it, in order.
@@ -68,7 +84,6 @@ class MigrationControl:
             now = self.clock.now()
             position = self.index.position(found.old.name)
             found = self._save(found.created(new, position, now), found)
-        self.schedule.turn_on()
         return found
 
     def _recorded(self, before: Migration | None, sources: Sequence[RunOptions]) -> Migration:

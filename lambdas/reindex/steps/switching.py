@@ -15,7 +15,7 @@ Each step may be repeated, by the next call, from the migration's record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum, auto
 from typing import Final
@@ -24,7 +24,7 @@ from reindex.domain.failures import IndexMisconfigured
 from reindex.domain.migration import Migration, MigrationRefused
 from reindex.domain.records import RunRecord
 from reindex.steps.ambient import Clock, fresh_name
-from reindex.steps.eager import Eager
+from reindex.steps.eager import Eager, EagerResult
 from reindex.stores.changed_ids import ChangedIds, all_ids
 from reindex.stores.interfaces import (
     CatchUpSchedule,
@@ -69,6 +69,24 @@ class Switching:
     health_seconds: float
     clock: Clock
     note: Callable[[str], None]
+
+    def try_out(self, migration: Migration, ids: Sequence[str]) -> EagerResult:
+        """Write some images' documents to the target, so that what it refuses is known early.
+
+        Raises:
+            IndexMisconfigured: One of the indices cannot be used.
+            StoreUnavailable: A service does not answer.
+        """
+        return self.eager.reindex(self._run(migration, fresh_name(self.clock)), ids, settle=False)
+
+    def hold(self, migration: Migration) -> Migration:
+        """Have no further round started by itself: the alias is about to be moved.
+
+        Raises:
+            MigrationRefused: It may not be switched, or another call changed it meanwhile.
+            StoreUnavailable: The runs table does not answer.
+        """
+        return self._save(migration.switching(), migration)
 
     def make_live(self, migration: Migration) -> None:
         """Give the target the settings of an index that is searched, and wait for its copies.

@@ -56,6 +56,9 @@ EARLIER_RUNS = 12
 #: Where reports are, in the run's bucket.
 REPORTS = "reports/"
 
+#: Segments that one process counts at once, when a report is written again.
+_AT_ONCE = 8
+
 #: What became of ids that a source brought, and that the run then worked on.
 _BROUGHT = ("new", "queued_again", "in_work")
 
@@ -196,7 +199,7 @@ class Tallying:
         run = self.runs.current()
         # Numbers that no run can have come to, for a file of a tally is never overwritten.
         round_ = round(self.clock.now())
-        with ThreadPoolExecutor(segments, thread_name_prefix="tally") as pool:
+        with ThreadPoolExecutor(min(segments, _AT_ONCE), thread_name_prefix="tally") as pool:
             list(
                 pool.map(
                     lambda s: self._whole_segment(run_id, round_, s, segments), range(segments)
@@ -272,6 +275,7 @@ class Tallying:
             "dead_letters": self.dead_letters.depth().total,
             "rates": timeline.rates(samples, run.started_at, now),
             "gates": timeline.gates(samples),
+            "bulk_limits": timeline.bulk_limits(samples),
             "cost": cost.estimate(run.counts, samples, tally.total, rounds or max(1, round_ + 1)),
         }
         self._put(key, report)
@@ -305,6 +309,7 @@ class Tallying:
             "earlier": self._earlier(run.last_reported),
             "gathered": dict(run.gathered),
             "moved": dict(run.counts),
+            "cost": cost.estimate(run.counts, kept(self.files, run.run_id), 0, run.round + 1),
         }
         self._put(key, report)
         return self._close(run, key, problems)

@@ -1,19 +1,22 @@
-"""The functions' log groups in CloudWatch Logs, searched for one text."""
+"""What the functions log, in CloudWatch Logs."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from reindex.domain.failures import StoreUnavailable
-from reindex.stores.aws import unavailable
-from reindex.stores.interfaces import FoundLines, LogLine
+from reindex.settings import function_name
+from reindex.stores.aws import error_code, unavailable
+from reindex.stores.interfaces import FoundLines, LoggedLine
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_logs.type_defs import FilterLogEventsRequestTypeDef
 
 #: Groups that are read at once: the service answers some ten such calls a second.
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
@@ -22,35 +25,53 @@ GROUPS_AT_ONCE = 4
 _SERVICE = "CloudWatch Logs"
 
 
-class CloudWatchLogs:
-    """What the functions logged.
+class FunctionLogs:
+    """The logs of a stage's functions.
 
     Args:
         client: Of CloudWatch Logs.
-        groups: The log group of each function, by the function's name.
+        stage: The deployment.
+        functions: By their handlers' modules.
     """
 
-    def __init__(self, client: CloudWatchLogsClient, groups: Mapping[str, str]) -> None:
+    def __init__(self, client: CloudWatchLogsClient, stage: str, functions: Sequence[str]) -> None:
         self._client = client
-        self._groups = groups
+        self._groups = {name: f"/aws/lambda/{function_name(stage, name)}" for name in functions}
 
-    def search(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
-        """Return the lines that contain a text.
+    def search(self, text: str, since: float) -> Iterator[LoggedLine]:
+        """Yield the structured lines of all functions that hold a text, function by function.
 
         Args:
-            text: To look for.
+            text: A word, as an id or a key.
+            since: Epoch seconds.
+
+        Raises:
+            StoreUnavailable: CloudWatch Logs does not answer.
+        """
+        for function in self._groups:
+            for page in self._pages(function, text, since):
+                yield from page
+
+    def search_within(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
+        """Return the structured lines of all functions that hold a text.
+
+        Args:
+            text: A word, as an id or a key.
             since: Epoch seconds; older lines are left out.
             until: Epoch seconds; later lines are left out.
             seconds: How long the search may take; a log that is not read by then is unread.
         """
         deadline = time.monotonic() + seconds
-        lines: list[LogLine] = []
+        lines: list[LoggedLine] = []
         unread: dict[str, str] = {}
 
         def read(function: str) -> None:
             try:
-                if not self._read(function, text, (since, until), deadline, lines):
-                    unread[function] = "there was no time to read all of it"
+                for page in self._pages(function, text, since):
+                    lines.extend(line for line in page if line.at <= until)
+                    if time.monotonic() > deadline:
+                        unread[function] = "there was no time to read all of it"
+                        return
             except StoreUnavailable as error:
                 unread[function] = str(error)
 
@@ -58,43 +79,38 @@ class CloudWatchLogs:
             list(pool.map(read, self._groups))
         return FoundLines(sorted(lines, key=lambda line: line.at), unread)
 
-    def _read(
-        self,
-        function: str,
-        text: str,
-        between: tuple[float, float],
-        deadline: float,
-        lines: list[LogLine],
-    ) -> bool:
-        """Add a function's lines; return False when there was no time to read all of them.
+    def _pages(self, function: str, text: str, since: float) -> Iterator[Sequence[LoggedLine]]:
+        """Page through a function's lines that hold a text.
 
         Raises:
-            StoreUnavailable: The service does not answer, or refuses us.
+            StoreUnavailable: CloudWatch Logs does not answer.
         """
-        request: FilterLogEventsRequestTypeDef = {
-            "logGroupName": self._groups[function],
-            "startTime": int(between[0] * 1000),
-            "endTime": int(between[1] * 1000),
-            "filterPattern": _pattern(text),
-        }
-        while time.monotonic() < deadline:
-            with unavailable(_SERVICE):
-                page = self._client.filter_log_events(**request)
-            lines += [
-                LogLine(function, found["timestamp"] / 1000, found["message"].rstrip())
-                for found in page["events"]
-                if text in found["message"]
-            ]
-            if "nextToken" not in page:
-                return True
-            request["nextToken"] = page["nextToken"]
-        return False
+        # In its pattern language a term with other characters than letters is quoted.
+        pattern = json.dumps(text, ensure_ascii=False)
+        pages = self._client.get_paginator("filter_log_events")
+        with unavailable(_SERVICE):
+            try:
+                for page in pages.paginate(
+                    logGroupName=self._groups[function],
+                    filterPattern=pattern,
+                    startTime=int(since * 1000),
+                ):
+                    yield [
+                        line
+                        for found in page["events"]
+                        for line in _line(found["timestamp"] / 1000, function, found["message"])
+                    ]
+            except ClientError as error:
+                # A function that was never invoked may have no group.
+                if error_code(error) != "ResourceNotFoundException":
+                    raise
 
 
-def _pattern(text: str) -> str:
-    """The filter pattern of lines that contain a text.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
-    """
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _line(at: float, function: str, message: str) -> Iterator[LoggedLine]:
+    """Yield a structured line; of metrics and of Lambda's own lines nothing."""
+    try:
+        values = json.loads(message)
+    except ValueError:
+        return
+    if isinstance(values, dict) and "message" in values and "_aws" not in values:
+        yield LoggedLine(at, function, values)

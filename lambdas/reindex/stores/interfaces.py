@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk
@@ -29,6 +30,7 @@ from reindex.domain.records import (
     UploadRecord,
 )
 from reindex.domain.states import Phase
+from reindex.domain.submissions import IndexImage, SubmissionRef, SubmissionRow
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import StoredObject, UserData
 
@@ -401,8 +403,8 @@ class DeadLetterReview(Queue, Protocol):
         """Take up to ten messages, hidden for so long from who else looks; none at the end."""
         ...
 
-    def release(self, letters: Sequence[DeadLetter]) -> None:
-        """Put messages back at once."""
+    def release(self, receipts: Sequence[str]) -> None:
+        """Put messages back at once, by their receipts."""
         ...
 
     def remove(self, letters: Sequence[DeadLetter]) -> None:
@@ -525,10 +527,12 @@ class Index(Protocol):
         """
         ...
 
+    def refresh(self, index: str) -> None:
+        """Let searches find what was written so far, where we may do that."""
+        ...
+
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
         """Return the ids of the documents that match a query best, best first.
-
-        What was written before is found, where we may refresh the index.
 
         Args:
             index: The concrete index.
@@ -943,19 +947,206 @@ class Library(Originals, UserDataSource, Protocol):
     """The truth."""
 
 
+class Submissions(Protocol):
+    """The submissions table."""
+
+    def read(self, ref: SubmissionRef) -> SubmissionRow | None:
+        """Read a row consistently; None when there is none."""
+        ...
+
+    def write(self, row: SubmissionRow, before: SubmissionRow | None) -> bool:
+        """Write a row, provided that the stored one has the state and attempts of ``before``.
+
+        Args:
+            row: To write.
+            before: As it was read; None for a row that must not exist yet.
+
+        Returns:
+            False, with nothing changed, when another wrote it since.
+        """
+        ...
+
+    def mark_searchable(self, ref: SubmissionRef, at: str) -> SubmissionRow | None:
+        """Record that the index has the document: the row is processed, and has no failure.
+
+        Args:
+            ref: Which submission.
+            at: When, ISO 8601; the first time counts.
+
+        Returns:
+            The row after that; None when there is none.
+        """
+        ...
+
+    def remove(self, ref: SubmissionRef) -> None:
+        """Remove a row."""
+        ...
+
+    def scan(self) -> Iterator[SubmissionRow]:
+        """Page through all rows, in no order."""
+        ...
+
+
+class SubmittedFiles(Protocol):
+    """The ingest bucket and the failed bucket: files on their way in, and those that failed."""
+
+    def metadata(self, ref: SubmissionRef) -> Mapping[str, str]:
+        """Return a submitted file's user metadata.
+
+        Raises:
+            SubmissionGone: It is not there any more.
+        """
+        ...
+
+    def download(self, ref: SubmissionRef, to: Path) -> None:
+        """Fetch a submitted file.
+
+        Raises:
+            SubmissionGone: It is not there any more.
+        """
+        ...
+
+    def remove(self, ref: SubmissionRef) -> None:
+        """Remove a submitted file; harmless when it is gone."""
+        ...
+
+    def keep_failed(self, ref: SubmissionRef, reason: bytes) -> str | None:
+        """Copy a submitted file to the failed bucket, verify the copy, put the reason beside it.
+
+        Returns:
+            The copy's key; None when the submitted file is gone.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line that a function logged.
+class WaitingFile:
+    """A submitted file that is still in the ingest bucket.
 
     Attributes:
-        function: Its name.
-        at: Epoch seconds.
-        text: As it was written.
+        ref: Which submission.
+        size: Bytes.
+        since: ISO 8601.
     """
 
-    function: str
+    ref: SubmissionRef
+    size: int
+    since: str
+
+
+class SubmissionDesk(SubmittedFiles, Protocol):
+    """The same buckets, as those see them who submit."""
+
+    def submit(
+        self, path: Path, key: str, metadata: Mapping[str, str], content_type: str
+    ) -> SubmissionRef:
+        """Upload a file, with checksums."""
+        ...
+
+    def is_waiting(self, key: str) -> bool:
+        """Whether a submitted file of that key is in the ingest bucket."""
+        ...
+
+    def waiting(self) -> Iterator[WaitingFile]:
+        """List the submitted files that are in the ingest bucket, in no order."""
+        ...
+
+    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
+        """Copy a failed file back to the ingest bucket; return the new submission.
+
+        Args:
+            kept: Its key in the failed bucket.
+            ref: As it was submitted.
+
+        Raises:
+            SubmissionGone: It is not in the failed bucket any more.
+        """
+        ...
+
+    def discard(self, kept: str) -> None:
+        """Remove a file and its reason from the failed bucket; harmless when they are gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be stored.
+
+    Attributes:
+        path: Of its bytes.
+        size: Of them.
+        content_type: MIME type.
+        sha1: Hex digest of its bytes.
+        metadata: User metadata, values URL-encoded.
+    """
+
+    path: Path
+    size: int
+    content_type: str
+    sha1: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Archive(Protocol):
+    """Where originals are kept for good, and what is made of them is published."""
+
+    def archive(self, image_id: str, file: NewFile) -> None:
+        """Store an original, and read checksum and length of the copy back from the store.
+
+        One that is there already with the same bytes keeps its metadata, and is given the
+        identifiers that it lacks.
+
+        Raises:
+            ArchiveConflict: One of that id has other bytes. It is as it was.
+        """
+        ...
+
+    def publish(self, image_id: str, kind: str, content: bytes, content_type: str) -> None:
+        """Store what was made of an original; what was there before is replaced.
+
+        Args:
+            image_id: Of the image.
+            kind: Of :mod:`reindex.image.renditions`.
+            content: Its bytes.
+            content_type: MIME type.
+        """
+        ...
+
+
+class HighPriority(Queue, Protocol):
+    """The high-priority queue."""
+
+    def send(self, messages: Sequence[IndexImage]) -> None:
+        """Send messages; all of them were accepted when it returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedLine:
+    """A line of a function's log.
+
+    Attributes:
+        at: Epoch seconds.
+        function: By its handler's module.
+        values: What the line says.
+    """
+
     at: float
-    text: str
+    function: str
+    values: Mapping[str, Any]
+
+
+class FunctionLog(Protocol):
+    """What the functions log."""
+
+    def search(self, text: str, since: float) -> Iterator[LoggedLine]:
+        """Yield the structured lines of all functions that hold a text, in no order.
+
+        Args:
+            text: A word, as an id or a key.
+            since: Epoch seconds.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -967,18 +1158,18 @@ class FoundLines:
         unread: The functions whose log could not be read, or not to its end, and why.
     """
 
-    lines: Sequence[LogLine] = ()
+    lines: Sequence[LoggedLine] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
 
 
-class FunctionLogs(Protocol):
-    """What the functions logged."""
+class BoundedLogSearch(Protocol):
+    """What the functions logged, as far as it can be read in a bounded time."""
 
-    def search(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
-        """Return the lines that contain a text.
+    def search_within(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
+        """Return the structured lines of all functions that hold a text.
 
         Args:
-            text: To look for.
+            text: A word, as an id or a key.
             since: Epoch seconds; older lines are left out.
             until: Epoch seconds; later lines are left out.
             seconds: How long the search may take; a log that is not read by then is unread.

@@ -45,8 +45,8 @@ class _Pinned(TypedDict):
     IfMatch: NotRequired[str]
 
 
-class _MetadataNames:
-    """Translates the library's names of an original's user metadata to those we use by default.
+class MetadataNames:
+    """Translates between the library's names of an original's user metadata and our default names.
 
     S3 gives names in lower case.
     """
@@ -58,12 +58,26 @@ class _MetadataNames:
             library.upload_time_name.lower(): usual.upload_time_name,
             library.file_name_name.lower(): usual.file_name_name,
         }
+        self._theirs = {
+            usual.uploaded_by_name: library.uploaded_by_name,
+            usual.upload_time_name: library.upload_time_name,
+            usual.file_name_name: library.file_name_name,
+        }
         self._prefix = library.identifier_prefix.lower()
         self._usual_prefix = usual.identifier_prefix
 
     def usual(self, metadata: Mapping[str, str]) -> dict[str, str]:
         """Return user metadata by our default names; what has no such name keeps its own."""
         return {self._usual_name(name): value for name, value in metadata.items()}
+
+    def theirs(self, metadata: Mapping[str, str]) -> dict[str, str]:
+        """Return user metadata, given by our default names, by the library's."""
+        return {self._their_name(name): value for name, value in metadata.items()}
+
+    def _their_name(self, name: str) -> str:
+        if name.startswith(self._usual_prefix):
+            return self._prefix + name.removeprefix(self._usual_prefix)
+        return self._theirs.get(name, name)
 
     def _usual_name(self, name: str) -> str:
         if name.startswith(self._prefix):
@@ -122,7 +136,7 @@ class S3Originals:
         self._thumbnail = KeyTemplate(library.thumbnail_key)
         self._optimised_png = KeyTemplate(library.optimised_png_key)
         self._crops_folder = KeyTemplate(library.crops_folder)
-        self._names = _MetadataNames(library)
+        self._names = MetadataNames(library)
         self._reads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
 
     def open(self, image_id: str) -> OpenObject:

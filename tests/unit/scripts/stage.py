@@ -7,22 +7,26 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from reindex.domain.failures import InternalFailure
 from reindex.processors.processing import NamedProcessor
 from reindex.reports.forecast import StageCapacity
 from reindex.settings import COMMAND, Naming, Settings, variables
+from reindex.steps.migrate import MigrationControl
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
-from reindex.stores.elasticsearch_index import Prepared, Schema
 from reindex.stores.executions import Executions
+from reindex.stores.search.index import Prepared
+from reindex.stores.search.schema import Schema
 from reindex.wiring import Wiring
 from scripts.command import reindex
 from scripts.session import Session
 from tests.twins.function_logs import MemoryLogs
 from tests.twins.index import MemoryIndex
+from tests.twins.migrations import MemorySchedule
 from tests.unit.steps.world import ALIAS, INDEX, START, World
 
 if TYPE_CHECKING:
@@ -67,7 +71,10 @@ class MemoryStateMachine:
         self.running.discard(execution)
 
     def describe_execution(self, **request: str) -> dict[str, Any]:
-        execution = request["executionArn"]
+        execution = request["executionArn"].rpartition(":")[2]
+        if execution not in self.status:
+            error = {"Error": {"Code": "ExecutionDoesNotExist", "Message": execution}}
+            raise ClientError(error, "DescribeExecution")  # type: ignore[arg-type]
         return {"status": self.status[execution], "cause": self.causes.get(execution, "")}
 
     def stop_execution(self, **request: str) -> None:
@@ -117,6 +124,18 @@ class Stage(World):
     @property
     def executions(self) -> Executions:
         return Executions(cast("SFNClient", self.stepfunctions), ARN)
+
+    @property
+    def catch_up_schedule(self) -> MemorySchedule:
+        return self.schedule
+
+    @property
+    def migration_control(self) -> MigrationControl:
+        return self.migrating
+
+    def migration_control_of(self, index: MemoryIndex) -> MigrationControl:
+        assert index is self.index
+        return self.migrating
 
     @property
     def projection(self) -> Projection:

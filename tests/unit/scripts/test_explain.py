@@ -16,7 +16,7 @@ from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
 from reindex.repairs import explain
 from reindex.repairs.image_verdict import Cause
-from reindex.stores.interfaces import LogLine, ObjectHistory, ObjectVersion
+from reindex.stores.interfaces import LoggedLine, ObjectHistory, ObjectVersion
 from tests.unit.scripts.stage import Stage
 from tests.unit.steps.world import ALIAS, START
 
@@ -47,7 +47,7 @@ def facts(found: dict[str, Any]) -> dict[str, str]:
 
 def test_a_searchable_image_is_told_from_its_original_to_the_search(stage: Stage) -> None:
     stage.function_logs.lines = [
-        LogLine("indexer", START + 1, '{"level": "INFO", "message": "written", "id": "a"}')
+        LoggedLine(START + 1, "indexer", {"level": "INFO", "message": "written", "id": "a"})
     ]
     result = stage.reindex("explain", "a")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -44,8 +44,11 @@ def problem(words: list[str]) -> str | None:
     verb = reindex.commands.get(words[0].rstrip(".,;:"))
     if verb is None:
         return f"there is no verb {words[0]}"
-    if isinstance(verb, click.Group) and len(words) > 1 and words[1] in verb.commands:
-        verb = verb.commands[words[1]]
+    if isinstance(verb, click.Group) and len(words) > 1 and re.match(r"[a-z]", words[1]):
+        action = verb.commands.get(words[1].rstrip(".,;:)"))
+        if action is None:
+            return f"{words[0]} has no action {words[1]}"
+        verb, words = action, words[1:]
     known = {
         name for parameter in verb.params for name in (*parameter.opts, *parameter.secondary_opts)
     }
@@ -61,4 +64,6 @@ def test_a_command_that_is_named_exists(path: Path) -> None:
 
 def test_a_command_that_does_not_exist_would_be_found() -> None:
     assert problem(["dlq", "--list"]) == "dlq has no option --list"
+    assert problem(["migrate", "swich"]) == "migrate has no action swich"
+    assert problem(["migrate", "switch", "--no"]) == "switch has no option --no"
     assert problem(["--stage", "X", "scann"]) == "there is no verb scann"

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from reindex.domain.failures import NotAnImage
-from reindex.stores.elasticsearch_index import Prepared
+from reindex.stores.search.index import Prepared
 from tests.unit.scripts.stage import Stage, squeezed
 from tests.unit.steps.world import INDEX
 

@@ -98,8 +98,12 @@ class MigratingWorld(World):
             round_, work = decision["round"], True
         report = self.tallying.report(run_id, round_)
         self.phases.running.discard(run_id)
-        self.starter.executions[run_id] = Execution("SUCCEEDED")
+        self.note_end(run_id)
         return report
+
+    def note_end(self, run_id: str) -> None:
+        """Have the execution of a round be over."""
+        self.starter.executions[run_id] = Execution("SUCCEEDED")
 
     def _phases(self, round_: int) -> int:
         while True:
@@ -127,7 +131,7 @@ class MigratingWorld(World):
         return self.tallying.decide(run_id, round_, segments, options)
 
     def switch(self) -> Migration:
-        return self.switching.switch(self.migration)
+        return self.switching().switch(self.migration)
 
     def compared(self) -> None:
         """A comparison found nothing."""

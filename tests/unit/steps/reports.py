@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reindex.domain.failures import Failure
+from reindex.domain.indexer_pace import SetBy
 from reindex.domain.progress import iso
 from reindex.domain.states import CODES, Phase, State
 from reindex.reports import cost, timeline
@@ -51,7 +52,9 @@ def _indexing(at: float, worker: int, hour: float) -> Sample:
     speed = 2_250 + 250 * math.sin(hour * 3)
     held = 12.0 if 6 < hour < 8 else 0.0
     moved = {"enqueued": int(speed * (1 - held / 50)), "not_found": 6, "known_error": 2}
-    return Sample(at, 50, Phase.INDEX, worker, moved, {FULL: held} if held else {})
+    set_by = SetBy.GROWING if hour < 1 else SetBy.CEILING
+    bulks = min(16, 4 + int(hour * 12))
+    return Sample(at, 50, Phase.INDEX, worker, moved, {FULL: held} if held else {}, bulks, set_by)
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -97,6 +100,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "dead_letters": 0,
         "rates": timeline.rates(samples, START, ENDED),
         "gates": timeline.gates(samples),
+        "bulk_limits": timeline.bulk_limits(samples),
         "cost": cost.estimate(moved, samples, images, 2),
     } | changes
 

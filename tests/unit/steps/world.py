@@ -456,8 +456,7 @@ class World:
             clock=self.clock,
         )
 
-    @property
-    def switching(self) -> Switching:
+    def switching(self, note: Callable[[str], None] | None = None) -> Switching:
         return Switching(
             migrations=self.migrations,
             index=self.index,
@@ -466,7 +465,7 @@ class World:
             settle_seconds=self.pace.settle_seconds,
             health_seconds=60,
             clock=self.clock,
-            note=self.notes.append,
+            note=note or self.notes.append,
         )
 
     @property

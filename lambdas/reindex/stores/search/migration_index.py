@@ -1,4 +1,4 @@
-"""The search index as a migration sees it, in Elasticsearch: changes, settings, aliases.
+"""The search index as a migration sees it: changes, settings, aliases.
 
 Changes are found by sequence number. Each write to a shard has one, and the **global checkpoint**
 is the number up to which every copy of the shard has all of them. It is read first and the index
@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from elasticsearch import BadRequestError, NotFoundError
-
 from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
 from reindex.domain.migration import PinnedIndex, Position
-from reindex.stores.elasticsearch_index import ElasticsearchIndex
 from reindex.stores.interfaces import ChangedPage
+from reindex.stores.search.cluster import Refusal, path
+from reindex.stores.search.index import SearchIndex
 
 #: What makes an index quick to fill: no copies to write to, no searches to serve, and its log
 #: written to disk every five seconds rather than after each bulk.
@@ -42,7 +41,18 @@ _SHARDS: Final = "index.number_of_shards"
 _NUMBER_DIGITS: Final = 6
 
 
-class ElasticsearchMigrationIndex(ElasticsearchIndex):
+#: Of the statistics only the global checkpoint of each copy of a shard, and which is the primary.
+_CHECKPOINTS: Final = {
+    "level": "shards",
+    "filter_path": (
+        "_shards.failed,"
+        "indices.*.shards.*.seq_no.global_checkpoint,"
+        "indices.*.shards.*.routing.primary"
+    ),
+}
+
+
+class MigratingIndex(SearchIndex):
     """The index, with what only migrations do to it."""
 
     def position(self, index: str) -> Position:
@@ -53,17 +63,7 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
                 (privilege ``monitor``) or refresh it (privilege ``maintenance``).
             StoreUnavailable: The cluster does not answer, or a primary is not there.
         """
-        with self._answering():
-            answer = self._reader.indices.stats(
-                index=index,
-                level="shards",
-                metric="docs",
-                filter_path=(
-                    "_shards.failed",
-                    "indices.*.shards.*.seq_no.global_checkpoint",
-                    "indices.*.shards.*.routing.primary",
-                ),
-            )
+        answer = self._cluster.read("GET", path(index, "_stats", "docs"), _CHECKPOINTS)
         if index not in answer.get("indices", {}):
             raise IndexGone(f"{index} is no index of its own name.")
         copies = answer["indices"][index]["shards"]
@@ -74,12 +74,11 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
             if copy["routing"]["primary"] and "seq_no" in copy
         }
         if len(primaries) < int(self._settings(index)[_SHARDS]):
-            raise StoreUnavailable(f"Elasticsearch: {index} has a shard without a primary.")
-        with self._answering():
-            # Not forgiven: what is not searchable would never be found.
-            refreshed = self._reader.indices.refresh(index=index)
+            raise StoreUnavailable(f"The cluster: {index} has a shard without a primary.")
+        # A refusal is not forgiven: what is not searchable would never be found.
+        refreshed = self._cluster.read("POST", path(index, "_refresh"))
         if refreshed["_shards"]["failed"]:
-            raise StoreUnavailable(f"Elasticsearch: not every shard of {index} was refreshed.")
+            raise StoreUnavailable(f"The cluster: not every shard of {index} was refreshed.")
         return primaries
 
     def changed(
@@ -95,17 +94,14 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
             StoreUnavailable: The cluster, or the shard, does not answer.
         """
         bounds = {"gt": after} | ({} if until is None else {"lte": until})
-        with self._answering():
-            answer = self._reader.search(
-                index=index,
-                preference=f"_shards:{shard}",
-                query={"range": {"_seq_no": bounds}},
-                sort=[{"_seq_no": "asc"}],
-                size=size,
-                source=False,
-                track_total_hits=False,
-            )
-        _require_one_shard(answer.body, index)
+        body = {
+            "query": {"range": {"_seq_no": bounds}},
+            "sort": [{"_seq_no": "asc"}],
+            "size": size,
+            "_source": False,
+        }
+        answer = self._search(path(index, "_search"), body, _of(shard))
+        _require_one_shard(answer, index)
         hits = answer["hits"]["hits"]
         last = hits[-1]["sort"][0] if len(hits) == size else None
         return ChangedPage([hit["_id"] for hit in hits], last)
@@ -120,13 +116,9 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
         return sum(self._count(index, shard, after) for shard, after in since.items())
 
     def _count(self, index: str, shard: str, after: int) -> int:
-        with self._answering():
-            answer = self._reader.count(
-                index=index,
-                preference=f"_shards:{shard}",
-                query={"range": {"_seq_no": {"gt": after}}},
-            )
-        _require_one_shard(answer.body, index)
+        body = {"query": {"range": {"_seq_no": {"gt": after}}}}
+        answer = self._cluster.read("POST", path(index, "_count"), _of(shard), body)
+        _require_one_shard(answer, index)
         return int(answer["count"])
 
     def followable(self, index: str) -> list[str]:
@@ -138,11 +130,11 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
         try:
             position = self.position(index)
             found = self.count_changed(index, dict.fromkeys(position, -1))
-        except (IndexMisconfigured, BadRequestError) as error:
+        except (IndexMisconfigured, Refusal) as error:
             return [f"the changes of {index} cannot be found: {error}"]
         if found < self.count(index, {"match_all": {}}):
             problem = f"this server does not find the documents of {index} by _seq_no"
-            return [f"{problem}: a migration needs Elasticsearch"]
+            return [f"{problem}: a migration needs Elasticsearch or OpenSearch"]
         return []
 
     def free_name(self, alias: str) -> str:
@@ -152,12 +144,9 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
             StoreUnavailable: The cluster does not answer.
         """
         number = 1
-        while True:
-            name = f"{alias}-{number:0{_NUMBER_DIGITS}}"
-            with self._answering():
-                if not self._reader.indices.exists(index=name):
-                    return name
+        while self._is_taken(name := f"{alias}-{number:0{_NUMBER_DIGITS}}"):
             number += 1
+        return name
 
     def build(self, name: str, like: str) -> PinnedIndex:
         """Create an index, set up to be filled quickly; one that exists already is adopted.
@@ -168,26 +157,7 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
             StoreUnavailable: The cluster does not answer; it may exist all the same.
         """
         shards = {_SHARDS: self._settings(like)[_SHARDS]}
-        variants = [_flat(self._schema.settings), _flat(self._schema.older_settings)]
-        problem: Exception | None = None
-        for settings in variants:
-            try:
-                with self._answering():
-                    self._client.indices.create(
-                        index=name,
-                        settings={**shards, **settings, **_BUILDING},
-                        mappings=self._schema.mapping,
-                    )
-            except BadRequestError as error:
-                if "resource_already_exists_exception" in str(error):
-                    break
-                problem = error
-                if "ignore_dynamic_beyond_limit" not in str(error):
-                    raise IndexMisconfigured(f"{name} cannot be created: {error}") from error
-            else:
-                break
-        else:
-            raise IndexMisconfigured(f"{name} cannot be created: {problem}")
+        self._make(name, aliases={}, adapt=lambda wanted: {**shards, **_flat(wanted), **_BUILDING})
         if taken := self.aliases_of(name):
             raise IndexMisconfigured(f"{name} exists, and is searched as {', '.join(taken)}")
         return PinnedIndex(name, self.uuid(name))
@@ -221,10 +191,9 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
         """
         values = {name: value or None for name, value in settings.items()}
         try:
-            with self._answering():
-                self._client.indices.put_settings(index=index, settings=values)
-                self._client.indices.flush(index=index, wait_if_ongoing=True)
-        except BadRequestError as error:
+            self._cluster.send("PUT", path(index, "_settings"), body=values)
+            self._cluster.send("POST", path(index, "_flush"), {"wait_if_ongoing": "true"})
+        except Refusal as error:
             raise IndexMisconfigured(f"{index} does not take its settings: {error}") from error
 
     def health_of(self, index: str) -> str:
@@ -233,8 +202,8 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
         Raises:
             StoreUnavailable: The cluster does not answer.
         """
-        with self._answering():
-            return str(self._reader.cluster.health(index=index, timeout="5s")["status"])
+        asked = path("_cluster", "health", index)
+        return str(self._cluster.read("GET", asked, {"timeout": "5s"})["status"])
 
     def aliases_of(self, index: str) -> list[str]:
         """The names of the aliases of an index.
@@ -265,9 +234,8 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
         if not actions:
             return
         try:
-            with self._answering():
-                self._client.indices.update_aliases(actions=actions)
-        except (BadRequestError, NotFoundError) as error:
+            self._cluster.send("POST", "/_aliases", body={"actions": actions})
+        except Refusal as error:
             raise IndexMisconfigured(f"the aliases were not moved: {error}") from error
 
     def drop(self, index: PinnedIndex) -> None:
@@ -282,30 +250,25 @@ class ElasticsearchMigrationIndex(ElasticsearchIndex):
                 return
             if taken := self.aliases_of(index.name):
                 raise IndexMisconfigured(f"{index.name} is still searched as {', '.join(taken)}")
-            with self._answering():
-                self._client.indices.delete(index=index.name)
+            self._cluster.send("DELETE", path(index.name))
         except IndexGone:
             return
 
     def _aliases(self, index: str) -> Mapping[str, Mapping[str, Any]]:
-        with self._answering():
-            answer = self._reader.indices.get_alias(index=index)
+        answer = self._cluster.read("GET", path(index, "_alias"))
         found: Mapping[str, Mapping[str, Any]] = answer[index]["aliases"]
         return found
 
-    def _settings(self, index: str) -> Mapping[str, str]:
-        with self._answering():
-            answer = self._reader.indices.get_settings(index=index, flat_settings=True)
-        if index not in answer:
-            raise IndexGone(f"{index} is no index of its own name.")
-        found: Mapping[str, str] = answer[index]["settings"]
-        return found
+
+def _of(shard: str) -> dict[str, str]:
+    """What makes a request about one shard alone."""
+    return {"preference": f"_shards:{shard}"}
 
 
 def _require_one_shard(answer: Mapping[str, Any], index: str) -> None:
     shards = answer["_shards"]
     if shards["failed"] or answer.get("timed_out"):
-        raise StoreUnavailable(f"Elasticsearch: a shard of {index} did not answer.")
+        raise StoreUnavailable(f"The cluster: a shard of {index} did not answer.")
     if shards["total"] != 1:
         raise IndexMisconfigured(f"this server does not search {index} by shard")
 

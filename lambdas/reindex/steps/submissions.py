@@ -1,0 +1,107 @@
+"""Submissions as operators see them: listed, and sent round again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from reindex.domain import stamps
+from reindex.domain.failures import SubmissionGone
+from reindex.domain.submissions import IndexImage, SubmissionRow, SubmissionState
+from reindex.stores.interfaces import HighPriority, SubmissionDesk, Submissions
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which submissions.
+
+    Attributes:
+        failed: Only those that failed.
+        submitter: Only those of one name; of all without it.
+        since: Only those submitted since then, epoch seconds.
+        codes: Only those with one of these failure codes; of any without.
+        fingerprints: Likewise, failure fingerprints.
+        names: Likewise; ids of submissions or of images, or keys.
+    """
+
+    failed: bool = False
+    submitter: str | None = None
+    since: float | None = None
+    codes: Collection[str] = ()
+    fingerprints: Collection[str] = ()
+    names: Collection[str] = ()
+
+    def takes(self, row: SubmissionRow) -> bool:
+        """Return whether a row is wanted."""
+        if self.failed and row.state is not SubmissionState.FAILED:
+            return False
+        if self.submitter is not None and row.ref.submitter != self.submitter:
+            return False
+        if self.names and not {row.ref.id, row.ref.key, row.image_id} & {*self.names}:
+            return False
+        failure = row.failure
+        if self.codes and (failure is None or failure.code not in self.codes):
+            return False
+        if self.fingerprints and (failure is None or failure.fingerprint not in self.fingerprints):
+            return False
+        return self.since is None or (stamps.parse(row.submitted_at) or 0) >= self.since
+
+
+def listed(submissions: Submissions, desk: SubmissionDesk, wanted: Wanted) -> list[SubmissionRow]:
+    """Return the submissions that are wanted, the oldest first.
+
+    A file in the ingest bucket that has no row yet is queued: no function has begun it.
+    """
+    # The bucket first: a file that is processed meanwhile has a row by then.
+    waiting = [] if wanted.failed else list(desk.waiting())
+    found = {row.ref: row for row in submissions.scan()}
+    for file in waiting:
+        if file.ref not in found:
+            found[file.ref] = SubmissionRow(
+                ref=file.ref,
+                state=SubmissionState.QUEUED,
+                size=file.size,
+                submitted_at=file.since,
+                updated_at=file.since,
+            )
+    return sorted(
+        (row for row in found.values() if wanted.takes(row)), key=lambda row: row.submitted_at
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmitting:
+    """Sends failed submissions round again."""
+
+    submissions: Submissions
+    desk: SubmissionDesk
+    high_priority: HighPriority
+
+    def resubmit(self, rows: Sequence[SubmissionRow]) -> list[SubmissionRow]:
+        """Send failed submissions round again; it may be repeated.
+
+        A file that failed is copied back to the ingest bucket, as a new submission. An image that
+        is archived and failed to be indexed is sent to the index.
+
+        Returns:
+            Those whose file is nowhere any more: nothing was done with them.
+
+        Raises:
+            StoreUnavailable: A service does not answer; those before were sent.
+        """
+        return [row for row in rows if not self._is_sent(row)]
+
+    def _is_sent(self, row: SubmissionRow) -> bool:
+        if row.image_id:
+            self.high_priority.send([IndexImage(row.image_id, [row.ref])])
+            return True
+        if row.failed_key is None:
+            return False
+        try:
+            self.desk.restore(row.failed_key, row.ref)
+        except SubmissionGone:
+            return False
+        # The row first: while the failed file is there, all of it can be repeated.
+        self.submissions.remove(row.ref)
+        self.desk.discard(row.failed_key)
+        return True

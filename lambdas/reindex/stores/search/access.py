@@ -1,0 +1,122 @@
+"""Where the cluster is, and how it is told who asks."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from reindex import settings
+from reindex.domain.failures import IndexMisconfigured
+
+_DOMAIN = re.compile(r"arn:aws[\w-]*:es:(?P<region>[a-z0-9-]+):\d{12}:domain/[a-z0-9-]+")
+
+#: The hosts of collections of Amazon OpenSearch Serverless.
+_SERVERLESS = re.compile(r"\.aoss(-fips)?\.[a-z0-9-]+\.(amazonaws\.com(\.cn)?|on\.aws)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a client needs to reach the cluster.
+
+    Attributes:
+        urls: Of its nodes.
+        trust: The certificate authorities that are believed.
+        authorization: The header that says who asks; None when nothing is said, or requests are
+            signed.
+        signing_region: Requests are signed with the credentials of this process, for Amazon
+            OpenSearch Service in this region; None for no signature.
+        has_api_key: The header shows an API key.
+    """
+
+    urls: Sequence[str]
+    trust: ssl.SSLContext
+    authorization: str | None = None
+    signing_region: str | None = None
+    has_api_key: bool = False
+
+
+def access(place: settings.Elasticsearch, secret: Mapping[str, str] | None) -> Access:
+    """Read where the cluster is.
+
+    Args:
+        place: A URL without a port means its scheme's own.
+        secret: ``username`` and ``password``, or ``api_key``; optionally ``ca``, the PEM text of
+            a private certificate authority, which is then the only one trusted.
+
+    Raises:
+        IndexMisconfigured: A URL, the authority or the domain's ARN cannot be read, the secret
+            holds neither an API key nor a name and password, or the URL is of OpenSearch
+            Serverless.
+    """
+    secret = secret or {}
+    urls = [url.strip() for url in place.elasticsearch_url.split(",") if url.strip()]
+    try:
+        trust = ssl.create_default_context(cadata=secret.get("ca"))
+        hosts = [_host(url) for url in urls]
+        if not urls:
+            raise ValueError("there is no URL")  # noqa: TRY301 - one more that is of no use
+    except (ValueError, ssl.SSLError) as error:
+        raise IndexMisconfigured(f"The cluster's URL or authority is of no use: {error}") from error
+    if any(_SERVERLESS.search(host) for host in hosts):
+        raise IndexMisconfigured(
+            "OpenSearch Serverless is not supported: it has no cluster health and no _refresh, "
+            "and does not promise that a multi-get sees the last write, nor that a write under "
+            "if_seq_no is refused when the document has changed. See docs/security.md."
+        )
+    authorization = _authorization(secret)
+    region = None
+    if place.index_domain and not authorization:
+        domain = _DOMAIN.fullmatch(place.index_domain)
+        if not domain:
+            raise IndexMisconfigured(f"{place.index_domain} is no ARN of an OpenSearch domain.")
+        region = domain["region"]
+    return Access(urls, trust, authorization, region, has_api_key="api_key" in secret)
+
+
+def read_secret(text: str) -> Mapping[str, str]:
+    """Read the text of a secret, as :func:`access` wants it.
+
+    Raises:
+        IndexMisconfigured: It is no JSON object, or a value in it is no text.
+    """
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        # The message must not show the text itself.
+        raise IndexMisconfigured("The cluster's secret is no JSON object of texts.")
+    return found
+
+
+def _authorization(secret: Mapping[str, str]) -> str | None:
+    """The header that shows the secret; None when there is nothing to show."""
+    if not secret.keys() - {"ca"}:
+        return None
+    if "api_key" in secret:
+        return f"ApiKey {secret['api_key']}"
+    try:
+        pair = f"{secret['username']}:{secret['password']}"
+    except KeyError as error:
+        raise IndexMisconfigured(
+            f"The cluster's secret holds no api_key and no {error.args[0]}."
+        ) from None
+    return f"Basic {b64encode(pair.encode()).decode()}"
+
+
+def _host(url: str) -> str:
+    """The host of a URL.
+
+    Raises:
+        ValueError: It is no URL of HTTP.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url} is no http(s) URL")
+    _ = parts.port  # raises when it is no number
+    return parts.hostname

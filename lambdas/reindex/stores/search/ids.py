@@ -1,0 +1,101 @@
+"""The ids of the documents that match a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reindex.domain.failures import SourceUnusable
+from reindex.stores.interfaces import Cursor, IdPage, Part
+from reindex.stores.search.index import SearchIndex
+
+#: How long the cluster keeps a point in time after each page: ids go into a table between the
+#: pages, and a part may be tried again.
+_IDS_KEEP_ALIVE = "30m"
+
+#: Ids of one page.
+_PAGE_IDS = 5_000
+
+#: Documents that are worth a slice, and the most slices: each repeats the ids of the points in
+#: time, which take some bytes for each shard, and all of them are held in the state of a run.
+_SLICE_DOCUMENTS = 100_000
+_SLICES = 16
+
+#: Bytes that those ids of all slices may take in the state of a run, which holds 256 KB.
+_POINTS_BYTES = 120_000
+
+
+def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
+    """The query that a source of ids means.
+
+    Args:
+        query: In Elasticsearch's own language; None for all documents.
+        lacking: A field that they do not have; None for whatever they have.
+    """
+    without = [{"exists": {"field": lacking}}] if lacking else []
+    return {"bool": {"filter": [query or {"match_all": {}}], "must_not": without}}
+
+
+class IndexIds:
+    """The ids of the documents that match a query, as they were at one moment.
+
+    Args:
+        index: Where they are.
+        alias: That people search through.
+        query: In Elasticsearch's own language; None for all documents.
+        lacking: A field that they do not have; None for whatever they have.
+    """
+
+    def __init__(
+        self,
+        index: SearchIndex,
+        alias: str,
+        query: Mapping[str, Any] | None = None,
+        lacking: str | None = None,
+    ) -> None:
+        self._index = index
+        self._alias = alias
+        self._lacking = lacking
+        self._query = matching(query, lacking)
+
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """Cut what matches into slices of one moment; none when nothing does.
+
+        Raises:
+            SourceUnusable: The cluster does not take the query, or cannot know what lacks
+                the field.
+            IndexMisconfigured: There is not one index behind the alias.
+            StoreUnavailable: The cluster does not answer.
+        """
+        name = self._index.resolve(self._alias)
+        if self._lacking and not self._index.searches(name, self._lacking):
+            # It would seem to be lacking everywhere.
+            raise SourceUnusable(f"{self._lacking} is no indexed field of {name}")
+        # First, for it makes what was written just now searchable.
+        opened = self._index.open_points_in_time(name, _IDS_KEEP_ALIVE)
+        count = self._index.count(name, self._query)
+        fitting = max(1, _POINTS_BYTES // sum(map(len, opened)))
+        slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most, fitting)
+        return [{"points": opened, "slice": k, "slices": slices} for k in range(slices)]
+
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """The next ids of a slice.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
+        """
+        # A slice of one is refused.
+        whole = part["slices"] == 1
+        point, *others = after["points"] if after else part["points"]
+        page = self._index.page(
+            point,
+            after["after"] if after else None,
+            size=_PAGE_IDS,
+            keep_alive=_IDS_KEEP_ALIVE,
+            query=self._query,
+            _source=False,
+            **({} if whole else {"slice": {"id": part["slice"], "max": part["slices"]}}),
+        )
+        remaining = [page.point_in_time, *others] if page.after else others
+        following = {"points": remaining, "after": page.after} if remaining else None
+        return IdPage([hit["_id"] for hit in page.hits], following)

@@ -1,0 +1,139 @@
+"""The submissions table in DynamoDB: one item per submission, by ``key`` and ``version``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
+from reindex.stores.attributes import MalformedItem, from_attributes, to_attributes
+from reindex.stores.aws import error_code, unavailable, was_retried
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef
+
+_SERVICE = "DynamoDB"
+_FAILED_CONDITION = "ConditionalCheckFailedException"
+
+
+class DynamoSubmissions:
+    """The submissions table.
+
+    Every method raises :class:`reindex.domain.failures.StoreUnavailable` when DynamoDB does not
+    answer in the end.
+
+    Args:
+        client: Of DynamoDB.
+        table: The table's name.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self, ref: SubmissionRef) -> SubmissionRow | None:
+        """Read a row consistently; None when there is none.
+
+        Raises:
+            MalformedItem: The row is not of our form.
+        """
+        with unavailable(_SERVICE):
+            answer = self._client.get_item(
+                TableName=self._table, Key=_key(ref), ConsistentRead=True
+            )
+        return _row(answer["Item"]) if "Item" in answer else None
+
+    def write(self, row: SubmissionRow, before: SubmissionRow | None) -> bool:
+        """Write a row, provided that the stored one has the state and attempts of ``before``.
+
+        Returns:
+            False, with nothing changed, when another wrote it since.
+        """
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": to_attributes(row.to_json()),
+            "ExpressionAttributeNames": {"#key": "key"},
+            "ConditionExpression": "attribute_not_exists(#key)",
+        }
+        if before is not None:
+            request["ExpressionAttributeNames"] = {"#state": "state", "#attempts": "attempts"}
+            request["ConditionExpression"] = "#state = :state AND #attempts = :attempts"
+            request["ExpressionAttributeValues"] = to_attributes(
+                {":state": before.state.value, ":attempts": before.attempts}
+            )
+        with unavailable(_SERVICE):
+            try:
+                self._client.put_item(**request)
+            except ClientError as error:
+                if error_code(error) != _FAILED_CONDITION:
+                    raise
+                # An attempt before may have been ours, its answer lost.
+                return was_retried(error.response) and self.read(row.ref) == row
+        return True
+
+    def mark_searchable(self, ref: SubmissionRef, at: str) -> SubmissionRow | None:
+        """Record that the index has the document: the row is processed, and has no failure.
+
+        Args:
+            ref: Which submission.
+            at: When, ISO 8601; the first time counts.
+
+        Returns:
+            The row after that; None when there is none.
+
+        Raises:
+            MalformedItem: The row is not of our form.
+        """
+        with unavailable(_SERVICE):
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(ref),
+                    UpdateExpression=(
+                        "SET searchable_at = if_not_exists(searchable_at, :at), #state = :done "
+                        "REMOVE failure, is_unexpected"
+                    ),
+                    ConditionExpression="attribute_exists(#key)",
+                    ExpressionAttributeNames={"#key": "key", "#state": "state"},
+                    ExpressionAttributeValues={
+                        ":at": {"S": at},
+                        ":done": {"S": SubmissionState.PROCESSED.value},
+                    },
+                    ReturnValues="ALL_NEW",
+                )
+            except ClientError as error:
+                if error_code(error) != _FAILED_CONDITION:
+                    raise
+                return None
+        return _row(answer["Attributes"])
+
+    def remove(self, ref: SubmissionRef) -> None:
+        """Remove a row; harmless when there is none."""
+        with unavailable(_SERVICE):
+            self._client.delete_item(TableName=self._table, Key=_key(ref))
+
+    def scan(self) -> Iterator[SubmissionRow]:
+        """Page through all rows, in no order.
+
+        Raises:
+            MalformedItem: A row is not of our form.
+        """
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
+        with unavailable(_SERVICE):
+            for page in pages:
+                yield from map(_row, page["Items"])
+
+
+def _key(ref: SubmissionRef) -> dict[str, AttributeValueTypeDef]:
+    return {"key": {"S": ref.key}, "version": {"S": ref.version}}
+
+
+def _row(item: Mapping[str, AttributeValueTypeDef]) -> SubmissionRow:
+    values = from_attributes(item)
+    try:
+        return SubmissionRow.from_json(values)
+    except ValueError as error:
+        raise MalformedItem(f"submission {values.get('key')}: {error}") from error

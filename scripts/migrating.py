@@ -1,0 +1,411 @@
+"""A migration of a stage, as the actions of ``reindex migrate`` work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from reindex.domain.migration import Migration, MigrationRefused, MigrationState
+from reindex.domain.options import RunOptions, Source
+from reindex.domain.source_kinds import INDEX, UPLOADS
+from reindex.text import counted
+
+from .errors import Findings
+from .session import Session
+
+if TYPE_CHECKING:
+    from reindex.stores.search.migration_index import MigratingIndex
+    from reindex.wiring import Wiring
+
+#: Seconds between looks at a round that is waited for.
+_LOOK_SECONDS: Final = 2.0
+
+#: Failures of documents that are tried that are shown.
+_FAILURES_SHOWN: Final = 20
+
+#: Rounds that are shown.
+ROUNDS_SHOWN: Final = 8
+
+_EVERYTHING: Final[Mapping[str, Any]] = {"match_all": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a migration is to be begun with.
+
+    Attributes:
+        mapping: Path of the file with the new mapping; None for the stage's own.
+        source: Where further ids come from; None for nowhere.
+        ids: Path of the file of ids, or ``-``.
+        lower: Whether its ids are turned to lower case.
+        sample: Documents that are tried first; None for none.
+    """
+
+    mapping: str | None
+    source: str | None
+    ids: str | None
+    lower: bool
+    sample: int | None
+
+
+def begin(session: Session, wanted: Wanted) -> Migration:
+    """Create the new index, try it if asked to, and have it built.
+
+    Raises:
+        Findings: Names what keeps the migration from beginning, or what the new index refuses.
+        MigrationRefused: Another migration is open.
+        NotNow: A run is open.
+    """
+    from .run_control import RunControl
+    from .terminal import progress
+
+    wiring = session.wiring
+    index = _index_made_of(wiring, wanted.mapping) if wanted.mapping else wiring.index
+    control = wiring.migration_control_of(index)
+    if findings := control.findings():
+        raise Findings("A migration cannot begin", findings)
+    RunControl.of(wiring).require_none_open()
+    sources = [RunOptions(source=Source(kind=INDEX))]
+    if wanted.source:
+        sources.append(RunOptions(source=_further(session, wanted.source, wanted)))
+    session.on_interrupt("the migration may be half begun; repeat it")
+    with progress("Creating the index"):
+        found = control.create(sources)
+    if wanted.sample:
+        _try(session, found, wanted.sample)
+    return control.follow()
+
+
+def _further(session: Session, kind: str, wanted: Wanted) -> Source:
+    """Return the further source of ids; a file is uploaded first."""
+    from reindex.steps.ambient import fresh_name
+
+    from .id_files import as_file, ids_of, open_ids
+    from .terminal import progress
+
+    if wanted.ids is None:
+        return Source(kind=kind)
+    wiring = session.wiring
+    key = f"{UPLOADS}{fresh_name(wiring.clock)}.txt"
+    with progress("Uploading the ids"), open_ids(wanted.ids) as lines:
+        wiring.files.upload(key, as_file(ids_of(lines, lower=wanted.lower)))
+    return Source(kind=kind, key=key)
+
+
+def _try(session: Session, found: Migration, size: int) -> None:
+    """Write documents drawn at random to the new index; go no further if it refuses one."""
+    from .terminal import note, progress
+
+    wiring = session.wiring
+    ids = wiring.index.sample(found.old.name, size, int(wiring.clock.now()))
+    with progress("Trying the new index"):
+        result = wiring.switching(note).try_out(found, ids)
+    refused = [row for row in result.rows.values() if row.failure]
+    if refused:
+        lines = [
+            f"{row.id}: {row.failure.message} {row.failure.detail}"
+            for row in refused[:_FAILURES_SHOWN]
+            if row.failure
+        ]
+        raise Findings(
+            f"{counted(len(refused), 'document')} of {len(ids):,} tried failed (reindex migrate "
+            "abort gives the new index up, reindex migrate start goes on all the same)",
+            lines,
+        )
+    note(f"{found.new.name} took {counted(len(ids), 'document')} that were tried.")
+
+
+def _index_made_of(wiring: Wiring, file: str) -> MigratingIndex:
+    from pathlib import Path
+
+    from reindex.stores.search.schema import library_schema
+
+    return wiring.index_made_of(library_schema(Path(file).read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStatus:
+    """How far a migration is.
+
+    Attributes:
+        migration: Its record.
+        documents: Of each of its indices, by name; None where there is no such index any more.
+        lag: Documents of the source that changed since the target's position.
+        lag_seconds: Since when the target may lack a change; None before the first position.
+        seconds_left: Until the round that runs has ended, by its estimate; None for unknown.
+        dollars: What its rounds that are kept have cost, by their estimates.
+        at: When it was looked at, epoch seconds.
+    """
+
+    migration: Migration
+    documents: Mapping[str, int | None]
+    lag: int | None
+    lag_seconds: float | None
+    seconds_left: float | None
+    dollars: float
+    at: float
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            **self.migration.to_json(),
+            "documents": dict(self.documents),
+            "lag": self.lag,
+            "lag_seconds": self.lag_seconds,
+            "seconds_left": self.seconds_left,
+            "dollars": self.dollars,
+        }
+
+
+def look(wiring: Wiring) -> MigrationStatus | None:
+    """Look how far the latest migration is; None before the first.
+
+    Raises:
+        StoreUnavailable: A service does not answer.
+    """
+    found = wiring.migrations.current()
+    if found is None:
+        return None
+    now = wiring.clock.now()
+    follows = found.is_open and found.state is not MigrationState.SWITCHED and found.position
+    return MigrationStatus(
+        migration=found,
+        documents={each.name: _count(wiring, each.name) for each in (found.old, found.new)},
+        lag=wiring.index.count_changed(found.source.name, found.position) if follows else None,
+        lag_seconds=now - found.position_at if follows else None,
+        seconds_left=_seconds_left(wiring, found, now),
+        dollars=sum(_dollars(wiring, each.run_id) for each in found.rounds),
+        at=now,
+    )
+
+
+def _count(wiring: Wiring, index: str) -> int | None:
+    from reindex.domain.failures import IndexGone
+
+    try:
+        # It refreshes the index: one that is being built does not do so by itself.
+        wiring.index.position(index)
+        return wiring.index.count(index, _EVERYTHING)
+    except IndexGone:
+        return None
+
+
+def _seconds_left(wiring: Wiring, found: Migration, now: float) -> float | None:
+    from reindex.reports.run_estimate import estimated
+    from reindex.settings import Pace
+
+    run = wiring.runs.current()
+    if run is None or found.round is None or run.run_id != found.round.run_id:
+        return None
+    return estimated(run, now, wiring.settings[Pace]).seconds_left
+
+
+def _dollars(wiring: Wiring, run_id: str) -> float:
+    import json
+
+    from reindex.steps.tally import report_key
+
+    try:
+        report = json.loads(wiring.files.get(report_key(run_id)))
+    except KeyError:
+        # A round without a run: it costs what its few images do.
+        return 0.0
+    return float(report["cost"]["total"])
+
+
+def require_built(found: Migration) -> Migration:
+    """Return a migration whose target has been built.
+
+    Raises:
+        MigrationRefused: It is still being built, or people search the target already.
+    """
+    if found.state not in (
+        MigrationState.CATCHING_UP,
+        MigrationState.ROLLING_BACK,
+        MigrationState.SWITCHING,
+    ):
+        raise MigrationRefused(
+            f"migration {found.id} is {found.state}: there is nothing to compare or to switch to"
+        )
+    return found
+
+
+class Switch:
+    """Moves the alias of a stage's migration.
+
+    Args:
+        session: Of the verb.
+        also: Further aliases that are to move.
+    """
+
+    def __init__(self, session: Session, also: Sequence[str]) -> None:
+        self._session = session
+        self._wiring = session.wiring
+        self._also = tuple(also)
+
+    def show_plan(self) -> None:
+        """Say what would be done, and what would be left.
+
+        Raises:
+            MigrationRefused: It may not be switched now.
+        """
+        from .terminal import note
+
+        found = require_built(self._wiring.migration_control.current())
+        if found.target_position is None:
+            found.switching()
+        names = ", ".join((found.alias, *self._also))
+        note(f"Would make {found.target.name} as an index that people search:")
+        for name, value in found.live_settings.items():
+            note(f"  {name} = {value or 'the default'}")
+        note(f"Would run a last round over {found.target.name}, with a count of the whole table;")
+        note(f"bring along what changes meanwhile; move {names} from {found.source.name} to")
+        note(f"{found.target.name} in one request; and bring along what was written meanwhile.")
+        if left := self._left(found):
+            note(f"Other aliases of {found.source.name} stay there: {', '.join(left)} (--also).")
+        note("--yes does it.")
+
+    def apply(self) -> None:
+        """Do it.
+
+        Raises:
+            MigrationRefused: It may not be switched now, or the last round failed.
+            IndexMisconfigured: One of the indices cannot be used, or the aliases cannot be moved.
+            StoreUnavailable: A service does not answer: repeat it.
+        """
+        from .terminal import note, progress
+
+        wiring = self._wiring
+        found = require_built(wiring.migration_control.current())
+        left = self._left(found)
+        self._session.on_interrupt("the switch may be half done; repeat it")
+        switching = wiring.switching(note)
+        if found.target_position is None:
+            found = switching.hold(found)
+            with progress("Waiting for the round that runs"):
+                found = self._await_round(found)
+            with progress(f"Waiting for {found.target.name} to be healthy"):
+                switching.make_live(found)
+            with progress("A last round, and a count of the table"):
+                found = self._await_round(self._last_round(found))
+        with progress("Moving the alias"):
+            done = switching.switch(found, self._also)
+        if left:
+            note(f"Other aliases of {found.source.name} stay there: {', '.join(left)}.")
+        if done.state is MigrationState.SWITCHED:
+            note(
+                f"People search {done.new.name}. reindex migrate rollback leads them back; reindex "
+                f"migrate drop-old deletes {done.old.name}."
+            )
+        else:
+            note(f"People search {done.old.name} again; {done.new.name} follows it.")
+
+    def _left(self, found: Migration) -> list[str]:
+        """Return the aliases of the source that are not to move."""
+        moving = {found.alias, *self._also}
+        return [a for a in self._wiring.index.aliases_of(found.source.name) if a not in moving]
+
+    def _last_round(self, found: Migration) -> Migration:
+        """Start a round that ends with the scan of the whole table."""
+        from reindex.steps.ambient import fresh_name
+        from reindex.steps.catch_up import changes_of
+
+        wiring = self._wiring
+        run_id = fresh_name(wiring.clock)
+        options = changes_of(found, surplus=True, scan=True)
+        begun = found.round_begun(run_id, options, wiring.clock.now())
+        if not wiring.migrations.save(begun, found):
+            raise MigrationRefused(f"migration {found.id} was changed by another call: repeat it")
+        wiring.executions.start(run_id, options)
+        return begun
+
+    def _await_round(self, found: Migration) -> Migration:
+        """Wait until no round runs, and return the record.
+
+        Raises:
+            MigrationRefused: The round failed.
+        """
+        wiring = self._wiring
+        while found.round is not None:
+            execution = wiring.executions.find(found.round.run_id)
+            if execution is None:
+                wiring.executions.start(found.round.run_id, found.round.options)
+            elif not execution.is_running:
+                found = self._ended_round(execution.message)
+                continue
+            wiring.clock.sleep(_LOOK_SECONDS)
+            found = wiring.migration_control.current()
+        return found
+
+    def _ended_round(self, message: str) -> Migration:
+        """Return the record after a round's execution has ended.
+
+        Raises:
+            MigrationRefused: The round failed.
+        """
+        wiring = self._wiring
+        found = wiring.migration_control.current()
+        if found.round is None:
+            return found
+        run = wiring.runs.current()
+        problem = (run.reason if run and run.run_id == found.round.run_id else None) or message
+        failed = found.round_failed(problem, wiring.clock.now())
+        wiring.migrations.save(failed, found)
+        raise MigrationRefused(
+            f"the round failed: {problem}. Mend it and repeat the switch; reindex migrate resume "
+            "gives it up"
+        )
+
+
+def abort_migration(session: Session, *, yes: bool) -> None:
+    """Give the new index up.
+
+    Raises:
+        MigrationRefused: People search it, or a round of it runs.
+    """
+    from .terminal import note
+
+    wiring = session.wiring
+    control = wiring.migration_control
+    found = wiring.migrations.current()
+    if found is not None and found.is_open:
+        _require_no_round(wiring, found)
+    if not yes:
+        found = control.current()
+        found.aborted(wiring.clock.now())
+        note(f"Would end migration {found.id} and delete {found.new.name}; --yes does.")
+        return
+    session.on_interrupt("the migration may be half ended; repeat it")
+    done = control.abort()
+    note(f"Migration {done.id} is aborted; {done.new.name} is deleted.")
+
+
+def _require_no_round(wiring: Wiring, found: Migration) -> None:
+    if found.round is None:
+        return
+    execution = wiring.executions.find(found.round.run_id)
+    if execution is not None and execution.is_running:
+        raise MigrationRefused(
+            f"round {found.round.run_id} runs: reindex abort ends it, then repeat this"
+        )
+
+
+def drop_old_index(session: Session, *, yes: bool) -> None:
+    """Delete the old index.
+
+    Raises:
+        MigrationRefused: People still search it.
+        IndexMisconfigured: Another alias leads to it.
+    """
+    from .terminal import note
+
+    control = session.wiring.migration_control
+    if not yes:
+        found = control.current()
+        found.finished(session.wiring.clock.now())
+        note(f"Would delete {found.old.name}, after which there is no way back; --yes does.")
+        return
+    session.on_interrupt("the old index may be deleted; repeat it")
+    done = control.drop_old()
+    note(f"Migration {done.id} is finished; {done.old.name} is deleted.")

@@ -1,0 +1,181 @@
+"""``reindex migrate``: from start to drop-old, and what it says on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+
+from reindex.domain.migration import MigrationState
+from tests.unit.scripts.stage import Stage, squeezed
+from tests.unit.steps.migrations import MigratingWorld
+
+NEW = "images-000002"
+
+
+class MigratingStage(Stage, MigratingWorld):
+    """A stage whose state machine runs a round from start to report at once."""
+
+    def _open(self, execution: str) -> None:
+        migration = self.migrations.current()
+        if migration and migration.round and migration.round.run_id == execution:
+            self.run_round(execution, self.stepfunctions.told)
+            return
+        super()._open(execution)
+
+    def note_end(self, run_id: str) -> None:
+        self.stepfunctions.status[run_id] = "SUCCEEDED"
+
+    def follow_by_schedule(self) -> None:
+        """Tick until nothing has changed, while rounds are run by the state machine."""
+        for _ in range(20):
+            if self.catch_up.tick() == "nothing changed":
+                return
+            self.clock.sleep(60)
+        raise AssertionError(self.migration)
+
+
+@pytest.fixture
+def stage() -> MigratingStage:
+    made = MigratingStage()
+    made.starter = cast("Any", made.executions)
+    made.publish("a", "b", title="true")
+    return made
+
+
+def begun(stage: MigratingStage) -> MigratingStage:
+    assert stage.reindex("migrate", "start").exit_code == 0
+    stage.follow_by_schedule()
+    return stage
+
+
+def test_from_start_to_drop_old(stage: MigratingStage) -> None:
+    started = stage.reindex("migrate", "start")
+    assert started.stdout.startswith(f"Migration {stage.migration.id} builds {NEW} beside ")
+    stage.follow_by_schedule()
+    compared = stage.reindex("migrate", "compare")
+    assert compared.exit_code == 0, compared.output
+    plan = stage.reindex("migrate", "switch")
+    assert plan.exit_code == 0
+    assert "--yes does it." in plan.stdout
+    assert stage.index.resolve("images") == "images-000001"
+    stage.edit("a", title="late")
+    done = stage.reindex("migrate", "switch", "--yes")
+    assert done.exit_code == 0, done.output
+    assert f"People search {NEW}." in done.stdout
+    stage.assert_true(NEW)
+    dropped = stage.reindex("migrate", "drop-old", "--yes")
+    assert "images-000001 is deleted" in dropped.stdout
+    assert stage.migration.state is MigrationState.FINISHED
+
+
+def test_the_way_back(stage: MigratingStage) -> None:
+    begun(stage)
+    stage.reindex("migrate", "compare")
+    stage.reindex("migrate", "switch", "--yes")
+    stage.edit("b", title="after the switch")
+    assert stage.reindex("migrate", "rollback").exit_code == 0
+    stage.follow_by_schedule()
+    back = stage.reindex("migrate", "switch", "--yes")
+    assert back.exit_code == 0, back.output
+    assert "People search images-000001 again" in back.stdout
+    stage.assert_true("images-000001")
+
+
+def test_the_switch_needs_a_comparison(stage: MigratingStage) -> None:
+    begun(stage)
+    refused = stage.reindex("migrate", "switch", "--yes")
+    assert refused.exit_code == 1
+    assert "reindex migrate compare" in refused.stderr
+
+
+def test_a_comparison_that_finds_something_keeps_the_alias_where_it_is(
+    stage: MigratingStage,
+) -> None:
+    begun(stage)
+    stage.index.live_write("orphan", {"id": "orphan", "title": "no original"})
+    stage.follow_by_schedule()
+    found = stage.reindex("migrate", "compare")
+    assert found.exit_code == 1
+    assert "should not replace" in found.stderr
+    assert stage.reindex("migrate", "switch", "--yes").exit_code == 1
+    accepted = stage.reindex("migrate", "compare", "--tolerate-missing", "1")
+    assert accepted.exit_code == 0, accepted.output
+    assert stage.reindex("migrate", "switch", "--yes").exit_code == 0
+
+
+def test_status_says_how_far_it_is(stage: MigratingStage) -> None:
+    assert stage.reindex("migrate", "status").stdout == "No migration has been started yet.\n"
+    begun(stage)
+    stage.edit("a", title="new")
+    lines = squeezed(stage.reindex("migrate", "status").stdout)
+    assert "state catching_up: the new index follows the old one" in lines
+    assert "old index images-000001: 2 documents, people search it" in lines
+    assert f"new index {NEW}: 2 documents" in lines
+    assert any(line.startswith("behind 1 document; ") for line in lines)
+    assert any(line.startswith("comparison not made since") for line in lines)
+    told = json.loads(stage.reindex("migrate", "status", "--json").stdout)
+    assert told["lag"] == 1
+    assert told["documents"] == {"images-000001": 2, NEW: 2}
+
+
+def test_documents_are_tried_before_the_whole_is_built(stage: MigratingStage) -> None:
+    stage.index.next_mapping = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
+    refused = stage.reindex("migrate", "start", "--sample", "2")
+    assert refused.exit_code == 1
+    assert "2 documents of 2 tried failed" in refused.stderr
+    assert not stage.schedule.is_on
+    assert stage.reindex("migrate", "abort", "--yes").exit_code == 0
+    stage.index.next_mapping = None
+    assert "took 2 documents" in stage.reindex("migrate", "start", "--sample", "2").stdout
+    assert stage.schedule.is_on
+
+
+def test_a_server_that_cannot_be_followed_is_refused_by_name(stage: MigratingStage) -> None:
+    stage.index.unfollowable = ["this server has no sequence numbers"]
+    refused = stage.reindex("migrate", "start")
+    assert refused.exit_code == 1
+    assert "this server has no sequence numbers" in refused.stderr
+    assert stage.migrations.current() is None
+
+
+def test_other_aliases_are_named_and_stay_unless_they_are_listed(stage: MigratingStage) -> None:
+    begun(stage)
+    stage.reindex("migrate", "compare")
+    stage.index.aliases |= {"api": ["images-000001"], "archive": ["images-000001"]}
+    plan = stage.reindex("migrate", "switch", "--also", "api")
+    assert "stay there: archive (--also)" in plan.stdout
+    stage.reindex("migrate", "switch", "--also", "api", "--yes")
+    assert stage.index.resolve("api") == NEW
+    assert stage.index.resolve("archive") == "images-000001"
+    kept = stage.reindex("migrate", "drop-old", "--yes")
+    assert kept.exit_code == 1
+    assert "searched" in kept.stderr
+
+
+def test_an_abort_says_what_it_would_do_and_deletes_the_new_index(stage: MigratingStage) -> None:
+    begun(stage)
+    assert f"delete {NEW}; --yes does" in stage.reindex("migrate", "abort").stdout
+    assert stage.migration.is_open
+    assert f"{NEW} is deleted" in stage.reindex("migrate", "abort", "--yes").stdout
+    assert stage.reindex("migrate", "abort", "--yes").exit_code == 0
+
+
+def test_an_abort_waits_for_the_round_that_runs(stage: MigratingStage) -> None:
+    begun(stage)
+    stage.edit("a", title="new")
+    running = stage.migration.round_begun("r", {}, stage.clock.now())
+    stage.migrations.save(running, stage.migration)
+    stage.stepfunctions.status["r"] = "RUNNING"
+    refused = stage.reindex("migrate", "abort", "--yes")
+    assert refused.exit_code == 1
+    assert "round r runs" in refused.stderr
+
+
+def test_pause_and_resume(stage: MigratingStage) -> None:
+    begun(stage)
+    assert "is paused" in stage.reindex("migrate", "pause").stdout
+    assert "paused" in stage.reindex("migrate", "status").stdout
+    assert "goes on" in stage.reindex("migrate", "resume").stdout
+    assert not stage.migration.paused
