@@ -37,12 +37,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     _say(f"seed {seed}: make chaos SEED={seed} repeats it")
     try:
-        found = chaos(
-            seed,
-            arguments.images,
-            real=BY_ENGINE[arguments.real] if arguments.real else None,
-            say=_say,
-        )
+        real = BY_ENGINE[arguments.real] if arguments.real else None
+        found = chaos(seed, arguments.images, real=real, say=_say)
     except (ChaosError, DeployError, LocalServerError) as error:
         for text in (f"✗ {error}", *getattr(error, "__notes__", ())):
             _say(text)
