@@ -273,14 +273,14 @@ class _Server(ThreadingHTTPServer):
 def _busy(status: int) -> _Answer:
     error = {"type": _BUSY[status], "reason": "an accident of the chaos run"}
     body = json.dumps({"error": {**error, "root_cause": [error]}, "status": status})
-    headers = [("Content-Type", "application/json"), ("X-Elastic-Product", "Elasticsearch")]
+    headers = [("Content-Type", "application/json")]
     return _Answer(status, headers, body.encode())
 
 
 def _closed() -> _Answer:
     error = {"type": "index_closed_exception", "reason": "closed"}
     body = json.dumps({"error": {**error, "root_cause": [error]}, "status": 400})
-    headers = [("Content-Type", "application/json"), ("X-Elastic-Product", "Elasticsearch")]
+    headers = [("Content-Type", "application/json")]
     return _Answer(400, headers, body.encode())
 
 
