@@ -301,7 +301,6 @@ class _Server(ThreadingHTTPServer):
 
 
 def _busy(status: int) -> _Answer:
-<<<<<<< HEAD
     return _error(status, _ERRORS[status], "an accident of the chaos run")
 
 
@@ -313,19 +312,6 @@ def _error(status: int, kind: str, reason: str) -> _Answer:
     error = {"type": kind, "reason": reason}
     body = json.dumps({"error": {**error, "root_cause": [error]}, "status": status})
     return _Answer(status, _HEADERS, body.encode())
-=======
-    error = {"type": _BUSY[status], "reason": "an accident of the chaos run"}
-    body = json.dumps({"error": {**error, "root_cause": [error]}, "status": status})
-    headers = [("Content-Type", "application/json")]
-    return _Answer(status, headers, body.encode())
-
-
-def _closed() -> _Answer:
-    error = {"type": "index_closed_exception", "reason": "closed"}
-    body = json.dumps({"error": {**error, "root_cause": [error]}, "status": 400})
-    headers = [("Content-Type", "application/json")]
-    return _Answer(400, headers, body.encode())
->>>>>>> w-engine
 
 
 def _written(action: bytes) -> Mapping[str, Any]:
