@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.source_kinds import INDEX, UPLOADS
+from reindex.settings import Projection
 from reindex.text import counted
 
 from .errors import Findings
@@ -61,6 +64,11 @@ def begin(session: Session, wanted: Wanted) -> Migration:
     from .terminal import progress
 
     wiring = session.wiring
+    documents = wiring.settings[Projection]
+    if not wanted.mapping and (documents.document_mapping or not documents.own_documents):
+        raise click.UsageError(
+            "the stage's documents have a shape of their own: give --mapping FILE"
+        )
     index = _index_made_of(wiring, wanted.mapping) if wanted.mapping else wiring.index
     control = wiring.migration_control_of(index)
     if findings := control.findings():

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from reindex.domain.states import CODES
+from reindex.reports.run_summary import RunSummary
 from reindex.text import duration
 
 from .terminal import grid, table
@@ -23,6 +24,9 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
     head = grid()
     for name in ("run_id", "status", "index", "started_at", "ended_at"):
         head.add_row(name.replace("_", " "), str(stored[name]))
+    summary = RunSummary.of_report(stored)
+    head.add_row("source", summary.source_in_words)
+    head.add_row("options", summary.options_in_words or "none")
     head.add_row("duration", duration(stored["duration_seconds"]))
     head.add_row("rounds", f"{stored['rounds']:,}")
     head.add_row("images", f"{stored['images']:,}")
@@ -30,6 +34,10 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
         head.add_row("gathered", ", ".join(f"{n:,} {kind}" for kind, n in gathered.items()))
     if misfits := stored.get("misfits"):
         head.add_row("fields left out", ", ".join(misfits))
+    if forgotten := stored["certificate"].get("forgotten"):
+        count = sum(operation["count"] for operation in forgotten)
+        last = forgotten[-1]
+        head.add_row("forgotten", f"{count:,}, the last at {last['at']} by {last['by']}")
     head.add_row("dead letters", f"{stored['dead_letters']:,}")
     for problem in stored["problems"]:
         head.add_row("problem", problem)

@@ -39,7 +39,7 @@ from tests.local.cloud import Cloud
 from tests.local.faults import Faults, ministack_with_faults
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
-from tests.local.search_servers import real_server
+from tests.local.search_servers import real_nodes
 from tests.local.stack import local_stack
 from tests.local.versions import SearchServer
 
@@ -64,7 +64,10 @@ _LIMIT_SECONDS: Final = 900.0
 _UNREST_SECONDS: Final = 420.0
 
 #: Times that a start which a service did not answer is tried.
-_STARTS: Final = 4
+_STARTS: Final = 6
+
+#: Seconds before each further time: a server that was killed takes some to be back.
+_START_PAUSE_SECONDS: Final = 5.0
 
 #: A phase that waits, and whose rule is off for so long, will be heard of no more.
 _SILENCE_SECONDS: Final = 15.0
@@ -127,7 +130,12 @@ def stage_of(
         say(f"{time.monotonic() - started:6.1f} s  {what}")
 
     with ExitStack() as stack:
-        server = stack.enter_context(real_server(real) if real else index_server())
+        node = None
+        if real:
+            [node] = stack.enter_context(real_nodes(real, [{}]))
+            server = IndexServer.at(node.url, real.value.engine)
+        else:
+            server = stack.enter_context(index_server())
         proxy = stack.enter_context(index_faults(server.url, Random(f"{seed}/index")))
         ministack, aws = stack.enter_context(ministack_with_faults())
         behind = IndexServer(server.name, proxy.url, server.has_analysis_common)
@@ -148,7 +156,8 @@ def stage_of(
             documents,
             deployed.alias if through_alias else prepared,
         )
-        accidents = Accidents(cloud, library, proxy, ministack, Random(f"{seed}/deck"), timed)
+        deck = Random(f"{seed}/deck")
+        accidents = Accidents(cloud, library, proxy, ministack, node, deck, timed)
         timed("deployed")
         yield Stage(seed, images, cloud, index, library, accidents, proxy, aws, timed)
 
@@ -290,6 +299,7 @@ class Stage:
                 self.starts += 1
                 return
             self.say(f"not started: {done.stderr.strip()}")
+            time.sleep(_START_PAUSE_SECONDS)
         raise ChaosError(f"reindex start: {done.stderr}")
 
     def listen(self, run: RunRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -213,3 +214,17 @@ def test_the_certificate_is_that_of_the_new_index_before_the_switch(
     ]
     assert full["migration"]["comparison"]["problems"] == []
     assert full["certificate"]["ids"] == 2
+
+
+def test_a_stage_with_documents_of_its_own_needs_their_mapping(
+    stage: MigratingStage, tmp_path: Path
+) -> None:
+    stage.set(OWN_DOCUMENTS="false")
+    refused = stage.reindex("migrate", "start")
+    assert refused.exit_code == 2
+    assert "--mapping" in refused.stderr
+    file = tmp_path / "ours.json"
+    file.write_text('{"properties": {"ours": {"type": "keyword"}}}')
+    assert stage.reindex("migrate", "start", "--mapping", str(file)).exit_code == 0
+    [schema] = stage.schemas
+    assert schema.mapping["properties"]["ours"] == {"type": "keyword"}
