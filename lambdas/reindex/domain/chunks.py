@@ -64,8 +64,8 @@ class ListedChunk:
         name: Name of the chunk.
         due_at: Epoch seconds before which it is not worked on.
         count: Number of rows.
-        first: The first id; empty when the list does not have it.
-        last: The last id; empty when the list does not have it.
+        first: The first id; empty when it is unknown.
+        last: The last id; empty when it is unknown.
     """
 
     name: str

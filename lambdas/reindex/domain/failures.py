@@ -226,7 +226,7 @@ class DocumentMissing(ReindexFailure):
 class DocumentSuperseded(ReindexFailure):
     """Enqueued, the queue is empty, and the index holds another program's document.
 
-    A live writer wrote first each time: its document is newer than ours. Queue the image again.
+    A live writer wrote first each time, so its document is newer. Queue the image again.
     """
 
     code = "document_superseded"

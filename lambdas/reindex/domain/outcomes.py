@@ -17,7 +17,7 @@ WINDOW = 1_000
 _SLACK = 100
 
 #: Number of images that each tick of a throttled run still tries, to detect that the cause was
-#: fixed: few enough to do no harm during a night, too many to all succeed by chance.
+#: fixed: few enough that a whole night costs little, too many to all succeed by chance.
 PROBE = 5
 
 _GATE = "most images fail: "

@@ -48,7 +48,7 @@ class RecordedFailure:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and how soon a failed image is retried.
+    """The limits and delays of retries.
 
     Attributes:
         max_attempts: Number of failures after which an image is not retried.
@@ -134,7 +134,7 @@ class ProgressRow:
         """Return the row after a new request for an unfinished image.
 
         Everything read from the truth before is outdated. A queued row only gets a new ``rev``, so
-        that a worker that has it in progress cannot record its outdated projection.
+        that a worker that is processing the row cannot record its outdated projection.
         """
         if self.state is State.ENQUEUED:
             return self.outdated(now)
@@ -244,7 +244,7 @@ class ProgressRow:
         return replace(self._to(State.NOT_FOUND, now), failure=recorded)
 
     def missing(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:
-        """Return the row after the index did not have it: requeued, or ``inconsistent`` at last."""
+        """Return the row after the index had no document: requeued, in the end inconsistent."""
         attempts = self.attempts + 1
         state = State.QUEUED if attempts < retry.max_attempts else State.INCONSISTENT
         return replace(

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 BUDGET = 4 * 1024 * 1024
-"""Bytes of XMP packets, IPTC records and textual chunks taken from one file, after inflating:
-photo editors have written lists of a picture's ancestors that run to megabytes."""
+"""Limit on the bytes of XMP packets, IPTC records and textual chunks read from one file, after
+inflating. Some photo editors write lists of a picture's ancestors that reach megabytes."""
 
 MAX_BLOCKS = 4
-"""Blocks of one kind that are kept, the ones to believe first."""
+"""Number of blocks of one kind that are kept, in order of precedence."""
 
 
 @dataclass(slots=True)

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_BOXES: Final = 4096
-"""Boxes walked in one container; a tiled picture has one item, hence one box, per tile."""
+"""Largest number of boxes walked in one container; a tiled picture has one item, and so one box,
+per tile."""
 
 MAX_TOP_BOXES: Final = 256
-"""Boxes walked at the top of a file whose boxes hold image data: passing over each of those
-may cost a request."""
+"""Largest number of top-level boxes walked in a file whose boxes hold image data: skipping each may
+cost a request."""
 
 
 def boxes(

@@ -19,10 +19,10 @@ WINDOWS: Final[Charset] = "Windows-1252"
 MAC: Final[Charset] = "Mac OS Roman"
 
 _MOST: Final = 20
-"""Occurrences of one kind of evidence that count: text repeats itself."""
+"""Largest number of occurrences of one pattern that are counted, because text repeats itself."""
 
 _LOOKED_AT: Final = 64 * 1024
-"""Bytes of a record's texts that are judged; more of them say the same."""
+"""Number of bytes of a record's texts that are examined."""
 
 _START, _END = rb"(?:^|(?<=[\s(\[]))", rb"(?=$|[\s.,;:!?)\]])"
 
@@ -93,7 +93,8 @@ EVIDENCE: Final[tuple[tuple[Charset, int, bytes, str], ...]] = (
         "a small letter of Latin-1 behind one, where Mac OS Roman has a capital or a sign",
     ),
 )
-"""The set that explains it, what it counts for, the bytes, and what they are in that set."""
+"""The character set, the weight of the pattern, its bytes, and the characters of these in that
+set."""
 
 _COMPILED: Final = tuple(
     (charset, weight, re.compile(form)) for charset, weight, form, _ in EVIDENCE
@@ -122,6 +123,6 @@ def decode_as(charset: Charset, data: bytes) -> str:
     """Decode bytes of one of the two sets.
 
     The codes 80 to 9F of Windows-1252 become control characters, which
-    :func:`reindex.image.text.clean` replaces with the characters they stand for.
+    :func:`reindex.image.text.clean` replaces with the characters of these codes.
     """
     return data.decode("mac_roman" if charset == MAC else "latin-1")

@@ -22,7 +22,7 @@ class Edits:
         overrides: Edited fields of ``metadata``; None for a field that was emptied.
         usage_rights: The usage rights that users set, or None when they set none; empty when
             they declared that there are no rights.
-        last_modified: Time of the latest change, or None when the row does not have it.
+        last_modified: Time of the latest change, or None when it is unknown.
     """
 
     user_metadata: dict[str, Any]

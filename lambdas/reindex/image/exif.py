@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Entry, Number, Tiff
 
 MAX_NUMBERS: Final = 64
-"""A value of more numbers is a table (tone curves, strip offsets), not something to search."""
+"""A value with more numbers is a table (tone curves, strip offsets) and is left out."""
 
 XMP: Final = 0x02BC
 IPTC: Final = 0x83BB

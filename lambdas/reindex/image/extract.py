@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_SIDE: Final = 300_000
-"""Pixels of the longer side: the limit of Photoshop's large documents, the largest of any
-format that editors write."""
+"""Largest number of pixels on the longer side: the limit of Photoshop's large documents, the
+largest of any format that editors write."""
 
 MAX_PIXELS: Final = 1_000_000_000
-"""Pixels in all. The largest single exposures have 0.4 gigapixels; what declares more than one
-would take 4 GB to decode, which no renderer behind a library has."""
+"""Largest number of pixels. The largest single exposures have 0.4 gigapixels; more than one
+gigapixel would take 4 GB to decode."""
 
 _ORIENTATION: Final = re.compile(r"0*([1-8])(?:\.0+)?")
-"""Some programs write whole numbers of XMP with zeros around."""
+"""Some programs write integers in XMP with zeros before or after them."""
 
 _GETTY: Final = "GettyImagesGIFT:"
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_HEAD: Final = 128 * 1024
-"""Bytes walked from the start. A GIF has no lengths to skip its frames by, so one that is
-longer is looked at from its two ends only."""
+"""Number of bytes walked from the start. GIF frames have no length to skip them by, so of a longer
+file only the beginning and the end are read."""
 
 TAIL: Final = 64 * 1024
 
@@ -26,7 +26,7 @@ _CONTROL: Final = b"\x21\xf9"
 _XMP: Final = b"\x21\xff\x0bXMP DataXMP"
 _ICC: Final = b"\x21\xff\x0bICCRGBG1012"
 _TRAILER: Final = bytes(range(255, -1, -1))
-"""What ends an XMP packet for readers that skip it as sub-blocks: 1, 255, 254, ... 0, 0."""
+"""The end of an XMP packet, for readers that skip it as sub-blocks: 1, 255, 254, ... 0, 0."""
 
 
 def read_gif(file: Source) -> Blocks:

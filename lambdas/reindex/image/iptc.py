@@ -17,12 +17,12 @@ from reindex.image.text import clean, decode_utf8, decode_utf16, is_utf16
 MAX_DATASETS: Final = 4096
 
 MAX_CANDIDATES: Final = 4096
-"""Bytes looked at that may begin a dataset behind what is none."""
+"""Number of marker bytes after damage that are examined as the start of the next dataset."""
 
 _MARKER: Final = 0x1C
 _HEADER: Final = 5
 _LONGEST_LENGTH: Final = 8
-"""Bytes that the length of an extended dataset takes at most: four would do."""
+"""Largest number of bytes in the length of an extended dataset; four would be enough."""
 
 _EXTENDED: Final = 0x8000
 _CHARSET: Final = (1, 90)
@@ -103,7 +103,7 @@ NAMES: Final = {
     (2, 231): "Document History",
     (2, 232): "Camera Information",
 }
-"""The standard's names; from 184 on, those that newsroom software agreed on."""
+"""The standard's names; from 184 on, names that newsroom software agreed on."""
 
 _NUMBERS: Final = {(1, 0), (1, 20), (1, 22), (1, 120), (1, 122), (2, 0)}
 """Datasets whose value is a binary number."""
@@ -151,16 +151,16 @@ _CODECS: Final = {
 
 
 _DECODED: Final = 128 * 1024
-"""Bytes of one value that are decoded: four times as many as any document holds of it."""
+"""Number of bytes of one value that are decoded: four times the longest text of a document."""
 
 _BOUNDS: Final = frozenset({32, 64, 128, 256, 2000})
-"""Bytes that the standard lets texts have at most: writers cut them there."""
+"""The standard's length limits in bytes, at which writers cut texts."""
 
 _RECORDS: Final = frozenset({*range(1, 10), 240})
-"""Records of the standard, and one that picture desks' software adds."""
+"""The standard's records, and one that picture desks' software adds."""
 
 _OVERLAP: Final = 4
-"""Bytes by which a length may be too large and the next dataset is found all the same."""
+"""Largest error of a declared length for which the next dataset is still found."""
 
 _START: Final = re.compile(rb"\x1c[\x01-\x09\xf0]")
 

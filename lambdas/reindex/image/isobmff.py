@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_META: Final = 1024 * 1024
-"""Bytes of the longest ``meta`` box read; one takes about 50 per tile."""
+"""Size of the longest ``meta`` box that is read; it takes about 50 bytes per tile."""
 
 MAX_EXTENTS: Final = 64
-"""Pieces that one item's bytes may be cut into."""
+"""Largest number of extents of one item."""
 
 MAX_LINKS: Final = 65_536
-"""References between items, and associations of items with properties, that are read."""
+"""Largest number of references, and of property associations, that are read."""
 
 _XMP_TYPE: Final = b"application/rdf+xml"
 

@@ -25,15 +25,15 @@ MAX_SEGMENTS: Final = 512
 """Segments walked at most: a colour profile of 16 MB needs 256."""
 
 MAX_GAP: Final = 64 * 1024
-"""Bytes of one file searched for markers where a segment's length led astray."""
+"""Number of bytes of one file that are searched for markers after an invalid segment length."""
 
 MAX_SCAN: Final = 16 * 1024 * 1024
-"""Bytes of the first scan searched for the height that a frame header left out."""
+"""Number of bytes of the first scan that are searched for a height that the frame header omits."""
 
 _SCAN_STEP: Final = 128 * 1024
 
 _ESCAPE: Final = 0xFF
-"""What every marker begins with; before one it may be repeated (T.81, B.1.1.2)."""
+"""The first byte of every marker; it may be repeated before a marker (T.81, B.1.1.2)."""
 
 _EOI, _SOS, _DNL, _APP1, _APP2, _APP13, _APP14 = 0xD9, 0xDA, 0xDC, 0xE1, 0xE2, 0xED, 0xEE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -44,7 +44,7 @@ _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 """Frames, tables, scans, the end, and segments that software defines."""
 
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""What ends entropy-coded data: neither a stuffed byte nor a restart (B.1.1.5, E.1.4)."""
+"""The marker that ends entropy-coded data: not a stuffed byte or restart (B.1.1.5, E.1.4)."""
 
 _EXIF = b"Exif\0"
 _XMP = b"ns.adobe.com/xap/1.0/\0"

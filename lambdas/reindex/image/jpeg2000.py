@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_HEADER: Final = 4 * 1024 * 1024
-"""Bytes of the ``jp2h`` box read: it may hold a colour profile and a palette."""
+"""Number of bytes of the ``jp2h`` box that are read; it may hold a colour profile and a palette."""
 
 _START: Final = b"\xff\x4f\xff\x51"
 _DEPTHS_VARY: Final = 0xFF
@@ -50,8 +50,8 @@ _ENUMERATED: Final = {
     21: "RGB",
     24: "RGB",
 }
-"""Colour models by EnumCS (15444-1, I.5.3.3; 15444-2, annex M). What is stored as luminance
-and chrominance is shown as RGB, and counts as that, as in every other format here."""
+"""Colour models by EnumCS (15444-1, I.5.3.3; 15444-2, annex M). Luminance and chrominance count as
+RGB, as in every other format here."""
 
 _PROFILES: Final = {b"GRAY": "Greyscale", b"RGB ": "RGB", b"CMYK": "CMYK", b"Lab ": "LAB"}
 """Colour models by an ICC profile's colour space (ICC.1:2022, 7.2.6)."""

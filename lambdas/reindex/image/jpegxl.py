@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_HEADER: Final = 4096
-"""Bytes of the codestream looked at. A header takes some 20; one whose hundreds of channels
-have long names gives what stands before the bound."""
+"""Number of bytes of the codestream that are read. A header takes about 20; a longer one, with
+hundreds of named channels, is read up to this limit."""
 
 MAX_PARTS: Final = 64
-"""Boxes of a codestream in parts that are joined for its header."""
+"""Number of boxes of a partial codestream that are joined to read its header."""
 
 _START: Final = b"\xff\x0a"
 _STEP: Final = 4096
 
 _RATIOS: Final = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
-"""Width to height, by the number that stands for them (SizeHeader)."""
+"""Aspect ratios (width, height) by their code (SizeHeader)."""
 
 _ALPHA: Final = 0
 _SPOT_COLOUR: Final = 2

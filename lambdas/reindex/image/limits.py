@@ -15,28 +15,29 @@ if TYPE_CHECKING:
 Texts = dict[str, str | list[str]]
 
 MAX_VALUE: Final = 29_489
-"""UTF-8 bytes of one value: what the index holds as a keyword at most (``ignore_above``), and
-below the 32,766 bytes of a Lucene term however many bytes a character takes."""
+"""Longest value in UTF-8 bytes: the index's longest keyword (``ignore_above``), and below the
+32,766 bytes of a Lucene term."""
 
 MAX_MAP: Final = 256 * 1024
-"""UTF-8 bytes of one map, names and values together."""
+"""Largest map in UTF-8 bytes, names and values together."""
 
 MAX_FIELDS: Final = 1024
-"""Entries of one map."""
+"""Largest number of entries in one map."""
 
 MAX_NAME: Final = 256
-"""Characters of one name; a longer one is no property's."""
+"""Longest name in characters; no property of a standard has a longer one."""
 
 
 MAX_NESTED: Final = 10_000
-"""Nested objects of one document (``index.mapping.nested_objects.limit``): the usages."""
+"""Largest number of nested objects in one document (``index.mapping.nested_objects.limit``), which
+are the usages."""
 
 MAX_DEPTH: Final = 20
-"""Depth of a field's mapping (``index.mapping.depth.limit``): one at the top has 1, an object
-within an object 3."""
+"""Largest depth of a field's mapping (``index.mapping.depth.limit``): a top-level field has depth
+1, an object within an object 3."""
 
 _MAX_NAMED: Final = 100
-"""Fields named as trimmed; all are counted."""
+"""Largest number of fields named as trimmed; all are counted."""
 
 
 @dataclass(slots=True)

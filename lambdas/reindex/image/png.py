@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 MAX_CHUNKS: Final = 4096
 MAX_TEXTS: Final = 128
 MAX_PROFILE: Final = 4 * 1024 * 1024
-"""Bytes of a colour profile, before and after inflating."""
+"""Largest colour profile in bytes, before and after inflating."""
 
 TAIL: Final = 64 * 1024
-"""Bytes before the end of the file where the chunks behind the image data are looked for,
-beside one image data chunk."""
+"""Number of bytes before the end of the file, in addition to one image data chunk, that are
+searched for the chunks after the image data."""
 
 MAX_TAIL: Final = 1024 * 1024
 

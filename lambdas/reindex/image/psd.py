@@ -28,7 +28,7 @@ _MODES: Final = {
     9: "LAB",
 }
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 3, 4: 4, 8: 1, 9: 3}
-"""Channels of each mode that are colours; a further one is alpha."""
+"""Number of colour channels of each mode; a further channel is alpha."""
 
 
 def read_psd(file: Source) -> Blocks:

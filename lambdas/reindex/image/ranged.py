@@ -23,25 +23,26 @@ if TYPE_CHECKING:
     """Returns exactly the ``length`` bytes from ``start``; always asked inside the object."""
 
 BLOCK = 16 * 1024
-"""What is cached and counted in: every fetch starts at a multiple of it."""
+"""Block size of the cache in bytes: every fetch starts at a multiple of it."""
 
 FIRST_BLOCKS = 3
-"""Blocks of the first request. In 48 KiB lies the whole metadata of 19 photos in 20; a second
-request for the twentieth costs less than more bytes for all."""
+"""Number of blocks in the first request. For 19 photos in 20 the metadata is in the first 48 KiB; a
+second request for the twentieth costs less than more bytes for all."""
 
 WHOLE_BLOCKS = 6
-"""An object of at most this many blocks is fetched whole: cheaper than a second request."""
+"""An object of at most this many blocks is fetched whole, which is cheaper than a second
+request."""
 
 MAX_AHEAD_BLOCKS = 16
-"""Reading ahead doubles as long as the reader walks on, up to this (long colour profiles,
-depth maps, thermal images); where it jumps, it begins anew."""
+"""Read-ahead doubles with sequential reads, up to this limit (long colour profiles, depth maps,
+thermal images); a jump resets it."""
 
 TAIL_BLOCKS = 4
-"""A jump into an object's last blocks fetches all of these: a directory written last stands
-behind the values it points to as often as before them (TIFF)."""
+"""A read near the end of an object fetches this many last blocks, because TIFF directories are
+often written after the values they point to."""
 
 MAX_CACHED_BLOCKS = 256
-"""4 MiB: the most recently used blocks that are kept."""
+"""Size of the cache: the 4 MiB of most recently used blocks."""
 
 
 class Source(Protocol):

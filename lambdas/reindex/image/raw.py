@@ -26,16 +26,16 @@ _DNG_VERSION: Final = 0xC612
 _X_PIXELS, _Y_PIXELS = 0xA002, 0xA003
 
 _SENSOR_DATA: Final = frozenset({32803, 34892})
-"""PhotometricInterpretation of what a sensor took: a colour filter array, or linear raw data."""
+"""PhotometricInterpretation of sensor data: a colour filter array, or linear raw data."""
 
 _CR2_MAGIC: Final = b"CR"
-"""Stands behind the TIFF header, with the number of the format's version."""
+"""The bytes after the TIFF header of a CR2 file: signature and format version."""
 
 _PHASE_ONE_MAGIC: Final = frozenset({b"IIII", b"MMMM", b"RawT"})
-"""Stands there in Phase One's files, whose directories look like those of a TIFF of pixels."""
+"""The bytes after the TIFF header of a Phase One file; its directories look like ordinary TIFF."""
 
 _LONGEST: Final = 40
-"""Characters of a maker's name that a message shows."""
+"""Number of characters of a maker's name that a message shows."""
 
 _DNG: Final = "image/x-adobe-dng"
 _CR2: Final = "image/x-canon-cr2"
@@ -48,11 +48,11 @@ _BY_MAKER: Final = (
     ("SAMSUNG", "image/x-samsung-srw"),
     ("SEIKO EPSON", "image/x-epson-erf"),
 )
-"""Makers that have one raw format built as TIFF, by how their names begin; MIME types as
-shared-mime-info and ExifTool have them, for none is registered."""
+"""Makers with one TIFF-based raw format, by the beginning of their names. No MIME type is
+registered, so these are from shared-mime-info and ExifTool."""
 
 _AMBIGUOUS: Final = (("SONY", "DSC-R1"), ("SONY", "DSC-F828"), ("SONY", "DSC-V3"))
-"""Maker and model of cameras that wrote other formats (SR2, SRF) of the same look."""
+"""Maker and model of cameras whose raw files look the same but have other formats (SR2, SRF)."""
 
 
 def is_cr2(file: Source) -> bool:

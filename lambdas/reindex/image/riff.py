@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_CHUNKS: Final = 256
-"""Chunks walked one by one; an animation of more frames is looked at from its end."""
+"""Number of chunks that are walked; a longer animation is read from its end."""
 
 TAIL: Final = 128 * 1024
-"""Bytes before the end of a long animation where its metadata is looked for."""
+"""Number of bytes at the end of a long animation that are searched for metadata."""
 
 _METADATA: Final = (b"EXIF", b"XMP ")
 _VP8X, _EXIF_FLAG, _XMP_FLAG, _ALPHA_FLAG, _ANIMATION_FLAG = b"VP8X", 0x08, 0x04, 0x10, 0x02

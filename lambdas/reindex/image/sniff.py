@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 HEAD: Final = 64
-"""How many of a file's first bytes :func:`sniff` looks at."""
+"""Number of bytes at the beginning of a file that :func:`sniff` examines."""
 
 Family = Literal[
     "jpeg", "png", "gif", "bmp", "psd", "tiff", "riff", "isobmff", "jpeg2000", "jpegxl"
@@ -84,7 +84,7 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"P5\n", "portable bitmap"),
     (b"P6\n", "portable bitmap"),
 )
-"""Images of formats we do not read: told apart from what is no image at all."""
+"""Signatures of unsupported image formats, to distinguish them from files that are not images."""
 
 
 def sniff(head: bytes) -> tuple[Family, str] | None:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_ENTRIES: Final = 512
-"""Entries read of one directory; the standards together define fewer tags than this."""
+"""Number of entries read of one directory; all standards together define fewer tags."""
 
 MAX_VALUE: Final = 64 * 1024
-"""Bytes of the longest value read: what an Exif block could hold at most."""
+"""Longest value in bytes that is read: the largest possible Exif block."""
 
 ASCII: Final = 2
 RATIONAL: Final = 5

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Tiff
 
 MAX_DIRECTORIES: Final = 8
-"""Directories looked at for the full picture, in the chain and below IFD0 each."""
+"""Number of directories that are examined for the full picture, in the chain and below IFD0
+each."""
 
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 0xFE, 0x100, 0x101, 0x102, 0x106
 _SAMPLES, _SUB_IFDS, _EXTRA_SAMPLES = 0x115, 0x14A, 0x152

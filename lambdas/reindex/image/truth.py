@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 Row = Mapping[str, Any]
-"""A DynamoDB item as boto3's resource layer gives it: numbers are Decimal, string sets are set."""
+"""A DynamoDB item as boto3's resource layer returns it: numbers are Decimal, string sets are
+set."""
 
 
 @dataclass(frozen=True, slots=True)

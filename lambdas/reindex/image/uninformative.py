@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 _LONGEST: Final = 120
-"""Characters; a longer text says something."""
+"""Length in characters; a longer text is always informative."""
 
 _SPEAKING: Final = frozenset({"description", "title"})
 _PLACES: Final = frozenset({"subLocation", "city", "state", "country"})
@@ -186,7 +186,7 @@ DEFAULTS: Final = (
         frozenset({"byline"}),
     ),
 )
-"""What cameras and programs write by themselves."""
+"""Default texts of cameras and programs."""
 
 _FIELD: Final = (
     r"(?:(?:photo )?(?:captions?|descriptions?|headlines?|titles?|object ?names?|by-?lines?"
@@ -313,7 +313,7 @@ PLACEHOLDERS: Final = (
         _SINGLE - _SPEAKING,
     ),
 )
-"""What says that it says nothing. Brackets and quotation marks around it do not count."""
+"""Placeholders for an unknown or empty value; brackets and quotation marks are ignored."""
 
 _PARTS: Final = re.compile(r"[,;|]")
 

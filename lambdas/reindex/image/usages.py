@@ -178,7 +178,7 @@ def _child_references(metadata: Mapping[str, Any]) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How to read one kind of usage.
+    """The rules for reading one kind of usage.
 
     Attributes:
         attribute: Name of the row's map.

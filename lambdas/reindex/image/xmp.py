@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MISSING: Final = "\N{EMPTY SET}"
-"""Stands in an aligned list for a structure that lacks the field."""
+"""The entry of an aligned list for a structure that lacks the field."""
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
-"""Elements and attributes of one packet."""
+"""Largest number of elements and attributes in one packet."""
 
 MAX_REPAIRED: Final = 256 * 1024
-"""Characters of the longest packet in which the errors of its XML are looked for: it takes time."""
+"""Longest packet, in characters, that is repaired, because a repair is slow."""
 
 MAX_ENCODED: Final = 2048
-"""Characters without a blank from which on a value is an encoded picture or table."""
+"""Length from which a value without a blank is an encoded picture or table."""
 
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
@@ -147,7 +147,7 @@ def _plain(uri: str) -> str:
 _MISSPELT: Final = {_plain(uri): prefix for uri, prefix in PREFIXES.items()}
 
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-"""Byte order marks: what begins with one is not in UTF-8."""
+"""Byte order marks of encodings other than UTF-8."""
 
 _WIDE: Final = {
     b"\xff\xfe\0\0": "utf-32",
@@ -157,10 +157,11 @@ _WIDE: Final = {
     b"<\0": "utf-16-le",
     b"\0<": "utf-16-be",
 }
-"""Sets by a packet's first bytes: the parser knows UTF-8, and UTF-16 with a mark."""
+"""Encodings by a packet's first bytes; the parser supports UTF-8, and UTF-16 with a byte order
+mark."""
 
 _AS_LATIN1: Final = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
-"""Bytes that are not UTF-8, as ``surrogateescape`` gives them, read as Latin-1."""
+"""The Latin-1 characters for invalid UTF-8 bytes, as ``surrogateescape`` represents them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def _name(part: str) -> str:
         # O'Brien, D'Souza; but Dean's.
         if found and len(before) == 1 and len(after) > 1:
             return f"{before.upper()}{mark}{_name(after)}"
-    if small.startswith("mc") and len(small) > 3:  # noqa: PLR2004 - Mc alone is no name
+    if small.startswith("mc") and len(small) > 3:  # noqa: PLR2004 - Mc alone is not a name
         return f"Mc{small[2:].capitalize()}"
     if small.startswith("mac") and small[3:] in _AFTER_MAC.split():
         return f"Mac{small[3:].capitalize()}"

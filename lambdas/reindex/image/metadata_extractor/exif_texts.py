@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reindex.image.metadata_extractor.exif_values import Value, Values
 
 Describe = Callable[["Value", "Values"], str]
-"""From a value, and the directory it is in, to its text; empty where there is nothing to say."""
+"""Returns the text of a value, given the directory that contains it; empty when there is none."""
 
 _UNIT, _PLANE_UNIT = 0x0128, 0xA210
 _UNITS: Final = {1: "(No unit)", 2: "Inch", 3: "cm"}
@@ -58,7 +58,7 @@ _TERMS: Final = {
     0xA40A: ("None", "Low", "Hard"),
     0xA40C: ("Unknown", "Macro", "Close view", "Distant view"),
 }
-"""Words for values that count from 0, by tag."""
+"""Words for values counted from 0, by tag."""
 
 _TERMS_FROM_ONE: Final = {
     0x00FF: (
@@ -110,7 +110,7 @@ _TERMS_FROM_ONE: Final = {
     0xA300: ("Film Scanner", "Reflection Print Scanner", "Digital Still Camera (DSC)"),
     0xA301: ("Directly photographed image",),
 }
-"""Words for values that count from 1, by tag."""
+"""Words for values counted from 1, by tag."""
 
 _CODES: Final = {
     0x0103: {

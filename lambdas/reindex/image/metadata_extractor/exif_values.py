@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Entry, Tiff
 
 MAX_NUMBERS: Final = 16
-"""Of more numbers than these only the count is shown."""
+"""For a value with more numbers, only their count is shown."""
 
 _DIGITS: Final = 10
-"""Of a text that is a number; a whole number of 32 bits has no more."""
+"""Longest text that is parsed as a number; a 32-bit integer is not longer."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Values:
     directory: Directory
 
     def get(self, tag: int) -> Value | None:
-        """Return the value of a tag, or None if the directory does not have it."""
+        """Return the value of a tag, or None if the directory lacks the tag."""
         entry = self.directory.entries.get(tag)
         return None if entry is None else Value(self.tiff, entry)
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _HEADER: Final = 128
 _MAX_TEXT: Final = 32 * 1024
-"""Bytes of a tag that are read: a curve of 4,096 steps takes 8 KB."""
+"""Number of bytes of a tag that are read: a curve of 4,096 steps takes 8 KB."""
 
 _PREFIX: Final = 8
-"""Bytes that every tag's data begin with: the type, and four that are reserved."""
+"""Size of the header of a tag's data: four bytes of type, four reserved."""
 
 _BLANKS: Final = 0x20202020
 
@@ -257,4 +257,4 @@ _TYPES: Final[dict[bytes, Callable[[bytes], str]]] = {
     b"sig ": _signature,
     b"text": _text,
 }
-"""Types whose data are shown. Of another, such as a table of colours, the size is."""
+"""Types whose data are shown. For any other type, such as a table of colours, the size is shown."""

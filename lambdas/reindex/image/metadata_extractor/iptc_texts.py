@@ -31,7 +31,7 @@ _OTHER_NAMES: Final = {
     (2, 201): "Object Data Preview File Format Version",
     (2, 202): "Object Data Preview Data",
 }
-"""Names that differ from the standard's, or that we leave out."""
+"""Names that differ from the standard's, or are left out."""
 
 #: Datasets without a name in the library: private ones of Photo Mechanic and others.
 _UNNAMED: Final = {(2, 221), (2, 225), (2, 228), (2, 230), (2, 231), (2, 232)}
@@ -47,10 +47,10 @@ _CHARSET, _FILE_FORMAT, _URGENCY, _KEYWORDS = (1, 90), (1, 20), (2, 10), (2, 25)
 _DATES: Final = {(1, 70), (2, 30), (2, 37), (2, 47), (2, 55), (2, 62)}
 _TIMES: Final = {(1, 80), (2, 35), (2, 38), (2, 60), (2, 63)}
 _NUMBERS: Final = {(1, 0), (1, 20), (1, 22), (1, 122), (2, 0), (2, 70)}
-"""Datasets that are numbers when they have two bytes, to the library also a program's version."""
+"""Datasets read as numbers if they have two bytes; the library includes a program's version."""
 
 _SINGLE: Final = {*_NUMBERS, _CHARSET, _URGENCY}
-"""Datasets of which the last one counts."""
+"""Datasets whose last value wins."""
 
 _DATE: Final = re.compile(r"(.{4})(.{2})(.{2})", re.DOTALL)
 _TIME: Final = re.compile(r"(.{2})(.{2})(.{2})(.{5})?", re.DOTALL)

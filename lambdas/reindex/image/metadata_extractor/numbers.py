@@ -7,10 +7,10 @@ from math import gcd, isfinite
 from typing import Final, NamedTuple
 
 _SHORT_DECIMAL: Final = 5
-"""Characters from which on a decimal is written as a fraction instead."""
+"""Length from which a decimal is written as a fraction instead."""
 
 _EVERY_DIGIT: Final = Context(prec=400)
-"""Enough for the largest number of double precision, which a damaged file may hold."""
+"""Digits of the largest double, which a damaged file may hold."""
 
 
 class Fraction(NamedTuple):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Tiff
 
 Maps = dict[str, dict[str, str]]
-"""Texts by name, by the name of their map as :class:`reindex.image.truth.FileMetadata` has it."""
+"""Texts by name, by the name of their map in :class:`reindex.image.truth.FileMetadata`."""
 
 
 def read_maps(blocks: Blocks, getty: Mapping[str, str | list[str]]) -> Maps:
