@@ -249,7 +249,14 @@ class Grants:
     def _tally(self) -> Iterator[iam.PolicyStatement]:
         yield _allow("dynamodb:Scan", self.tables.progress.table_arn)
         yield _allow(
-            ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"),
+            (
+                # It deletes uploads that it has folded in the ledger.
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Scan",
+                "dynamodb:UpdateItem",
+            ),
             self.tables.runs.table_arn,
         )
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)

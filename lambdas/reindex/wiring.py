@@ -56,7 +56,8 @@ from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.executions import Executions
-from reindex.stores.function_logs import FunctionLogs
+from reindex.stores.forgetter import DynamoForgetter
+from reindex.stores.function_logs import GROUPS_AT_ONCE, FunctionLogs
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
@@ -184,6 +185,18 @@ class Wiring:
         return DynamoRuns(self.dynamodb, self.settings[groups.Tables].runs_table)
 
     @cached_property
+    def forgetter(self) -> DynamoForgetter:
+        """What takes images out of the progress table."""
+        tables = self.settings[groups.Tables]
+        return DynamoForgetter(self.dynamodb, tables.progress_table, tables.runs_table, self.runs)
+
+    @cached_property
+    def caller(self) -> str:
+        """The ARN of whoever's credentials these are."""
+        with unavailable("STS"):
+            return str(boto3.client("sts", config=CLIENT_CONFIG).get_caller_identity()["Arn"])
+
+    @cached_property
     def phases(self) -> AwsPhases:
         """The switches of a run."""
         rules = self.settings[groups.PhaseRules]
@@ -226,7 +239,7 @@ class Wiring:
         feed = self.settings[groups.IndexerFeed]
         return IndexerPacing(
             runs=self.runs,
-            concurrency=MappingConcurrency(self.lambda_, feed.indexer_mapping),
+            concurrency=self.indexers,
             live_queue=self.live_queue,
             live_queue_max=self.settings[groups.Pace].live_queue_max,
             ceiling=feed.indexer_concurrency,
@@ -234,6 +247,11 @@ class Wiring:
             clock=self.clock,
             meter=self.meter,
         )
+
+    @cached_property
+    def indexers(self) -> MappingConcurrency:
+        """How many indexers run side by side, if any does."""
+        return MappingConcurrency(self.lambda_, self.settings[groups.IndexerFeed].indexer_mapping)
 
     @cached_property
     def deliveries(self) -> SqsDeliveries:
@@ -546,7 +564,7 @@ class Wiring:
     def function_logs(self) -> FunctionLogs:
         """What the functions log."""
         names = (*groups.FUNCTIONS, *(groups.INGEST_FUNCTIONS if self.has_ingest else ()))
-        client = boto3.client("logs", config=CLIENT_CONFIG)
+        client = boto3.client("logs", config=client_config(max_pool_connections=GROUPS_AT_ONCE))
         return FunctionLogs(client, self.settings[groups.Stage].stage, names)
 
     @cached_property

@@ -26,6 +26,7 @@ BENCHES = (
     "command_memory",
     "indexer",
     "own_work",
+    "building",
     "comparing",
     "whole_run",
     "model",

@@ -162,7 +162,13 @@ EXPECTED: Mapping[str, Grants] = {
     },
     "tally": {
         PROGRESS: {"dynamodb:Scan"},
-        RUNS: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"},
+        RUNS: {
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Scan",
+            "dynamodb:UpdateItem",
+        },
         FILES: {"s3:ListBucket"},
         f"{FILES}/tallies/*": {"s3:GetObject", "s3:PutObject"},
         f"{FILES}/reports/*": {"s3:GetObject", "s3:PutObject"},

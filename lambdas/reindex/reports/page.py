@@ -112,6 +112,7 @@ code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu San
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
+.trend { display: inline-block; height: 9px; background: var(--failed); }
 summary { cursor: pointer; padding: 6px 0; }
 .thumbnail { display: block; max-width: 120px; max-height: 90px; border-radius: 4px; }
 """

@@ -309,7 +309,7 @@ def test_lost_rows_and_a_moved_alias_are_named(finished: Stage) -> None:
     finished.index.aliases["images"] = ["images-000002"]
     result = finished.reindex("certify")
     uploads, alias = result.stdout.splitlines()
-    assert uploads.startswith("the uploads: upload first brought 5 images, but the table holds 4")
+    assert uploads.startswith("the uploads: folded uploads brought 5 images, but the table holds 4")
     assert alias == "the alias: names images-000002, run run-1 wrote to images-000001"
 
 

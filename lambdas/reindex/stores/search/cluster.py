@@ -14,7 +14,12 @@ from http import HTTPStatus
 from typing import Any, Protocol, Self
 from urllib.parse import quote
 
-from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
+from reindex.domain.failures import (
+    CredentialsRejected,
+    IndexGone,
+    IndexMisconfigured,
+    StoreUnavailable,
+)
 from reindex.time_limit import TimeLimit
 
 #: Seconds a request may take. Longer than the server's own patience with a bulk (1 min by
@@ -271,7 +276,7 @@ class SearchCluster:
             match error.status:
                 case HTTPStatus.UNAUTHORIZED:
                     self.credentials_rejected = True
-                    raise IndexMisconfigured(f"The cluster refuses us: {error}") from error
+                    raise CredentialsRejected(f"The cluster refuses us: {error}") from error
                 case HTTPStatus.FORBIDDEN:
                     raise Forbidden(f"The cluster refuses us: {error}") from error
                 case _ if error.kind in UNUSABLE:

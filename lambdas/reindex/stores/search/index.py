@@ -376,6 +376,17 @@ class SearchIndex:
             raise SourceUnusable(f"The cluster does not take the query: {error}") from error
         return int(answer["count"])
 
+    def finds(self, alias: str, image_id: str) -> bool:
+        """Return True if a search through the alias finds a document.
+
+        False for one that the alias's filter hides, and for one written since the last refresh.
+
+        Raises:
+            IndexMisconfigured: There is no such alias.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return self.count(alias, {"ids": {"values": [image_id]}}) > 0
+
     def sample(
         self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
     ) -> list[str]:
