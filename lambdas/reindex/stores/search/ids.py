@@ -29,7 +29,7 @@ def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, 
     """The query that a source of ids means.
 
     Args:
-        query: In Elasticsearch's own language; None for all documents.
+        query: In the cluster's own language; None for all documents.
         lacking: A field that they do not have; None for whatever they have.
     """
     without = [{"exists": {"field": lacking}}] if lacking else []
@@ -42,7 +42,7 @@ class IndexIds:
     Args:
         index: Where they are.
         alias: That people search through.
-        query: In Elasticsearch's own language; None for all documents.
+        query: In the cluster's own language; None for all documents.
         lacking: A field that they do not have; None for whatever they have.
     """
 
