@@ -7,7 +7,7 @@ from typing import Any
 
 from reindex.domain.failures import SourceUnusable
 from reindex.stores.interfaces import Cursor, IdPage, Part
-from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.reading import IndexReader
 
 #: How long the cluster keeps a point in time after each page: ids go into a table between the
 #: pages, and a part may be tried again.
@@ -48,7 +48,7 @@ class IndexIds:
 
     def __init__(
         self,
-        index: SearchIndex,
+        index: IndexReader,
         alias: str,
         query: Mapping[str, Any] | None = None,
         lacking: str | None = None,
