@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from reindex.settings import Ingest, LibrarySettings
-from tests.e2e.runs import eventually
+from tests.e2e.runs import eventually, record, upload
+from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
 
 pytestmark = pytest.mark.e2e
@@ -82,3 +83,87 @@ def test_a_file_that_is_no_image_fails_with_its_reason_and_its_bytes(
     assert kept == path.read_bytes()
     reason = s3.get_object(Bucket=bucket, Key=f"{row['failed_key']}.reason.json")["Body"].read()
     assert json.loads(reason)["failure"]["code"] == "not_an_image"
+
+
+def test_its_story_is_told_across_functions(stack: LocalStack) -> None:
+    [row] = submissions(stack, "--by", "agency")
+    told = stack.reindex("trace", row["image_id"])
+    assert told.returncode == 0, told.stderr
+    order = [told.stdout.index(what) for what in ("submitted: ", " archived ", " indexed ")]
+    assert order == sorted(order), told.stdout
+    assert stack.reindex("trace", row["id"]).stdout
+
+
+def test_a_failed_file_is_sent_round_again(stack: LocalStack) -> None:
+    [before] = submissions(stack, "--failed")
+    assert "Would send 1 submission" in stack.reindex("resubmit", before["id"]).stdout
+    done = stack.reindex("resubmit", "--code", "not_an_image", "--yes")
+    assert "Sent 1 submission" in done.stdout, done.stderr
+
+    def is_another() -> bool:
+        found = submissions(stack, "--failed")
+        return bool(found) and found[0]["id"] != before["id"]
+
+    eventually(is_another, "failed again, for it is no image still")
+
+
+def test_eager_mode_and_now_work_in_one_process(stack: LocalStack, tmp_path: Path) -> None:
+    path = tmp_path / "eager.jpg"
+    image_id = picture(path, "purple")
+    said = submit(stack, path, "--as", "me", "--eager")
+    assert f"{image_id}  {path}  processed" in said
+    assert stack.search({"match_all": {}})[image_id]["uploadedBy"] == "me"
+
+    stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{image_id}")
+    done = stack.reindex("now", image_id)
+    assert (done.returncode, done.stdout) == (0, f"{image_id}  verified\n"), done.stderr
+    assert image_id in stack.search({"match_all": {}})
+    assert stack.reindex("now", "no-such-image").returncode == 1
+
+
+def test_files_of_every_kind_are_found_while_a_reindex_runs(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    library = SampleLibrary.generate(40)
+    stack.fill(library)
+    upload(stack, library.ids)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    kinds = ("JPEG", "PNG", "TIFF", "GIF", "WEBP", "BMP", "JPEG2000")
+    for number in range(2):
+        for kind in kinds:
+            colour = (10 + number * 60, 30 * kinds.index(kind), 90)
+            Image.new("RGB", (300, 200), colour).save(folder / f"{number}.{kind.lower()}", kind)
+    (folder / "broken.png").write_bytes((folder / "1.png").read_bytes()[:90])
+    Image.new("CMYK", (300, 200), (10, 200, 180, 20)).save(folder / "cmyk.jpg")
+    paths = sorted(folder.iterdir())
+    ids = {
+        hashlib.sha1(path.read_bytes()).hexdigest() for path in paths if "broken" not in path.name
+    }
+
+    started = stack.reindex("start")
+    assert started.returncode == 0, started.stderr
+    said = submit(stack, folder, "--as", "crowd")
+    assert said.count("  sent") == len(paths)
+    eventually(lambda: ids <= stack.search({"match_all": {}}).keys(), "all searchable")
+    eventually(
+        lambda: (
+            sum("searchable_at" in row for row in submissions(stack, "--by", "crowd")) == len(ids)
+        ),
+        "all marked",
+    )
+    [failed] = submissions(stack, "--failed", "--by", "crowd")
+    assert failed["failure"]["code"] in {"cannot_render", "truncated"}
+    assert submit(stack, folder, "--as", "crowd").count("archived already") == len(ids)
+
+    eventually(lambda: record(stack).report is not None, "the reindex has ended")
+    assert library.deviations(stack.outcomes()) == []
+    certified = stack.reindex("certify")
+    assert certified.returncode == 0, certified.stdout
+    s3, lane = stack.client("s3"), stack.settings[Ingest]
+    cmyk = hashlib.sha1((folder / "cmyk.jpg").read_bytes()).hexdigest()
+    key = f"screen/{'/'.join(cmyk[:6])}/{cmyk}"
+    screen = Image.open(s3.get_object(Bucket=lane.public_bucket, Key=key)["Body"])
+    red, green, blue = screen.convert("RGB").resize((1, 1)).tobytes()
+    assert red > 150
+    assert max(green, blue) < 110

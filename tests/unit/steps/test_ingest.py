@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,8 @@ from reindex.stores.interfaces import HighPriority, LoggedLine, SubmittedFiles
 from tests.unit.steps.ingest_world import IngestWorld, event, jpeg
 
 PHOTO = jpeg()
+#: Above what Linux numbers.
+_NO_PROCESS = 2**22 + 1
 PHOTO_ID = hashlib.sha1(PHOTO).hexdigest()
 
 
@@ -303,9 +306,17 @@ def test_a_workbench_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ReindexFailure):
         work()
     assert not [*tmp_path.iterdir()]
-    Path(tempfile.mkdtemp(prefix="image-reindex-work-"), "left").write_bytes(b"by a killed one")
+
+    def left(process: int) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix=f"image-reindex-work-{process}-"))
+        (folder / "left").write_bytes(b"x")
+        return folder
+
+    killed, alive = left(_NO_PROCESS), left(os.getppid())
+    left(os.getpid())
     remove_leftovers()
-    assert not [*tmp_path.iterdir()]
+    assert [*tmp_path.iterdir()] == [alive]
+    assert not killed.exists()
 
 
 def test_a_file_that_was_not_begun_is_listed_as_queued(world: IngestWorld) -> None:
