@@ -57,7 +57,6 @@ from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.executions import Executions
-from reindex.stores.function_logs import FunctionLogs
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
@@ -552,14 +551,6 @@ class Wiring:
     def now(self) -> Now:
         """What ``reindex now`` does."""
         return Now(self.live_index, self.table, self.retry, self.clock)
-
-    @cached_property
-    def function_logs(self) -> FunctionLogs:
-        """What the functions log."""
-        lane = (*groups.INGEST_FUNCTIONS, *groups.FOLLOW_FUNCTIONS) if self.has_ingest else ()
-        names = (*groups.FUNCTIONS, *lane)
-        client = boto3.client("logs", config=CLIENT_CONFIG)
-        return FunctionLogs(client, self.settings[groups.Stage].stage, names)
 
     @cached_property
     def live_messages(self) -> LiveMessages:

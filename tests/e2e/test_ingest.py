@@ -13,6 +13,7 @@ from PIL import Image
 
 from reindex.settings import Ingest, LibrarySettings
 from tests.e2e.runs import eventually, record, upload
+from tests.local.deploy import ACCOUNT, REGION, deploy
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
 
@@ -167,3 +168,49 @@ def test_files_of_every_kind_are_found_while_a_reindex_runs(
     red, green, blue = screen.convert("RGB").resize((1, 1)).tobytes()
     assert red > 150
     assert max(green, blue) < 110
+
+
+def test_a_changed_row_and_a_new_crop_are_followed(tmp_path: Path) -> None:
+    """A deployment of its own: a stream has no ARN before its table exists."""
+    with local_stack(overrides={"ingest": {}}) as stack:
+        assert stack.reindex("prepare-index").returncode == 0
+        library = stack.settings[LibrarySettings]
+        dynamodb, s3 = stack.client("dynamodb"), stack.client("s3")
+        described = dynamodb.update_table(
+            TableName=library.edits_table,
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+        )
+        follow = {
+            "streams": [described["TableDescription"]["LatestStreamArn"]],
+            "crops": True,
+            "window_seconds": 1,
+        }
+        overrides = {"elasticsearch_url": stack.index.url, "ingest": {"follow": follow}}
+        deploy(stack.stage, stack.endpoint_url, overrides)
+        path = tmp_path / "photo.jpg"
+        image_id = picture(path)
+        submit(stack, path)
+        eventually(lambda: image_id in stack.search({"match_all": {}}), "searchable")
+
+        edit = {"id": {"S": image_id}, "labels": {"SS": ["a label"]}}
+        dynamodb.put_item(TableName=library.edits_table, Item=edit)
+        labelled = {"term": {"userMetadata.labels": "a label"}}
+        eventually(lambda: image_id in stack.search(labelled), "the edit is in the index")
+
+        queues = stack.client("sqs").list_queues()["QueueUrls"]
+        [crops] = [url for url in queues if "CropsQueue" in url]
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{crops.rpartition('/')[2]}"
+        s3.put_bucket_notification_configuration(
+            Bucket=library.crops_bucket,
+            NotificationConfiguration={
+                "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
+            },
+        )
+        bounds = {f"bounds-{name}": "10" for name in ("x", "y", "width", "height")}
+        metadata = {**bounds, "type": "crop", "source": "s", "width": "10", "height": "10"}
+        s3.put_object(
+            Bucket=library.crops_bucket, Key=f"{image_id}/1.jpg", Body=b"x", Metadata=metadata
+        )
+        eventually(
+            lambda: "exports" in stack.search({"match_all": {}})[image_id], "the crop is there"
+        )
