@@ -12,7 +12,7 @@ from cdk.alarms import STALLED_SECONDS
 from cdk.costs import costs
 from cdk.lane_widgets import lane_row
 from cdk.measures import MINUTE, NAMESPACE, Watched, identified, total
-from cdk.widgets import HALF, HEIGHT, QUARTER, WHOLE, graph
+from cdk.widgets import HALF, HEIGHT, QUARTER, THIRD, WHOLE, graph
 from reindex.reports.prices import REGION
 
 #: Sections of the runbook that one looks for from here, beside those of the alarms.
@@ -83,7 +83,7 @@ class Dashboard(Construct):
                 [self._failures(), self._outcomes("Check", _CHECK), self._deaths()],
                 [self._without_progress(), self._gates()],
                 [self._backlog(), self._age(), self._outcomes("Indexer", _INDEXER)],
-                [self._bulks(), self._pace()],
+                [self._bulks(), self._bulk_seconds(), self._pace()],
                 [self._latency(), self._bytes(), self._units()],
                 *([lane_row(watched, watched.lane)] if watched.lane else []),
                 self._functions(),
@@ -185,14 +185,21 @@ class Dashboard(Construct):
         return graph(
             "Bulks: how many may go on side by side",
             [self._watched.own("IndexerConcurrency", "Maximum", label="side by side")],
-            width=HALF,
+        )
+
+    def _bulk_seconds(self) -> cloudwatch.GraphWidget:
+        name = "BulkSecondsPerDocument"
+        return graph(
+            "Bulks: seconds for each document",
+            [self._watched.own(name, statistic, label=statistic) for statistic in ("p50", "p99")],
         )
 
     def _pace(self) -> cloudwatch.LogQueryWidget:
         return self._log(
-            "What holds the number of bulks, the latest first",
+            "What sets the number of bulks, the latest first",
             ["batch_index", "batch_check"],
             ["fields @timestamp, concurrency, set_by", 'filter message = "pace"'],
+            width=THIRD,
         )
 
     def _backlog(self) -> cloudwatch.GraphWidget:

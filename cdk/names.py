@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from aws_cdk import Aws
 
+from reindex.settings import function_name
+
 #: The phases, as the run record and the work list spell them.
 PHASES = ("index", "check")
 
@@ -35,7 +37,7 @@ class Names:
 
     def function(self, name: str) -> str:
         """A function, by its handler's module."""
-        return self._of(name)
+        return function_name(self.stage, name)
 
     def rule(self, phase: str) -> str:
         """The rule that ticks a phase."""

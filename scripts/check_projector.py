@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -69,7 +70,7 @@ def _ids(wiring: Wiring, file: str | None, sample: int | None) -> Sequence[str]:
     from .id_files import read_ids
 
     if file:
-        return read_ids(file)[:sample]
+        return list(islice(read_ids(file), sample))
     source = wiring.id_source(Source(kind=BUCKET))
     parts = source.parts(1)
     found = source.page(parts[0], None).ids[: sample or _SAMPLE] if parts else ()

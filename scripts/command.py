@@ -12,6 +12,8 @@ from .check_projector import check_projector
 from .compare import compare
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
+from .explain import explain
+from .forget import forget
 from .image_meta import image_meta
 from .migrate import migrate
 from .now import now
@@ -23,6 +25,7 @@ from .report import report
 from .requeue import requeue
 from .resubmit import resubmit
 from .resume import resume
+from .runs import runs
 from .scan_states import scan_states
 from .session import Session, example, pass_session, stage_option
 from .start import start
@@ -42,10 +45,13 @@ VERBS = (
     resume,
     abort,
     report,
+    runs,
     scan_states,
     requeue,
+    forget,
     dlq,
     certify,
+    explain,
     compare,
     migrate,
     project,

@@ -47,8 +47,8 @@ def _fields(fields: Sequence[Mapping[str, Any]]) -> RenderableType:
             f"{field['fill_after']:g}%",
             f"{lost['count']:,}",
             f"{field['gained']:,}",
-            _count(field["searchable_before"]),
-            _count(field["searchable_after"]),
+            _count(field["searchable"]["before"]),
+            _count(field["searchable"]["after"]),
             lost["examples"][0] if lost["examples"] else "",
             "" if field["allowed"] else "falls too far",
         )

@@ -67,15 +67,18 @@ class _Lines(io.RawIOBase):
         return len(piece)
 
 
-def read_ids(file: str) -> list[str]:
-    """Read all ids of a file, without blank lines.
+def read_ids(file: str) -> Iterator[str]:
+    """Read the ids of a file one by one, without blank lines.
 
     Raises:
         OSError: It cannot be read.
         ClickException: There is none.
     """
+    found = False
     with open_ids(file) as lines:
-        ids = [well_formed(text) for line in lines if (text := line.strip())]
-    if not ids:
+        for line in lines:
+            if text := line.strip():
+                found = True
+                yield well_formed(text)
+    if not found:
         raise click.ClickException(f"no ids in {file}")
-    return ids

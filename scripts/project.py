@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .differences import differences
 from .session import Session, example, on_stack
-
-if TYPE_CHECKING:
-    from reindex.wiring import Wiring
 
 
 @click.command(
@@ -37,9 +33,11 @@ def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> No
     """
     if diff and explain:
         raise click.UsageError("Give --diff or --explain, not both.")
+    from reindex.domain.failures import Failure
     from reindex.settings import Elasticsearch
     from reindex.steps.index_messages import merged
 
+    from .projecting import projected
     from .terminal import note
 
     wiring = session.wiring
@@ -51,7 +49,10 @@ def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> No
     place = wiring.settings[Elasticsearch]
     index = wiring.index.resolve(place.index_alias)
     misfits = wiring.index.misfits(index)
-    document = _projected(wiring, image_id, misfits)
+    document = projected(wiring, image_id, misfits)
+    if isinstance(document, Failure):
+        detail = f" ({document.detail})" if document.detail else ""
+        raise click.ClickException(f"{document.code}: {document.message}{detail}")
     preserved = wiring.index.read(index, [image_id], place.preserve).get(image_id)
     if preserved:
         document = merged(document, preserved.source)
@@ -63,34 +64,8 @@ def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> No
         note(line)
 
 
-def _projected(wiring: Wiring, image_id: str, misfits: Mapping[str, str]) -> dict[str, Any]:
-    """Return an image's document: built here, or by the function of a stage that has another.
-
-    Raises:
-        ReindexFailure: Why it cannot be built.
-        ClickException: The same, of a function that builds it.
-        InternalFailure: The function cannot be asked, or died.
-    """
-    from reindex.domain.records import key_claimed_by
-    from reindex.settings import OWN, Projection
-    from reindex.steps.ambient import fresh_name
-
-    run_id = fresh_name(wiring.clock)
-    if wiring.settings[Projection].projection_by == OWN:
-        return wiring.projection.document(image_id, run_id, misfits)
-    answer = wiring.projector.project([image_id], run_id, misfits)
-    for failure in answer.failures.values():
-        detail = f" ({failure.detail})" if failure.detail else ""
-        raise click.ClickException(f"{failure.code}: {failure.message}{detail}")
-    if not answer.images:
-        raise click.ClickException("no time was left to build it: try again")
-    text = answer.images[0].image
-    key = key_claimed_by(text)
-    document: dict[str, Any] = json.loads(wiring.files.get(key) if key else text)
-    return document
-
-
 def _lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    from reindex.domain.differences import differences
     from reindex.image.document import without_provenance
 
     for found in differences(without_provenance(before), without_provenance(after)):

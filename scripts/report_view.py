@@ -8,16 +8,25 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from reindex.domain.states import CODES
+from reindex.reports.run_summary import RunSummary
 from reindex.text import duration
 
 from .terminal import grid, table
 
 
 def view(stored: Mapping[str, Any]) -> RenderableType:
-    """Return the report for a terminal: its head, the tally of states, the failures."""
+    """Return the report for a terminal: its head, the tally of states, the failures.
+
+    A round of a migration that had only what changed has no tally.
+    """
+    if "states" not in stored:
+        return _partial(stored)
     head = grid()
     for name in ("run_id", "status", "index", "started_at", "ended_at"):
         head.add_row(name.replace("_", " "), str(stored[name]))
+    summary = RunSummary.of_report(stored)
+    head.add_row("source", summary.source_in_words)
+    head.add_row("options", summary.options_in_words or "none")
     head.add_row("duration", duration(stored["duration_seconds"]))
     head.add_row("rounds", f"{stored['rounds']:,}")
     head.add_row("images", f"{stored['images']:,}")
@@ -25,6 +34,10 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
         head.add_row("gathered", ", ".join(f"{n:,} {kind}" for kind, n in gathered.items()))
     if misfits := stored.get("misfits"):
         head.add_row("fields left out", ", ".join(misfits))
+    if forgotten := stored["certificate"].get("forgotten"):
+        count = sum(operation["count"] for operation in forgotten)
+        last = forgotten[-1]
+        head.add_row("forgotten", f"{count:,}, the last at {last['at']} by {last['by']}")
     head.add_row("dead letters", f"{stored['dead_letters']:,}")
     for problem in stored["problems"]:
         head.add_row("problem", problem)
@@ -48,3 +61,16 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
             )
         parts += ["", failures]
     return Group(*parts)
+
+
+def _partial(stored: Mapping[str, Any]) -> RenderableType:
+    head = grid()
+    for name in ("run_id", "status", "index", "started_at", "ended_at"):
+        head.add_row(name.replace("_", " "), str(stored[name]))
+    head.add_row("round of", f"migration {stored['migration']['id']}")
+    for name in ("gathered", "moved"):
+        if counts := stored[name]:
+            head.add_row(name, ", ".join(f"{n:,} {kind}" for kind, n in counts.items()))
+    for problem in stored["problems"]:
+        head.add_row("problem", problem)
+    return head

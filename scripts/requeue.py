@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import click
 
-from reindex.domain.states import CODES, State
+from reindex.domain.states import State
 from reindex.text import counted
 
 from .id_files import read_ids
+from .selections import RESTING, SEGMENTS, left_alone, show_chosen
 from .session import Session, example, on_stack
-
-if TYPE_CHECKING:
-    from reindex.repairs.requeue import Requeued
-
-#: Parts of the table that are read at once.
-_SEGMENTS = 8
-
-#: States in which an image rests; only such can be queued again.
-_RESTING = [state.value for state in CODES if state.phase is None]
 
 
 @click.command(
@@ -32,7 +23,7 @@ _RESTING = [state.value for state in CODES if state.phase is None]
     )
 )
 @click.option(
-    "--state", "states", type=click.Choice(_RESTING), multiple=True, help="Images in this state."
+    "--state", "states", type=click.Choice(RESTING), multiple=True, help="Images in this state."
 )
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="With this failure code.")
 @click.option(
@@ -69,35 +60,15 @@ def requeue(
     ids = read_ids(file) if file else None
     selection = Selection(frozenset(map(State, states)), codes, fingerprints, ids)
     wiring, name = session.wiring, f"requeue-{uuid4()}"
-    requeuing = Requeue(wiring.table, wiring.work_list, wiring.clock, name, _SEGMENTS)
+    requeuing = Requeue(wiring.table, wiring.work_list, wiring.clock, name, SEGMENTS)
     if not yes:
         plan = requeuing.plan(selection, limit)
-        _show(plan)
-        click.echo(f"Would queue {counted(plan.total, 'image')} again{_aside(plan)}; --yes does.")
+        show_chosen(plan)
+        click.echo(
+            f"Would queue {counted(plan.total, 'image')} again{left_alone(plan)}; --yes does."
+        )
         return
     session.on_interrupt("some images were queued again; repeat it for the rest")
     done = requeuing.apply(selection, limit)
-    _show(done)
-    click.echo(f"Queued {counted(done.total - done.moved, 'image')} again{_aside(done)}.")
-
-
-def _show(plan: Requeued) -> None:
-    from .terminal import show, table
-
-    made = table("state", "failure", "images", right=("images",))
-    for (state, code), images in sorted(plan.kinds.items()):
-        made.add_row(state, code, f"{images:,}")
-    if plan.kinds:
-        show(made)
-
-
-def _aside(plan: Requeued) -> str:
-    """What was left alone, in words."""
-    kinds = {
-        "in work already": plan.in_work,
-        "not in the table": plan.absent,
-        "with unreadable rows": plan.unreadable,
-        "moved meanwhile": plan.moved,
-    }
-    said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
-    return f" ({said})" if said else ""
+    show_chosen(done)
+    click.echo(f"Queued {counted(done.total - done.moved, 'image')} again{left_alone(done)}.")

@@ -30,25 +30,18 @@ def trace(session: Session, *, name: str, since: str) -> None:
     Shows what its rows and the logs of all functions say of it, in order of time. ID is that of an
     image or of a submission; KEY is a submission's in the ingest bucket.
     """
-    import boto3
-
-    from reindex.settings import FOLLOW_FUNCTIONS, FUNCTIONS, INGEST_FUNCTIONS
     from reindex.steps.trace import trace as traced
-    from reindex.stores.aws import CLIENT_CONFIG
-    from reindex.stores.function_logs import FunctionLogs
 
     from .terminal import note
     from .times import epoch_of
 
     wiring = session.wiring
     start = epoch_of(since, wiring.clock.now())
-    names = (*FUNCTIONS, *INGEST_FUNCTIONS, *FOLLOW_FUNCTIONS)
-    logs = boto3.client("logs", config=CLIENT_CONFIG)
     events = traced(
         name,
         wiring.submissions if wiring.has_ingest else None,
         wiring.table,
-        FunctionLogs(logs, session.named_stage(), names),
+        wiring.function_logs,
         start,
     )
     if not events:

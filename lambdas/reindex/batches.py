@@ -1,4 +1,4 @@
-"""Cutting sequences into the batches that services take."""
+"""Cutting what is to be done into the batches that services take."""
 
 from __future__ import annotations
 

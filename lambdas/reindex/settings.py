@@ -414,6 +414,16 @@ COMMAND: tuple[type, ...] = (
 )
 
 
+def function_name(stage: str, name: str) -> str:
+    """The name of a stage's deployed function.
+
+    Args:
+        stage: The deployment.
+        name: The function's key in :data:`FUNCTIONS`.
+    """
+    return f"image-reindex-{stage.lower()}-{name.replace('_', '-')}"
+
+
 def variable(field: Field[Any]) -> str:
     """The environment variable of a setting."""
     return field.name.upper()

@@ -6,7 +6,7 @@ is first asked for, never at import.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import cached_property, partial
@@ -57,6 +57,8 @@ from reindex.stores.backlog import SqsBacklog, SqsDeliveries
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.executions import Executions
+from reindex.stores.forgetter import DynamoForgetter
+from reindex.stores.function_logs import GROUPS_AT_ONCE, FunctionLogs
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
@@ -100,6 +102,9 @@ _TRUTHS = {
 
 #: The functions' asset, in which the stack puts the library's own mapping.
 _ASSET = Path(__file__).parents[1]
+
+#: Seconds before each further time that a long command asks a busy or silent cluster: two minutes.
+READ_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 #: How long a new index may take to have its copies: of some hundred GB on another node.
 HEALTH_SECONDS = 3600
@@ -184,6 +189,18 @@ class Wiring:
         return DynamoRuns(self.dynamodb, self.settings[groups.Tables].runs_table)
 
     @cached_property
+    def forgetter(self) -> DynamoForgetter:
+        """What takes images out of the progress table."""
+        tables = self.settings[groups.Tables]
+        return DynamoForgetter(self.dynamodb, tables.progress_table, tables.runs_table, self.runs)
+
+    @cached_property
+    def caller(self) -> str:
+        """The ARN of whoever's credentials these are."""
+        with unavailable("STS"):
+            return str(boto3.client("sts", config=CLIENT_CONFIG).get_caller_identity()["Arn"])
+
+    @cached_property
     def phases(self) -> AwsPhases:
         """The switches of a run."""
         rules = self.settings[groups.PhaseRules]
@@ -226,7 +243,7 @@ class Wiring:
         feed = self.settings[groups.IndexerFeed]
         return IndexerPacing(
             runs=self.runs,
-            concurrency=MappingConcurrency(self.lambda_, feed.indexer_mapping),
+            concurrency=self.indexers,
             live_queue=self.live_queue,
             live_queue_max=self.settings[groups.Pace].live_queue_max,
             ceiling=feed.indexer_concurrency,
@@ -234,6 +251,11 @@ class Wiring:
             clock=self.clock,
             meter=self.meter,
         )
+
+    @cached_property
+    def indexers(self) -> MappingConcurrency:
+        """How many indexers run side by side, if any does."""
+        return MappingConcurrency(self.lambda_, self.settings[groups.IndexerFeed].indexer_mapping)
 
     @cached_property
     def deliveries(self) -> SqsDeliveries:
@@ -250,7 +272,14 @@ class Wiring:
         """The search index."""
         return self.index_made_of(self._schema())
 
-    def index_made_of(self, schema: Schema | None) -> MigratingIndex:
+    @cached_property
+    def patient_index(self) -> MigratingIndex:
+        """The search index, for commands that read for hours: a busy cluster is asked again."""
+        return self.index_made_of(self._schema(), read_pauses=READ_PAUSES)
+
+    def index_made_of(
+        self, schema: Schema | None, *, read_pauses: Sequence[float] = ()
+    ) -> MigratingIndex:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
@@ -261,7 +290,7 @@ class Wiring:
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
         secret = read_secret(self._secret(arn)) if arn else None
-        cluster = connect(place, secret, time_limit=self.time_limit)
+        cluster = connect(place, secret, time_limit=self.time_limit, read_pauses=read_pauses)
         self._connected_index = MigratingIndex(cluster, schema)
         return self._connected_index
 
@@ -553,6 +582,14 @@ class Wiring:
         return Now(self.live_index, self.table, self.retry, self.clock)
 
     @cached_property
+    def function_logs(self) -> FunctionLogs:
+        """What the functions log."""
+        lane = (*groups.INGEST_FUNCTIONS, *groups.FOLLOW_FUNCTIONS) if self.has_ingest else ()
+        names = (*groups.FUNCTIONS, *lane)
+        client = boto3.client("logs", config=client_config(max_pool_connections=GROUPS_AT_ONCE))
+        return FunctionLogs(client, self.settings[groups.Stage].stage, names)
+
+    @cached_property
     def live_messages(self) -> LiveMessages:
         """What the live indexer does."""
         url = self.settings[groups.Ingest].high_priority_queue_url
@@ -632,7 +669,7 @@ class Wiring:
         """
         return Switching(
             migrations=self.migrations,
-            index=self.index,
+            index=self.patient_index,
             eager=self.eager,
             schedule=self.catch_up_schedule,
             settle_seconds=self.settings[groups.Pace].settle_seconds,

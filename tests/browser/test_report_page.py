@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from reindex.reports import comparison, comparison_page, page, rehearsal_page, report_page
-from reindex.reports.comparison import Compared
+from reindex.reports.comparison import Compared, Searchable
 from reindex.reports.field_changes import FieldChanges
 from reindex.reports.forecast import StageCapacity, forecast
 from reindex.reports.rehearsal import RehearsalResult, Tolerance, to_json
@@ -114,11 +114,11 @@ def compared() -> dict[str, Any]:
     """A comparison with every kind of difference, and long names."""
     found = Compared("images-000001", "images-000002", {"credit"})
     for number in range(50):
-        before: dict[str, list[Any]] = {"credit": ["AP"], "title": [f"t{number}"], "long" * 20: [1]}
+        before: dict[str, Any] = {"credit": ["AP"], "title": [f"t{number}"], "long" * 20: [1]}
         after = {"credit": ["AP" if number % 5 else "PA"], "title": ["t"]}
         found.add("f" * 40, before, after if number % 9 else None)
     found.add("e" * 40, None, {"title": ["t"]})
-    found.searchable["title"] = (50, 0)
+    found.searchable["title"] = Searchable(50, 0, 50, 45)
     found.searches.append(SearchResult("AP", Hits(50, ("a", "b")), Hits(40, ("b",)), 1, ["c"]))
     found.add_to_sample("a", {"title": "x" * 400}, {"title": "y"})
     return comparison.to_json(found, comparison.Gate())

@@ -28,7 +28,18 @@ _PATIENCE: Final = 30
 #: What belongs to one connection and is not passed on.
 _HOP_BY_HOP: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 
-_BUSY: Final = {
+_HEADERS: Final = (
+    ("Content-Type", "application/json"),
+    ("X-Elastic-Product", "Elasticsearch"),
+)
+
+_BAD_REQUEST: Final = 400
+
+#: How a server that has too much to do answers.
+_BUSY: Final = (429, 503)
+
+_ERRORS: Final = {
+    _BAD_REQUEST: "document_parsing_exception",
     429: "es_rejected_execution_exception",
     503: "unavailable_shards_exception",
 }
@@ -82,12 +93,18 @@ class IndexFaults:
         url: To call in place of the server behind it.
         odds: How likely each accident is, from now on.
         met: What became of the requests so far; of bulks also each item's refusal.
+        is_red: Whether the cluster says that it is red.
+        rejects: Whether it answers that it does not know the credentials.
+        refused_ids: Documents that the index's mapping refuses.
     """
 
     url: str
     odds: Odds
     _rng: Random
     met: Counter[Fate] = field(default_factory=Counter)
+    is_red: bool = False
+    rejects: bool = False
+    refused_ids: set[str] = field(default_factory=set)
     _down_until: float = 0.0
     _closed_until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -107,14 +124,15 @@ class IndexFaults:
             self.met[found] += 1
         return found
 
-    def refusals(self, items: int) -> dict[int, int]:
+    def refusals(self, ids: Sequence[str]) -> dict[int, int]:
         """Draw which items of a bulk are refused, each with its status."""
         with self._lock:
             drawn = {
-                number: self._rng.choice(tuple(_BUSY))
-                for number in range(items)
+                number: self._rng.choice(_BUSY)
+                for number in range(len(ids))
                 if self._rng.random() < self.odds.item
             }
+            drawn |= {n: _BAD_REQUEST for n, id_ in enumerate(ids) if id_ in self.refused_ids}
             self.met[Fate.ITEMS_REFUSED] += len(drawn)
         return drawn
 
@@ -128,7 +146,7 @@ class IndexFaults:
     def busy_status(self) -> int:
         """Draw how a request is refused."""
         with self._lock:
-            return self._rng.choice(tuple(_BUSY))
+            return self._rng.choice(_BUSY)
 
     def delay(self) -> float:
         """Draw how long a request is held, in seconds."""
@@ -177,6 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if planted := self._planted():
+            self._answer(planted)
+            return
         fate = self.faults.fate()
         match fate:
             case Fate.DOWN | Fate.LOST:
@@ -204,6 +225,14 @@ class _Handler(BaseHTTPRequestHandler):
     # The names are what the library looks for.
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _handle  # noqa: N815
 
+    def _planted(self) -> _Answer | None:
+        """The answer that a test has planted; None when the server is to answer."""
+        if self.faults.rejects:
+            return _error(401, "security_exception", "unable to authenticate user")
+        if self.faults.is_red and urlsplit(self.path).path == "/_cluster/health":
+            return _Answer(200, _HEADERS, b'{"status": "red"}')
+        return None
+
     def _forward(self, body: bytes) -> _Answer:
         if not urlsplit(self.path).path.endswith("/_bulk"):
             return self._asked(body)
@@ -213,7 +242,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep some items from the server, and answer for them in its name."""
         lines = body.splitlines()
         operations = list(zip(lines[::2], lines[1::2], strict=True))
-        refused = self.faults.refusals(len(operations))
+        ids = [next(iter(json.loads(action).values()))["_id"] for action, _ in operations]
+        refused = self.faults.refusals(ids)
         forgotten = self.faults.forgets(len(operations)) - refused.keys()
         kept = [
             pair
@@ -271,17 +301,17 @@ class _Server(ThreadingHTTPServer):
 
 
 def _busy(status: int) -> _Answer:
-    error = {"type": _BUSY[status], "reason": "an accident of the chaos run"}
-    body = json.dumps({"error": {**error, "root_cause": [error]}, "status": status})
-    headers = [("Content-Type", "application/json"), ("X-Elastic-Product", "Elasticsearch")]
-    return _Answer(status, headers, body.encode())
+    return _error(status, _ERRORS[status], "an accident of the chaos run")
 
 
 def _closed() -> _Answer:
-    error = {"type": "index_closed_exception", "reason": "closed"}
-    body = json.dumps({"error": {**error, "root_cause": [error]}, "status": 400})
-    headers = [("Content-Type", "application/json"), ("X-Elastic-Product", "Elasticsearch")]
-    return _Answer(400, headers, body.encode())
+    return _error(_BAD_REQUEST, "index_closed_exception", "closed")
+
+
+def _error(status: int, kind: str, reason: str) -> _Answer:
+    error = {"type": kind, "reason": reason}
+    body = json.dumps({"error": {**error, "root_cause": [error]}, "status": status})
+    return _Answer(status, _HEADERS, body.encode())
 
 
 def _written(action: bytes) -> Mapping[str, Any]:
@@ -291,7 +321,7 @@ def _written(action: bytes) -> Mapping[str, Any]:
 
 def _refused(action: bytes, status: int) -> Mapping[str, Any]:
     [verb] = json.loads(action)
-    error = {"type": _BUSY[status], "reason": "an accident of the chaos run"}
+    error = {"type": _ERRORS[status], "reason": "an accident of the chaos run"}
     return {verb: {"status": status, "error": error}}
 
 

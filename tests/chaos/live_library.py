@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
+from reindex.domain.failures import StoreUnavailable
 from reindex.settings import LibrarySettings
 from reindex.stores.search.cluster import Refusal, SearchCluster, path
 from tests.local.fill import original_key
@@ -46,11 +48,17 @@ _STALE: Final = 0.3
 
 #: What people do, and how often in proportion.
 _EDIT, _REFRESH, _DELETE, _CREATE = "edited", "edited in part", "deleted", "created"
-_DOINGS: Final = {_EDIT: 4, _REFRESH: 4, _DELETE: 1, _CREATE: 1}
+_MARK = "marked"
+_DOINGS: Final = {_EDIT: 4, _REFRESH: 4, _MARK: 2, _DELETE: 1, _CREATE: 1}
 
 #: Longest time between a change of the truth and of the document, seconds: the gap in which
 #: a reindex must not go wrong.
 _GAP_SECONDS: Final = 0.4
+
+
+#: How long the index server may be down, and how soon it is asked again.
+_PATIENCE_SECONDS: Final = 180
+_AGAIN_SECONDS: Final = 0.5
 
 
 @dataclass
@@ -61,6 +69,7 @@ class LiveLibrary:
         originals: Name of the bucket of the originals.
         index: Alias or name of the index.
         titles: The title of every image that stands, as people gave it last.
+        marks: What the index alone holds of images: a preserved field.
         gone: Images that were deleted.
         touched: Images that people created, edited or deleted since :meth:`live` began.
         created: Those created since, oldest first.
@@ -73,6 +82,7 @@ class LiveLibrary:
     originals: str
     index: str
     titles: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     created: list[str] = field(default_factory=list)
@@ -80,8 +90,14 @@ class LiveLibrary:
     _numbers: Iterator[int] = field(default_factory=count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def stock(self, images: int, rng: Random) -> None:
-        """Fill the library, as it is before the reindex: an index that has drifted."""
+    def stock(self, images: int, rng: Random, *, drifted: bool = True) -> None:
+        """Fill the library, as it is before a reindex.
+
+        Args:
+            images: How many.
+            rng: Draws what the index lacks.
+            drifted: Whether the index has drifted from the truth.
+        """
         pictures = [_picture(next(self._numbers)) for _ in range(images)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             ids = list(pool.map(self._put_original, pictures))
@@ -89,9 +105,9 @@ class LiveLibrary:
         with self.edits.batch_writer() as batch:
             for image_id in ids:
                 batch.put_item(Item=_edits(image_id, self.titles[image_id]))
-        known = [image_id for image_id in ids if rng.random() < _INDEXED]
+        known = [i for i in ids if not drifted or rng.random() < _INDEXED]
         documents = [
-            _document(i, "from long ago" if rng.random() < _STALE else self.titles[i])
+            _document(i, "from long ago" if drifted and rng.random() < _STALE else self.titles[i])
             for i in known
         ]
         lines = [line for d in documents for line in ({"index": {"_id": d["id"]}}, d)]
@@ -135,6 +151,8 @@ class LiveLibrary:
                 if verb == _DELETE:
                     mine.remove(image_id)
                     self._delete(image_id, rng)
+                elif verb == _MARK:
+                    self._mark(image_id)
                 else:
                     self._edit(image_id, rng, in_part=verb == _REFRESH)
             self.done[verb] += 1
@@ -152,7 +170,7 @@ class LiveLibrary:
         with self._lock:
             self.created.append(image_id)
         _pause(rng)
-        self._put(image_id, _document(image_id, title))
+        self._put(image_id, self._document(image_id, title))
         return image_id
 
     def _edit(self, image_id: str, rng: Random, *, in_part: bool) -> None:
@@ -160,7 +178,7 @@ class LiveLibrary:
         self._remember(image_id, title)
         self.edits.put_item(Item=_edits(image_id, title))
         _pause(rng)
-        document = _document(image_id, title)
+        document = self._document(image_id, title)
         if in_part:
             self._update(image_id, document)
         else:
@@ -175,6 +193,20 @@ class LiveLibrary:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             self._put(image_id, document)
+
+    def _mark(self, image_id: str) -> None:
+        """Change a field that the truth does not hold, if the image has a document."""
+        mark = f"mark {next(self._numbers)}"
+        try:
+            part = {"esInfo": {"migration": {"migratedTo": mark}}}
+            self._change(image_id, part, {"retry_on_conflict": "5"})
+        except Refusal as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return
+        with self._lock:
+            self.touched.add(image_id)
+            self.marks[image_id] = mark
 
     def make_odd(self, image_id: str, part: Mapping[str, Any]) -> None:
         """Change a part of a document, if there is one, to what a program of others writes."""
@@ -191,25 +223,51 @@ class LiveLibrary:
     def _delete(self, image_id: str, rng: Random) -> None:
         with self._lock:
             self.titles.pop(image_id)
+            self.marks.pop(image_id, None)
             self.gone.add(image_id)
             self.touched.add(image_id)
         self.s3.delete_object(Bucket=self.originals, Key=original_key(image_id))
         self.edits.delete_item(Key={"id": image_id})
         _pause(rng)
         try:
-            self.documents.send("DELETE", path(self.index, "_doc", image_id))
+            self._send("DELETE", path(self.index, "_doc", image_id))
         except Refusal as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
+    def _document(self, image_id: str, title: str) -> dict[str, Any]:
+        """The document of an image, with what only the index holds of it."""
+        mark = self.marks.get(image_id)
+        kept = {"esInfo": {"migration": {"migratedTo": mark}}} if mark else {}
+        return _document(image_id, title) | kept
+
+    def _send(
+        self,
+        method: str,
+        where: str,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write, and write again while the index server is down: twice is as good as once."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                self.documents.send(method, where, params, body)
+            except StoreUnavailable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return
+
     def _put(self, image_id: str, document: Mapping[str, Any]) -> None:
-        self.documents.send("PUT", path(self.index, "_doc", image_id), body=document)
+        self._send("PUT", path(self.index, "_doc", image_id), body=document)
 
     def _change(
         self, image_id: str, part: Mapping[str, Any], params: Mapping[str, str] | None = None
     ) -> None:
         where = path(self.index, "_update", image_id)
-        self.documents.send("POST", where, params, {"doc": part})
+        self._send("POST", where, params, {"doc": part})
 
     def _remember(self, image_id: str, title: str) -> None:
         with self._lock:
@@ -252,6 +310,14 @@ def live_library(
 def titles(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
     """What the index says is each image's title."""
     return {i: source.get("metadata", {}).get("title") for i, source in documents.items()}
+
+
+def marks(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, str | None]:
+    """What the index alone holds of each image."""
+    return {
+        i: source.get("esInfo", {}).get("migration", {}).get("migratedTo")
+        for i, source in documents.items()
+    }
 
 
 def _picture(number: int) -> bytes:

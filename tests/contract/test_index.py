@@ -641,6 +641,27 @@ class TestTheAlias:
             index.resolve(alias)
 
 
+class TestASearchThroughTheAlias:
+    def test_finds_what_its_filter_does_not_hide(self, index: Index, name: str, alias: str) -> None:
+        index.write(name, [IndexWrite(i, None, {"id": i}) for i in ("a", "b")])
+        _refresh(index, name)
+        assert [index.finds(alias, image_id) for image_id in ("a", "b", "c")] == [True, True, False]
+
+        _hide(index, name, alias, "a")
+
+        assert [index.finds(alias, image_id) for image_id in ("a", "b")] == [False, True]
+        assert index.read(name, ["a"], []).keys() == {"a"}
+
+
+def _hide(index: Index, name: str, alias: str, image_id: str) -> None:
+    match index:
+        case MemoryIndex():
+            index.hidden.add(image_id)
+        case SearchIndex():
+            others = {"bool": {"must_not": [{"ids": {"values": [image_id]}}]}}
+            index._cluster.send("PUT", f"/{name}/_alias/{alias}", body={"filter": others})
+
+
 def _put_another_behind(index: Index, alias: str) -> None:
     match index:
         case MemoryIndex():

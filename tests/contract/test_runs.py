@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.records import FOLDED, Ledger, RunRecord, UploadRecord
 from reindex.domain.states import Phase
 from reindex.stores.interfaces import Runs
 
@@ -241,3 +241,37 @@ def test_what_an_upload_said_before_does_not_undo_what_it_said_since(runs: Runs)
     runs.record_upload("a", Ledger(3, 15), done=True)
     runs.record_upload("a", Ledger(2, 10), done=False)
     assert runs.uploads() == {"a": UploadRecord(Ledger(3, 15), done=True)}
+
+
+def test_uploads_are_folded_into_their_sum_if_they_are_as_they_were(runs: Runs) -> None:
+    a, b = UploadRecord(Ledger(3, 15), done=True), UploadRecord(Ledger(2, 2**64 - 1), done=True)
+    for name, record in (("a", a), ("b", b), ("c", UploadRecord(Ledger(1, 7), done=True))):
+        runs.record_upload(name, record.brought, done=True)
+    runs.record_upload("d", Ledger(5, 5), done=False)
+
+    runs.fold({"a": a, "b": b})
+    assert runs.uploads() == {
+        FOLDED: UploadRecord(Ledger(5, 14), done=True),
+        "c": UploadRecord(Ledger(1, 7), done=True),
+        "d": UploadRecord(Ledger(5, 5), done=False),
+    }
+
+    runs.fold({"c": UploadRecord(Ledger(2, 8), done=True)})
+    runs.fold({})
+    assert "c" in runs.uploads(), "it is another than the one that was proved"
+    runs.fold({"c": UploadRecord(Ledger(1, 7), done=True)})
+    assert runs.uploads()[FOLDED] == UploadRecord(Ledger(6, 21), done=True)
+
+
+def test_more_uploads_are_folded_than_one_transaction_takes(runs: Runs) -> None:
+    uploads = {f"u{n:03d}": UploadRecord(Ledger(n, n), done=True) for n in range(230)}
+    for name, record in uploads.items():
+        runs.record_upload(name, record.brought, done=True)
+    runs.fold(uploads)
+    total = sum(range(230))
+    assert runs.uploads() == {FOLDED: UploadRecord(Ledger(total, total), done=True)}
+
+
+def test_before_anything_was_forgotten_there_is_no_operation(runs: Runs) -> None:
+    runs.record_upload("a", Ledger(3, 15), done=True)
+    assert runs.forgettings() == []

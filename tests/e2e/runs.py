@@ -15,13 +15,20 @@ from tests.local.stack import LocalStack
 _PATIENCE_SECONDS = 120
 
 
-def eventually(holds: Callable[[], bool], what: str) -> None:
+def eventually(
+    holds: Callable[[], bool], what: str, *, patience: float = _PATIENCE_SECONDS
+) -> None:
     """Wait until something holds.
+
+    Args:
+        holds: Whether it does.
+        what: What is waited for.
+        patience: Seconds after which it is given up.
 
     Raises:
         AssertionError: It does not come to hold.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while not holds():
         assert time.monotonic() < deadline, f"still not so: {what}"
         time.sleep(0.2)

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from reindex.domain.failures import OriginalNotFound
+from reindex.domain.indexer_pace import IndexerPace
 from reindex.domain.records import Provenance
 from reindex.domain.states import Phase, State
 from reindex.image.truth import Row
@@ -264,6 +265,24 @@ def test_an_aborted_run_leaves_nothing_ticking_and_the_next_one_finishes(
 
     assert run(stack) != ended.run_id
     assert rest.deviations(stack.outcomes()) == []
+
+
+@pytest.mark.usefixtures("first_run")
+def test_a_run_sets_how_many_indexers_the_queue_is_given_to(
+    stack: LocalStack, library: SampleLibrary
+) -> None:
+    client, mapping = stack.client("lambda"), stack.indexer_mapping()
+    client.update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 9})
+    upload(stack, library.ids[2:3])
+
+    run(stack)
+
+    pace = IndexerPace.of(record(stack).indexer_pace)
+    assert pace is not None
+    assert pace.is_applied
+    assert pace.concurrency < 9
+    found = client.get_event_source_mapping(UUID=mapping)["ScalingConfig"]
+    assert found == {"MaximumConcurrency": pace.concurrency}
 
 
 def test_real_photos_are_verified_or_their_failure_says_why(stack: LocalStack) -> None:

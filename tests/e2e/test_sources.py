@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.records import FOLDED
 from reindex.domain.states import State
 from reindex.settings import LibrarySettings
 from reindex.stores.id_sources import BucketIds
@@ -46,6 +47,14 @@ def test_so_many_originals_of_the_bucket_and_then_all(stack: LocalStack) -> None
 
     assert stack.rows().keys() >= originals(stack)
     assert report(stack, run_id)["status"] == "succeeded", "the ledger balances"
+    listed = stack.reindex("runs", "--limit", "2", "--json").stdout.splitlines()
+    runs = [json.loads(line) for line in listed]
+    assert [run["options"] for run in runs] == [
+        {"source": {"kind": "bucket"}, "only_new": True},
+        {"source": {"kind": "bucket"}, "limit": 7},
+    ]
+    compared = stack.reindex("runs", "compare", *(run["run_id"] for run in runs))
+    assert compared.returncode == 0, compared.stderr
 
 
 def test_the_documents_that_match_and_are_as_they_were(stack: LocalStack) -> None:
@@ -120,6 +129,27 @@ def test_a_rehearsal_names_what_a_run_would_lose_and_the_run_loses_exactly_that(
         del wanted["metadata"]["bylineTitle"]
         wanted["esInfo"]["reindex"] = document["esInfo"]["reindex"]
         assert document == wanted
+
+
+def test_what_is_forgotten_leaves_the_table_and_every_later_report_tells(
+    stack: LocalStack,
+) -> None:
+    gone = [f"never-there-{n}" for n in range(3)]
+    uploaded = stack.reindex("upload-ids", "-", stdin="\n".join(gone))
+    assert uploaded.returncode == 0, uploaded.stderr
+    run(stack)
+    assert {stack.rows()[image_id].state for image_id in gone} == {State.NOT_FOUND}
+
+    forgot = stack.reindex("forget", "--ids", "-", "--yes", stdin="\n".join(gone))
+
+    assert forgot.returncode == 0, forgot.stderr
+    assert forgot.stdout.splitlines()[-1] == "Forgot 3 images."
+    assert not stack.rows().keys() & {*gone}
+    run_id = run(stack, "--source", "bucket", "--limit", "1")
+    [told] = report(stack, run_id)["certificate"]["forgotten"]
+    assert (told["count"], told["what"]) == (3, "a list of ids")
+    assert told["by"].startswith("arn:aws:")
+    assert stack.runs.uploads().keys() == {FOLDED}, "what was proved is folded"
 
 
 def documents(stack: LocalStack, ids: list[str]) -> dict[str, Any]:

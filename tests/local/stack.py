@@ -19,6 +19,7 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
 from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS, Settings
 from reindex.steps.scanning import scan_all
+from reindex.stores.migrations import DynamoMigrations
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
@@ -113,6 +114,11 @@ class LocalStack:
         return DynamoRuns(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
 
     @cached_property
+    def migrations(self) -> DynamoMigrations:
+        """The record of the migration."""
+        return DynamoMigrations(self.client("dynamodb"), self.settings[groups.Tables].runs_table)
+
+    @cached_property
     def rule_names(self) -> Mapping[Phase, str]:
         """The name of each phase's rule."""
         names = self.settings[groups.PhaseRules]
@@ -130,18 +136,22 @@ class LocalStack:
     @contextmanager
     def indexer_stopped(self) -> Iterator[None]:
         """Keep messages on the low-priority queue for the time of a `with` block."""
-        functions = self.client("lambda")
-        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
-        [mapping] = (
-            found
-            for found in functions.list_event_source_mappings()["EventSourceMappings"]
-            if found["EventSourceArn"].endswith(f":{queue}")
-        )
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        functions, mapping = self.client("lambda"), self.indexer_mapping()
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             yield
         finally:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+            functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+    def indexer_mapping(self) -> str:
+        """The UUID of the event source mapping that gives the indexer its messages."""
+        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
+        [found] = (
+            mapping["UUID"]
+            for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+            if mapping["EventSourceArn"].endswith(f":{queue}")
+        )
+        return str(found)
 
     def client(self, service: str) -> Any:
         """A new boto3 client of one of the cloud's services."""
@@ -246,10 +256,10 @@ def local_stack(
             CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
         )
-        rules = _settings(outputs)[groups.PhaseRules]
-        ticker = stack.enter_context(
-            ticking(session, endpoint_url, [rules.index_rule, rules.check_rule])
-        )
+        deployed = _settings(outputs)
+        rules, catch_up = deployed[groups.PhaseRules], deployed[groups.CatchUpRule]
+        names = [rules.index_rule, rules.check_rule, catch_up.catch_up_rule]
+        ticker = stack.enter_context(ticking(session, endpoint_url, names))
         running = LocalStack(STAGE, endpoint_url, index, outputs, session, ticker, stack)
         try:
             yield running

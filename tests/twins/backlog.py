@@ -140,9 +140,10 @@ class MemoryDeadLetters(Outages, DeadLetters, DeadLetterReview):
         self._hidden |= {letter.message_id for letter in visible[:10]}
         return visible[:10]
 
-    def release(self, letters: Sequence[DeadLetter]) -> None:
+    def release(self, receipts: Sequence[str]) -> None:
         self.answer()
-        self._hidden -= {letter.message_id for letter in letters}
+        # A message's receipt is its name here.
+        self._hidden -= set(receipts)
 
     def remove(self, letters: Sequence[DeadLetter]) -> None:
         self.answer()

@@ -14,7 +14,7 @@ from reindex.domain.migration import PinnedIndex, Position
 from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
-from reindex.reports.comparison import contents
+from reindex.reports.contents import contents
 from reindex.stores.interfaces import (
     ChangedPage,
     IndexWrite,
@@ -52,6 +52,7 @@ class MemoryIndex(Outages, MigrationIndex):
         status: What ``health`` answers.
         lacking: What ``accepts`` answers.
         forbidden: What ``denied`` answers.
+        hidden: Ids that the filter of an alias hides.
         refused: Reasons to refuse documents with, by id.
         overloaded: Ids whose writes are turned away as if by a full queue (429).
         bulks: The ids of every call of ``write``.
@@ -72,6 +73,7 @@ class MemoryIndex(Outages, MigrationIndex):
         self.status = "green"
         self.lacking: list[str] = []
         self.forbidden: list[str] = []
+        self.hidden: set[str] = set()
         self.refused: dict[str, str] = {}
         self.overloaded: set[str] = set()
         self.bulks: list[list[str]] = []
@@ -154,6 +156,15 @@ class MemoryIndex(Outages, MigrationIndex):
     def count(self, index: str, query: Mapping[str, Any]) -> int:
         self.answer()
         return len(self._matching(index, query))
+
+    def finds(self, alias: str, image_id: str) -> bool:
+        return image_id in self._shard(self.resolve(alias)).documents and (
+            image_id not in self.hidden
+        )
+
+    def refresh(self, index: str) -> None:
+        self.answer()
+        self._shard(index)
 
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
         self.answer()

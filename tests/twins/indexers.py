@@ -11,12 +11,18 @@ class MemoryIndexers(Outages, IndexerConcurrency):
 
     Attributes:
         allowed: How many may run side by side, after each call; empty before the first.
+        enabled: What ``is_enabled`` answers.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.allowed: list[int] = []
+        self.enabled = True
 
     def allow(self, concurrency: int) -> None:
         self.answer()
         self.allowed.append(concurrency)
+
+    def is_enabled(self) -> bool:
+        self.answer()
+        return self.enabled

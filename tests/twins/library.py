@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from reindex.domain.failures import Failure, OriginalNotFound, ReindexFailure
 from reindex.image.ranged import open_bytes
 from reindex.image.truth import StoredObject, UserData
-from reindex.stores.interfaces import Library, OpenObject
+from reindex.stores.interfaces import Library, ObjectHistory, OpenObject
 
 UPLOADED = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
 
@@ -24,6 +24,7 @@ class MemoryLibrary(Library):
         object_metadata: The originals' user metadata, by image id.
         crop_objects: Crops by image id.
         rows: User data by image id.
+        histories: What ``history`` says of an image in place of what follows from ``originals``.
         broken: Failures that every read about an image raises, by its id.
     """
 
@@ -34,6 +35,7 @@ class MemoryLibrary(Library):
         self.object_metadata: dict[str, dict[str, str]] = {}
         self.crop_objects: dict[str, list[StoredObject]] = {}
         self.rows: dict[str, UserData] = {}
+        self.histories: dict[str, ObjectHistory] = {}
         self.broken: dict[str, ReindexFailure] = {}
 
     def open(self, image_id: str) -> OpenObject:
@@ -51,6 +53,14 @@ class MemoryLibrary(Library):
     def exists(self, image_id: str) -> bool:
         self._check(image_id)
         return image_id in self.originals
+
+    def history(self, image_id: str) -> ObjectHistory:
+        self._check(image_id)
+        if image_id in self.histories:
+            return self.histories[image_id]
+        data = self.originals.get(image_id)
+        size, at = (None, None) if data is None else (len(data), UPLOADED)
+        return ObjectHistory("originals", image_id, size, at)
 
     def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
         return {

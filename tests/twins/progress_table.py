@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import RLock
 
 from reindex.domain.progress import ProgressRow, to_values
@@ -53,6 +53,14 @@ class MemoryProgressTable:
             written = [change.after for change in changes if self._stands(change.before)]
             self._put(written)
         return {row.id for row in written}
+
+    def delete(self, row: ProgressRow, entered: Callable[[], bool]) -> bool:
+        """Delete a row if it is as read, and if that is entered in the ledger."""
+        with self._lock:
+            if not self._stands(row) or not entered():
+                return False
+            del self.rows[row.id]
+            return True
 
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
         start = after["id"] if after else ""

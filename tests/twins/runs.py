@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.records import FOLDED, Forgetting, Ledger, RunRecord, UploadRecord
 from reindex.stores.runs import check_fields
 
 
@@ -17,6 +17,7 @@ class MemoryRuns:
     def __init__(self) -> None:
         self.record: RunRecord | None = None
         self._uploads: dict[str, UploadRecord] = {}
+        self._forgettings: dict[str, Forgetting] = {}
         self._lock = RLock()
 
     def current(self) -> RunRecord | None:
@@ -94,11 +95,40 @@ class MemoryRuns:
         with self._lock:
             known = self._uploads.get(upload)
             if known is None or known.brought.count <= brought.count:
-                self._uploads[upload] = UploadRecord(brought, done)
+                forgotten = known.forgotten if known else Ledger()
+                self._uploads[upload] = UploadRecord(brought, done, forgotten)
 
     def uploads(self) -> dict[str, UploadRecord]:
         with self._lock:
             return dict(self._uploads)
+
+    def fold(self, uploads: Mapping[str, UploadRecord]) -> None:
+        with self._lock:
+            for name, record in uploads.items():
+                if self._uploads.get(name) == record:
+                    del self._uploads[name]
+                    total = self._uploads.get(FOLDED, UploadRecord(Ledger(), done=True))
+                    self._uploads[FOLDED] = UploadRecord(
+                        total.brought + record.brought,
+                        done=True,
+                        forgotten=total.forgotten + record.forgotten,
+                    )
+
+    def forgettings(self) -> list[Forgetting]:
+        with self._lock:
+            return sorted(self._forgettings.values(), key=lambda found: found.at)
+
+    def note_forgotten(self, upload: str, image: Ledger, operation: Forgetting) -> bool:
+        """Enter an image that leaves the table; False when no upload brought it."""
+        with self._lock:
+            name = upload if upload in self._uploads else FOLDED
+            if name not in self._uploads:
+                return False
+            record = self._uploads[name]
+            self._uploads[name] = replace(record, forgotten=record.forgotten + image)
+            known = self._forgettings.get(operation.name, replace(operation, images=Ledger()))
+            self._forgettings[operation.name] = replace(known, images=known.images + image)
+            return True
 
     def _is_open(self, run_id: str) -> bool:
         found = self.record

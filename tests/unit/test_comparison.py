@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from reindex.repairs import comparison
 from reindex.repairs.comparison import PAUSE, Comparing, Extent
 from reindex.reports import comparison as counting
-from reindex.reports.comparison import OTHER_FIELDS, Compared, Gate, contents, to_json, verdict
+from reindex.reports.comparison import OTHER_FIELDS, Compared, Gate, to_json, verdict
+from reindex.reports.contents import contents
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import SavedSearch, read_searches
 from reindex.settings import SettingsError
@@ -70,7 +71,8 @@ def test_equal_indices_pass_and_nothing_is_waited_for(index: MemoryIndex) -> Non
 def test_a_missing_document_is_named_and_refused(index: MemoryIndex) -> None:
     index.live_delete("id-07", NEW)
     found, problems = compare(index)
-    assert found.fill_rates(found.fields["usages.platform"]) == (25.0, 23.08), "shown, no fall"
+    platforms = next(f for f in to_json(found, Gate())["fields"] if f["path"] == "usages.platform")
+    assert (platforms["fill_before"], platforms["fill_after"]) == (25, 23.08), "shown, no fall"
     assert problems == [f"1 document of 40 in {OLD} missing in {NEW}, such as id-07"]
     assert compare(index, gate=Gate(missing=1))[1] == []
     assert found.documents == (COUNT, COUNT - 1)
@@ -102,6 +104,14 @@ def test_a_field_that_falls_is_refused_unless_accepted(
         gate = Gate(Tolerance(accepted=[accepted]))
         assert compare(index, gate=gate)[1] == []
     assert compare(index, gate=Gate(Tolerance(percent=10)))[1] == []
+
+
+def test_one_document_in_many_is_a_fall_where_none_is_tolerated() -> None:
+    found = Compared(OLD, NEW)
+    for number in range(30_000):
+        found.add(f"id-{number}", {"title": ["t"]}, {"title": ["t"]} if number else {})
+    assert verdict(found, Gate()) == []
+    assert len(verdict(found, Gate(Tolerance(percent=0)))) == 1
 
 
 def test_documents_of_one_index_alone_do_not_hide_a_field_that_falls(index: MemoryIndex) -> None:
@@ -141,6 +151,18 @@ def test_a_field_that_documents_hold_and_the_new_mapping_does_not_index_is_refus
         f"metadata.credit: a search by it finds 100% of the documents in {OLD}, 0% in {NEW}",
         f"usages.platform: a search by it finds 25% of the documents in {OLD}, 0% in {NEW}",
     ]
+
+
+def test_what_a_search_finds_is_counted_again_before_it_is_a_fall(
+    index: MemoryIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, behind = index.count, {NEW}
+
+    def count_what_arrived(name: str, query: Mapping[str, Any]) -> int:
+        return 0 if name in behind and "exists" in query else count(name, query)
+
+    monkeypatch.setattr(index, "count", count_what_arrived)
+    assert compare(index, meanwhile=behind.clear)[1] == []
 
 
 def test_the_values_of_fields_that_have_few_are_counted(index: MemoryIndex) -> None:
@@ -216,6 +238,12 @@ class TestSearches:
         assert problems == []
         assert (result.before.count, result.after.count, result.overlap) == (20, 20, 1)
         assert result.still_found == 20
+
+    def test_find_an_image_at_any_rank(self, index: MemoryIndex) -> None:
+        for number in range(49):
+            index.live_write(f"before-{number:02}", document(1), NEW)
+        [result] = compare(index, self.AP)[0].searches
+        assert (result.overlap, result.still_found, result.not_found) == (0.02, 20, [])
 
     def test_that_miss_an_image_are_refused(self, index: MemoryIndex) -> None:
         index.live_write("id-03", document(2), NEW)

@@ -103,6 +103,58 @@ def _bytes(size: int) -> bytes:
     return (string.printable.encode() * (size // 100 + 1))[:size]
 
 
+class TestTheHistoryOfAnOriginal:
+    def test_is_all_its_versions_the_latest_first(
+        self, originals: S3Originals, s3: "S3Client"
+    ) -> None:
+        s3.put_bucket_versioning(Bucket="originals", VersioningConfiguration={"Status": "Enabled"})
+        _put(s3, b"first")
+        _put(s3, b"second one")
+        _put(s3, b"another image", f"{KEY}0")
+        there = originals.history(ID)
+        assert (there.bucket, there.key, there.size) == ("originals", KEY, 10)
+        assert there.exists
+        assert (there.storage_class, there.archived) == ("STANDARD", False)
+
+        s3.delete_object(Bucket="originals", Key=KEY)
+        gone = originals.history(ID)
+        assert not gone.exists
+        assert [version.size for version in gone.versions or ()] == [None, 10, 5]
+        assert gone.versions
+        s3.delete_object(Bucket="originals", Key=KEY, VersionId=gone.versions[0].version_id)
+        assert originals.history(ID).size == 10
+
+    @pytest.mark.parametrize(
+        ("said", "archived"),
+        [
+            ({"StorageClass": "GLACIER"}, True),
+            ({"StorageClass": "GLACIER_IR"}, False),
+            ({"StorageClass": "INTELLIGENT_TIERING", "ArchiveStatus": "ARCHIVE_ACCESS"}, True),
+            ({"StorageClass": "GLACIER", "Restore": 'ongoing-request="true"'}, True),
+            ({"StorageClass": "GLACIER", "Restore": 'ongoing-request="false", expiry'}, False),
+        ],
+    )
+    def test_says_whether_it_is_archived(
+        self, originals: S3Originals, s3: "S3Client", said: dict[str, str], archived: object
+    ) -> None:
+        _put(s3, b"bytes")
+        Calls(s3, "HeadObject").edit(lambda answer: answer.update(said))
+        assert originals.history(ID).archived is archived
+
+    def test_is_known_without_the_permission_to_list_versions(
+        self, originals: S3Originals, s3: "S3Client"
+    ) -> None:
+        _put(s3, b"bytes")
+        Calls(s3, "ListObjectVersions").refuse("AccessDenied", 403)
+        found = originals.history(ID)
+        assert (found.size, found.versions) == (5, None)
+
+    def test_that_s3_refuses_is_no_absence(self, originals: S3Originals, s3: "S3Client") -> None:
+        Calls(s3, "HeadObject").refuse("403", 403)
+        with pytest.raises(SourceForbidden):
+            originals.history(ID)
+
+
 class TestAnOriginal:
     def test_is_opened_with_what_s3_says_of_it(self, library: Library, s3: "S3Client") -> None:
         s3.put_object(

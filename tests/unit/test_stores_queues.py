@@ -245,7 +245,7 @@ class TestDeadLetters:
 
         assert len({letter.message_id for letter in letters}) == 12
         assert not dead_letters.receive(60)
-        dead_letters.release(letters)
+        dead_letters.release([letter.receipt for letter in letters])
         assert len(dead_letters.receive(60)) == 10
 
     def test_are_removed(self, dead_letters: SqsDeadLetters) -> None:

@@ -61,10 +61,22 @@ def digest(document: Mapping[str, Any], preserve: Sequence[str] = ()) -> str:
     Returns:
         ``DIGEST_LENGTH`` lower-case hexadecimal digits.
     """
+    return hashlib.sha256(canonical_json(comparable(document, preserve))).hexdigest()[
+        :DIGEST_LENGTH
+    ]
+
+
+def comparable(document: Mapping[str, Any], preserve: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what of a document its digest is made of.
+
+    Args:
+        document: As for :func:`digest`.
+        preserve: Likewise.
+    """
     stripped: Any = document
     for path in (*VOLATILE, *preserve):
         stripped = _without(stripped, path.split("."))
-    return hashlib.sha256(canonical_json(stripped)).hexdigest()[:DIGEST_LENGTH]
+    return dict(stripped)
 
 
 def id_hash(image_id: str) -> int:

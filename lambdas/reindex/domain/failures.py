@@ -357,6 +357,10 @@ class IndexMisconfigured(InternalFailure):
     """The index cannot be used: missing, closed, not permitted, or not set up as needed."""
 
 
+class CredentialsRejected(IndexMisconfigured):
+    """The cluster does not know the credentials that the stage's secret holds."""
+
+
 class IndexGone(IndexMisconfigured):
     """The index that the run writes to was deleted; one of that name may have been made since."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reindex.domain.records import Ledger, UploadRecord
+from reindex.domain.records import FOLDED, Ledger, UploadRecord
 
 
 def known_before(ledgers: Sequence[Mapping[str, UploadRecord]]) -> dict[str, UploadRecord]:
@@ -16,10 +16,18 @@ def known_before(ledgers: Sequence[Mapping[str, UploadRecord]]) -> dict[str, Upl
         ledgers: As each of them found it at its beginning.
     """
     names = set.intersection(*(set(ledger) for ledger in ledgers)) if ledgers else set()
-    return {
-        name: min((ledger[name] for ledger in ledgers), key=lambda r: (r.done, r.brought.count))
-        for name in names
+    known = {
+        name: min((ledger[name] for ledger in ledgers), key=_said) for name in names - {FOLDED}
     }
+    # Uploads that were folded between two scans are in the later sum, and in no intersection.
+    if sums := [ledger[FOLDED] for ledger in ledgers if FOLDED in ledger]:
+        most = max(record.brought.count for record in sums)
+        known[FOLDED] = min((r for r in sums if r.brought.count == most), key=_said)
+    return known
+
+
+def _said(record: UploadRecord) -> tuple[bool, int, int]:
+    return record.done, record.brought.count, record.forgotten.count
 
 
 def unbalanced(
@@ -29,10 +37,11 @@ def unbalanced(
 ) -> list[str]:
     """What does not balance between what the uploads brought and what the table holds.
 
-    An upload that was done before the scan began has all its rows in it. One that was not, or
-    that died, has said too little, by at most its last chunk: its rows name it, so that the
-    table itself tells what it brought. None of what it did say may be missing. One that began
-    during the scan is only required to be known by its end.
+    An upload that was done before the scan began has all its rows in it, but for those that were
+    forgotten. One that was not done, or that died, has said too little, by at most its last chunk:
+    its rows name it, so that the table itself tells what it brought. None of what it did say may be
+    missing. One that began during the scan is only required to be known by its end. The rows of
+    uploads that were folded are held against the sum of these.
 
     Args:
         before: The ledger before the scan.
@@ -40,20 +49,57 @@ def unbalanced(
         found: The scan's rows by the upload that they name.
     """
     problems = []
-    for name in sorted(before.keys() | found.keys()):
+    of_folded = Ledger()
+    for name in sorted((before.keys() | found.keys()) - {FOLDED}):
         there = found.get(name, Ledger())
-        if name not in before:
-            if name not in after:
-                problems.append(f"{there.count} images of the table were not brought by any upload")
-            continue
-        brought = before[name].brought
-        balanced = there == brought if before[name].done else there.count >= brought.count
-        if not balanced:
-            problems.append(
-                f"upload {name} brought {brought.count} images, "
-                f"but the table holds {there.count} of it: ids were lost or changed"
-            )
+        if name in before:
+            record = before[name]
+            if not _balances(record, after.get(name, record), there):
+                problems.append(_missing(f"upload {name}", record, there))
+        elif name not in after:
+            of_folded += there
+    if FOLDED in before:
+        record = before[FOLDED]
+        if not _balances(record, after.get(FOLDED, record), of_folded):
+            problems.append(_missing("folded uploads", record, of_folded))
+    elif of_folded.count:
+        problems.append(f"{of_folded.count} images of the table were not brought by any upload")
     return problems
+
+
+def _balances(before: UploadRecord, after: UploadRecord, there: Ledger) -> bool:
+    """Whether what is there of an upload is what it brought, without what was forgotten."""
+    if before.forgotten == after.forgotten:
+        left = before.brought - before.forgotten
+        return there == left if before.done else there.count >= left.count
+    # Some were forgotten during the scan: each was counted, or was not.
+    least = before.brought.count - after.forgotten.count
+    most = before.brought.count - before.forgotten.count
+    return least <= there.count and (there.count <= most or not before.done)
+
+
+def _missing(name: str, record: UploadRecord, there: Ledger) -> str:
+    forgotten = f", {record.forgotten.count} were forgotten" if record.forgotten.count else ""
+    return (
+        f"{name} brought {record.brought.count} images{forgotten}, "
+        f"but the table holds {there.count} of it: ids were lost or changed"
+    )
+
+
+def proved(
+    before: Mapping[str, UploadRecord], after: Mapping[str, UploadRecord]
+) -> dict[str, UploadRecord]:
+    """The uploads that a balanced scan has proved for good: done before it, and unchanged since.
+
+    Args:
+        before: The ledger before the scan.
+        after: The ledger after it.
+    """
+    return {
+        name: record
+        for name, record in before.items()
+        if name != FOLDED and record.done and after.get(name) == record
+    }
 
 
 def ledger_to_json(ledger: Mapping[str, UploadRecord]) -> dict[str, Any]:
@@ -62,8 +108,10 @@ def ledger_to_json(ledger: Mapping[str, UploadRecord]) -> dict[str, Any]:
 
 
 def ledger_from_json(raw: Mapping[str, Any]) -> dict[str, UploadRecord]:
-    """Read a stored ledger."""
+    """Read a stored ledger, of a release before 0.2 too."""
     return {
-        name: UploadRecord(Ledger(**record["brought"]), record["done"])
+        name: UploadRecord(
+            Ledger(**record["brought"]), record["done"], Ledger(**record.get("forgotten", {}))
+        )
         for name, record in raw.items()
     }

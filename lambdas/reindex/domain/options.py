@@ -6,6 +6,7 @@ a person in the console.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -103,3 +104,41 @@ class RunOptions:
         if problems := list(options.problems()):
             raise SettingsError(f"{where}: {'; '.join(problems)}")
         return options
+
+
+def source_in_words(options: Mapping[str, Any]) -> str:
+    """Return where a run took its ids from, for people.
+
+    Args:
+        options: As :meth:`RunOptions.as_input` says them.
+    """
+    source = options.get("source", {})
+    match source.get("kind", TABLE):
+        case "bucket":
+            return "all originals"
+        case "file":
+            return "a list of ids"
+        case "index":
+            parts = []
+            if source.get("query") is not None:
+                parts.append(f"that match {json.dumps(source['query'], ensure_ascii=False)}")
+            if source.get("lacking"):
+                parts.append(f"without {source['lacking']}")
+            return " ".join(["documents of the index", " and ".join(parts)]).strip()
+        case _:
+            return "what was queued"
+
+
+def options_in_words(options: Mapping[str, Any]) -> str:
+    """Return how a run treated its ids, for people; empty when it had no options.
+
+    Args:
+        options: As :meth:`RunOptions.as_input` says them.
+    """
+    words = [
+        f"at most {options['limit']:,} ids" if options.get("limit") else "",
+        "only new ids" if options.get("only_new") else "",
+        "unchanged documents left unwritten" if options.get("skip_unchanged") else "",
+        f"a budget of ${options['budget']:,.2f}" if options.get("budget") else "",
+    ]
+    return ", ".join(word for word in words if word)

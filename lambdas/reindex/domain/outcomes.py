@@ -41,6 +41,11 @@ def gate(code: str, source: str = "") -> str:
     return f"{_GATE}{code} ({source})" if source else f"{_GATE}{code}"
 
 
+def is_gate(name: str) -> bool:
+    """Return True for the name of a gate that :func:`gate` made."""
+    return name.startswith(_GATE)
+
+
 def with_more(recent: Outcomes, more: Outcomes, held_by: str | None) -> dict[str, int]:
     """Return the outcomes of the last :data:`WINDOW` images, approximately.
 
@@ -52,7 +57,7 @@ def with_more(recent: Outcomes, more: Outcomes, held_by: str | None) -> dict[str
         more: Outcomes since then.
         held_by: The gate that holds the run.
     """
-    is_probe = held_by is not None and held_by.startswith(_GATE)
+    is_probe = held_by is not None and is_gate(held_by)
     if is_probe and more.get(OK, 0) == sum(more.values()) >= PROBE:
         return dict(more)
     total = {code: recent.get(code, 0) + more.get(code, 0) for code in recent.keys() | more.keys()}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from types import NoneType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from reindex.domain import stamps
 from reindex.domain.failures import Failure
@@ -402,6 +402,9 @@ class RunRecord:
         total: Images that had work left when it began.
         counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
+        options: What it was started with, as :meth:`reindex.domain.options.RunOptions.as_input`
+            says it, in JSON text: a query may hold numbers that DynamoDB does not. Empty in records
+            of releases before 0.2.
         budget: US dollars that it may cost by its estimate; None for any.
         failed_ticks: Ticks in a row that ended in an error.
         gathered: Ids that its source brought, by what became of them.
@@ -440,6 +443,7 @@ class RunRecord:
     total: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
     skip_unchanged: bool = False
+    options: str = ""
     budget: float | None = None
     failed_ticks: int = 0
     gathered: Mapping[str, int] = field(default_factory=dict)
@@ -457,6 +461,14 @@ class RunRecord:
     def is_open(self) -> bool:
         """Whether the run has not ended."""
         return self.status == "open"
+
+    @property
+    def known_options(self) -> dict[str, Any] | None:
+        """What it was started with, its budget as it is now; None when that is not known."""
+        if not self.options:
+            return None
+        options: dict[str, Any] = json.loads(self.options)
+        return options if self.budget is None else {**options, "budget": self.budget}
 
     @property
     def round_mark(self) -> RoundMark | None:
@@ -489,6 +501,9 @@ class Ledger:
     def __add__(self, other: Ledger) -> Ledger:
         return Ledger(self.count + other.count, (self.id_sum + other.id_sum) % 2**64)
 
+    def __sub__(self, other: Ledger) -> Ledger:
+        return Ledger(self.count - other.count, (self.id_sum - other.id_sum) % 2**64)
+
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
@@ -497,7 +512,32 @@ class UploadRecord:
     Attributes:
         brought: Its ids that were new, as far as it has said.
         done: Whether it has said everything; one that died never does.
+        forgotten: Those of its ids that were taken out of the table since.
     """
 
     brought: Ledger
     done: bool
+    forgotten: Ledger = Ledger()
+
+
+#: The name under which the ledger holds the sum of the uploads that were folded; no upload has it.
+FOLDED: Final = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetting:
+    """An operation that took images out of the progress table.
+
+    Attributes:
+        name: Names it, and no other.
+        at: When it began, epoch seconds.
+        by: Who did it: the ARN of the caller.
+        what: Which images were chosen, in words.
+        images: Those that have left so far.
+    """
+
+    name: str
+    at: float
+    by: str
+    what: str
+    images: Ledger = Ledger()

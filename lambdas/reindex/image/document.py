@@ -165,6 +165,10 @@ def without_provenance(document: Mapping[str, Any]) -> dict[str, Any]:
 
     An ``esInfo`` that holds nothing else is left out.
     """
-    info = {name: value for name, value in document.get("esInfo", {}).items() if name != "reindex"}
+    found = document.get("esInfo")
+    if not isinstance(found, Mapping):
+        # None, or another program's value.
+        return dict(document)
+    info = {name: value for name, value in found.items() if name != "reindex"}
     rest = {name: value for name, value in document.items() if name != "esInfo"}
     return rest | ({"esInfo": info} if info else {})

@@ -108,17 +108,17 @@ class Redrive:
             StoreUnavailable: A service does not answer.
         """
         groups: dict[tuple[str, Standing], Group] = {}
-        seen: list[DeadLetter] = []
+        receipts: list[str] = []
         try:
-            for batch in self._batches():
-                seen += [found.letter for found in batch]
+            for batch in self._batches(set()):
+                receipts += [found.letter.receipt for found in batch]
                 for found in batch:
                     group = groups.setdefault((found.cause, found.standing), Group())
                     group.count += 1
                     if found.message and len(group.examples) < EXAMPLES:
                         group.examples.append(found.message.id)
         finally:
-            self.letters.release(seen)
+            self.letters.release(receipts)
         return groups
 
     def send_round(self) -> Redriven:
@@ -131,8 +131,9 @@ class Redrive:
             StoreUnavailable: A service does not answer.
         """
         done = Redriven()
-        kept: list[DeadLetter] = []
-        for batch in self._batches():
+        seen: set[str] = set()
+        kept: list[str] = []
+        for batch in self._batches(seen):
             lost = [found for found in batch if found.standing is Standing.LOST]
             written = self._write(lost, self._round_again)
             done.moved += len(written)
@@ -142,8 +143,8 @@ class Redrive:
                 if found.standing is Standing.MOVED_ON
                 or (found.message and found.message.id in written)
             ]
-            kept += [found.letter for found in batch if found.letter not in gone]
-            self.letters.remove(gone)
+            kept += [found.letter.receipt for found in batch if found.letter not in gone]
+            self._remove(gone, seen)
             done.dropped += len(gone)
         self.letters.release(kept)
         done.left = len(kept)
@@ -156,7 +157,8 @@ class Redrive:
             StoreUnavailable: A service does not answer.
         """
         done = Redriven()
-        for batch in self._batches():
+        seen: set[str] = set()
+        for batch in self._batches(seen):
             waiting = [
                 found
                 for found in batch
@@ -165,18 +167,21 @@ class Redrive:
                 and found.row.state is State.ENQUEUED
             ]
             done.moved += len(self._write(waiting, self._given_up))
-            self.letters.remove([found.letter for found in batch])
+            self._remove([found.letter for found in batch], seen)
             done.dropped += len(batch)
         return done
 
-    def _batches(self) -> Iterator[Sequence[_Found]]:
-        """Every message once, with its image's row."""
-        seen: set[str] = set()
+    def _batches(self, seen: set[str]) -> Iterator[Sequence[_Found]]:
+        """Every message once, with its image's row.
+
+        Args:
+            seen: Ids of the messages that are passed over: those that come are added.
+        """
         while letters := self.letters.receive(HIDDEN_SECONDS):
             fresh = [letter for letter in letters if letter.message_id not in seen]
             if not fresh:
                 # A pass so long that the first ones have come back.
-                self.letters.release(letters)
+                self.letters.release([letter.receipt for letter in letters])
                 return
             seen.update(letter.message_id for letter in fresh)
             messages = [_parsed(letter) for letter in fresh]
@@ -185,6 +190,11 @@ class Redrive:
                 _Found(letter, message, rows.get(message.id) if message else None)
                 for letter, message in zip(fresh, messages, strict=True)
             ]
+
+    def _remove(self, letters: Sequence[DeadLetter], seen: set[str]) -> None:
+        """Remove messages; they do not come again, so their ids need not be held."""
+        self.letters.remove(letters)
+        seen.difference_update(letter.message_id for letter in letters)
 
     def _write(self, lost: Sequence[_Found], after: Callable[[_Found], ProgressRow]) -> set[str]:
         # Two messages of one image: one move.

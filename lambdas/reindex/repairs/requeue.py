@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reindex.batches import in_batches
+from reindex.batches import pages_of
 from reindex.domain.chunks import MAX_ROWS
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
@@ -27,13 +27,14 @@ class Selection:
         states: The states they rest in.
         codes: Of their failures.
         fingerprints: Of their failures.
-        ids: Themselves; None for whoever fits the rest.
+        ids: Themselves, read once and held in chunks only; None for whoever fits the rest. One
+            that comes again within a chunk counts once; later, it is in work by then.
     """
 
     states: Collection[State] = ()
     codes: Collection[str] = ()
     fingerprints: Collection[str] = ()
-    ids: Sequence[str] | None = None
+    ids: Iterable[str] | None = None
 
     def takes(self, row: ProgressRow) -> bool:
         """Whether a row fits, its work aside."""
@@ -49,8 +50,8 @@ class Selection:
 
 
 @dataclass(slots=True)
-class Requeued:
-    """What is to be queued again, or was.
+class Chosen:
+    """The images that a selection chose, and those that it left alone.
 
     Attributes:
         kinds: Images chosen, by state and failure code ("" without a failure).
@@ -87,7 +88,7 @@ class Requeue:
     name: str
     segments: int
 
-    def plan(self, selection: Selection, limit: int | None = None) -> Requeued:
+    def plan(self, selection: Selection, limit: int | None = None) -> Chosen:
         """Say what would be queued again; nothing is changed.
 
         Args:
@@ -97,12 +98,12 @@ class Requeue:
         Raises:
             StoreUnavailable: The table does not answer.
         """
-        plan = Requeued()
-        for _ in self._chosen(selection, limit, plan):
+        plan = Chosen()
+        for _ in chosen_rows(self.table, self.segments, selection, limit, plan):
             pass
         return plan
 
-    def apply(self, selection: Selection, limit: int | None = None) -> Requeued:
+    def apply(self, selection: Selection, limit: int | None = None) -> Chosen:
         """Queue images again, each with a clean sheet; it may be repeated after a failure.
 
         Args:
@@ -112,8 +113,10 @@ class Requeue:
         Raises:
             StoreUnavailable: The table does not answer; what was queued so far stays so.
         """
-        done = Requeued()
-        for number, rows in enumerate(self._chosen(selection, limit, done)):
+        done = Chosen()
+        for number, rows in enumerate(
+            chosen_rows(self.table, self.segments, selection, limit, done)
+        ):
             now = self.clock.now()
             changes = [Change(row, row.requeued(now)) for row in rows]
             name = f"{self.name}-{number:06d}"
@@ -121,36 +124,45 @@ class Requeue:
             done.moved += len(rows) - len(written)
         return done
 
-    def _chosen(
-        self, selection: Selection, limit: int | None, note: Requeued
-    ) -> Iterator[Sequence[ProgressRow]]:
-        """The rows to queue again, in chunks; noted as they come."""
-        room = limit
-        for rows in self._candidates(selection.ids, note):
-            fitting = [row for row in rows if selection.takes(row)]
-            chosen = [row for row in fitting if row.state.phase is None]
-            note.in_work += len(fitting) - len(chosen)
-            if room is not None:
-                chosen = chosen[:room]
-                room -= len(chosen)
-            note.kinds.update(
-                (row.state, row.failure.code if row.failure else "") for row in chosen
-            )
-            if chosen:
-                yield chosen
-            if room == 0:
-                return
 
-    def _candidates(
-        self, ids: Iterable[str] | None, note: Requeued
-    ) -> Iterator[Sequence[ProgressRow]]:
-        if ids is None:
-            for page in scan_all(self.table, self.segments):
-                note.unreadable += len(page.unreadable)
-                yield page.rows
+def chosen_rows(
+    table: ProgressTable, segments: int, selection: Selection, limit: int | None, note: Chosen
+) -> Iterator[Sequence[ProgressRow]]:
+    """The rows of finished images that fit a selection, in chunks; noted as they come.
+
+    Args:
+        table: Where they are.
+        segments: Parts of the table that are scanned at once.
+        selection: Which images.
+        limit: How many at most.
+        note: Where they are counted.
+    """
+    room = limit
+    for rows in _candidates(table, segments, selection.ids, note):
+        fitting = [row for row in rows if selection.takes(row)]
+        chosen = [row for row in fitting if row.state.phase is None]
+        note.in_work += len(fitting) - len(chosen)
+        if room is not None:
+            chosen = chosen[:room]
+            room -= len(chosen)
+        note.kinds.update((row.state, row.failure.code if row.failure else "") for row in chosen)
+        if chosen:
+            yield chosen
+        if room == 0:
             return
-        for chunk in in_batches(list(dict.fromkeys(ids)), CHUNK):
-            found = self.table.read(chunk)
-            note.unreadable += len(found.unreadable)
-            note.absent += len(chunk) - len(found.rows) - len(found.unreadable)
-            yield list(found.rows.values())
+
+
+def _candidates(
+    table: ProgressTable, segments: int, ids: Iterable[str] | None, note: Chosen
+) -> Iterator[Sequence[ProgressRow]]:
+    if ids is None:
+        for page in scan_all(table, segments):
+            note.unreadable += len(page.unreadable)
+            yield page.rows
+        return
+    for some in pages_of(ids, CHUNK):
+        chunk = list(dict.fromkeys(some))
+        found = table.read(chunk)
+        note.unreadable += len(found.unreadable)
+        note.absent += len(chunk) - len(found.rows) - len(found.unreadable)
+        yield list(found.rows.values())

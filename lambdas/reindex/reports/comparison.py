@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from reindex.reports.contents import Contents
 from reindex.reports.field_changes import FieldChanges, flatten, shortened
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import SearchResult
@@ -28,41 +29,6 @@ _LONGEST_VALUE: Final = 100
 #: their own without end. All others are counted together as OTHER_FIELDS.
 MAX_FIELDS: Final = 20_000
 OTHER_FIELDS: Final = "(all other fields)"
-
-Contents = Mapping[str, Sequence[Any]]
-"""The values that a document holds, by the dotted path of their field."""
-
-
-def contents(document: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the values that a document holds, by the dotted path of their field.
-
-    Lists add nothing to a path, as in a mapping: ``usages.platform`` has the platforms of all
-    usages. Null, an empty text, an empty list and an empty object are not held.
-    """
-    found: dict[str, list[Any]] = {}
-    _collect(document, "", found)
-    return found
-
-
-def _collect(value: Mapping[str, Any], prefix: str, found: dict[str, list[Any]]) -> None:
-    # The classes are those of JSON's parser; this is most of the work of a comparison.
-    for name, inner in value.items():
-        path = prefix + name
-        if inner.__class__ is dict:
-            _collect(inner, path + ".", found)
-        elif inner.__class__ is list:
-            for item in inner:
-                if item.__class__ is dict:
-                    _collect(item, path + ".", found)
-                elif item or _is_zero(item):
-                    found.setdefault(path, []).append(item)
-        elif inner or _is_zero(inner):
-            found.setdefault(path, []).append(inner)
-
-
-def _is_zero(value: Any) -> bool:
-    """Return True for 0 and false, which are values although they are not true."""
-    return isinstance(value, int | float)
 
 
 @dataclass(slots=True)
@@ -85,6 +51,28 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True)
+class Searchable:
+    """How many documents a search by a field finds, counted in both indices at about one time.
+
+    Attributes:
+        before: In the old index; None where its mapping does not index the field.
+        after: In the new index; likewise.
+        of_before: All documents of the old index at that time.
+        of_after: All documents of the new index at that time.
+    """
+
+    before: int | None = None
+    after: int | None = None
+    of_before: int = 0
+    of_after: int = 0
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Which share of the documents a search finds, old and new, in percent."""
+        return _percent(self.before or 0, self.of_before), _percent(self.after or 0, self.of_after)
+
+
+@dataclass(frozen=True, slots=True)
 class FieldFill:
     """How many documents hold a field, and how many can be found by it.
 
@@ -95,9 +83,7 @@ class FieldFill:
         missing: Documents of the old index that hold it, and that the new one does not hold.
         lost: Documents of both indices that hold it in the old one alone.
         gained: Documents of both indices that hold it in the new one alone.
-        searchable_before: Documents of the old index that a search by the field can find; None
-            where its mapping does not index the field.
-        searchable_after: Likewise of the new index.
+        searchable: Documents that a search by the field finds.
     """
 
     path: str
@@ -106,8 +92,7 @@ class FieldFill:
     missing: int
     lost: Documents
     gained: int
-    searchable_before: int | None
-    searchable_after: int | None
+    searchable: Searchable
 
 
 @dataclass(slots=True)
@@ -149,7 +134,7 @@ class Compared:
         missing: Documents of the old index that the new one does not hold.
         extra: Documents of the new index that the old one does not hold.
         values: Of the fields that have few values, by path.
-        searchable: Documents of the old and the new index that a search by a field finds, by path.
+        searchable: Documents that a search by a field finds, by path.
         settled: Documents that differed at first, and did not when they were read again.
         changes: What becomes of the fields of a sample.
         sample: The documents of the sample.
@@ -163,7 +148,7 @@ class Compared:
     missing: Documents = field(default_factory=Documents)
     extra: Documents = field(default_factory=Documents)
     values: dict[str, ValueCounts] = field(default_factory=dict)
-    searchable: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    searchable: dict[str, Searchable] = field(default_factory=dict)
     settled: int = 0
     changes: FieldChanges = field(default_factory=FieldChanges)
     sample: list[SampledDocument] = field(default_factory=list)
@@ -191,7 +176,7 @@ class Compared:
                 self._missing[path],
                 self._lost.get(path, Documents()),
                 self._gained[path],
-                *self.searchable.get(path, (None, None)),
+                self.searchable.get(path, Searchable()),
             )
             for path in self._paths | self.searchable.keys()
         }
@@ -247,17 +232,19 @@ class Compared:
         return max(lost, before - _percent(fill.after, new), 0.0)
 
     def searchable_fall(self, fill: FieldFill) -> float:
-        """Return by how many percentage points fewer documents can be found by a field.
+        """Return by how many percentage points fewer documents a search by a field finds.
 
-        For a field that documents hold, only those count that hold it and cannot be found by it:
-        that fewer hold it is a fall of its own, see :meth:`fall`.
+        A fall that is there among all documents, and among those that hold the field as well: that
+        fewer hold it is a fall of its own, see :meth:`fall`.
         """
-        old, _ = self.documents
-        before, after = fill.searchable_before or 0, fill.searchable_after or 0
+        found = fill.searchable
+        share, new_share = found.shares
+        fewer = (found.before or 0) - (found.after or 0) - self.missing.count
+        among_holders = _percent(fewer, found.of_before)
         if fill.before and fill.after:
-            found = before / fill.before - after / fill.after
-            return max(found * _percent(fill.before, old), 0.0)
-        return _percent(max(before - after - self.missing.count, 0), old)
+            holding = (found.before or 0) / fill.before - (found.after or 0) / fill.after
+            among_holders = holding * share
+        return max(min(share - new_share, among_holders), 0.0)
 
     def by_harm(self) -> list[FieldFill]:
         """Return all fields, the one that falls furthest first."""
@@ -336,17 +323,15 @@ def _problems(found: Compared, gate: Gate) -> Iterator[str]:
 def _field_problems(found: Compared, fill: FieldFill, tolerance: Tolerance) -> Iterator[str]:
     if tolerance.accepts(fill.path):
         return
-    old, new = found.documents
     if found.fall(fill) > tolerance.percent:
-        before, after = found.fill_rates(fill)
+        before, after = _rounded(found.fill_rates(fill))
         lost = counted(fill.lost.count, "document")
         yield (
             f"{fill.path}: {before:g}% of the documents hold it in {found.old}, {after:g}% in "
             f"{found.new}; lost by {lost}{_examples(fill.lost)}"
         )
     elif found.searchable_fall(fill) > tolerance.percent:
-        before = _percent(fill.searchable_before or 0, old)
-        after = _percent(fill.searchable_after or 0, new)
+        before, after = _rounded(fill.searchable.shares)
         yield (
             f"{fill.path}: a search by it finds {before:g}% of the documents in {found.old}, "
             f"{after:g}% in {found.new}"
@@ -378,7 +363,7 @@ def to_json(found: Compared, gate: Gate) -> dict[str, Any]:
 
 
 def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[str, Any]:
-    before, after = found.fill_rates(fill)
+    before, after = _rounded(found.fill_rates(fill))
     allowed = not any(_field_problems(found, fill, tolerance))
     moves = fill.lost.count or fill.gained or found.searchable_fall(fill)
     return {
@@ -388,6 +373,12 @@ def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[
         "allowed": allowed,
         "differs": bool(moves) or not allowed,
     }
+
+
+def _rounded(shares: tuple[float, float]) -> tuple[float, float]:
+    """Return shares to be shown; what is decided by them is not rounded."""
+    before, after = shares
+    return round(before, 2), round(after, 2)
 
 
 def _examples(documents: Documents) -> str:
@@ -401,4 +392,4 @@ def _term(value: Any) -> str:
 
 
 def _percent(part: int, whole: int) -> float:
-    return round(100 * part / whole, 2) if whole else 0.0
+    return 100 * part / whole if whole else 0.0

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from reindex.reports.field_changes import CHANGED, GAINED, LOST
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import page_of, section, shown_value, table, tile
 from reindex.text import counted
@@ -30,7 +31,7 @@ def page(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
         _fields(found),
         _searches(found["searches"]),
         _values(found),
-        _sample(found["sample"], thumbnails),
+        _sample(found, thumbnails),
     )
 
 
@@ -117,8 +118,8 @@ def _fields(found: Mapping[str, Any]) -> Markup:
             f"{field['fill_after']:g}%",
             f"{field['lost']['count']:,}",
             f"{field['gained']:,}",
-            _count(field["searchable_before"]),
-            _count(field["searchable_after"]),
+            _count(field["searchable"]["before"]),
+            _count(field["searchable"]["after"]),
             _ids(field["lost"]["examples"]),
         )
         for field in fields
@@ -145,8 +146,8 @@ def _all_fields(fields: Sequence[Mapping[str, Any]]) -> Markup:
             f"{field['after']:,}",
             f"{field['fill_before']:g}%",
             f"{field['fill_after']:g}%",
-            _count(field["searchable_before"]),
-            _count(field["searchable_after"]),
+            _count(field["searchable"]["before"]),
+            _count(field["searchable"]["after"]),
         )
         for field in sorted(fields, key=lambda field: str(field["path"]))
     ]
@@ -226,10 +227,12 @@ def _shares(
     return max(shifts), rows
 
 
-def _sample(sample: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, str]) -> Markup:
+def _sample(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> Markup:
+    sample = found["sample"]
     if not sample:
         return Markup("")
     equal = sum(not document["differences"] for document in sample)
+    differing = [document for document in sample if document["differences"]]
     return section(
         "Side by side",
         element(
@@ -237,8 +240,19 @@ def _sample(sample: Sequence[Mapping[str, Any]], thumbnails: Mapping[str, str]) 
             f"{counted(len(sample), 'document')} drawn at random, {equal:,} of them equal but for "
             "their provenance.",
         ),
-        *(_side_by_side(document, thumbnails) for document in sample if document["differences"]),
+        _sample_fields(found["sample_fields"]) if differing else "",
+        *(_side_by_side(document, thumbnails) for document in differing),
     )
+
+
+def _sample_fields(changes: Sequence[Mapping[str, Any]]) -> Markup:
+    kinds = (CHANGED, LOST, GAINED)
+    rows = [
+        (element("code", change["path"]), *(f"{change[kind]:,}" for kind in (*kinds, "same")))
+        for change in changes
+        if any(change[kind] for kind in kinds)
+    ]
+    return table(("field", *kinds, "same"), rows, numbers=range(1, 5))
 
 
 def _side_by_side(document: Mapping[str, Any], thumbnails: Mapping[str, str]) -> Markup:

@@ -84,6 +84,7 @@ thead th { border-top: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .zero { color: var(--soft); }
 td code { white-space: nowrap; }
+td code.value { display: inline-block; min-width: 14em; white-space: pre-wrap; }
 tfoot td { font-weight: 600; }
 .falls { color: var(--bad); font-weight: 600; }
 code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -111,6 +112,7 @@ code { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu San
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 20px; margin: 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
+.trend { display: inline-block; height: 9px; background: var(--failed); }
 summary { cursor: pointer; padding: 6px 0; }
 .thumbnail { display: block; max-width: 120px; max-height: 90px; border-radius: 4px; }
 """
@@ -193,7 +195,7 @@ def shown_value(value: Any) -> Markup:
     if value is None:
         return element("span", "nothing", class_="soft")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return element("code", text)
+    return element("code", text, class_="value")
 
 
 def moment(text: str) -> str:

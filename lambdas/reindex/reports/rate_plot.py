@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reindex.reports.markup import Markup, element, joined
+from reindex.text import counted
 
 #: Size of the whole, in its own units.
 _WIDTH, _HEIGHT = 920, 300
@@ -50,6 +51,7 @@ class _Plot:
         step: Seconds between points.
         series: Images a second, by series.
         held: The part of the time that a gate held.
+        bulks: How many might go on side by side; 0 where that is not known.
         top: Images a second at the top.
         line: Images a second between lines across.
     """
@@ -58,6 +60,7 @@ class _Plot:
     step: float
     series: Mapping[str, Sequence[float]]
     held: Sequence[float]
+    bulks: Sequence[int]
     top: float
     line: float
 
@@ -70,6 +73,7 @@ class _Plot:
             step=rates["step_seconds"],
             series=series,
             held=rates["held"],
+            bulks=rates["bulks"],
             top=line * max(1, math.ceil(max(map(max, series.values())) / line)),
             line=line,
         )
@@ -160,9 +164,10 @@ class _Plot:
         for n, held in enumerate(self.held):
             numbers = ", ".join(f"{name} {self.series[name][n]:,.1f}/s" for name in _SERIES)
             gate = f", held {held:.0%} of the time" if held else ""
+            bulks = f", {counted(self.bulks[n], 'bulk')} side by side" if self.bulks[n] else ""
             yield element(
                 "rect",
-                element("title", f"{_clock(self.start + self.step * n)}: {numbers}{gate}"),
+                element("title", f"{_clock(self.start + self.step * n)}: {numbers}{gate}{bulks}"),
                 x=self._x(self.step * n),
                 y=_TOP,
                 width=width,

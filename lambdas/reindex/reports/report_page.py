@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reindex.domain.states import CODES, State
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
 from reindex.reports.rate_plot import plot
+from reindex.reports.run_summary import RunSummary
 from reindex.text import counted, duration
 
 #: The states as people look for them: success, what failed, what is left.
@@ -48,7 +49,9 @@ def page(report: Mapping[str, Any]) -> str:
         _failures(report),
         _rates(report),
         _gates(report),
+        _bulk_limits(report),
         _run(report),
+        _earlier(report),
         _cost(report["cost"]),
         _certificate(report),
     )
@@ -224,20 +227,56 @@ def _gates(report: Mapping[str, Any]) -> Markup:
     return section(title, table(("gate", "held", "first", "last"), rows, numbers=[1]))
 
 
+def _bulk_limits(report: Mapping[str, Any]) -> Markup:
+    if not report["bulk_limits"]:
+        return Markup()
+    rows = [
+        (
+            limit["set_by"],
+            f"{limit['fewest']:,}",
+            f"{limit['most']:,}",
+            moment(limit["first_at"]),
+            moment(limit["last_at"]),
+        )
+        for limit in report["bulk_limits"]
+    ]
+    head = ("set by", "fewest", "most", "first", "last")
+    return section("Bulks side by side", table(head, rows, numbers=[1, 2]))
+
+
+def _round(migration: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of the migration that the run was a round of."""
+    if not migration:
+        return {}
+    compared = migration["comparison"]
+    if not compared:
+        verdict = "not made yet"
+    elif compared["problems"]:
+        verdict = "; ".join(compared["problems"])
+    else:
+        verdict = "passed"
+    follows = f"{migration['id']}: the index follows {migration['source']}"
+    return {"migration": follows, "comparison": verdict}
+
+
 def _run(report: Mapping[str, Any]) -> Markup:
     moved = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report["moved"].items()))
     gathered = ", ".join(
         f"{count:,} {kind.replace('_', ' ')}" for kind, count in report["gathered"].items()
     )
     misfits = ", ".join(report["misfits"])
+    summary = RunSummary.of_report(report)
     facts = {
         "run": report["run_id"],
+        "source": summary.source_in_words,
+        "options": summary.options_in_words or "none",
         "index": report["index"],
         "alias": report["alias"],
         "started": moment(report["started_at"]),
         "ended": moment(report["ended_at"]),
         "rounds": f"{report['rounds']:,}",
         "work done": f"{report['percent_done']}%",
+        **_round(report.get("migration", {})),
         **({"gathered": gathered} if gathered else {}),
         **({"fields left out": misfits} if misfits else {}),
         "moved": moved or "nothing",
@@ -245,6 +284,45 @@ def _run(report: Mapping[str, Any]) -> Markup:
     }
     pairs = (joined(element("dt", name), element("dd", said)) for name, said in facts.items())
     return section("The run", element("dl", *pairs))
+
+
+def _earlier(report: Mapping[str, Any]) -> Markup | str:
+    """How this run compares with those before it; nothing when there were none."""
+    earlier = [RunSummary.from_json(raw) for raw in report.get("earlier", ())]
+    if not earlier:
+        return ""
+    runs = [*earlier, RunSummary.of_report(report)]
+    most = max(_failed_percent(run) for run in runs) or 1
+    rows = [
+        (
+            element("code", run.run_id),
+            run.started_at[:10],
+            run.status,
+            (run.options or {}).get("source", {}).get("kind", ""),
+            f"{run.images or 0:,}",
+            f"{run.failed or 0:,}",
+            _share(_failed_percent(run), most),
+            max(run.failures, key=lambda code: run.failures[code], default=""),
+            dollars(run.dollars or 0),
+        )
+        for run in reversed(runs)
+    ]
+    heads = (
+        "run", "started", "ended", "source", "images", "not verified", "share", "mostly", "cost"
+    )  # fmt: skip
+    return section("Runs over time", table(heads, rows, numbers=(4, 5, 8)))
+
+
+def _failed_percent(run: RunSummary) -> float:
+    return 100 * (run.failed or 0) / run.images if run.images else 0.0
+
+
+def _share(percent: float, most: float) -> Markup:
+    """A percentage, and a bar as long as its part of the largest one."""
+    bar = element(
+        "span", class_="trend", style=f"width:{percent / most * 40:.0f}px", aria_hidden="true"
+    )
+    return joined(bar, f" {percent:.2f}%")
 
 
 def _cost(cost: Mapping[str, Any]) -> Markup:
@@ -305,9 +383,33 @@ def _certificate(report: Mapping[str, Any]) -> Markup:
         )
         if certificate["runs"]
         else "",
+        *_forgotten(certificate.get("forgotten", ())),
         element(
             "details",
             element("summary", f"By the ids' first characters: {counted(len(rows), 'sum')}"),
             table(heads, rows, numbers=[1]),
         ),
+    )
+
+
+def _forgotten(operations: Sequence[Mapping[str, Any]]) -> Iterator[Markup]:
+    """What has left the table: nothing of it is in the sums above."""
+    if not operations:
+        return
+    total = sum(operation["count"] for operation in operations)
+    heads = ("when", "by", "which", "images", "sum of their ids' hashes")
+    rows = [
+        (
+            moment(operation["at"]),
+            operation["by"],
+            operation["what"],
+            f"{operation['count']:,}",
+            element("code", operation["id_sum"]),
+        )
+        for operation in reversed(operations)
+    ]
+    yield element(
+        "details",
+        element("summary", f"{counted(total, 'image')} left the table, by reindex forget"),
+        table(heads, rows, numbers=[3]),
     )

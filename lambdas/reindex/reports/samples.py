@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -40,6 +41,8 @@ class Sample:
         moved: Rows that changed, by what they became.
         held: Seconds that it waited, by the gate it waited for. A tick of a paused run names
             that gate with no seconds: the pause lasts until the worker's next tick.
+        bulks: How many the indexers may send side by side at its end; 0 before that is decided.
+        bulks_set_by: What set that number.
     """
 
     at: float
@@ -48,6 +51,8 @@ class Sample:
     worker: int
     moved: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, float] = field(default_factory=dict)
+    bulks: int = 0
+    bulks_set_by: str = ""
 
     @property
     def ended_at(self) -> float:
@@ -70,13 +75,21 @@ def keep(files: RunFiles, run_id: str, sample: Sample) -> None:
     files.put(key, json.dumps(asdict(sample)).encode())
 
 
-def kept(files: RunFiles, run_id: str) -> list[Sample]:
+def kept(
+    files: RunFiles, run_id: str, since: float = -math.inf, until: float = math.inf
+) -> list[Sample]:
     """A run's samples, in order of time; none at all, rather than no report, if S3 fails.
 
     A file that is no sample is passed over.
+
+    Args:
+        files: The run's bucket.
+        run_id: Of the run.
+        since: Epoch seconds; ticks that began before are left out.
+        until: Epoch seconds; ticks that began later are left out.
     """
     try:
-        keys = files.keys(_prefix(run_id))
+        keys = [key for key in files.keys(_prefix(run_id)) if since <= _began_at(key) <= until]
         with ThreadPoolExecutor(READERS, thread_name_prefix="samples") as pool:
             bodies = [*zip(keys, pool.map(files.get, keys), strict=True)]
     except (StoreUnavailable, KeyError) as error:
@@ -89,6 +102,12 @@ def kept(files: RunFiles, run_id: str) -> list[Sample]:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("no sample", extra={"key": key, "reason": str(error)})
     return sorted(found, key=lambda sample: (sample.at, sample.phase, sample.worker))
+
+
+def _began_at(key: str) -> float:
+    """When the tick of a sample began, by its file's name; never, of another file."""
+    milliseconds = key.rpartition("-")[2].removesuffix(".json")
+    return int(milliseconds) / 1000 if milliseconds.isdecimal() else -math.inf
 
 
 def _prefix(run_id: str) -> str:

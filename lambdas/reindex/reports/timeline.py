@@ -43,7 +43,8 @@ def rates(samples: Sequence[Sample], started_at: float, ended_at: float) -> dict
     Returns:
         ``started_at``; ``step_seconds`` between points; ``images_per_second``, a list of
         points for each series; ``held``, the part of the workers' time that a gate held, from
-        0 to 1, for each point. Without samples, no points.
+        0 to 1, for each point; ``bulks``, the most bulks that might go on side by side, for each
+        point, 0 where that is not known. Without samples, no points.
     """
     if not samples:
         return {"started_at": iso(started_at), "step_seconds": 0, "images_per_second": {}}
@@ -51,11 +52,14 @@ def rates(samples: Sequence[Sample], started_at: float, ended_at: float) -> dict
     workers = len({sample.worker for sample in samples})
     moved = {name: axis.empty() for name in _SERIES}
     held = axis.empty()
+    bulks = [0] * len(held)
     for sample in _with_pauses(samples):
         for name, kinds in _SERIES.items():
             count = sum(n for kind, n in sample.moved.items() if kind in kinds)
             axis.spread(moved[name], sample, count)
         axis.spread(held, sample, sum(sample.held.values()))
+        for n in axis.steps_of(sample, len(bulks)):
+            bulks[n] = max(bulks[n], sample.bulks)
     return {
         "started_at": iso(started_at),
         "step_seconds": axis.step,
@@ -66,6 +70,7 @@ def rates(samples: Sequence[Sample], started_at: float, ended_at: float) -> dict
         "held": [
             round(min(1.0, v / (w * workers)), 3) for v, w in zip(held, axis.widths, strict=True)
         ],
+        "bulks": bulks,
     }
 
 
@@ -92,6 +97,34 @@ def gates(samples: Sequence[Sample]) -> list[dict[str, Any]]:
         }
         for name, gate in ranked[:MAX_GATES]
     ]
+
+
+def bulk_limits(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """What set how many bulks may go on side by side, in the order in which it first did.
+
+    Returns:
+        For each what it was, the fewest and the most bulks under it, and when it set their number
+        first and last.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for sample in samples:
+        if not sample.bulks:
+            continue
+        at = iso(sample.ended_at)
+        limit = found.setdefault(
+            sample.bulks_set_by,
+            {
+                "set_by": sample.bulks_set_by,
+                "fewest": sample.bulks,
+                "most": sample.bulks,
+                "first_at": at,
+                "last_at": at,
+            },
+        )
+        limit["fewest"] = min(limit["fewest"], sample.bulks)
+        limit["most"] = max(limit["most"], sample.bulks)
+        limit["last_at"] = max(limit["last_at"], at)
+    return [*found.values()]
 
 
 @dataclass(slots=True)
@@ -140,16 +173,23 @@ class _Axis:
         """Add what a sample tells, evenly over the time it tells of."""
         if not amount:
             return
-        last = len(series) - 1
-        begin = min(max(sample.at - self.start, 0.0), self.end - self.start)
-        until = min(max(sample.ended_at - self.start, begin), self.end - self.start)
-        first = min(int(begin // self.step), last)
+        begin, until = self._span(sample)
         if until == begin:
-            series[first] += amount
+            series[self.steps_of(sample, len(series))[0]] += amount
             return
-        for n in range(first, min(int(until // self.step), last) + 1):
+        for n in self.steps_of(sample, len(series)):
             overlap = min(until, (n + 1) * self.step) - max(begin, n * self.step)
             series[n] += amount * overlap / (until - begin)
+
+    def steps_of(self, sample: Sample, count: int) -> range:
+        """Which of ``count`` steps a sample tells of: at least one."""
+        begin, until = (min(int(at // self.step), count - 1) for at in self._span(sample))
+        return range(begin, until + 1)
+
+    def _span(self, sample: Sample) -> tuple[float, float]:
+        """When a sample begins and ends, in seconds after the axis does, and within it."""
+        begin = min(max(sample.at - self.start, 0.0), self.end - self.start)
+        return begin, min(max(sample.ended_at - self.start, begin), self.end - self.start)
 
 
 def _with_pauses(samples: Sequence[Sample]) -> Iterator[Sample]:

@@ -69,6 +69,9 @@ TRUTH = "a source of truth"
 #: Where a document says which projection it is.
 PROVENANCE = "esInfo.reindex"
 
+#: The gate that holds while the low-priority queue holds ``tuning.max_backlog`` messages.
+BACKLOG_FULL = "the backlog is full"
+
 #: Images of one batch that must fail alike, for the first time, before it is an outage.
 _OUTAGE = 2
 
@@ -146,7 +149,7 @@ class IndexPhase:
         credit = max(free // sharers, min(free, 1))
         # A handful of rows would cost a call each: rather wait until a batch fits.
         if credit < min(SMALL_BATCH, max(1, self.pace.max_backlog // sharers)):
-            return Capacity(0, "the backlog is full")
+            return Capacity(0, BACKLOG_FULL)
         for recent in (run.recent_projections, run.recent_writes):
             code = outcomes.prevailing_failure(recent, self.pace.max_failure_percent)
             if code:

@@ -9,6 +9,12 @@ from reindex.reports.forecast import StageCapacity, bill
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces import Index, Queue
 
+#: Some shard of the cluster has no copy that answers.
+CLUSTER_RED = "the cluster is red"
+
+#: The library's own ingestion queue holds more than ``tuning.live_queue_max``.
+LIVE_QUEUE_DEEP = "the live queue is deep"
+
 #: Goes on when ``reindex resume --budget`` allows more.
 OVER_BUDGET = "the run would cost more than its budget"
 
@@ -41,9 +47,9 @@ class Gates:
         if run.index_uuid and self.index.uuid(run.index) != run.index_uuid:
             return "the index was deleted, and another has its name"
         if self.index.health() == "red":
-            return "the cluster is red"
+            return CLUSTER_RED
         if self.live_queue and self.live_queue.depth().total > self.live_queue_max:
-            return "the live queue is deep"
+            return LIVE_QUEUE_DEEP
         if run.budget is not None:
             cost = bill(run, self.clock.now(), self.stage_capacity)
             if cost.total > run.budget:

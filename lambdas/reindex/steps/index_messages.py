@@ -332,6 +332,9 @@ class Indexer:
             ("WritesUnavailable", unanswered),
         ):
             self.meter.count(name, sum(r.verdict in verdicts for r in results))
+        answered = sum(r.verdict not in unanswered for r in results)
+        if answered:
+            self.meter.seconds("BulkSecondsPerDocument", took / answered)
         failed = Counter({IndexRefused.code: len(refused), IndexUnavailable.code: len(not_taken)})
         for code, count in failed.items():
             if count:
@@ -342,8 +345,7 @@ class Indexer:
             run = self.runs.current()
             if run is None or run.run_id not in run_ids:
                 return
-            busy = sum(r.verdict in unanswered for r in results)
-            sent = BulkCounts(1, len(results) - busy, round(took * 1000), busy)
+            sent = BulkCounts(1, answered, round(took * 1000), len(results) - answered)
             self.runs.bulks_sent(run.run_id, asdict(sent))
             # In a run that no refusal was met in, successes need not be counted.
             if failed.total() or run.recent_writes:

@@ -10,11 +10,17 @@ from typing import Any
 
 from reindex.domain.chunks import MAX_ROWS, chunks_of
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
-from reindex.domain.ledgers import known_before, ledger_from_json, ledger_to_json, unbalanced
+from reindex.domain.ledgers import (
+    known_before,
+    ledger_from_json,
+    ledger_to_json,
+    proved,
+    unbalanced,
+)
 from reindex.domain.migration import RoundMark
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
-from reindex.domain.records import RunRecord, UploadRecord
+from reindex.domain.records import Forgetting, RunRecord, UploadRecord
 from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, Phase
 from reindex.domain.tally import Tally
@@ -22,6 +28,7 @@ from reindex.reports import cost, timeline
 from reindex.reports.page import CONTENT_TYPE
 from reindex.reports.report_page import page
 from reindex.reports.run_estimate import estimated
+from reindex.reports.run_summary import RunSummary, is_whole
 from reindex.reports.samples import kept
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
@@ -42,6 +49,15 @@ SEGMENT_SECONDS = 600
 
 #: Rows with work left that are sorted together before they are cut into chunks.
 _PILE = 10 * MAX_ROWS
+
+#: Runs before it that a report tells of.
+EARLIER_RUNS = 12
+
+#: Where reports are, in the run's bucket.
+REPORTS = "reports/"
+
+#: Segments that one process counts at once, when a report is written again.
+_AT_ONCE = 8
 
 #: What became of ids that a source brought, and that the run then worked on.
 _BROUGHT = ("new", "queued_again", "in_work")
@@ -183,7 +199,7 @@ class Tallying:
         run = self.runs.current()
         # Numbers that no run can have come to, for a file of a tally is never overwritten.
         round_ = round(self.clock.now())
-        with ThreadPoolExecutor(segments, thread_name_prefix="tally") as pool:
+        with ThreadPoolExecutor(min(segments, _AT_ONCE), thread_name_prefix="tally") as pool:
             list(
                 pool.map(
                     lambda s: self._whole_segment(run_id, round_, s, segments), range(segments)
@@ -219,7 +235,8 @@ class Tallying:
         total = self._get(_total(run_id, round_))
         tally = Tally.from_json(total["tally"])
         now = self.clock.now()
-        problems = self._problems(run, tally, ledger_from_json(total["ledger"]))
+        before, after = ledger_from_json(total["ledger"]), self.runs.uploads()
+        problems = self._problems(run, tally, before, after)
         key = report_key(run_id)
         status = "failed" if problems else "succeeded"
         samples = kept(self.files, run_id)
@@ -229,6 +246,7 @@ class Tallying:
             "problems": problems,
             "index": run.index,
             "alias": run.alias,
+            "migration": self._migration(run),
             "started_at": iso(run.started_at),
             "ended_at": iso(run.ended_at or now),
             "duration_seconds": round((run.ended_at or now) - run.started_at, 3),
@@ -240,6 +258,8 @@ class Tallying:
             "moved": dict(run.counts),
             "failure_codes": dict(tally.codes),
             "failures": {name: asdict(kind) for name, kind in tally.kinds.items()},
+            "options": run.known_options,
+            "earlier": self._earlier(run.last_reported),
             "gathered": dict(run.gathered),
             "misfits": list(run.misfits),
             "unreadable": tally.unreadable_examples,
@@ -251,15 +271,20 @@ class Tallying:
                     name: {"count": prefix.count, "pairs": f"{prefix.pairs:016x}"}
                     for name, prefix in sorted(tally.prefixes.items())
                 },
+                "forgotten": [_forgotten(each) for each in self.runs.forgettings()],
             },
             "dead_letters": self.dead_letters.depth().total,
             "rates": timeline.rates(samples, run.started_at, now),
             "gates": timeline.gates(samples),
+            "bulk_limits": timeline.bulk_limits(samples),
             "cost": cost.estimate(run.counts, samples, tally.total, rounds or max(1, round_ + 1)),
         }
         self._put(key, report)
         self.files.put(page_key(run_id), page(report).encode(), CONTENT_TYPE)
-        return self._close(run, key, problems)
+        closed = self._close(run, key, problems)
+        if not problems:
+            self.runs.fold(proved(before, after))
+        return closed
 
     def _close_partial(self, run: RunRecord) -> dict[str, Any]:
         """Close a round that had only what changed: its own counts, and what is still listed.
@@ -278,15 +303,26 @@ class Tallying:
             "problems": problems,
             "index": run.index,
             "alias": run.alias,
-            "migration": dict(run.migration),
+            "migration": self._migration(run),
             "started_at": iso(run.started_at),
             "ended_at": iso(now),
+            "options": run.known_options,
+            "earlier": self._earlier(run.last_reported),
             "gathered": dict(run.gathered),
             "moved": dict(run.counts),
             "cost": cost.estimate(run.counts, kept(self.files, run.run_id), 0, run.round + 1),
         }
         self._put(key, report)
         return self._close(run, key, problems)
+
+    def _migration(self, run: RunRecord) -> dict[str, Any]:
+        """What a report says of the migration that the run was a round of; empty for none."""
+        if run.round_mark is None:
+            return {}
+        migration = self.migrations.current()
+        is_ours = migration is not None and migration.id == run.round_mark.id
+        compared = dict(migration.comparison) if migration and is_ours else {}
+        return {**run.migration, "comparison": compared}
 
     def _close(self, run: RunRecord, key: str, problems: Sequence[str]) -> dict[str, Any]:
         """Close a run's record, and the round of a migration that it was."""
@@ -331,8 +367,25 @@ class Tallying:
             # The step is made again, and finds the record as it is now.
             raise StoreUnavailable(f"migration {mark.id} was changed in this moment")
 
+    def _earlier(self, last_reported: str | None) -> list[dict[str, Any]]:
+        """Summaries of the runs before, the latest last: each report hands them on to the next."""
+        if last_reported is None:
+            return []
+        try:
+            stored = self._get(report_key(last_reported))
+        except KeyError:
+            return []
+        if not is_whole(stored):
+            return list(stored.get("earlier", ()))
+        summary = RunSummary.of_report(stored).to_json()
+        return [*stored.get("earlier", ()), summary][-EARLIER_RUNS:]
+
     def _problems(
-        self, run: RunRecord, tally: Tally, before: Mapping[str, UploadRecord]
+        self,
+        run: RunRecord,
+        tally: Tally,
+        before: Mapping[str, UploadRecord],
+        after: Mapping[str, UploadRecord],
     ) -> list[str]:
         """Why the run's promise does not hold; failed images are no problem of the run.
 
@@ -340,6 +393,7 @@ class Tallying:
             run: Its record.
             tally: The scan.
             before: The ledger as it was before the scan.
+            after: The ledger as it is now.
         """
         problems = []
         if tally.unfinished:
@@ -347,7 +401,7 @@ class Tallying:
         if tally.unreadable:
             named = "; ".join(f"{i}: {why}" for i, why in tally.unreadable_examples.items())
             problems.append(f"{tally.unreadable} rows cannot be read: {named}")
-        problems += unbalanced(before, self.runs.uploads(), tally.uploads)
+        problems += unbalanced(before, after, tally.uploads)
         return problems + self._alias_problems(run)
 
     def _alias_problems(self, run: RunRecord) -> list[str]:
@@ -398,14 +452,24 @@ class _ToDo:
         self.flushes += 1
 
 
+def _forgotten(operation: Forgetting) -> dict[str, Any]:
+    return {
+        "at": iso(operation.at),
+        "by": operation.by,
+        "what": operation.what,
+        "count": operation.images.count,
+        "id_sum": f"{operation.images.id_sum:016x}",
+    }
+
+
 def report_key(run_id: str) -> str:
     """Where a run's report is, as JSON."""
-    return f"reports/{run_id}.json"
+    return f"{REPORTS}{run_id}.json"
 
 
 def page_key(run_id: str) -> str:
     """Where a run's report is, as a page for people."""
-    return f"reports/{run_id}.html"
+    return f"{REPORTS}{run_id}.html"
 
 
 def _part(run_id: str, round_: int, segment: int, part: int) -> str:

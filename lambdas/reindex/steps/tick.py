@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reindex.domain.indexer_pace import IndexerPace
 from reindex.domain.progress import Retry
 from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
@@ -192,6 +193,7 @@ class Ticker:
             work,
         )
         done = shift.work(run, holder)
+        pace = IndexerPace.of((done.latest or run).indexer_pace)
         # Before the phase may end: what comes after it reads the samples.
         sample = Sample(
             started,
@@ -200,6 +202,8 @@ class Ticker:
             worker,
             dict(done.moved),
             dict(done.held),
+            pace.concurrency if pace else 0,
+            pace.set_by if pace else "",
         )
         attempt("the sample cannot be kept", lambda: samples.keep(self.files, run.run_id, sample))
         attempt("the progress cannot be measured", lambda: self._measure_progress(work))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
+from reindex.batches import pages_of
 from reindex.domain.chunks import LEAST_ROWS, MAX_ROWS, SMALL_LISTS, chunks_of
 from reindex.domain.digest import sum_of_ids
 from reindex.domain.failures import StoreUnavailable
@@ -91,7 +91,7 @@ class Upload:
         """
         uploaded = Uploaded()
         brought = Ledger()
-        for number, chunk in enumerate(_chunks(_present(ids, uploaded))):
+        for number, chunk in enumerate(pages_of(_present(ids, uploaded), CHUNK)):
             # Recorded before the first row is written, so that no row names an unknown upload.
             self.runs.record_upload(self.name, brought, done=False)
             inserted, known = self._insert(_distinct(chunk, uploaded), uploaded)
@@ -176,11 +176,6 @@ class Upload:
         """Write rows; return those that were written, as they are now."""
         written = self.table.write(changes)
         return [change.after for change in changes if change.after.id in written]
-
-
-def _chunks(ids: Iterator[str]) -> Iterator[list[str]]:
-    while chunk := list(islice(ids, CHUNK)):
-        yield chunk
 
 
 def ids_of_lines(lines: Iterable[str]) -> Iterator[str]:

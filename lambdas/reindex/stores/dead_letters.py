@@ -71,19 +71,22 @@ class SqsDeadLetters(SqsQueue):
             )
         return [_letter(found) for found in answer.get("Messages", [])]
 
-    def release(self, letters: Sequence[DeadLetter]) -> None:
+    def release(self, receipts: Sequence[str]) -> None:
         """Put messages back at once; one that is back already, or gone, is left as it is.
+
+        Args:
+            receipts: Of the messages.
 
         Raises:
             StoreUnavailable: SQS does not answer.
         """
-        for batch in in_batches(letters, BATCH_ENTRIES):
+        for batch in in_batches(receipts, BATCH_ENTRIES):
             with unavailable(SERVICE):
                 self._client.change_message_visibility_batch(
                     QueueUrl=self._url,
                     Entries=[
-                        {"Id": str(n), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
-                        for n, letter in enumerate(batch)
+                        {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                        for n, receipt in enumerate(batch)
                     ],
                 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import Execution
+from reindex.stores.interfaces import Execution, PastExecution
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -85,6 +85,29 @@ class Executions:
             stateMachineArn=self._state_machine, statusFilter="RUNNING"
         )
         return [found["executionArn"] for page in pages for found in page["executions"]]
+
+    @unavailable(_SERVICE)
+    def latest(self, at_most: int) -> list[PastExecution]:
+        """The executions that were started last, the latest first (eventually consistent).
+
+        Step Functions forgets an execution 90 days after its end.
+
+        Raises:
+            StoreUnavailable: Step Functions does not say.
+        """
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self._state_machine, PaginationConfig={"MaxItems": at_most}
+        )
+        return [
+            PastExecution(
+                found["executionArn"],
+                found["status"],
+                found["startDate"],
+                found.get("stopDate"),
+            )
+            for page in pages
+            for found in page["executions"]
+        ]
 
     @unavailable(_SERVICE)
     def stop(self, execution: str, cause: str) -> None:

@@ -13,6 +13,7 @@ from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
 from reindex.stores.interfaces import Cursor, IdPage, Part
+from reindex.stores.sources import ARCHIVES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,11 +23,6 @@ PART_BYTES = 8 * 1024 * 1024
 
 #: Bytes of a file that are read at once: many times the longest line that can be an id.
 BLOCK_BYTES = 256 * 1024
-
-#: Storage classes from which an object must be restored before it can be read. An object in an
-#: archive tier of Intelligent-Tiering is listed as any other.
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
-ARCHIVES = {"GLACIER", "DEEP_ARCHIVE"}
 
 _SERVICE = "S3"
 

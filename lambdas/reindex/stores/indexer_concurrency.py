@@ -32,3 +32,13 @@ class MappingConcurrency:
             self._client.update_event_source_mapping(
                 UUID=self._mapping, ScalingConfig={"MaximumConcurrency": concurrency}
             )
+
+    def is_enabled(self) -> bool:
+        """Whether the queue's messages are given to the indexer at all.
+
+        Raises:
+            StoreUnavailable: Lambda does not answer.
+        """
+        with unavailable("Lambda: event source mapping"):
+            found = self._client.get_event_source_mapping(UUID=self._mapping)
+        return found["State"] not in {"Disabled", "Disabling"}

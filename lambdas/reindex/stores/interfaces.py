@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -19,6 +20,7 @@ from reindex.domain.failures import Failure
 from reindex.domain.migration import Migration, PinnedIndex, Position
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import (
+    Forgetting,
     Guard,
     Indexed,
     Ledger,
@@ -114,6 +116,23 @@ class ProgressTable(Protocol):
 
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
         """Page through one of ``segments`` disjoint parts of the table, consistently."""
+        ...
+
+
+class Forgetter(Protocol):
+    """Takes images out of the progress table, and enters that in the ledger."""
+
+    def forget(self, rows: Sequence[ProgressRow], operation: Forgetting) -> set[str]:
+        """Delete finished rows, each if its ``state`` and ``rev`` are as read.
+
+        A row leaves together with its entries in the ledger: of its upload, and of the operation.
+
+        Returns:
+            The ids that have left. Any other row has moved meanwhile, or no upload brought it.
+
+        Raises:
+            ValueError: A row has work left.
+        """
         ...
 
 
@@ -269,7 +288,15 @@ class Runs(Protocol):
         ...
 
     def uploads(self) -> dict[str, UploadRecord]:
-        """What each upload brought, by its name."""
+        """What each upload brought, by its name; under ``FOLDED`` the sum of those folded."""
+        ...
+
+    def fold(self, uploads: Mapping[str, UploadRecord]) -> None:
+        """Replace uploads by their sum, each if it still is as it is given here."""
+        ...
+
+    def forgettings(self) -> list[Forgetting]:
+        """The operations that took images out of the progress table, in order of time."""
         ...
 
 
@@ -376,8 +403,8 @@ class DeadLetterReview(Queue, Protocol):
         """Take up to ten messages, hidden for so long from who else looks; none at the end."""
         ...
 
-    def release(self, letters: Sequence[DeadLetter]) -> None:
-        """Put messages back at once."""
+    def release(self, receipts: Sequence[str]) -> None:
+        """Put messages back at once, by their receipts."""
         ...
 
     def remove(self, letters: Sequence[DeadLetter]) -> None:
@@ -493,10 +520,19 @@ class Index(Protocol):
         """
         ...
 
+    def finds(self, alias: str, image_id: str) -> bool:
+        """Return True if a search through the alias finds a document.
+
+        False for one that the alias's filter hides, and for one written since the last refresh.
+        """
+        ...
+
+    def refresh(self, index: str) -> None:
+        """Let searches find what was written so far, where we may do that."""
+        ...
+
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
         """Return the ids of the documents that match a query best, best first.
-
-        What was written before is found, where we may refresh the index.
 
         Args:
             index: The concrete index.
@@ -685,6 +721,23 @@ class Execution:
         return str(said or self.error or f"the execution ended: {self.status}")
 
 
+@dataclass(frozen=True, slots=True)
+class PastExecution:
+    """An execution, as a list shows it.
+
+    Attributes:
+        arn: Its ARN.
+        status: As in :class:`Execution`.
+        started_at: With zone.
+        ended_at: Likewise; None while it runs.
+    """
+
+    arn: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+
+
 class RunStarter(Protocol):
     """Starts executions of the state machine."""
 
@@ -702,6 +755,10 @@ class IndexerConcurrency(Protocol):
 
     def allow(self, concurrency: int) -> None:
         """Let so many indexers run side by side from now on; it takes some seconds to follow."""
+        ...
+
+    def is_enabled(self) -> bool:
+        """Whether the queue's messages are given to the indexer at all."""
         ...
 
 
@@ -799,6 +856,49 @@ class OpenObject:
     file: RangedFile
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object.
+
+    Attributes:
+        version_id: As the store names it.
+        at: When it was stored, or deleted.
+        size: Bytes; None of a deletion.
+    """
+
+    version_id: str
+    at: datetime
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHistory:
+    """What a store says of one object, now and before.
+
+    Attributes:
+        bucket: Where it is, or would be.
+        key: Likewise.
+        size: Bytes; None when it does not exist now.
+        last_modified: When it was stored; None when it does not exist now.
+        storage_class: As the store names it.
+        archived: Whether it must be restored before it can be read.
+        versions: The newest first; None when the store does not let us list them.
+    """
+
+    bucket: str
+    key: str
+    size: int | None = None
+    last_modified: datetime | None = None
+    storage_class: str = "STANDARD"
+    archived: bool = False
+    versions: Sequence[ObjectVersion] | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the object exists now."""
+        return self.size is not None
+
+
 class Originals(Protocol):
     """The library's objects: originals, and what was made from them.
 
@@ -824,6 +924,10 @@ class Originals(Protocol):
 
     def exists(self, image_id: str) -> bool:
         """Whether the original exists now."""
+        ...
+
+    def history(self, image_id: str) -> ObjectHistory:
+        """Return what is known of the original without reading it."""
         ...
 
 
@@ -1046,5 +1150,33 @@ class FunctionLog(Protocol):
         Args:
             text: A word, as an id or a key.
             since: Epoch seconds.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLines:
+    """Lines of the functions' logs.
+
+    Attributes:
+        lines: In order of time.
+        unread: The functions whose log could not be read, or not to its end, and why.
+    """
+
+    lines: Sequence[LoggedLine] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+class BoundedLogSearch(Protocol):
+    """What the functions logged, as far as it can be read in a bounded time."""
+
+    def search_within(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
+        """Return the structured lines of all functions that hold a text.
+
+        Args:
+            text: A word, as an id or a key.
+            since: Epoch seconds; older lines are left out.
+            until: Epoch seconds; later lines are left out.
+            seconds: How long the search may take; a log that is not read by then is unread.
         """
         ...

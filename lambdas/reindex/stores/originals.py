@@ -25,8 +25,8 @@ from reindex.image.truth import StoredObject
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, with_body
 from reindex.stores.folders import KeyPage, keys_by_image
-from reindex.stores.interfaces import OpenObject
-from reindex.stores.sources import reading
+from reindex.stores.interfaces import ObjectHistory, ObjectVersion, OpenObject
+from reindex.stores.sources import ARCHIVES, reading
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -186,6 +186,53 @@ class S3Originals:
             SourceUnavailable: S3 does not answer.
         """
         return self._ask(self._buckets.originals_bucket, self._original.key(image_id)) is not None
+
+    def history(self, image_id: str) -> ObjectHistory:
+        """Return what is known of the original without reading it: two requests.
+
+        Raises:
+            SourceForbidden: S3 refuses to say, or the bucket does not exist.
+            SourceUnavailable: S3 does not answer.
+        """
+        bucket, key = self._buckets.originals_bucket, self._original.key(image_id)
+        found = self._ask(bucket, key)
+        versions = self._versions(bucket, key)
+        if found is None:
+            return ObjectHistory(bucket, key, versions=versions)
+        storage_class = found.get("StorageClass", "STANDARD")
+        in_archive = storage_class in ARCHIVES or "ArchiveStatus" in found
+        restored = 'ongoing-request="false"' in found.get("Restore", "")
+        return ObjectHistory(
+            bucket,
+            key,
+            size=found["ContentLength"],
+            last_modified=found["LastModified"],
+            storage_class=storage_class,
+            archived=in_archive and not restored,
+            versions=versions,
+        )
+
+    def _versions(self, bucket: str, key: str) -> Sequence[ObjectVersion] | None:
+        """An object's latest versions, the newest first; None when we may not list them."""
+        try:
+            with reading(_SERVICE):
+                page = self._s3.list_object_versions(Bucket=bucket, Prefix=key)
+        except SourceForbidden:
+            # s3:ListBucketVersions is a permission of its own, which only this needs.
+            return None
+        found = [
+            ObjectVersion(version["VersionId"], version["LastModified"], version["Size"])
+            for version in page.get("Versions", [])
+            if version["Key"] == key
+        ]
+        found += [
+            ObjectVersion(marker["VersionId"], marker["LastModified"], None)
+            for marker in page.get("DeleteMarkers", [])
+            if marker["Key"] == key
+        ]
+        # Stable, and times are whole seconds: a deletion precedes what was stored just before it.
+        found.sort(key=lambda version: version.size is not None)
+        return sorted(found, key=lambda version: version.at, reverse=True)
 
     def crops(self, ids: Sequence[str]) -> Mapping[str, Sequence[StoredObject] | Failure]:
         """The objects of images' crops, in order of their keys.

@@ -32,6 +32,10 @@ MAX_STATEMENTS = 25
 #: Most keys in one BatchGetItem.
 MAX_KEYS = 100
 
+#: Most rows of a page of a scan. A megabyte of response holds 6,000, which take 20 MB while they
+#: are read, and a command reads eight parts of the table at once.
+PAGE_ROWS = 2_000
+
 _SERVICE = "DynamoDB"
 _Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
@@ -182,7 +186,8 @@ class DynamoProgressTable:
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
         """Page through one of ``segments`` disjoint parts of the table, consistently.
 
-        A page holds up to 1 MB of rows, and may be empty before the end.
+        A page holds up to :data:`PAGE_ROWS`, at most 1 MB of them, and may be empty before the
+        end.
 
         Args:
             segment: From 0.
@@ -192,6 +197,7 @@ class DynamoProgressTable:
         request: ScanInputTypeDef = {
             "TableName": self._table,
             "ConsistentRead": True,
+            "Limit": PAGE_ROWS,
             "Segment": segment,
             "TotalSegments": segments,
         }

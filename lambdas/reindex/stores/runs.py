@@ -4,19 +4,26 @@ Its items, by ``id``:
 
 - ``current``: the latest run's record. Its attributes are named as the fields of
   :class:`reindex.domain.records.RunRecord`, for the state machine writes some of them itself.
-- ``ledger#<upload>``: ``count`` and ``id_sum`` of what one upload brought, and ``done``.
+- ``ledger#<upload>``: ``count`` and ``id_sum`` of what one upload brought, and ``done``;
+  ``forgotten_count`` and ``forgotten_sum`` of those that left the table since.
+- ``ledger#``: the same of the uploads that were folded, and ``folds``, which every fold raises.
+- ``forgotten#<operation>``: ``at``, ``by`` and ``what`` of an operation that took images out of
+  the table, and their ``count`` and ``id_sum``.
+
+Sums that are added to are stored without their modulus: DynamoDB adds, and does not divide.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.batches import in_batches
+from reindex.domain.records import Forgetting, Ledger, RunRecord, UploadRecord
 from reindex.domain.states import Phase
 from reindex.stores.attributes import (
     MalformedItem,
@@ -32,12 +39,22 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
         PutItemInputTypeDef,
+        TransactWriteItemTypeDef,
         UpdateItemInputTypeDef,
+        UpdateTypeDef,
     )
 
 _SERVICE = "DynamoDB"
 _CURRENT = "current"
 _LEDGER = "ledger#"
+
+#: What the ids of operations that took images out of the table begin with.
+FORGOTTEN = "forgotten#"
+
+#: Uploads that one transaction folds: it takes 100 actions.
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
+_MOST_FOLDED = 99
+
 _FIELDS = frozenset(field.name for field in fields(RunRecord))
 _OPTIONAL = frozenset(field.name for field in fields(RunRecord) if field.default is None)
 
@@ -71,11 +88,46 @@ def _upload(item: Mapping[str, AttributeValueTypeDef]) -> tuple[str, UploadRecor
         MalformedItem: Names the item.
     """
     values = from_attributes(item)
-    count, id_sum, done = (values.get(name) for name in ("count", "id_sum", "done"))
+    done = values.get("done")
+    if type(done) is not bool:
+        raise MalformedItem(f"{values['id']}: done: {done!r}")
+    brought = _ledger(values, "count", "id_sum")
+    forgotten = Ledger()
+    if "forgotten_count" in values:
+        forgotten = _ledger(values, "forgotten_count", "forgotten_sum")
+    return values["id"].removeprefix(_LEDGER), UploadRecord(brought, done, forgotten)
+
+
+def _ledger(values: Mapping[str, Any], count_name: str, sum_name: str) -> Ledger:
+    """Read a count of ids, and the sum of their hashes.
+
+    Raises:
+        MalformedItem: Names the item.
+    """
+    count, id_sum = values.get(count_name), values.get(sum_name)
     # Not isinstance: a boolean is no number here.
-    if type(count) is not int or type(id_sum) is not int or type(done) is not bool:
-        raise MalformedItem(f"{values['id']}: {count!r} ids, {id_sum!r}, done: {done!r}")
-    return values["id"].removeprefix(_LEDGER), UploadRecord(Ledger(count, id_sum), done)
+    if type(count) is not int or type(id_sum) is not int:
+        raise MalformedItem(f"{values['id']}: {count!r} ids, {id_sum!r}")
+    return Ledger(count, id_sum % 2**64)
+
+
+def _forgetting(item: Mapping[str, AttributeValueTypeDef]) -> Forgetting:
+    """Read an operation that took images out of the table.
+
+    Raises:
+        MalformedItem: Names the item.
+    """
+    values = from_attributes(item)
+    name, at = values["id"].removeprefix(FORGOTTEN), values.get("at")
+    if not isinstance(at, int | float):
+        raise MalformedItem(f"{values['id']}: at {at!r}")
+    return Forgetting(
+        name=name,
+        at=at,
+        by=str(values.get("by")),
+        what=str(values.get("what")),
+        images=_ledger(values, "count", "id_sum"),
+    )
 
 
 def _plain(value: Any) -> Plain:
@@ -297,14 +349,84 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def uploads(self) -> dict[str, UploadRecord]:
-        """What each upload brought, by a consistent scan of this small table."""
+        """What each upload brought, by its name; under ``FOLDED`` the sum of those folded.
+
+        By a consistent scan of this small table, which is made again if uploads were folded
+        meanwhile: some might be seen twice, or not at all.
+        """
+        folds = self._folds()
+        while True:
+            found = dict(map(_upload, self._items(_LEDGER)))
+            folds, before = self._folds(), folds
+            if folds == before:
+                return found
+
+    @unavailable(_SERVICE)
+    def fold(self, uploads: Mapping[str, UploadRecord]) -> None:
+        """Replace uploads by their sum, each if it still is as it is given here.
+
+        Those of a transaction that meets another are left as they are: a later fold takes them.
+        """
+        for batch in in_batches(sorted(uploads.items()), _MOST_FOLDED):
+            brought = sum((record.brought for _, record in batch), Ledger())
+            forgotten = sum((record.forgotten for _, record in batch), Ledger())
+            additions = {
+                "count": brought.count,
+                "id_sum": brought.id_sum,
+                "forgotten_count": forgotten.count,
+                "forgotten_sum": forgotten.id_sum,
+                "folds": 1,
+            }
+            try:
+                self._client.transact_write_items(
+                    TransactItems=[
+                        *(self._removal(name, record) for name, record in batch),
+                        {"Update": addition(self._table, _LEDGER, additions, {"done": True})},
+                    ]
+                )
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+
+    def _removal(self, upload: str, record: UploadRecord) -> TransactWriteItemTypeDef:
+        values: dict[str, Plain] = {"count": record.brought.count, "done": record.done}
+        condition = "#count = :count AND #done = :done"
+        names = ["count", "done", "forgotten_count"]
+        if record.forgotten == Ledger():
+            condition += " AND attribute_not_exists(#forgotten_count)"
+        else:
+            condition += " AND #forgotten_count = :forgotten_count"
+            values["forgotten_count"] = record.forgotten.count
+        return {
+            "Delete": {
+                "TableName": self._table,
+                "Key": {"id": to_attribute(f"{_LEDGER}{upload}")},
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": {f"#{name}": name for name in names},
+                "ExpressionAttributeValues": to_attributes(
+                    {f":{name}": value for name, value in values.items()}
+                ),
+            }
+        }
+
+    @unavailable(_SERVICE)
+    def forgettings(self) -> list[Forgetting]:
+        """The operations that took images out of the progress table, in order of time."""
+        return sorted(map(_forgetting, self._items(FORGOTTEN)), key=lambda found: found.at)
+
+    def _folds(self) -> int:
+        folds = from_attributes(self._get(_LEDGER)).get("folds", 0)
+        return folds if type(folds) is int else 0
+
+    def _items(self, prefix: str) -> Iterator[Mapping[str, AttributeValueTypeDef]]:
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table,
             ConsistentRead=True,
-            FilterExpression="begins_with(id, :ledger)",
-            ExpressionAttributeValues={":ledger": to_attribute(_LEDGER)},
+            FilterExpression="begins_with(id, :prefix)",
+            ExpressionAttributeValues={":prefix": to_attribute(prefix)},
         )
-        return dict(_upload(item) for page in pages for item in page["Items"])
+        for page in pages:
+            yield from page["Items"]
 
     def _change(
         self, item_id: str, changes: Mapping[str, Plain], condition: str, **values: Plain
@@ -356,6 +478,34 @@ class DynamoRuns:
         return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get(
             "Item", {}
         )
+
+
+def ledger_item(upload: str) -> str:
+    """The id of an upload's item in the ledger, or of the sum of those that were folded."""
+    return f"{_LEDGER}{upload}"
+
+
+def addition(
+    table: str, item_id: str, more: Mapping[str, int], fixed: Mapping[str, Plain]
+) -> UpdateTypeDef:
+    """The part of a transaction that adds to attributes of an item, which it makes if need be.
+
+    Args:
+        table: Its table.
+        item_id: Of the item.
+        more: What to add, by attribute.
+        fixed: What other attributes are set to.
+    """
+    adds = ", ".join(f"#{name} :{name}" for name in more)
+    sets = ", ".join(f"#{name} = :{name}" for name in fixed)
+    values: dict[str, Plain] = {**more, **fixed}
+    return {
+        "TableName": table,
+        "Key": {"id": to_attribute(item_id)},
+        "UpdateExpression": f"ADD {adds} SET {sets}" if sets else f"ADD {adds}",
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": to_attributes({f":{n}": v for n, v in values.items()}),
+    }
 
 
 def _expect_failed_condition(error: ClientError) -> None:

@@ -24,6 +24,11 @@ from reindex.domain.failures import (
 )
 from reindex.stores.aws import TRANSIENT, client_config, error_code
 
+#: Storage classes from which an object must be restored before it can be read. An object in an
+#: archive tier of Intelligent-Tiering is listed as any other.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+
 #: Refusals that pass although their status is that of a wrong request: of the connection,
 #: and of credentials or a clock about to be renewed.
 _PASSING = TRANSIENT | {"ExpiredToken", "RequestExpired", "RequestTimeTooSkewed", "RequestTimeout"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -23,9 +24,10 @@ from reindex.stores.search.schema import Schema
 from reindex.wiring import Wiring
 from scripts.command import reindex
 from scripts.session import Session
+from tests.twins.function_logs import MemoryLogs
 from tests.twins.index import MemoryIndex
 from tests.twins.migrations import MemorySchedule
-from tests.unit.steps.world import ALIAS, INDEX, World
+from tests.unit.steps.world import ALIAS, INDEX, START, World
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -83,9 +85,21 @@ class MemoryStateMachine:
         assert operation == "list_executions"
         return self
 
-    def paginate(self, **request: str) -> Iterator[dict[str, Any]]:
-        assert request["statusFilter"] == "RUNNING"
-        yield {"executions": [{"executionArn": arn} for arn in sorted(self.running)]}
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        if request.get("statusFilter") == "RUNNING":
+            yield {"executions": [{"executionArn": arn} for arn in sorted(self.running)]}
+            return
+        at_most = request["PaginationConfig"]["MaxItems"]
+        past = [
+            {
+                "executionArn": arn,
+                "status": status,
+                "startDate": datetime.fromtimestamp(START, UTC) + timedelta(hours=number),
+                "stopDate": datetime.fromtimestamp(START, UTC) + timedelta(hours=number, minutes=5),
+            }
+            for number, (arn, status) in enumerate(self.status.items())
+        ]
+        yield {"executions": past[::-1][:at_most]}
 
 
 class Stage(World):
@@ -104,6 +118,8 @@ class Stage(World):
         self.index.prepare = self._prepare  # type: ignore[attr-defined]
         self.schemas: list[Schema] = []
         self.processors: list[NamedProcessor] = []
+        self.function_logs = MemoryLogs()
+        self.caller = "arn:aws:iam::000000000000:user/ada"
 
     @property
     def executions(self) -> Executions:
@@ -112,6 +128,10 @@ class Stage(World):
     @property
     def catch_up_schedule(self) -> MemorySchedule:
         return self.schedule
+
+    @property
+    def patient_index(self) -> MemoryIndex:
+        return self.index
 
     @property
     def migration_control(self) -> MigrationControl:
@@ -174,9 +194,9 @@ class Stage(World):
         session = Session(connect=self.connect)
         return call(*args, stdin=stdin, stage=stage, session=session)
 
-    def whole_run(self) -> dict[str, Any]:
+    def whole_run(self, run_id: str = "run-1") -> dict[str, Any]:
         """Run from preflight to report."""
-        return super().reindex()
+        return super().reindex(run_id)
 
 
 def call(

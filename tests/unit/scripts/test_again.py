@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reindex.domain.failures import IndexRefused, NotAnImage
 from reindex.domain.states import Phase, State
 from reindex.repairs.redrive import HIDDEN_SECONDS
+from reindex.repairs.requeue import Requeue, Selection
 from tests.unit.scripts.stage import Stage, squeezed
 
 
@@ -73,6 +76,33 @@ def test_requeue_by_ids_leaves_alone_what_is_in_work_or_unknown(
     )
     finished.reindex("requeue", "--ids", str(ids), "--yes")
     assert finished.state("aa1") is State.QUEUED
+
+
+def test_requeue_holds_no_more_ids_than_it_asks_for_at_once(
+    finished: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reindex.repairs.requeue.CHUNK", 2)
+    drawn: list[str] = []
+
+    def ids() -> Iterator[str]:
+        for image_id in ("aa1", "aa1", "ab2", "ac3", "ab2", "absent"):
+            drawn.append(image_id)
+            yield image_id
+
+    held: list[int] = []
+    read = finished.table.read
+
+    def counted(some: Sequence[str]) -> Any:
+        held.append(len(drawn))
+        return read(some)
+
+    monkeypatch.setattr(finished.table, "read", counted)
+    requeue = Requeue(finished.table, finished.work_list, finished.clock, "again", segments=1)
+
+    done = requeue.apply(Selection(ids=ids()))
+
+    assert held == [2, 4, 6]
+    assert (done.total, done.in_work, done.absent) == (3, 1, 1)
 
 
 def test_criteria_are_all_to_be_met(finished: Stage) -> None:
@@ -279,7 +309,7 @@ def test_lost_rows_and_a_moved_alias_are_named(finished: Stage) -> None:
     finished.index.aliases["images"] = ["images-000002"]
     result = finished.reindex("certify")
     uploads, alias = result.stdout.splitlines()
-    assert uploads.startswith("the uploads: upload first brought 5 images, but the table holds 4")
+    assert uploads.startswith("the uploads: folded uploads brought 5 images, but the table holds 4")
     assert alias == "the alias: names images-000002, run run-1 wrote to images-000001"
 
 

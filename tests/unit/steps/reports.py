@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from reindex.domain.failures import Failure
+from reindex.domain.indexer_pace import SetBy
 from reindex.domain.progress import iso
 from reindex.domain.states import CODES, Phase, State
 from reindex.reports import cost, timeline
+from reindex.reports.run_summary import RunSummary
 from reindex.reports.samples import Sample
 from reindex.steps.tick import Admission
 from tests.unit.steps.world import ALIAS, INDEX, START
@@ -50,7 +52,9 @@ def _indexing(at: float, worker: int, hour: float) -> Sample:
     speed = 2_250 + 250 * math.sin(hour * 3)
     held = 12.0 if 6 < hour < 8 else 0.0
     moved = {"enqueued": int(speed * (1 - held / 50)), "not_found": 6, "known_error": 2}
-    return Sample(at, 50, Phase.INDEX, worker, moved, {FULL: held} if held else {})
+    set_by = SetBy.GROWING if hour < 1 else SetBy.CEILING
+    bulks = min(16, 4 + int(hour * 12))
+    return Sample(at, 50, Phase.INDEX, worker, moved, {FULL: held} if held else {}, bulks, set_by)
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -88,14 +92,32 @@ def report(**changes: Any) -> dict[str, Any]:
         "failure_codes": _codes(failures),
         "failures": failures,
         "misfits": [],
+        "options": {"source": {"kind": "bucket"}, "skip_unchanged": True},
+        "earlier": [_earlier(days, failed) for days, failed in ((60, 90_000), (30, 9_000))],
         "gathered": {"new": 12_000, "queued_again": images - 12_000, "archived": 40},
         "unreadable": {},
         "certificate": _certificate(images, states[State.VERIFIED]),
         "dead_letters": 0,
         "rates": timeline.rates(samples, START, ENDED),
         "gates": timeline.gates(samples),
+        "bulk_limits": timeline.bulk_limits(samples),
         "cost": cost.estimate(moved, samples, images, 2),
     } | changes
+
+
+def _earlier(days: int, failed: int) -> dict[str, Any]:
+    """A run so many days before, in which so many images failed."""
+    return RunSummary(
+        run_id=f"run-{days}-days-before",
+        status="succeeded",
+        started_at=iso(START - days * 24 * HOUR),
+        duration_seconds=12.0 * HOUR,
+        options={"source": {"kind": "index", "query": {"term": {HOSTILE_ID: 1}}}},
+        images=2_000_000,
+        states={State.VERIFIED: 2_000_000 - failed, State.KNOWN_ERROR: failed},
+        failures={"source_unavailable": failed},
+        dollars=31.4,
+    ).to_json()
 
 
 def flawless() -> dict[str, Any]:
@@ -115,6 +137,8 @@ def flawless() -> dict[str, Any]:
         moved={"enqueued": 220, "verified": 220},
         failure_codes={},
         failures={},
+        options=None,
+        earlier=[],
         certificate=_certificate(220, 220),
         rates=timeline.rates(samples, START, START + 42),
         gates=[],

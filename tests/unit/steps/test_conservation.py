@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from reindex.domain.failures import Failure
-from reindex.domain.ledgers import unbalanced
+from reindex.domain.ledgers import proved, unbalanced
 from reindex.domain.progress import ProgressRow
+from reindex.domain.records import Forgetting
 from reindex.domain.states import Phase, State
 from reindex.domain.tally import Tally
 from reindex.settings import Pace
@@ -71,6 +72,8 @@ class Reindexing(RuleBasedStateMachine):
         for name, store in self.stores.items():
             setattr(self.world, name, store)
         self.uploads = 0
+        self.forgettings = 0
+        self.forgotten = 0
         self.read: list[ProgressRow] = []
         self.verified: set[str] = set()
         self.asked: set[str] = set()
@@ -97,6 +100,33 @@ class Reindexing(RuleBasedStateMachine):
             pass
         finally:
             self.stores["table"].fuse = None
+
+    @rule(ids=some_ids)
+    def forget(self, ids: list[str]) -> None:
+        rows = self.rows.read(ids).rows.values()
+        finished = [row for row in rows if row.state.phase is None]
+        self.forgettings += 1
+        operation = Forgetting(name=f"{self.forgettings}", at=self.forgettings, by="ada", what="x")
+        left = self.world.forgetter.forget(finished, operation)
+        assert left == {row.id for row in finished}
+        self.forgotten += len(left)
+        self.verified -= left
+
+    @rule()
+    def forget_what_has_moved_since(self) -> None:
+        """A row that was read long ago, and is another by now, stays."""
+        outdated = [
+            row
+            for row in self.read
+            if row.state.phase is None and row != self.rows.rows.get(row.id, row)
+        ]
+        operation = Forgetting(name="late", at=0, by="ada", what="x")
+        assert self.world.forgetter.forget(outdated, operation) == set()
+
+    @rule()
+    def fold_what_is_proved(self) -> None:
+        ledger = self.world.runs.uploads()
+        self.world.runs.fold(proved(ledger, ledger))
 
     @rule(phase=st.sampled_from(list(Phase)))
     def work(self, phase: Phase) -> None:
@@ -159,7 +189,8 @@ class Reindexing(RuleBasedStateMachine):
     @rule()
     def write_late_what_was_read_long_ago(self) -> None:
         for row in self.read:
-            if row.state is State.QUEUED and self.rows.rows[row.id].rev != row.rev:
+            now = self.rows.rows.get(row.id)
+            if row.state is State.QUEUED and (now is None or now.rev != row.rev):
                 late = row.enqueued(digest="late", created=False, run_id="old", check_at=0, now=1)
                 assert self.rows.write([Change(row, late)]) == set()
 
@@ -169,6 +200,11 @@ class Reindexing(RuleBasedStateMachine):
         tally.count(self.rows.rows.values(), {})
         ledger = self.world.runs.uploads()
         assert unbalanced(ledger, ledger, tally.uploads) == []
+
+    @invariant()
+    def what_has_left_is_told(self) -> None:
+        operations = self.world.runs.forgettings()
+        assert sum(operation.images.count for operation in operations) == self.forgotten
 
     @invariant()
     def nothing_verified_is_reopened_unasked(self) -> None:
@@ -184,7 +220,8 @@ class Reindexing(RuleBasedStateMachine):
         self.world.indexing = True
         self.world.phases.running.clear()
         self.world.projector.failing.clear()
-        self.upload(list(self.rows.rows))
+        if self.rows.rows:
+            self.upload(list(self.rows.rows))
         self.world.clock.sleep(200)
         result = self.world.reindex("last-run")
         assert result["status"] == "succeeded", result

@@ -42,7 +42,8 @@ def test_a_run_gathers_every_original_and_reindexes_it() -> None:
 
     assert result["status"] == "succeeded"
     assert world.states() == {"verified": 50}
-    assert len(world.runs.uploads()) == 50, "each part is an upload of its own"
+    uploads = {row.upload for row in world.table.rows.values()}
+    assert len(uploads) == 50, "each part is an upload of its own"
 
 
 def test_what_was_finished_is_done_again_and_with_only_new_it_is_not() -> None:

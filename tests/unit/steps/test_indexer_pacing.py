@@ -160,3 +160,12 @@ def test_the_mapping_is_changed_by_its_uuid() -> None:
         with pytest.raises(StoreUnavailable, match="event source mapping"):
             MappingConcurrency(client, MAPPING).allow(8)
         stub.assert_no_pending_responses()
+
+
+def test_whether_the_mapping_gives_messages_to_the_indexer_at_all() -> None:
+    client = SESSION.client("lambda")
+    with Stubber(client) as stub:
+        for state in ("Enabled", "Updating", "Disabling", "Disabled"):
+            stub.add_response("get_event_source_mapping", {"State": state}, {"UUID": MAPPING})
+        mapping = MappingConcurrency(client, MAPPING)
+        assert [mapping.is_enabled() for _ in range(4)] == [True, True, False, False]

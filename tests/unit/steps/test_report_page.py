@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.indexer_pace import SetBy
 from reindex.domain.states import CODES
 from reindex.reports.rate_plot import plot
 from reindex.reports.report_page import page
@@ -169,6 +170,7 @@ def rates(started_at: str, step: int, values: list[float]) -> dict[str, Any]:
         "step_seconds": step,
         "images_per_second": {"enqueued": values, "verified": zeros, "failed": zeros},
         "held": zeros,
+        "bulks": [0] * len(values),
     }
 
 
@@ -220,3 +222,13 @@ def test_every_step_tells_its_numbers_and_is_shaded_where_it_was_held() -> None:
     assert red is not None
     assert red.endswith("enqueued 0.0/s, verified 0.0/s, failed 0.0/s, held 83% of the time")
     assert float(told[red]) > 0.3
+    [first] = [said for said in told if said and said.startswith("2026-03-01 18:00:00")]
+    assert first.endswith(", 5 bulks side by side")
+
+
+def test_the_page_says_what_set_the_number_of_bulks() -> None:
+    pieces = [piece for piece in read(page(reports.report())).pieces if piece.strip()]
+    place = pieces.index(SetBy.GROWING)
+    assert pieces[place - 6] == "Bulks side by side"
+    assert pieces[place + 1 : place + 3] == ["4", "15"]
+    assert "Bulks side by side" not in read(page(reports.report(bulk_limits=[]))).pieces

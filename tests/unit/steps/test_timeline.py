@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reindex.domain.chunks import chunks_of
 from reindex.domain.failures import Failure, StoreUnavailable
+from reindex.domain.indexer_pace import SetBy
 from reindex.domain.states import Phase
 from reindex.reports import cost, timeline
 from reindex.reports.samples import Sample, kept
@@ -80,6 +81,49 @@ def test_points_are_as_close_as_a_plot_can_show_and_ticks_can_tell(
 
 def test_without_samples_there_are_no_points() -> None:
     assert timeline.rates([], START, START + 10)["images_per_second"] == {}
+
+
+# Bulks
+
+
+def with_bulks(at: float, bulks: int, set_by: str) -> Sample:
+    return Sample(START + at, 50, Phase.INDEX, 0, bulks=bulks, bulks_set_by=set_by)
+
+
+def test_what_set_the_number_of_bulks_is_told_with_its_range_and_when() -> None:
+    samples = [
+        sampled(0, 50),
+        with_bulks(60, 4, SetBy.GROWING),
+        with_bulks(120, 9, SetBy.LATENCY),
+        with_bulks(180, 5, SetBy.GROWING),
+    ]
+    growing, latency = timeline.bulk_limits(samples)
+    assert growing == {
+        "set_by": SetBy.GROWING,
+        "fewest": 4,
+        "most": 5,
+        "first_at": "2026-03-01T18:01:50.000Z",
+        "last_at": "2026-03-01T18:03:50.000Z",
+    }
+    assert (latency["fewest"], latency["most"]) == (9, 9)
+
+
+def test_each_point_has_the_most_bulks_of_its_time() -> None:
+    samples = [with_bulks(600, 4, ""), with_bulks(620, 7, ""), with_bulks(1200, 5, "")]
+    found = timeline.rates(samples, START, START + 1_260)
+    assert found["step_seconds"] == 60
+    assert [(n, bulks) for n, bulks in enumerate(found["bulks"]) if bulks] == [
+        (10, 7),
+        (11, 7),
+        (20, 5),
+    ]
+
+
+def test_a_tick_leaves_the_number_of_bulks_and_what_set_it() -> None:
+    world = World.in_phase(Phase.INDEX, "a")
+    world.tick(Phase.INDEX)
+    [sample] = kept(world.files, "run-1")
+    assert (sample.bulks, sample.bulks_set_by) == (4, SetBy.STARTING)
 
 
 # Gates

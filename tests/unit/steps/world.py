@@ -40,6 +40,7 @@ from reindex.steps.upload import Upload
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.interfaces import IdSource
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
+from tests.twins.forgetter import MemoryForgetter
 from tests.twins.id_sources import MemoryIds
 from tests.twins.index import MemoryIndex
 from tests.twins.indexers import MemoryIndexers
@@ -179,6 +180,7 @@ class World:
         self.table = MemoryProgressTable()
         self.work_list = MemoryWorkList()
         self.runs = MemoryRuns()
+        self.forgetter = MemoryForgetter(self.table, self.runs)
         self.phases = MemoryPhases()
         self.migrations = MemoryMigrations()
         self.schedule = MemorySchedule()

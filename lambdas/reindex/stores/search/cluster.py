@@ -6,7 +6,8 @@ Elasticsearch and OpenSearch share one HTTP API. What differs between them is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,12 @@ from http import HTTPStatus
 from typing import Any, Protocol, Self
 from urllib.parse import quote
 
-from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
+from reindex.domain.failures import (
+    CredentialsRejected,
+    IndexGone,
+    IndexMisconfigured,
+    StoreUnavailable,
+)
 from reindex.time_limit import TimeLimit
 
 #: Seconds a request may take. Longer than the server's own patience with a bulk (1 min by
@@ -163,6 +169,8 @@ class SearchCluster:
         find: Returns the client; called before the first request.
         time_limit: No request outlives it.
         request_seconds: How long one request may take.
+        read_pauses: Seconds before each further time that a request which only reads is sent when
+            the cluster is busy or silent: for commands that read for hours.
 
     Attributes:
         credentials_rejected: The cluster has answered once that it does not know our credentials.
@@ -174,10 +182,12 @@ class SearchCluster:
         *,
         time_limit: TimeLimit | None = None,
         request_seconds: float = REQUEST_SECONDS,
+        read_pauses: Sequence[float] = (),
     ) -> None:
         self._find = find
         self._time_limit = time_limit or TimeLimit()
         self._request_seconds = request_seconds
+        self._read_pauses = read_pauses
         self.credentials_rejected = False
 
     @cached_property
@@ -230,6 +240,14 @@ class SearchCluster:
             StoreUnavailable: As in :meth:`send`.
         """
         request = Request(method, path, params or {}, body)
+        for pause in self._read_pauses:
+            try:
+                return self._read(request)
+            except StoreUnavailable:
+                time.sleep(pause)
+        return self._read(request)
+
+    def _read(self, request: Request) -> Any:
         with self._answering():
             seconds = min(self._request_seconds, self._seconds_left() / _READS)
             for _ in range(_READS - 1):
@@ -271,7 +289,7 @@ class SearchCluster:
             match error.status:
                 case HTTPStatus.UNAUTHORIZED:
                     self.credentials_rejected = True
-                    raise IndexMisconfigured(f"The cluster refuses us: {error}") from error
+                    raise CredentialsRejected(f"The cluster refuses us: {error}") from error
                 case HTTPStatus.FORBIDDEN:
                     raise Forbidden(f"The cluster refuses us: {error}") from error
                 case _ if error.kind in UNUSABLE:

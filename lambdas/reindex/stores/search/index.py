@@ -289,7 +289,7 @@ class SearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        self._refresh(index)
+        self.refresh(index)
         api = self._cluster.point_in_time
         asked: list[dict[str, str]] = [{}]
         if api.by_shard:
@@ -376,6 +376,17 @@ class SearchIndex:
             raise SourceUnusable(f"The cluster does not take the query: {error}") from error
         return int(answer["count"])
 
+    def finds(self, alias: str, image_id: str) -> bool:
+        """Return True if a search through the alias finds a document.
+
+        False for one that the alias's filter hides, and for one written since the last refresh.
+
+        Raises:
+            IndexMisconfigured: There is no such alias.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return self.count(alias, {"ids": {"values": [image_id]}}) > 0
+
     def sample(
         self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
     ) -> list[str]:
@@ -404,7 +415,7 @@ class SearchIndex:
         """Return the ids of the documents that match a query best, best first.
 
         Args:
-            index: The concrete index. It is refreshed before, if we may.
+            index: The concrete index.
             query: In the cluster's query language.
             size: Most ids; 10,000 at most (``index.max_result_window``).
 
@@ -413,11 +424,15 @@ class SearchIndex:
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        self._refresh(index)
         return self._ids(index, query, size)
 
-    def _refresh(self, index: str) -> None:
-        """Make what was written searchable, if we may."""
+    def refresh(self, index: str) -> None:
+        """Let searches find what was written so far; nothing is done where we may not.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
         with suppress(Forbidden):
             self._cluster.read("POST", path(index, "_refresh"))
 

@@ -1,0 +1,39 @@
+"""What the verbs that work on chosen images have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reindex.domain.states import CODES
+
+if TYPE_CHECKING:
+    from reindex.repairs.requeue import Chosen
+
+#: Parts of the table that are read at once.
+SEGMENTS = 8
+
+#: States in which an image rests; only such can be chosen.
+RESTING = [state.value for state in CODES if state.phase is None]
+
+
+def show_chosen(chosen: Chosen) -> None:
+    """Print the chosen images by state and failure."""
+    from .terminal import show, table
+
+    made = table("state", "failure", "images", right=("images",))
+    for (state, code), images in sorted(chosen.kinds.items()):
+        made.add_row(state, code, f"{images:,}")
+    if chosen.kinds:
+        show(made)
+
+
+def left_alone(chosen: Chosen) -> str:
+    """Return what was left alone, in words."""
+    kinds = {
+        "in work already": chosen.in_work,
+        "not in the table": chosen.absent,
+        "with unreadable rows": chosen.unreadable,
+        "moved meanwhile": chosen.moved,
+    }
+    said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+    return f" ({said})" if said else ""

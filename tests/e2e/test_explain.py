@@ -1,0 +1,235 @@
+"""What ``reindex explain`` says on a deployed stack of images that something is wrong with.
+
+The tests share one deployment. Each takes images of its own, and leaves all others searchable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from reindex.domain.states import Phase, State
+from reindex.repairs.image_verdict import Cause
+from reindex.settings import LibrarySettings, Queue
+from tests.chaos.index_faults import IndexFaults, index_faults
+from tests.e2e.runs import eventually, record, run, upload
+from tests.local.faults import microburst
+from tests.local.fill import original_key
+from tests.local.index_server import IndexServer
+from tests.local.noida import index_server
+from tests.local.sample_library import SampleLibrary
+from tests.local.stack import LocalStack, local_stack
+
+pytestmark = pytest.mark.e2e
+
+#: What the command may take, and what it needs to start on a busy machine.
+_SECONDS = 25
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[IndexServer]:
+    with index_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def index(server: IndexServer) -> Iterator[IndexFaults]:
+    with index_faults(server.url, Random(1)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stack(server: IndexServer, index: IndexFaults) -> Iterator[LocalStack]:
+    with local_stack(replace(server, url=index.url)) as running:
+        prepared = running.reindex("prepare-index")
+        assert prepared.returncode == 0, prepared.stderr
+        yield running
+
+
+@pytest.fixture(scope="module")
+def library(stack: LocalStack) -> SampleLibrary:
+    made = SampleLibrary.generate(30)
+    stack.fill(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def sound(library: SampleLibrary) -> list[str]:
+    return [
+        image.id
+        for image in library.images
+        if image.ending.state is State.VERIFIED and image.thumbnail
+    ]
+
+
+@pytest.fixture(scope="module")
+def ids(stack: LocalStack, sound: list[str]) -> Iterator[str]:
+    """Ids of verified images: each that is taken is taken once. The last one is never uploaded."""
+    upload(stack, sound[:-1])
+    run(stack)
+    return iter(sound[:-1])
+
+
+def explain(stack: LocalStack, image_id: str, cause: Cause) -> dict[str, Any]:
+    """Have an image explained; it must be for that cause."""
+    began = time.monotonic()
+    done = stack.reindex("explain", image_id, "--json")
+    assert done.stdout, done.stderr
+    assert time.monotonic() - began < _SECONDS
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if found["fine"] else 1), done.stderr
+    assert found["events"] == sorted(found["events"], key=lambda event: str(event["at"]))
+    assert found["cause"] == cause, done.stdout
+    return found
+
+
+def obey(stack: LocalStack, found: dict[str, Any]) -> None:
+    """Run the command that an explanation ends with."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environ = {**stack.environ, "PATH": path}
+    subprocess.run(["bash", "-c", found["command"]], env=environ, check=True)
+
+
+def test_a_searchable_image(stack: LocalStack, ids: Iterator[str]) -> None:
+    found = explain(stack, next(ids), Cause.SEARCHABLE)
+    assert [fact for fact in found["facts"] if not fact["fine"]] == []
+    sources = {event["source"] for event in found["events"]}
+    assert sources >= {"original", "progress table", "run", "index", "user data"}
+
+
+def test_an_id_that_was_never_uploaded(
+    stack: LocalStack, ids: Iterator[str], sound: list[str]
+) -> None:
+    next(ids)
+    found = explain(stack, sound[-1], Cause.NEVER_UPLOADED)
+
+    obey(stack, found)
+
+    explain(stack, sound[-1], Cause.SEARCHABLE)
+
+
+def test_a_stale_document_and_the_command_that_mends_it(
+    stack: LocalStack, ids: Iterator[str]
+) -> None:
+    image_id = next(ids)
+    stack.client("dynamodb").update_item(
+        TableName=stack.settings[LibrarySettings].edits_table,
+        Key={"id": {"S": image_id}},
+        UpdateExpression="SET #labels = :labels",
+        ExpressionAttributeNames={"#labels": "labels"},
+        ExpressionAttributeValues={":labels": {"SS": ["front page"]}},
+    )
+    found = explain(stack, image_id, Cause.STALE)
+    assert "userMetadata" in found["sentence"]
+
+    obey(stack, found)
+
+    explain(stack, image_id, Cause.SEARCHABLE)
+
+
+def test_a_deleted_original_and_an_orphan(stack: LocalStack, ids: Iterator[str]) -> None:
+    bucket = stack.settings[LibrarySettings].originals_bucket
+    deleted, orphan = next(ids), next(ids)
+    for image_id in (deleted, orphan):
+        stack.client("s3").delete_object(Bucket=bucket, Key=original_key(image_id))
+    stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{deleted}")
+
+    explain(stack, deleted, Cause.ORIGINAL_DELETED)
+    explain(stack, orphan, Cause.ORPHAN)
+
+
+def test_a_forbidden_key(stack: LocalStack, ids: Iterator[str]) -> None:
+    with microburst(stack.endpoint_url) as between:
+        refusal = {"error": {"code": "AccessDenied", "status": 403}}
+        between.set_rules(
+            [{"service": "s3", "operation": o, **refusal} for o in ("GetObject", "HeadObject")]
+        )
+        found = explain(replace(stack, endpoint_url=between.url), next(ids), Cause.FORBIDDEN)
+    assert "refuse" in found["sentence"]
+
+
+def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
+    stack: LocalStack, index: IndexFaults, ids: Iterator[str]
+) -> None:
+    image_id = next(ids)
+    stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{image_id}")
+    explain(stack, image_id, Cause.DOCUMENT_LOST)
+    index.refused_ids.add(image_id)
+    upload(stack, [image_id])
+    run(stack)
+    found = explain(stack, image_id, Cause.INDEX_REFUSES)
+    assert "document_parsing_exception" in found["sentence"]
+
+    index.refused_ids.clear()
+    obey(stack, found)
+
+    explain(stack, image_id, Cause.SEARCHABLE)
+
+
+@contextmanager
+def run_that_waits(stack: LocalStack, ids: list[str]) -> Iterator[None]:
+    """A run whose messages nobody takes, over images whose documents are gone."""
+    for image_id in ids:
+        stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{image_id}")
+    upload(stack, ids)
+    with stack.indexer_stopped():
+        started = stack.reindex("start")
+        assert started.returncode == 0, started.stderr
+        eventually(lambda: record(stack).phase is Phase.CHECK, "the check phase")
+        yield
+
+
+def test_what_holds_up_an_image_in_work(
+    stack: LocalStack, index: IndexFaults, ids: Iterator[str]
+) -> None:
+    waiting, poison = next(ids), next(ids)
+    with run_that_waits(stack, [waiting, poison]):
+        explain(stack, waiting, Cause.INDEXER_OFF)
+
+        set_aside(stack, poison)
+        explain(stack, poison, Cause.DEAD_LETTER)
+
+        paused = stack.reindex("pause")
+        assert paused.returncode == 0, paused.stderr
+        found = explain(stack, waiting, Cause.RUN_PAUSED)
+        obey(stack, found)
+
+        index.is_red = True
+        explain(stack, waiting, Cause.CLUSTER_RED)
+        index.is_red, index.rejects = False, True
+        found = explain(stack, waiting, Cause.WRONG_SECRET)
+        assert "unable to authenticate" in found["sentence"]
+        index.rejects = False
+
+        obey(stack, explain(stack, poison, Cause.DEAD_LETTER))
+    eventually(lambda: not record(stack).is_open, "the run is over")
+    for image_id in (waiting, poison):
+        explain(stack, image_id, Cause.SEARCHABLE)
+
+
+def set_aside(stack: LocalStack, image_id: str) -> None:
+    """Move an image's message to the dead letters, as the queue does after too many deliveries."""
+    queues, sqs = stack.settings[Queue], stack.client("sqs")
+    while True:
+        answer = sqs.receive_message(
+            QueueUrl=queues.reingest_queue_url, MaxNumberOfMessages=10, VisibilityTimeout=1
+        )
+        for message in answer.get("Messages", []):
+            if json.loads(message["Body"])["id"] == image_id:
+                sqs.send_message(QueueUrl=queues.dead_letter_queue_url, MessageBody=message["Body"])
+                sqs.delete_message(
+                    QueueUrl=queues.reingest_queue_url, ReceiptHandle=message["ReceiptHandle"]
+                )
+                return
+        time.sleep(0.2)
