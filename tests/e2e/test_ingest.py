@@ -93,10 +93,10 @@ def test_a_file_that_is_no_image_fails_with_its_reason_and_its_bytes(
 
 def test_its_story_is_told_across_functions(stack: LocalStack) -> None:
     [row] = submissions(stack, "--by", "agency")
-    told = stack.reindex("trace", row["image_id"])
-    assert told.returncode == 0, told.stderr
-    order = [told.stdout.index(what) for what in ("submitted: ", " archived ", " indexed ")]
-    assert order == sorted(order), told.stdout
+    story = stack.reindex("trace", row["image_id"])
+    assert story.returncode == 0, story.stderr
+    order = [story.stdout.index(what) for what in ("submitted: ", " archived ", " indexed ")]
+    assert order == sorted(order), story.stdout
     assert stack.reindex("trace", row["id"]).stdout
 
 

@@ -23,8 +23,8 @@ from reindex.domain.failures import CannotRender, TooManyPixels
 from reindex.image import sniff
 from reindex.image.truth import Dimensions
 
-#: Pixels that are decoded. Sixteen times those of the largest still cameras would fill the memory
-#: of the function; what declares more is archived by no one who wants to show it.
+#: Pixels that are decoded: more than the largest cameras give, and what a progressive JPEG, which
+#: takes the most, can have in the memory of the function.
 MAX_PIXELS: Final = 250_000_000
 
 #: Longest side in pixels.

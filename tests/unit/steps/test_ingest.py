@@ -463,12 +463,12 @@ def test_a_story_is_told_in_order_of_time(world: IngestWorld) -> None:
             if text == ref.id:
                 yield LoggedLine(world.clock.now(), "ingest", {"message": "archived"})
 
-    told = trace(PHOTO_ID, world.submissions, world.table, Log(), 0)
-    assert [event.at for event in told] == sorted(event.at for event in told)
-    assert {event.what.split(":")[0] for event in told} == {
+    story = trace(PHOTO_ID, world.submissions, world.table, Log(), 0)
+    assert [event.at for event in story] == sorted(event.at for event in story)
+    assert {event.what.split(":")[0] for event in story} == {
         "submitted",
         "archived",
         "processed after 1 attempt",
         "searchable",
     }
-    assert {event.where for event in told} == {f"submission {ref.id}", "ingest"}
+    assert {event.where for event in story} == {f"submission {ref.id}", "ingest"}
