@@ -1120,8 +1120,13 @@ class Archive(Protocol):
 class HighPriority(Queue, Protocol):
     """The high-priority queue."""
 
-    def send(self, messages: Sequence[IndexImage]) -> None:
-        """Send messages; all of them were accepted when it returns."""
+    def send(self, messages: Sequence[IndexImage], delay_seconds: int = 0) -> None:
+        """Send messages; all of them were accepted when it returns.
+
+        Args:
+            messages: To send.
+            delay_seconds: Before they can be received.
+        """
         ...
 
 
