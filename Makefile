@@ -7,6 +7,7 @@ IMAGES ?=
 COUNT ?=
 KEEP ?=
 LOADER ?=
+ENGINE ?=
 SEED ?=
 REAL ?=
 
@@ -29,8 +30,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 install: uv node_modules/.package-lock.json  ## Install what everything else needs
 	$(UV) sync --quiet --frozen
 
-demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own, KEEP=1 to play on, LOADER=service or function for a library's own
-	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT)) $(if $(KEEP),--keep) $(if $(LOADER),--loader $(LOADER))
+demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own, KEEP=1 to play on, LOADER=service or function for a library's own, ENGINE=opensearch for a real OpenSearch
+	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT)) $(if $(KEEP),--keep) $(if $(LOADER),--loader $(LOADER)) $(if $(ENGINE),--engine $(ENGINE))
 
 check: install  ## Lint, check types, the import contracts and the templates
 	$(RUN) ruff check .
@@ -52,8 +53,8 @@ test-fast: install  ## Run all tests but those of the deployed stack
 test-e2e: install  ## Run the tests of the stack that cdk deploys to local servers
 	$(RUN) pytest -n 2 --dist loadfile tests/e2e
 
-chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=1 takes a real Elasticsearch
-	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real)
+chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=elasticsearch or opensearch takes a real server, MIGRATE=1 a migration
+	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real $(REAL)) $(if $(MIGRATE),--migrate)
 
 bench: tools  ## Measure everything that the budgets name, and write docs/cost.md of it
 	$(RUN) python -m tests.bench --json bench-results --write docs/cost.md

@@ -39,6 +39,8 @@ def environment(
         "indexer_concurrency": settings.indexer_concurrency,
         "indexer_batch_size": settings.indexer_batch_size,
         "elasticsearch_secret": settings.elasticsearch_secret,
+        "index_engine": settings.index.engine,
+        "index_domain": settings.index.domain,
         "progress_table": tables.progress.table_name,
         "work_table": tables.work.table_name,
         "runs_table": tables.runs.table_name,

@@ -26,6 +26,18 @@ from reindex.settings import LibrarySettings
 _INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
 _TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
 
+#: The HTTP methods of each function's requests to the search cluster; a function that is not named
+#: sends none.
+_INDEX_METHODS = {
+    "gather": ("Get", "Post"),
+    "batch_index": ("Get", "Post"),
+    "batch_check": ("Delete", "Get", "Post"),
+    "indexer": ("Get", "Post"),
+    "live_indexer": ("Get", "Post"),
+    "preflight": ("Delete", "Get", "Post"),
+    "tally": ("Get",),
+}
+
 
 def _allow(actions: str | tuple[str, ...], *resources: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(
@@ -70,7 +82,7 @@ class Grants:
             own["ingest"] = [*self._ingest(self.lane)]
             own["live_indexer"] = [*self._live_indexer(self.lane)]
         return {
-            name: [*statements, *self._keys(), *(self._secret() if _asks_index(name) else ())]
+            name: [*statements, *self._keys(), *self._index(name)]
             for name, statements in own.items()
         }
 
@@ -259,9 +271,15 @@ class Grants:
         yield _allow("s3:GetObject", self._files(SAMPLES))
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
 
-    def _secret(self) -> Iterator[iam.PolicyStatement]:
+    def _index(self, function: str) -> Iterator[iam.PolicyStatement]:
+        """What it takes to ask the search cluster."""
+        methods = _INDEX_METHODS.get(function)
+        if not methods:
+            return
         if self.settings.elasticsearch_secret:
             yield _allow("secretsmanager:GetSecretValue", self.settings.elasticsearch_secret)
+        if domain := self.settings.index.domain:
+            yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
 
     def _keys(self) -> Iterator[iam.PolicyStatement]:
         if self.settings.library_keys:
@@ -326,8 +344,3 @@ class Grants:
             return [self.lane.high_priority.queue_arn] if self.lane else []
         account, name = urlsplit(url).path.strip("/").split("/")
         return [self.stack.format_arn(service="sqs", account=account, resource=name)]
-
-
-def _asks_index(function: str) -> bool:
-    """Whether a function speaks to Elasticsearch."""
-    return function not in {"image_projection", "ingest"}

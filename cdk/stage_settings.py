@@ -22,6 +22,7 @@ from reindex.settings import (
     COMMAND,
     FUNCTIONS,
     INGEST_FUNCTIONS,
+    Engine,
     LibrarySettings,
     MetadataRules,
     Naming,
@@ -56,6 +57,7 @@ SERVICE = "service"
 _FUNCTION = re.compile(
     r"arn:aws[\w-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:(\$LATEST|[\w-]{1,128}))?"
 )
+_DOMAIN = re.compile(r"arn:aws[\w-]*:es:[a-z0-9-]+:\d{12}:domain/[a-z][a-z0-9-]{2,27}")
 _LOADER_URL = re.compile(r"https?://[^/@?#{}\s]+/[^#{}\s]*\{id\}[^#{}\s]*")
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
@@ -175,6 +177,20 @@ class ProjectionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    """The server of the search index.
+
+    Attributes:
+        engine: ``elasticsearch`` or ``opensearch``; without it, the cluster is asked.
+        domain: ARN of the domain of Amazon OpenSearch Service that the cluster is: functions sign
+            their requests with their roles, and may send it those that they need.
+    """
+
+    engine: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings:
     """The live lane: from a submitted file to a searchable image.
 
@@ -200,6 +216,7 @@ class StageSettings:
         elasticsearch_url: Of the cluster.
         index_alias: The alias that people search through.
         elasticsearch_secret: ARN of the secret with the cluster's credentials.
+        index: Which server the cluster runs, and whether requests to it are signed.
         library: The library's buckets and tables by name; None for the sample library.
         library_keys: ARNs of the KMS keys that the library's data, or the secret, is
             encrypted with.
@@ -229,6 +246,7 @@ class StageSettings:
     elasticsearch_url: str
     index_alias: str
     elasticsearch_secret: str | None = None
+    index: IndexSettings = field(default_factory=IndexSettings)
     library: LibrarySettings | None
     library_keys: tuple[str, ...] = ()
     encryption_key: str | None = None
@@ -261,6 +279,7 @@ TUNABLE = {
     if f.default is not MISSING
     and group not in (LibrarySettings, MetadataRules, Naming, Projection)
     and f.name not in {g.name for g in fields(StageSettings)}
+    and f.name not in {f"index_{g.name}" for g in fields(IndexSettings)}
 }
 
 
@@ -354,6 +373,7 @@ def _problems(settings: StageSettings) -> Iterator[str]:
     yield from _network_problems(settings.network)
     if settings.schedule:
         yield from _schedule_problems(settings.schedule)
+    yield from _index_problems(settings)
     yield from _projection_problems(settings.projection)
     if settings.ingest:
         yield from _ingest_problems(settings.ingest)
@@ -374,6 +394,23 @@ def _ingest_problems(ingest: IngestSettings) -> Iterator[str]:
 def _network_problems(network: Network | None) -> Iterator[str]:
     if network and network.endpoints and not network.vpc:
         yield "network.endpoints needs network.vpc"
+
+
+def _index_problems(settings: StageSettings) -> Iterator[str]:
+    index = settings.index
+    if index.engine and index.engine not in set(Engine):
+        yield f"index.engine must be one of {', '.join(Engine)}"
+    if not index.domain:
+        return
+    if not _DOMAIN.fullmatch(index.domain):
+        yield "index.domain is no ARN of a domain of Amazon OpenSearch Service"
+    if index.engine == Engine.ELASTICSEARCH:
+        yield "index.domain is for OpenSearch: index.engine says elasticsearch"
+    if settings.elasticsearch_secret:
+        yield (
+            "either index.domain, for requests signed with the functions' roles, or "
+            "elasticsearch_secret, not both"
+        )
 
 
 def _projection_problems(projection: ProjectionSettings) -> Iterator[str]:

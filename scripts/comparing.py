@@ -139,7 +139,7 @@ def compare_indices(wiring: Wiring, old: str, new: str, terms: Terms) -> dict[st
 
     extent = Extent(terms.sample, terms.seed, _saved_searches(terms.searches))
     gate = Gate(Tolerance(terms.tolerate, terms.accept), terms.tolerate_missing)
-    index = wiring.index
+    index = wiring.patient_index
     total = sum(index.count(name, {"match_all": {}}) for name in (old, new))
     with (
         rare_cycle_collection(),

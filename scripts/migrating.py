@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.source_kinds import INDEX, UPLOADS
+from reindex.settings import Projection
 from reindex.text import counted
 
 from .errors import Findings
@@ -61,6 +64,11 @@ def begin(session: Session, wanted: Wanted) -> Migration:
     from .terminal import progress
 
     wiring = session.wiring
+    documents = wiring.settings[Projection]
+    if not wanted.mapping and (documents.document_mapping or not documents.own_documents):
+        raise click.UsageError(
+            "the stage's documents have a shape of their own: give --mapping FILE"
+        )
     index = _index_made_of(wiring, wanted.mapping) if wanted.mapping else wiring.index
     control = wiring.migration_control_of(index)
     if findings := control.findings():
@@ -359,36 +367,27 @@ class Switch:
 
 
 def abort_migration(session: Session, *, yes: bool) -> None:
-    """Give the new index up.
+    """Give the new index up, and end the round that runs, if one does.
 
     Raises:
-        MigrationRefused: People search it, or a round of it runs.
+        MigrationRefused: People search it.
     """
+    from .run_control import RunControl
     from .terminal import note
 
     wiring = session.wiring
     control = wiring.migration_control
-    found = wiring.migrations.current()
-    if found is not None and found.is_open:
-        _require_no_round(wiring, found)
     if not yes:
         found = control.current()
         found.aborted(wiring.clock.now())
         note(f"Would end migration {found.id} and delete {found.new.name}; --yes does.")
         return
     session.on_interrupt("the migration may be half ended; repeat it")
-    done = control.abort()
+    current = wiring.runs.current()
+    is_round = current is not None and bool(current.migration) and current.is_open
+    runs = RunControl.of(wiring)
+    done = control.abort(runs.abort if is_round else lambda: None)
     note(f"Migration {done.id} is aborted; {done.new.name} is deleted.")
-
-
-def _require_no_round(wiring: Wiring, found: Migration) -> None:
-    if found.round is None:
-        return
-    execution = wiring.executions.find(found.round.run_id)
-    if execution is not None and execution.is_running:
-        raise MigrationRefused(
-            f"round {found.round.run_id} runs: reindex abort ends it, then repeat this"
-        )
 
 
 def drop_old_index(session: Session, *, yes: bool) -> None:

@@ -71,7 +71,8 @@ def report(
     try:
         body = files.get(key)
     except KeyError:
-        raise NotNow(f"there is no report {key}") from None
+        hint = "; a round of a migration that had only what changed has no page" if as_page else ""
+        raise NotNow(f"there is no report {key}{hint}") from None
     if as_page:
         written = _write(body, file, run_id)
         if in_browser:

@@ -15,7 +15,12 @@ from .terminal import grid, table
 
 
 def view(stored: Mapping[str, Any]) -> RenderableType:
-    """Return the report for a terminal: its head, the tally of states, the failures."""
+    """Return the report for a terminal: its head, the tally of states, the failures.
+
+    A round of a migration that had only what changed has no tally.
+    """
+    if "states" not in stored:
+        return _partial(stored)
     head = grid()
     for name in ("run_id", "status", "index", "started_at", "ended_at"):
         head.add_row(name.replace("_", " "), str(stored[name]))
@@ -56,3 +61,16 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
             )
         parts += ["", failures]
     return Group(*parts)
+
+
+def _partial(stored: Mapping[str, Any]) -> RenderableType:
+    head = grid()
+    for name in ("run_id", "status", "index", "started_at", "ended_at"):
+        head.add_row(name.replace("_", " "), str(stored[name]))
+    head.add_row("round of", f"migration {stored['migration']['id']}")
+    for name in ("gathered", "moved"):
+        if counts := stored[name]:
+            head.add_row(name, ", ".join(f"{n:,} {kind}" for kind, n in counts.items()))
+    for problem in stored["problems"]:
+        head.add_row("problem", problem)
+    return head

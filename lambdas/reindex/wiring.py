@@ -6,7 +6,7 @@ is first asked for, never at import.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import cached_property, partial
@@ -101,6 +101,9 @@ _TRUTHS = {
 
 #: The functions' asset, in which the stack puts the library's own mapping.
 _ASSET = Path(__file__).parents[1]
+
+#: Seconds before each further time that a long command asks a busy or silent cluster: two minutes.
+READ_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 #: How long a new index may take to have its copies: of some hundred GB on another node.
 HEALTH_SECONDS = 3600
@@ -268,7 +271,14 @@ class Wiring:
         """The search index."""
         return self.index_made_of(self._schema())
 
-    def index_made_of(self, schema: Schema | None) -> MigratingIndex:
+    @cached_property
+    def patient_index(self) -> MigratingIndex:
+        """The search index, for commands that read for hours: a busy cluster is asked again."""
+        return self.index_made_of(self._schema(), read_pauses=READ_PAUSES)
+
+    def index_made_of(
+        self, schema: Schema | None, *, read_pauses: Sequence[float] = ()
+    ) -> MigratingIndex:
         """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
@@ -279,7 +289,7 @@ class Wiring:
         place = self.settings[groups.Elasticsearch]
         arn = place.elasticsearch_secret
         secret = read_secret(self._secret(arn)) if arn else None
-        cluster = connect(place, secret, time_limit=self.time_limit)
+        cluster = connect(place, secret, time_limit=self.time_limit, read_pauses=read_pauses)
         self._connected_index = MigratingIndex(cluster, schema)
         return self._connected_index
 
@@ -647,7 +657,7 @@ class Wiring:
         """
         return Switching(
             migrations=self.migrations,
-            index=self.index,
+            index=self.patient_index,
             eager=self.eager,
             schedule=self.catch_up_schedule,
             settle_seconds=self.settings[groups.Pace].settle_seconds,

@@ -45,7 +45,7 @@ PATIENCE = 300
 GROWTH = 4
 
 #: The most that memory may grow by between the sizes.
-MAX_MEMORY_GROWTH = 1.2
+MAX_MEMORY_GROWTH = 1.5
 
 #: The most processor time that it may take, of that of scans of both indices.
 MAX_RATIO = 5.0

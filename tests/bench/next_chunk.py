@@ -24,6 +24,7 @@ from tests.bench.projection import Row
 from tests.bench.results import (
     Result,
     alternating,
+    median_processor,
     median_ratio,
     median_seconds,
     parser_of,
@@ -69,24 +70,29 @@ def measure(largest: int) -> Result:
     figures: dict[str, float] = {}
     sizes = [size for size in SIZES if size <= largest]
     with dynamodb() as client:
-        for size, (seconds, ratio) in growing(client, sizes).items():
+        for size, (seconds, ratio, processor) in growing(client, sizes).items():
             is_last = size == sizes[-1]
             rows.append(
                 Row(
                     f"next chunk of {size:,} rows / of {SMALL:,}",
-                    f"{ratio:.2f} x ({seconds * 1000:.1f} ms)",
+                    f"{ratio:.2f} x ({seconds * 1000:.1f} ms), {processor:.2f} x the processor",
                     f"<= {BUDGET} x" if is_last else "",
                     ratio <= BUDGET if is_last else None,
                 )
             )
             figures[f"{size}: ratio"] = ratio
             figures[f"{size}: seconds"] = seconds
+            figures[f"{size}: processor ratio"] = processor
     return Result(rows, figures)
 
 
-def growing(client: DynamoDBClient, sizes: Sequence[int]) -> dict[int, tuple[float, float]]:
-    """Let a list grow; at each size return the seconds of a chunk, and how many times as long it
-    took as beside the small list."""
+def growing(client: DynamoDBClient, sizes: Sequence[int]) -> dict[int, tuple[float, float, float]]:
+    """Let a list grow, and measure a chunk of it at each size.
+
+    Returns:
+        The seconds; how many times as long that is as from the small list; and how many times as
+        much of this process's processor it took, which the machine's other work changes least.
+    """
     small, large = (
         DynamoWorkList(client, create_work_table(client), MemoryRunFiles()) for _ in range(2)
     )
@@ -95,14 +101,15 @@ def growing(client: DynamoDBClient, sizes: Sequence[int]) -> dict[int, tuple[flo
         name: partial(spent, partial(next_chunk, work_list))
         for name, work_list in (("small", small), ("large", large))
     }
-    found: dict[int, tuple[float, float]] = {}
+    found: dict[int, tuple[float, float, float]] = {}
     there = 0
     for size in sizes:
         grow(large, there, size)
         there = size
         taken = alternating(sides, ROUNDS)
         ratio = median_ratio(taken["large"], taken["small"])
-        found[size] = median_seconds(taken["large"]), ratio
+        processor = median_processor(taken["large"]) / median_processor(taken["small"])
+        found[size] = median_seconds(taken["large"]), ratio, processor
     return found
 
 

@@ -11,9 +11,11 @@ import secrets
 import signal
 import sys
 
+from tests.chaos.migration import chaos_of_migration
 from tests.chaos.run import ChaosError, chaos
 from tests.local.deploy import DeployError
 from tests.local.processes import LocalServerError
+from tests.local.versions import BY_ENGINE, SearchServer
 
 #: Exit statuses after a signal: 128 and its number, as shells have it.
 _INTERRUPTED = 128 + signal.SIGINT
@@ -29,14 +31,23 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="of a run to repeat (default: a new one)")
     parser.add_argument("--images", type=int, default=2_000, help="default: %(default)s")
-    parser.add_argument("--real", action="store_true", help="on a real Elasticsearch")
+    parser.add_argument("--real", choices=BY_ENGINE, help="on a real server")
+    parser.add_argument(
+        "--migrate", action="store_true", help="migrate to a new index, on a real server"
+    )
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(1_000_000)
     # Unwinds like Ctrl-C, so that nothing is left running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     _say(f"seed {seed}: make chaos SEED={seed} repeats it")
     try:
-        found = chaos(seed, arguments.images, real=arguments.real, say=_say)
+        server = BY_ENGINE[arguments.real] if arguments.real else None
+        if arguments.migrate:
+            found = chaos_of_migration(
+                seed, arguments.images, server=server or SearchServer.ELASTICSEARCH_8, say=_say
+            )
+        else:
+            found = chaos(seed, arguments.images, real=server, say=_say)
     except (ChaosError, DeployError, LocalServerError) as error:
         for text in (f"✗ {error}", *getattr(error, "__notes__", ())):
             _say(text)

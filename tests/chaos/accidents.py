@@ -26,6 +26,7 @@ from tests.chaos.index_faults import IndexFaults
 from tests.chaos.live_library import LiveLibrary
 from tests.local.cloud import Cloud
 from tests.local.ministack import Ministack
+from tests.local.search_node import Node
 
 #: Shares of all calls that lambdas make to AWS which fail, by how they fail.
 _THROTTLED: Final = 0.06
@@ -89,6 +90,9 @@ _DECK: Final = {
     "phase silent": 1,
 }
 
+#: What is in the deck besides where the index server is a real one.
+_REAL_DECK: Final = {"index server killed": 2}
+
 
 def aws_faults() -> list[dict[str, Any]]:
     """microburst's rules: a tenth of all calls of each service fails, and some answers are lost.
@@ -116,6 +120,7 @@ class Accidents:
         library: Its people.
         index: The proxy before the index server.
         ministack: The local cloud's program, whose worker processes are killed.
+        node: The index server's process; None where that is no real one.
         rng: Draws order, moments and victims.
         say: Told of each.
         happened: How often each has happened.
@@ -127,6 +132,7 @@ class Accidents:
     library: LiveLibrary
     index: IndexFaults
     ministack: Ministack
+    node: Node | None
     rng: Random
     say: Callable[[str], None]
     happened: Counter[str] = field(default_factory=Counter)
@@ -157,7 +163,8 @@ class Accidents:
         Returns:
             Those that did not come about.
         """
-        deck = [name for name, times in _DECK.items() for _ in range(times)]
+        cards = _DECK | (_REAL_DECK if self.node else {})
+        deck = [name for name, times in cards.items() for _ in range(times)]
         self.rng.shuffle(deck)
         while deck and not over.wait(self.rng.uniform(0, 2 * pause)):
             name = deck.pop(0)
@@ -187,6 +194,7 @@ class Accidents:
             "ids uploaded": self._upload_more,
             "index down": self._index_down,
             "index closed": self._index_closed,
+            "index server killed": self._kill_index_server,
             "documents made odd": self._make_documents_odd,
             "row spoilt": self._spoil_row,
             "run aborted": self._abort,
@@ -222,6 +230,16 @@ class Accidents:
     def _processes(self, function: str) -> list[int]:
         stage = self.cloud.stack.stage.lower()
         return self.ministack.workers(f"image-reindex-{stage}-{function}")
+
+    def _kill_index_server(self) -> bool:
+        """Kill the server while it writes, and start it again with what it had on its disk."""
+        run = self.cloud.run()
+        if self.node is None or not (run and run.phase):
+            return False
+        self.node.kill()
+        time.sleep(self.rng.uniform(1, 4))
+        self.node.start()
+        return True
 
     # Messages
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 
+from reindex.domain.failures import StoreUnavailable
 from reindex.settings import LibrarySettings
 from reindex.stores.search.cluster import Refusal, SearchCluster, path
 from tests.local.fill import original_key
@@ -52,6 +54,11 @@ _DOINGS: Final = {_EDIT: 4, _REFRESH: 4, _MARK: 2, _DELETE: 1, _CREATE: 1}
 #: Longest time between a change of the truth and of the document, seconds: the gap in which
 #: a reindex must not go wrong.
 _GAP_SECONDS: Final = 0.4
+
+
+#: How long the index server may be down, and how soon it is asked again.
+_PATIENCE_SECONDS: Final = 180
+_AGAIN_SECONDS: Final = 0.5
 
 
 @dataclass
@@ -223,7 +230,7 @@ class LiveLibrary:
         self.edits.delete_item(Key={"id": image_id})
         _pause(rng)
         try:
-            self.documents.send("DELETE", path(self.index, "_doc", image_id))
+            self._send("DELETE", path(self.index, "_doc", image_id))
         except Refusal as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -234,14 +241,33 @@ class LiveLibrary:
         kept = {"esInfo": {"migration": {"migratedTo": mark}}} if mark else {}
         return _document(image_id, title) | kept
 
+    def _send(
+        self,
+        method: str,
+        where: str,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write, and write again while the index server is down: twice is as good as once."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                self.documents.send(method, where, params, body)
+            except StoreUnavailable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return
+
     def _put(self, image_id: str, document: Mapping[str, Any]) -> None:
-        self.documents.send("PUT", path(self.index, "_doc", image_id), body=document)
+        self._send("PUT", path(self.index, "_doc", image_id), body=document)
 
     def _change(
         self, image_id: str, part: Mapping[str, Any], params: Mapping[str, str] | None = None
     ) -> None:
         where = path(self.index, "_update", image_id)
-        self.documents.send("POST", where, params, {"doc": part})
+        self._send("POST", where, params, {"doc": part})
 
     def _remember(self, image_id: str, title: str) -> None:
         with self._lock:

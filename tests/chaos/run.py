@@ -39,7 +39,7 @@ from tests.local.cloud import Cloud
 from tests.local.faults import Faults, ministack_with_faults
 from tests.local.index_server import IndexServer
 from tests.local.noida import index_server
-from tests.local.search_servers import real_server
+from tests.local.search_servers import real_nodes
 from tests.local.stack import local_stack
 from tests.local.versions import SearchServer
 
@@ -64,7 +64,10 @@ _LIMIT_SECONDS: Final = 900.0
 _UNREST_SECONDS: Final = 420.0
 
 #: Times that a start which a service did not answer is tried.
-_STARTS: Final = 4
+_STARTS: Final = 6
+
+#: Seconds before each further time: a server that was killed takes some to be back.
+_START_PAUSE_SECONDS: Final = 5.0
 
 #: A phase that waits, and whose rule is off for so long, will be heard of no more.
 _SILENCE_SECONDS: Final = 15.0
@@ -81,13 +84,13 @@ class ChaosError(Exception):
     """A chaos run could not be brought to its end; the message says what stood in its way."""
 
 
-def chaos(seed: int, images: int, *, real: bool, say: Say) -> list[str]:
+def chaos(seed: int, images: int, *, real: SearchServer | None, say: Say) -> list[str]:
     """Let it happen.
 
     Args:
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
-        real: Whether on a real Elasticsearch.
+        real: The real search server that it happens on; None for noida-db.
         say: Told what goes on.
 
     Returns:
@@ -96,47 +99,71 @@ def chaos(seed: int, images: int, *, real: bool, say: Say) -> list[str]:
     Raises:
         ChaosError: It could not be brought to its end.
     """
-    with _stage(seed, images, real=real, say=say) as stage:
+    with stage_of(seed, images, real=real, say=say) as stage:
         stage.stock()
         return stage.unrest() or stage.calm()
 
 
 @contextmanager
-def _stage(seed: int, images: int, *, real: bool, say: Say) -> Iterator[_Stage]:
-    """Everything deployed, with an empty library."""
+def stage_of(
+    seed: int,
+    images: int,
+    *,
+    real: SearchServer | None,
+    say: Say,
+    tuning: Mapping[str, Any] | None = None,
+    through_alias: bool = False,
+) -> Iterator[Stage]:
+    """Everything deployed, with an empty library.
+
+    Args:
+        seed: Of everything that is drawn at random.
+        images: How many the library has to begin with.
+        real: The real server; None for the embedded one.
+        say: Told what goes on.
+        tuning: Laid over the tuning of chaos runs.
+        through_alias: Whether people write through the alias, and not to the index behind it.
+    """
     started = time.monotonic()
 
     def timed(what: str) -> None:
         say(f"{time.monotonic() - started:6.1f} s  {what}")
 
     with ExitStack() as stack:
-        server = stack.enter_context(
-            real_server(SearchServer.ELASTICSEARCH_8) if real else index_server()
-        )
+        node = None
+        if real:
+            [node] = stack.enter_context(real_nodes(real, [{}]))
+            server = IndexServer.at(node.url, real.value.engine)
+        else:
+            server = stack.enter_context(index_server())
         proxy = stack.enter_context(index_faults(server.url, Random(f"{seed}/index")))
         ministack, aws = stack.enter_context(ministack_with_faults())
         behind = IndexServer(server.name, proxy.url, server.has_analysis_common)
-        deployed = stack.enter_context(local_stack(behind, _TUNING, ministack.url))
+        deployed = stack.enter_context(
+            local_stack(behind, {**_TUNING, **(tuning or {})}, ministack.url)
+        )
         documents = stack.enter_context(server.cluster())
         settings = index_settings()
         if not server.has_analysis_common:
             settings = without_analysis_common(settings)
         index = SearchIndex(documents, Schema(settings=settings))
         cloud = Cloud(deployed)
+        prepared = index.prepare(deployed.alias).index
         library = live_library(
             deployed.session,
             deployed.endpoint_url,
             deployed.settings[LibrarySettings],
             documents,
-            index.prepare(deployed.alias).index,
+            deployed.alias if through_alias else prepared,
         )
-        accidents = Accidents(cloud, library, proxy, ministack, Random(f"{seed}/deck"), timed)
+        deck = Random(f"{seed}/deck")
+        accidents = Accidents(cloud, library, proxy, ministack, node, deck, timed)
         timed("deployed")
-        yield _Stage(seed, images, cloud, index, library, accidents, proxy, aws, timed)
+        yield Stage(seed, images, cloud, index, library, accidents, proxy, aws, timed)
 
 
 @dataclass
-class _Stage:
+class Stage:
     """What a chaos run happens on, act by act.
 
     Attributes:
@@ -183,16 +210,16 @@ class _Stage:
         until = time.monotonic() + _LIMIT_SECONDS
         self._start()
         undealt = self._accidents_and_people(until)
-        self.say(f"calm; people: {_counts(self.library.done)}")
+        self.say(f"calm; people: {counted_kinds(self.library.done)}")
         self._await_end(until, lambda: False)
-        self._rest()
+        self.rest()
         scene = self._scene()
         self.say(
-            f"settled: {_counts(verdict.states(scene.rows))}; runs: {self.starts}; "
+            f"settled: {counted_kinds(verdict.states(scene.rows))}; runs: {self.starts}; "
             f"phases opened again: {self.opened_again}; "
             f"ids in the hands of the dead: {self.accidents.in_progress}; "
             f"AWS calls failed: {self.aws_faults.count()}; "
-            f"index requests: {_counts(self.index_faults.met)}"
+            f"index requests: {counted_kinds(self.index_faults.met)}"
         )
         self.aws_faults.clear()
         self.index_faults.odds = CALM
@@ -212,9 +239,9 @@ class _Stage:
         self.library.touched.clear()
         self._start()
         self._await_end(time.monotonic() + _LIMIT_SECONDS, lambda: False)
-        self._rest()
+        self.rest()
         scene = self._scene()
-        self.say(f"reindexed what people had touched: {_counts(verdict.states(scene.rows))}")
+        self.say(f"reindexed what people had touched: {counted_kinds(verdict.states(scene.rows))}")
         run = self.cloud.run()
         return [
             *([f"the last run {run.status}: {run.reason}"] if run and run.reason else []),
@@ -254,7 +281,7 @@ class _Stage:
                 raise ChaosError(f"not settled in time: {self._standing()}")
             run = self.cloud.run()
             if run and run.is_open:
-                self._listen(run)
+                self.listen(run)
             elif run:
                 if run.status != "succeeded":
                     self.say(f"run {run.run_id} {run.status}: {run.reason}")
@@ -272,9 +299,10 @@ class _Stage:
                 self.starts += 1
                 return
             self.say(f"not started: {done.stderr.strip()}")
+            time.sleep(_START_PAUSE_SECONDS)
         raise ChaosError(f"reindex start: {done.stderr}")
 
-    def _listen(self, run: RunRecord) -> None:
+    def listen(self, run: RunRecord) -> None:
         """Play the state machine's heartbeat, which the local cloud lacks.
 
         A phase that waits while its rule is off hears no tick any more. On AWS it times out
@@ -289,7 +317,7 @@ class _Stage:
             self._silent_since = None
             self.opened_again += self.cloud.miss_heartbeats(run)
 
-    def _rest(self) -> None:
+    def rest(self) -> None:
         """Let ticks that are on their way end."""
         self.accidents.rest(_REST_SECONDS)
         self.cloud.stack.ticker.rest(_REST_SECONDS)
@@ -335,9 +363,9 @@ class _Stage:
 
     def _standing(self) -> str:
         """How it stands, for whoever must find out why it did not settle."""
-        states = _counts(verdict.states(self.cloud.stack.rows()))
-        return f"{states}; {_counts(self.cloud.depths())}; {self.cloud.run()}"
+        states = counted_kinds(verdict.states(self.cloud.stack.rows()))
+        return f"{states}; {counted_kinds(self.cloud.depths())}; {self.cloud.run()}"
 
 
-def _counts(counts: Mapping[Any, int]) -> str:
+def counted_kinds(counts: Mapping[Any, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in sorted(counts.items())) or "none"

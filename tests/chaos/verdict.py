@@ -47,11 +47,11 @@ class Scene:
 def violations(scene: Scene) -> list[str]:
     """Everything that is not as it must be after any run."""
     return [
-        *_shown("id without a row, or row without an id", _unbalanced(scene)),
-        *_shown("image not in the state it must be in", _astray(scene)),
-        *_shown("document missing, or of an image that is gone", _misplaced(scene)),
-        *_shown("document older than its truth", _outdated(scene)),
-        *_shown("verified, and not what was projected", _changed(scene)),
+        *shown("id without a row, or row without an id", _unbalanced(scene)),
+        *shown("image not in the state it must be in", _astray(scene)),
+        *shown("document missing, or of an image that is gone", _misplaced(scene)),
+        *shown("document older than its truth", _outdated(scene)),
+        *shown("verified, and not what was projected", _changed(scene)),
     ]
 
 
@@ -115,7 +115,7 @@ def out_of_date(
             continue
         if now != digest(scene.documents[image_id], preserve):
             found.append(f"{image_id}: a projection now gives another document")
-    return list(_shown("document is not what the truth gives", found))
+    return list(shown("document is not what the truth gives", found))
 
 
 def unexplained(scene: Scene, differences: Sequence[Difference]) -> list[str]:
@@ -125,7 +125,7 @@ def unexplained(scene: Scene, differences: Sequence[Difference]) -> list[str]:
         for difference in differences
         if difference.about not in scene.library.touched
     ]
-    return list(_shown("the certificate is not true", found))
+    return list(shown("the certificate is not true", found))
 
 
 def left_behind(cloud: Cloud) -> list[str]:
@@ -148,7 +148,8 @@ def states(rows: Mapping[str, ProgressRow]) -> dict[str, int]:
     return dict(Counter(str(row.state) for row in rows.values()))
 
 
-def _shown(kind: str, found: Iterator[str] | Sequence[str]) -> Iterator[str]:
+def shown(kind: str, found: Iterator[str] | Sequence[str]) -> Iterator[str]:
+    """The first violations of a kind, and how many more there are."""
     lines = iter(found)
     first = list(islice(lines, SHOWN))
     yield from (f"{kind}: {line}" for line in first)

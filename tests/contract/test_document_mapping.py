@@ -195,13 +195,13 @@ def test_provenance_is_not_searchable(server: Server, index: str) -> None:
 def test_text_longer_than_a_term_would_be_refused_and_is_not(server: Server, index: str) -> None:
     chinese = "\u6f22" * 20_000
     for raw in ({"metadata": {"credit": chinese}}, {"fileMetadata": {"xmp": {"dc:x": chinese}}}):
-        with pytest.raises(Refusal, match="failed to parse"):
+        with pytest.raises(Refusal, match=r"failed to parse|immense term"):
             server.put(index, ID, raw)
     xmp = {"photoshop:Credit": chinese, "dc:description": chinese, "dc:x": chinese + chinese}
     document = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
     assert server.put(index, ID, document) == "created"
     for text in ("a" * 33_000, "\u6f22" * 11_000):
-        with pytest.raises(Refusal, match="failed to parse"):
+        with pytest.raises(Refusal, match=r"failed to parse|immense term"):
             server.put(index, ID, {"metadata": {"credit": text}})
         edited = build(truth(edits={"metadata": {"credit": text, "keywords": [text]}}), NOW)
         assert edited["fileMetadata"]["trimmedCount"] == 4
@@ -230,7 +230,7 @@ def test_objects_deeper_than_a_mapping_would_be_refused_and_are_not(
     for _ in range(17):
         deep = {"level": deep}
     raw = {"metadata": {"domainMetadata": {"raw": deep}}}
-    with pytest.raises(Refusal, match="mapping depth"):
+    with pytest.raises(Refusal, match=r"mapping depth|depth of the field"):
         server.put(index, ID, raw)
     domain = {"desk": deep, "note": "x"}
     document = build(truth(edits={"metadata": {"domainMetadata": domain}}), NOW)

@@ -264,3 +264,16 @@ def test_a_server_that_does_not_search_by_sequence_number_is_refused_by_name(
         write(index, name, "a")
         [problem] = index.followable(name)
     assert "Elasticsearch" in problem
+
+
+@pytest.mark.real_search_server
+def test_an_index_on_a_full_disk_takes_no_document_and_charges_none(
+    real: MigratingIndex,
+) -> None:
+    alias = prepared(real)
+    name = real.resolve(alias)
+    real.apply(name, {"index.blocks.read_only_allow_delete": "true"})
+    [result] = real.write(name, [IndexWrite("a", None, {"title": "t"})])
+    assert result.verdict in {Verdict.NOT_TAKEN, Verdict.UNAVAILABLE}
+    real.apply(name, {"index.blocks.read_only_allow_delete": ""})
+    write(real, name, "a")

@@ -27,18 +27,23 @@ def stack() -> Iterator[LocalStack]:
 
 
 @pytest.fixture(scope="module")
-def stack_on_elasticsearch() -> Iterator[LocalStack]:
-    """The same on a real Elasticsearch, with the analysers that it has."""
+def stack_on(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
+    """The same on the real search server that is the parameter, with the analysers that it has."""
+    server: SearchServer = request.param
     try:
-        with real_server(SearchServer.ELASTICSEARCH_8) as server, local_stack(server) as running:
-            schema = Schema(settings=without_analysis_common(index_settings()))
-            SearchIndex(running.cluster, schema).prepare(running.alias)
+        with real_server(server) as index, local_stack(index) as running:
+            if index.has_analysis_common:
+                prepared = running.reindex("prepare-index")
+                assert prepared.returncode == 0, prepared.stderr
+            else:
+                schema = Schema(settings=without_analysis_common(index_settings()))
+                SearchIndex(running.cluster, schema).prepare(running.alias)
             yield running
     except LocalServerError as error:
         # Wanted everywhere, but demanded only where all that it needs is installed for sure.
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"no real Elasticsearch here: {error}")
+        pytest.skip(f"no {server.name} here: {error}")
 
 
 @pytest.hookimpl(wrapper=True)

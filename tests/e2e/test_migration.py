@@ -1,4 +1,4 @@
-"""A migration on the deployed stack and on Elastic's own server, while people use the library."""
+"""A migration on the deployed stack and on real search servers, while people use the library."""
 
 from __future__ import annotations
 
@@ -17,8 +17,18 @@ from tests.chaos.live_library import LiveLibrary, live_library, marks, titles
 from tests.contract.analysis import without_analysis_common
 from tests.e2e.runs import eventually
 from tests.local.stack import LocalStack
+from tests.local.versions import SearchServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.real_search_server]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.real_search_server,
+    pytest.mark.parametrize(
+        "stack_on",
+        [SearchServer.ELASTICSEARCH_8, SearchServer.OPENSEARCH_2],
+        ids=lambda server: server.name.lower(),
+        indirect=True,
+    ),
+]
 
 #: Seconds for some rounds, each a run from start to end, on a machine that has other things to do.
 _PATIENCE = 400
@@ -60,13 +70,15 @@ def _assert_true(stack: LocalStack, people: LiveLibrary, index: str) -> None:
 
 
 def test_a_new_mapping_while_people_work_and_the_way_back(
-    stack_on_elasticsearch: LocalStack, tmp_path: Path
+    stack_on: LocalStack, tmp_path: Path
 ) -> None:
-    stack = stack_on_elasticsearch
+    stack = stack_on
     new_mapping = mapping()
     new_mapping["properties"]["ourNewField"] = {"type": "keyword"}
     file = tmp_path / "new.json"
-    schema = {"settings": without_analysis_common(index_settings()), "mappings": new_mapping}
+    # Without what one of the servers lacks.
+    analysis = without_analysis_common(index_settings(ignore_beyond_limit=False))
+    schema = {"settings": analysis, "mappings": new_mapping}
     file.write_text(json.dumps(schema))
     old = _documents_index(stack)
     people = live_library(

@@ -24,7 +24,9 @@ from rich.table import Table
 from reindex.domain.states import State
 from reindex.stores.search.index import SearchIndex
 from tests.local.deploy import DeployError
+from tests.local.index_server import IndexServer
 from tests.local.ministack import cloud
+from tests.local.noida import index_server
 from tests.local.processes import LocalServerError
 from tests.local.projectors import (
     FUNCTION_ARN,
@@ -35,7 +37,9 @@ from tests.local.projectors import (
     write_mapping,
 )
 from tests.local.sample_library import Outcome, SampleLibrary
+from tests.local.search_servers import real_server
 from tests.local.stack import LocalStack, local_stack
+from tests.local.versions import BY_ENGINE, SearchServer
 
 #: Where the run's report, a page for people, is left to be looked at.
 REPORT: Final = Path("build/report.html")
@@ -68,7 +72,12 @@ class DemoError(Exception):
 
 
 def demonstrate(
-    console: Console, make: Callable[[], SampleLibrary], *, keep: bool, loader: Kind | None = None
+    console: Console,
+    make: Callable[[], SampleLibrary],
+    *,
+    keep: bool,
+    loader: Kind | None = None,
+    server: SearchServer | None = None,
 ) -> bool:
     """Deploy, fill, reindex, and say what came of it.
 
@@ -77,6 +86,7 @@ def demonstrate(
         make: Makes the library.
         loader: Who builds the documents; None for our own projection.
         keep: Whether all goes on running until it is interrupted.
+        server: The real search server; None for noida-db, or what ``ELASTICSEARCH_URL`` names.
 
     Returns:
         Whether every image ended as it should.
@@ -85,7 +95,8 @@ def demonstrate(
         with _step(console, "Deployed to a local cloud with cdk") as tell:
             # Deploying keeps little more than one core busy: the other makes the pictures.
             making = running.enter_context(ThreadPoolExecutor(1)).submit(make)
-            stack, know = _deployed(running, loader)
+            index = running.enter_context(real_server(server) if server else index_server())
+            stack, know = _deployed(running, loader, index)
             tell(f"index server: {stack.index.name}")
         with _step(console, "Filled the sample library") as tell:
             library = making.result()
@@ -120,7 +131,7 @@ def demonstrate(
 
 
 def _deployed(
-    running: ExitStack, loader: Kind | None
+    running: ExitStack, loader: Kind | None, index: IndexServer
 ) -> tuple[LocalStack, Callable[[SampleLibrary], SampleLibrary]]:
     """Deploy, with who builds the documents.
 
@@ -131,7 +142,9 @@ def _deployed(
     if loader == "service":
         endpoint_url = running.enter_context(cloud())
         sample, projection = running.enter_context(sample_loader(endpoint_url))
-        stack = running.enter_context(local_stack(endpoint_url=endpoint_url, projection=projection))
+        stack = running.enter_context(
+            local_stack(index, endpoint_url=endpoint_url, projection=projection)
+        )
 
         def know(library: SampleLibrary) -> SampleLibrary:
             sample.know(library)
@@ -139,11 +152,11 @@ def _deployed(
 
         return stack, know
     if loader is None:
-        stack = running.enter_context(local_stack(overrides={"ingest": {}}))
+        stack = running.enter_context(local_stack(index, overrides={"ingest": {}}))
         return stack, lambda library: library
     write_mapping(MAPPING)
     projection = {"function": FUNCTION_ARN, "mapping": str(MAPPING)}
-    stack = running.enter_context(local_stack(projection=projection))
+    stack = running.enter_context(local_stack(index, projection=projection))
     create_function(stack)
     return stack, lambda library: library
 
@@ -286,6 +299,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--count", type=int, default=220, help="sound images to generate (default: %(default)s)"
     )
+    parser.add_argument(
+        "--engine",
+        choices=["opensearch"],
+        help="a real search server in place of the small one",
+    )
     parser.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
     parser.add_argument(
         "--loader", choices=get_args(Kind), help="let the library build its documents itself"
@@ -312,7 +330,13 @@ def main() -> None:
 
     started = time.monotonic()
     try:
-        as_it_should = demonstrate(console, make, keep=arguments.keep, loader=arguments.loader)
+        as_it_should = demonstrate(
+            console,
+            make,
+            keep=arguments.keep,
+            loader=arguments.loader,
+            server=BY_ENGINE[arguments.engine] if arguments.engine else None,
+        )
     except (DemoError, DeployError, LocalServerError, FileNotFoundError) as error:
         for text in (f"✗ {error}", *getattr(error, "__notes__", ())):
             console.print(text, markup=False)

@@ -15,6 +15,7 @@ from tests.browser import chromium
 from tests.local import versions
 from tests.local.java import java_home
 from tests.local.processes import LocalServerError, run
+from tests.local.versions import SearchServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Tool:
     is_here: Callable[[], bool]
 
 
-def _has_jdk() -> bool:
+def _has_jdk(least: int = versions.JAVA) -> bool:
     try:
-        java_home()
+        java_home(least)
     except LocalServerError:
         return False
     return True
@@ -48,12 +49,21 @@ def _has_go() -> bool:
     return version is not None and (int(version[1]), int(version[2])) >= versions.GO
 
 
+#: What the newest search servers need.
+_NEWEST_JAVA: Final = max(server.value.java for server in SearchServer)
+
 _SERVERS: Final = (
-    "tests on a real Elasticsearch and on DynamoDB Local, make chaos REAL=1, make bench"
+    "tests on real search servers and on DynamoDB Local, make demo ENGINE=opensearch, "
+    "make chaos REAL=elasticsearch or opensearch, make bench"
 )
 
 TOOLS: Final = (
     Tool(f"a JDK, {versions.JAVA} or later", _SERVERS, _has_jdk),
+    Tool(
+        f"a JDK, {_NEWEST_JAVA} or later",
+        "tests on Elasticsearch 9 and OpenSearch 3",
+        lambda: _has_jdk(_NEWEST_JAVA),
+    ),
     Tool("Maven", f"the first time: {_SERVERS}", lambda: shutil.which("mvn") is not None),
     Tool(
         f"Go, {'.'.join(map(str, versions.GO))} or later",

@@ -35,6 +35,12 @@ class SearchServer(Enum):
     OPENSEARCH_3 = Release("opensearch", "3.9.0", java=21)
 
 
+# The one that is taken where only the engine is named: it runs on the oldest Java.
+BY_ENGINE: Final = {
+    "elasticsearch": SearchServer.ELASTICSEARCH_8,
+    "opensearch": SearchServer.OPENSEARCH_2,
+}
+
 # What OpenSearch logs with; its own jars bring the interface alone.
 LOG4J: Final = {"2.19.6": "2.25.4", "3.9.0": "2.25.5"}
 

@@ -363,6 +363,30 @@ def test_with_a_function_of_the_librarys_own_that_one_alone_is_invoked(asset: As
     }
 
 
+def test_on_a_domain_each_function_may_send_what_it_sends_and_reads_no_secret(
+    asset: Asset,
+) -> None:
+    domain = "arn:aws:es:eu-west-1:111122223333:domain/images"
+    entry = {k: v for k, v in templates.EXAMPLE.items() if k != "elasticsearch_secret"}
+    entry["index"] = {"domain": domain}
+    stage = templates.synthesize(load({"PROD": entry}, "PROD"), asset)
+    allowed = {}
+    for function in FUNCTIONS:
+        grants = grants_of(stage, f"<Functions{function.title().replace('_', '')}Role>")
+        assert SECRET not in grants
+        allowed[function] = grants.get(f"{domain}/*", set())
+    reads = {"es:ESHttpGet", "es:ESHttpPost"}
+    assert allowed == {
+        "gather": reads,
+        "batch_index": reads,
+        "batch_check": reads | {"es:ESHttpDelete"},
+        "image_projection": set(),
+        "indexer": reads,
+        "preflight": reads | {"es:ESHttpDelete"},
+        "tally": {"es:ESHttpGet"},
+    }
+
+
 def test_names_that_the_code_and_the_stack_share() -> None:
     assert CHUNKS == work_list.PREFIX
     ours = (templates.ROOT / "lambdas" / "reindex").rglob("*.py")

@@ -57,6 +57,28 @@ def refusal(entry: Any, overrides: str | None = None) -> str:
     return message
 
 
+DOMAIN = "arn:aws:es:eu-west-1:111122223333:domain/images"
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({"index": {"engine": "solr"}}, "index.engine must be one of elasticsearch, opensearch"),
+        ({"index": {"domain": "images"}}, "index.domain is no ARN of a domain"),
+        (
+            {"index": {"engine": "elasticsearch", "domain": DOMAIN}},
+            "index.domain is for OpenSearch",
+        ),
+        (
+            {"index": {"domain": DOMAIN}, "elasticsearch_secret": "arn:of-the-secret"},
+            "either index.domain",
+        ),
+    ],
+)
+def test_an_index_that_cannot_be_asked_is_refused(entry: dict[str, Any], problem: str) -> None:
+    assert problem in refusal({**LEAST, **entry})
+
+
 def test_the_example_has_every_setting_there_is() -> None:
     assert EXAMPLE.keys() == {f.name for f in fields(StageSettings)} - {"stage"}
     assert EXAMPLE["library"].keys() == {f.name for f in fields(LibrarySettings)}

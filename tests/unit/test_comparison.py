@@ -71,7 +71,8 @@ def test_equal_indices_pass_and_nothing_is_waited_for(index: MemoryIndex) -> Non
 def test_a_missing_document_is_named_and_refused(index: MemoryIndex) -> None:
     index.live_delete("id-07", NEW)
     found, problems = compare(index)
-    assert found.fill_rates(found.fields["usages.platform"]) == (25.0, 23.08), "shown, no fall"
+    platforms = next(f for f in to_json(found, Gate())["fields"] if f["path"] == "usages.platform")
+    assert (platforms["fill_before"], platforms["fill_after"]) == (25, 23.08), "shown, no fall"
     assert problems == [f"1 document of 40 in {OLD} missing in {NEW}, such as id-07"]
     assert compare(index, gate=Gate(missing=1))[1] == []
     assert found.documents == (COUNT, COUNT - 1)
@@ -103,6 +104,14 @@ def test_a_field_that_falls_is_refused_unless_accepted(
         gate = Gate(Tolerance(accepted=[accepted]))
         assert compare(index, gate=gate)[1] == []
     assert compare(index, gate=Gate(Tolerance(percent=10)))[1] == []
+
+
+def test_one_document_in_many_is_a_fall_where_none_is_tolerated() -> None:
+    found = Compared(OLD, NEW)
+    for number in range(30_000):
+        found.add(f"id-{number}", {"title": ["t"]}, {"title": ["t"]} if number else {})
+    assert verdict(found, Gate()) == []
+    assert len(verdict(found, Gate(Tolerance(percent=0)))) == 1
 
 
 def test_documents_of_one_index_alone_do_not_hide_a_field_that_falls(index: MemoryIndex) -> None:

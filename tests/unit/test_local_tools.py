@@ -21,6 +21,7 @@ def test_each_missing_program_is_a_line_with_what_does_not_run(
     lines = [*tools.missing()]
     assert [line.split(". ")[0] for line in lines] == [
         "missing: a JDK, 17 or later",
+        "missing: a JDK, 21 or later",
         "missing: Maven",
         "missing: Go, 1.26 or later",
         "missing: Chromium",
@@ -35,7 +36,7 @@ def all_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("mvn", "chromium", "exiftool", "go"):
         Path(tmp_path, name).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(tools, "java_home", lambda: tmp_path)
+    monkeypatch.setattr(tools, "java_home", lambda *_: tmp_path)
     return tmp_path
 
 

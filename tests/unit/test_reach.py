@@ -82,7 +82,9 @@ def test_each_service_that_cannot_be_reached_is_named(environ: dict[str, str]) -
 
 
 def test_so_is_the_cluster(environ: dict[str, str]) -> None:
-    assert any(finding.startswith("index: Elasticsearch: ") for finding in findings(environ))
+    assert any(
+        finding.startswith("index: The cluster does not answer: ") for finding in findings(environ)
+    )
 
 
 def test_the_table_that_comes_before_all_of_them_is_named_by_the_plan(

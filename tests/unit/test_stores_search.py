@@ -380,6 +380,15 @@ class TestARead:
         with pytest.raises(StoreUnavailable):
             index.read(NAME, ["a"], ["id"])
 
+    def test_of_a_long_command_asks_a_busy_cluster_again(self, server: FakeServer) -> None:
+        busy = Answer(429, _error("es_rejected_execution_exception"))
+        with _connect(server.url, read_pauses=(0, 0)) as cluster:
+            server.answers = [busy, busy, Answer(body={"docs": []})]
+            assert SearchIndex(cluster).read(NAME, ["a"], []) == {}
+            server.answers = [busy] * 3
+            with pytest.raises(StoreUnavailable):
+                SearchIndex(cluster).read(NAME, ["a"], [])
+
     def test_of_something_that_is_no_elasticsearch_says_so(self, server: FakeServer) -> None:
         server.answers = [Answer(body={"docs": []}, headers={})]
 

@@ -105,7 +105,8 @@ class Certifying:
             yield difference
 
     def _all(self, counted: Certified, *, deep: bool) -> Iterator[Difference]:
-        counted.index = self.index.resolve(self.alias)
+        run = self.runs.current()
+        counted.index = self._index(run)
         tally = Tally()
         before = self.runs.uploads()
         for page in scan_all(self.table, self.segments):
@@ -116,7 +117,6 @@ class Certifying:
                 yield Difference(image_id, f"its row cannot be read: {why}")
         for problem in unbalanced(before, self.runs.uploads(), tally.uploads):
             yield Difference("the uploads", problem)
-        run = self.runs.current()
         if run:
             yield from self._against_report(run, tally, counted.index)
         side = _IndexSide()
@@ -126,12 +126,22 @@ class Certifying:
             yield from self._missing(suspect, counted.index)
             yield from self._surplus(suspect, counted.index)
 
+    def _index(self, run: RunRecord | None) -> str:
+        """The index that images are verified in: people search it, but for a migration's rounds."""
+        mark = run.round_mark if run else None
+        if run and mark and not mark.after_switch and run.index:
+            return run.index
+        return self.index.resolve(self.alias)
+
     def _against_report(self, run: RunRecord, tally: Tally, index: str) -> Iterator[Difference]:
         if run.index != index:
             yield Difference("the alias", f"names {index}, run {run.run_id} wrote to {run.index}")
         if run.report is None:
             return
-        stored = json.loads(self.files.get(run.report))["certificate"]["prefixes"]
+        stored = json.loads(self.files.get(run.report)).get("certificate", {}).get("prefixes")
+        if stored is None:
+            # A round that had only what changed counted nothing else.
+            return
         reported = {
             name: Prefix(prefix["count"], int(prefix["pairs"], 16))
             for name, prefix in stored.items()

@@ -324,14 +324,14 @@ def _field_problems(found: Compared, fill: FieldFill, tolerance: Tolerance) -> I
     if tolerance.accepts(fill.path):
         return
     if found.fall(fill) > tolerance.percent:
-        before, after = found.fill_rates(fill)
+        before, after = _rounded(found.fill_rates(fill))
         lost = counted(fill.lost.count, "document")
         yield (
             f"{fill.path}: {before:g}% of the documents hold it in {found.old}, {after:g}% in "
             f"{found.new}; lost by {lost}{_examples(fill.lost)}"
         )
     elif found.searchable_fall(fill) > tolerance.percent:
-        before, after = fill.searchable.shares
+        before, after = _rounded(fill.searchable.shares)
         yield (
             f"{fill.path}: a search by it finds {before:g}% of the documents in {found.old}, "
             f"{after:g}% in {found.new}"
@@ -363,7 +363,7 @@ def to_json(found: Compared, gate: Gate) -> dict[str, Any]:
 
 
 def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[str, Any]:
-    before, after = found.fill_rates(fill)
+    before, after = _rounded(found.fill_rates(fill))
     allowed = not any(_field_problems(found, fill, tolerance))
     moves = fill.lost.count or fill.gained or found.searchable_fall(fill)
     return {
@@ -373,6 +373,12 @@ def _field_json(found: Compared, fill: FieldFill, tolerance: Tolerance) -> dict[
         "allowed": allowed,
         "differs": bool(moves) or not allowed,
     }
+
+
+def _rounded(shares: tuple[float, float]) -> tuple[float, float]:
+    """Return shares to be shown; what is decided by them is not rounded."""
+    before, after = shares
+    return round(before, 2), round(after, 2)
 
 
 def _examples(documents: Documents) -> str:
@@ -386,4 +392,4 @@ def _term(value: Any) -> str:
 
 
 def _percent(part: int, whole: int) -> float:
-    return round(100 * part / whole, 2) if whole else 0.0
+    return 100 * part / whole if whole else 0.0

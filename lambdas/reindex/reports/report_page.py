@@ -244,6 +244,21 @@ def _bulk_limits(report: Mapping[str, Any]) -> Markup:
     return section("Bulks side by side", table(head, rows, numbers=[1, 2]))
 
 
+def _round(migration: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of the migration that the run was a round of."""
+    if not migration:
+        return {}
+    compared = migration["comparison"]
+    if not compared:
+        verdict = "not made yet"
+    elif compared["problems"]:
+        verdict = "; ".join(compared["problems"])
+    else:
+        verdict = "passed"
+    follows = f"{migration['id']}: the index follows {migration['source']}"
+    return {"migration": follows, "comparison": verdict}
+
+
 def _run(report: Mapping[str, Any]) -> Markup:
     moved = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report["moved"].items()))
     gathered = ", ".join(
@@ -261,6 +276,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
         "ended": moment(report["ended_at"]),
         "rounds": f"{report['rounds']:,}",
         "work done": f"{report['percent_done']}%",
+        **_round(report.get("migration", {})),
         **({"gathered": gathered} if gathered else {}),
         **({"fields left out": misfits} if misfits else {}),
         "moved": moved or "nothing",

@@ -131,15 +131,18 @@ class MigrationControl:
         found = self.current()
         return self._followed(found.rolling_back(), found)
 
-    def abort(self) -> Migration:
+    def abort(self, end_round: Callable[[], object] = lambda: None) -> Migration:
         """Give the new index up, and delete it; repeat it if it fails half way.
 
+        Args:
+            end_round: Ends the round that runs, if one does, once no other can be started.
+
         Raises:
-            MigrationRefused: People search it, or a round of it runs.
+            MigrationRefused: People search it.
             StoreUnavailable: A service does not answer.
         """
         found = self._latest(MigrationState.ABORTED)
-        return self._end(found, found.aborted, found.new)
+        return self._end(found, found.aborted, found.new, end_round)
 
     def drop_old(self) -> Migration:
         """Delete the old index, and so end the migration; there is no way back from here.
@@ -170,10 +173,15 @@ class MigrationControl:
         return found
 
     def _end(
-        self, found: Migration, ended: Callable[[float], Migration], given_up: PinnedIndex
+        self,
+        found: Migration,
+        ended: Callable[[float], Migration],
+        given_up: PinnedIndex,
+        end_round: Callable[[], object] = lambda: None,
     ) -> Migration:
         after = self._save(ended(self.clock.now()), found) if found.is_open else found
         self.schedule.turn_off()
+        end_round()
         if given_up.uuid:
             self.index.drop(given_up)
         return after

@@ -246,6 +246,7 @@ class Tallying:
             "problems": problems,
             "index": run.index,
             "alias": run.alias,
+            "migration": self._migration(run),
             "started_at": iso(run.started_at),
             "ended_at": iso(run.ended_at or now),
             "duration_seconds": round((run.ended_at or now) - run.started_at, 3),
@@ -302,7 +303,7 @@ class Tallying:
             "problems": problems,
             "index": run.index,
             "alias": run.alias,
-            "migration": dict(run.migration),
+            "migration": self._migration(run),
             "started_at": iso(run.started_at),
             "ended_at": iso(now),
             "options": run.known_options,
@@ -313,6 +314,15 @@ class Tallying:
         }
         self._put(key, report)
         return self._close(run, key, problems)
+
+    def _migration(self, run: RunRecord) -> dict[str, Any]:
+        """What a report says of the migration that the run was a round of; empty for none."""
+        if run.round_mark is None:
+            return {}
+        migration = self.migrations.current()
+        is_ours = migration is not None and migration.id == run.round_mark.id
+        compared = dict(migration.comparison) if migration and is_ours else {}
+        return {**run.migration, "comparison": compared}
 
     def _close(self, run: RunRecord, key: str, problems: Sequence[str]) -> dict[str, Any]:
         """Close a run's record, and the round of a migration that it was."""

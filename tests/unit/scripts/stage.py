@@ -130,6 +130,10 @@ class Stage(World):
         return self.schedule
 
     @property
+    def patient_index(self) -> MemoryIndex:
+        return self.index
+
+    @property
     def migration_control(self) -> MigrationControl:
         return self.migrating
 

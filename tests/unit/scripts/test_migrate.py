@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from reindex.domain.migration import MigrationState
+from reindex.steps.catch_up import changes_of
 from tests.unit.scripts.stage import Stage, squeezed
 from tests.unit.steps.migrations import MigratingWorld
 
@@ -162,15 +164,19 @@ def test_an_abort_says_what_it_would_do_and_deletes_the_new_index(stage: Migrati
     assert stage.reindex("migrate", "abort", "--yes").exit_code == 0
 
 
-def test_an_abort_waits_for_the_round_that_runs(stage: MigratingStage) -> None:
+def test_an_abort_ends_the_round_that_runs(stage: MigratingStage) -> None:
     begun(stage)
     stage.edit("a", title="new")
-    running = stage.migration.round_begun("r", {}, stage.clock.now())
-    stage.migrations.save(running, stage.migration)
+    options = changes_of(stage.migration)
+    stage.migrations.save(stage.migration.round_begun("r", options, 0), stage.migration)
+    stage.phases.running.add("r")
     stage.stepfunctions.status["r"] = "RUNNING"
-    refused = stage.reindex("migrate", "abort", "--yes")
-    assert refused.exit_code == 1
-    assert "round r runs" in refused.stderr
+    stage.gathering.plan("r", options)
+    done = stage.reindex("migrate", "abort", "--yes")
+    assert done.exit_code == 0, done.output
+    assert stage.run.status == "aborted"
+    assert NEW not in stage.index._indices
+    stage.gather({}, "ordinary")
 
 
 def test_pause_and_resume(stage: MigratingStage) -> None:
@@ -179,3 +185,46 @@ def test_pause_and_resume(stage: MigratingStage) -> None:
     assert "paused" in stage.reindex("migrate", "status").stdout
     assert "goes on" in stage.reindex("migrate", "resume").stdout
     assert not stage.migration.paused
+
+
+def test_the_report_of_a_round_says_what_it_was(stage: MigratingStage) -> None:
+    begun(stage)
+    stage.edit("a", title="new")
+    stage.follow_by_schedule()
+    lines = squeezed(stage.reindex("report").stdout)
+    assert f"round of migration {stage.migration.id}" in lines
+    assert "gathered 1 queued_again" in lines
+    assert "has no page" in stage.reindex("report", "--html", "-").stderr
+
+
+def test_the_certificate_is_that_of_the_new_index_before_the_switch(
+    stage: MigratingStage,
+) -> None:
+    begun(stage)
+    stage.reindex("migrate", "compare")
+    found = stage.reindex("certify", "--deep")
+    assert found.exit_code == 0, found.output
+    assert f"2 documents of reindexes in {NEW}" in found.stdout
+    stage.reindex("migrate", "switch", "--yes")
+    assert stage.reindex("certify", "--deep").exit_code == 0
+    [full] = [
+        json.loads(stage.files.get(f"reports/{each.run_id}.json"))
+        for each in stage.migration.rounds
+        if each.options.get("scan")
+    ]
+    assert full["migration"]["comparison"]["problems"] == []
+    assert full["certificate"]["ids"] == 2
+
+
+def test_a_stage_with_documents_of_its_own_needs_their_mapping(
+    stage: MigratingStage, tmp_path: Path
+) -> None:
+    stage.set(OWN_DOCUMENTS="false")
+    refused = stage.reindex("migrate", "start")
+    assert refused.exit_code == 2
+    assert "--mapping" in refused.stderr
+    file = tmp_path / "ours.json"
+    file.write_text('{"properties": {"ours": {"type": "keyword"}}}')
+    assert stage.reindex("migrate", "start", "--mapping", str(file)).exit_code == 0
+    [schema] = stage.schemas
+    assert schema.mapping["properties"]["ours"] == {"type": "keyword"}

@@ -73,6 +73,18 @@ class TestBuilding:
         with pytest.raises(PreflightFailed, match=f"migration {world.migration.id} is open"):
             world.gather({}, "ordinary")
 
+    def test_what_the_new_mapping_refuses_is_named_and_holds_up_no_other(self) -> None:
+        world = MigratingWorld()
+        world.publish("a", "b", title="true")
+        world.index.next_mapping = {"properties": {"title": {"type": "text"}}}
+        world.index.refused = {"b": "mapper_parsing_exception"}
+        world.migrating.begin([FROM_INDEX])
+        world.follow()
+        assert world.index.documents_of(NEW).keys() == {"a"}
+        row = world.table.rows["b"]
+        assert row.failure is not None
+        assert (row.state, row.failure.code) == (State.KNOWN_ERROR, "index_refused")
+
 
 class TestRounds:
     def test_a_round_costs_by_what_changed(self, monkeypatch: pytest.MonkeyPatch) -> None:

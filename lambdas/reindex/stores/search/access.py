@@ -16,7 +16,7 @@ from reindex.domain.failures import IndexMisconfigured
 _DOMAIN = re.compile(r"arn:aws[\w-]*:es:(?P<region>[a-z0-9-]+):\d{12}:domain/[a-z0-9-]+")
 
 #: The hosts of collections of Amazon OpenSearch Serverless.
-_SERVERLESS = re.compile(r"\.aoss(-fips)?\.[a-z0-9-]+\.(amazonaws\.com(\.cn)?|on\.aws)$")
+_SERVERLESS = re.compile(r"\.aoss(-fips)?\.([a-z0-9-]+\.on\.aws|amazonaws\.com(\.cn)?)$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ Elasticsearch and OpenSearch share one HTTP API. What differs between them is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -168,6 +169,8 @@ class SearchCluster:
         find: Returns the client; called before the first request.
         time_limit: No request outlives it.
         request_seconds: How long one request may take.
+        read_pauses: Seconds before each further time that a request which only reads is sent when
+            the cluster is busy or silent: for commands that read for hours.
 
     Attributes:
         credentials_rejected: The cluster has answered once that it does not know our credentials.
@@ -179,10 +182,12 @@ class SearchCluster:
         *,
         time_limit: TimeLimit | None = None,
         request_seconds: float = REQUEST_SECONDS,
+        read_pauses: Sequence[float] = (),
     ) -> None:
         self._find = find
         self._time_limit = time_limit or TimeLimit()
         self._request_seconds = request_seconds
+        self._read_pauses = read_pauses
         self.credentials_rejected = False
 
     @cached_property
@@ -235,6 +240,14 @@ class SearchCluster:
             StoreUnavailable: As in :meth:`send`.
         """
         request = Request(method, path, params or {}, body)
+        for pause in self._read_pauses:
+            try:
+                return self._read(request)
+            except StoreUnavailable:
+                time.sleep(pause)
+        return self._read(request)
+
+    def _read(self, request: Request) -> Any:
         with self._answering():
             seconds = min(self._request_seconds, self._seconds_left() / _READS)
             for _ in range(_READS - 1):

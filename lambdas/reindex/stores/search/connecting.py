@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 
@@ -38,6 +38,7 @@ def connect(
     *,
     time_limit: TimeLimit | None = None,
     request_seconds: float = REQUEST_SECONDS,
+    read_pauses: Sequence[float] = (),
 ) -> SearchCluster:
     """Prepare to ask the cluster; nothing is sent yet.
 
@@ -49,13 +50,16 @@ def connect(
         secret: As for :func:`reindex.stores.search.access.access`.
         time_limit: No request outlives it.
         request_seconds: How long one request may take.
+        read_pauses: As for :class:`reindex.stores.search.cluster.SearchCluster`.
 
     Raises:
         IndexMisconfigured: As for :func:`reindex.stores.search.access.access`.
     """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
     find = partial(_client, access(place, secret), place.index_engine)
-    return SearchCluster(find, time_limit=time_limit, request_seconds=request_seconds)
+    return SearchCluster(
+        find, time_limit=time_limit, request_seconds=request_seconds, read_pauses=read_pauses
+    )
 
 
 def _client(where: Access, engine: Engine | None) -> Client:

@@ -47,6 +47,8 @@ class OpenSearchClient:
         signature = None
         if access.signing_region:
             credentials = boto3.Session().get_credentials()
+            if credentials is None:
+                raise IndexMisconfigured("There are no AWS credentials to sign requests with.")
             signature = Urllib3AWSV4SignerAuth(credentials, access.signing_region, _SERVICE)
         self._transport = OpenSearch(
             [_host(url) for url in access.urls],
