@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Size
+from aws_cdk import CfnResource, Duration, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.bundling import Asset
@@ -18,7 +19,7 @@ from cdk.nag import accept
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, functions, phase_rules
 from reindex.reports.footprint import MEMORY_MB
-from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS, variables
+from reindex.settings import variables
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 
@@ -73,12 +74,26 @@ _SHAPES = {
     "tally": _Shape("Counts the progress table, decides, and reports", 900),
     "ingest": _Shape("Checks, archives and renders submitted files", 180, 6_144),
     "live_indexer": _Shape("Brings documents of the high-priority queue up to date", 90),
+    "follow": _Shape("Sends images to be indexed whose rows or crops have changed", 60),
 }
 
 
 def timeout(name: str, settings: StageSettings) -> Duration:
     """How long a function may take."""
     return Duration.seconds(_SHAPES[name].seconds or phase_rules(settings).function_seconds)
+
+
+def depend_on_policy_alone(user: lambda_.Function | sfn.StateMachine) -> None:
+    """Let a resource wait for its role's policy, and not for the role, which it names anyway.
+
+    The constructs would have it wait for both. To be called once the role has its statements.
+    """
+    resource = user.node.default_child
+    assert isinstance(resource, CfnResource)
+    assert user.role
+    policy = user.role.node.find_child("DefaultPolicy").node.default_child
+    assert isinstance(policy, iam.CfnPolicy)
+    resource.add_override("DependsOn", [policy.logical_id])
 
 
 class Functions(Construct):
@@ -158,7 +173,7 @@ class Functions(Construct):
 
     def _variables(self, name: str) -> dict[str, str]:
         """Exactly the settings a function reads, but for those that are not set."""
-        known = variables({**FUNCTIONS, **INGEST_FUNCTIONS}[name])
+        known = variables(functions(self._settings)[name])
         missing = [
             v
             for v, required in known.items()

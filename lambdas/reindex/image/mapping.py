@@ -41,8 +41,8 @@ def index_settings(*, ignore_beyond_limit: bool = True) -> Json:
 
     Args:
         ignore_beyond_limit: If True, fields beyond ``TOTAL_FIELDS`` are kept but not searchable;
-            if False, their document is rejected. Servers before 8.14 do not support this
-            setting.
+            if False, their document is rejected. OpenSearch, and Elasticsearch before 8.14, do not
+            support this setting.
     """
     limits: Json = {"limit": TOTAL_FIELDS}
     if ignore_beyond_limit:

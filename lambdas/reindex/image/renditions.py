@@ -23,8 +23,8 @@ from reindex.domain.failures import CannotRender, TooManyPixels
 from reindex.image import sniff
 from reindex.image.truth import Dimensions
 
-#: Largest number of pixels that is decoded, several times that of the largest still cameras. It
-#: bounds the memory of the function.
+#: Largest number of pixels that is decoded: more than the largest cameras produce, and the most
+#: for which a progressive JPEG, the costliest format, fits the memory of the function.
 MAX_PIXELS: Final = 250_000_000
 
 #: Longest side in pixels.
@@ -148,7 +148,7 @@ def render(path: Path, head: bytes, dimensions: Dimensions, notice: Notice) -> I
         )
         if family == "png":
             whole = _with_notice(original.fitted(_MAX_WEB_SIDE), notice)
-            content = whole.pngsave_buffer(compression=9, keep=_KEPT)
+            content = whole.pngsave_buffer(compression=6, filter="all", keep=_KEPT)
             yield Rendered(Kind.OPTIMISED, content, "image/png")
         if family in _NOT_FOR_BROWSERS or mime_type.startswith("image/hei"):
             whole = _with_notice(original.fitted(_MAX_WEB_SIDE), notice)
@@ -163,7 +163,9 @@ _XMP: Final = "xmp-data"
 def _jpeg(kind: Kind, image: Any, quality: int) -> Rendered:
     """Save as JPEG, on a white background because JPEG has no transparency."""
     flat = image.flatten(background=_WHITE[: image.bands - 1]) if image.hasalpha() else image
-    content = flat.jpegsave_buffer(Q=quality, optimize_coding=True, keep=_KEPT)
+    # Optimal Huffman codes need all coefficients in memory, so only small images use them.
+    optimal = kind is not Kind.WEB
+    content = flat.jpegsave_buffer(Q=quality, optimize_coding=optimal, keep=_KEPT)
     return Rendered(kind, content, "image/jpeg")
 
 
