@@ -1,4 +1,4 @@
-"""What a library's rules make of metadata."""
+"""Processors and rules, and how they are loaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ import pytest
 from reindex.domain.failures import ProcessorFailed
 from reindex.processors.draft import Draft, Processor
 from reindex.processors.loading import ProcessorsError, files_of, load
-from reindex.processors.processing import BUILT_IN, Change, NamedProcessor, explained, processed
+from reindex.processors.processing import (
+    BUILT_IN,
+    Change,
+    NamedProcessor,
+    explained,
+    processed,
+)
 from reindex.processors.rules import RulesError, parse
 from reindex.processors.testing import check
 
@@ -59,7 +65,7 @@ def test_copyright_prefixes_are_stripped(before: str, stripped: str) -> None:
         ("N/A", "Reuters", ("N/A", "Reuters")),
     ],
 )
-def test_people_and_agencies_are_told_apart(
+def test_people_and_agencies_are_separated(
     byline: str | None, credit: str | None, then: tuple[str | None, str | None]
 ) -> None:
     given = {n: v for n, v in {"byline": byline, "credit": credit}.items() if v}
@@ -104,7 +110,7 @@ def test_initials_are_joined(before: str, joined: str) -> None:
         ("王 小明", "王 小明"),
     ],
 )
-def test_names_in_capitals_are_set_as_names(before: str, cased: str) -> None:
+def test_names_in_capitals_become_title_case(before: str, cased: str) -> None:
     assert after("title_case_names", byline=before)["byline"] == cased
 
 
@@ -135,14 +141,14 @@ def test_country_codes_become_names(before: str, named: str) -> None:
         ("Swans", None, True),
     ],
 )
-def test_a_title_that_only_repeats_the_description_goes(
+def test_a_title_that_repeats_the_description_is_removed(
     title: str, description: str | None, *, stays: bool
 ) -> None:
     given = {"title": title, **({"description": description} if description else {})}
     assert ("title" in after("drop_repeated_title", **given)) is stays
 
 
-def test_placeholder_places_go() -> None:
+def test_placeholder_places_are_removed() -> None:
     found = after(
         "drop_placeholder_locations", city="-", state=" n/a ", country=".", subLocation="Naples"
     )
@@ -197,11 +203,11 @@ RULES = {
         (Draft({}, {}, "Desk"), {}),
     ],
 )
-def test_the_first_rule_that_matches_says_the_rights(given: Draft, rights: dict[str, str]) -> None:
+def test_the_first_matching_rule_sets_the_rights(given: Draft, rights: dict[str, str]) -> None:
     assert parse(json.dumps(RULES))(given).rights == rights
 
 
-def test_a_rule_sets_metadata_and_all_that_match_add_keywords() -> None:
+def test_a_rule_sets_metadata_and_all_matching_rules_add_keywords() -> None:
     rules = parse(json.dumps(RULES))
     given = draft(
         credit="Getty",
@@ -262,14 +268,16 @@ def test_a_rule_sets_metadata_and_all_that_match_add_keywords() -> None:
         ("[" * 100_000, "it is no JSON"),
     ],
 )
-def test_a_file_that_is_no_rules_says_where_and_why(rules: str, problem: str) -> None:
+def test_an_invalid_file_of_rules_is_reported_with_place_and_reason(
+    rules: str, problem: str
+) -> None:
     with pytest.raises(RulesError) as caught:
         parse(rules)
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_pattern_that_would_backtrack_without_end_takes_no_time() -> None:
+def test_no_pattern_causes_catastrophic_backtracking() -> None:
     rules = {"rights": [{"when": {"credit": {"matches": "^(a+)+$"}}, "rights": {"category": "x"}}]}
     assert parse(json.dumps(rules))(draft(credit="a" * 50_000 + "b")).rights == {}
 
@@ -315,7 +323,7 @@ def returns(value: Any) -> Processor:
         ),
     ],
 )
-def test_one_that_fails_is_named_with_what_it_did(process: Processor, why: str) -> None:
+def test_a_failing_processor_is_named_with_its_error(process: Processor, why: str) -> None:
     with pytest.raises(ProcessorFailed) as caught:
         processed(draft(credit="x"), [NamedProcessor("rules/ours.py:tidy", process)])
     assert caught.value.message == "the processor rules/ours.py:tidy failed"
@@ -325,14 +333,14 @@ def test_one_that_fails_is_named_with_what_it_did(process: Processor, why: str) 
 @pytest.mark.parametrize(
     "metadata", [{"dateTaken": "2024-13-06T07:08:09.000Z"}, {"title": "\ud800"}]
 )
-def test_a_value_that_the_index_could_not_take_is_the_processors_failure(
+def test_an_invalid_value_is_the_processors_failure(
     metadata: dict[str, str],
 ) -> None:
     with pytest.raises(ProcessorFailed):
         processed(draft(), [NamedProcessor("x", returns(Draft(metadata)))])
 
 
-def test_one_that_changes_what_it_is_given_harms_nothing() -> None:
+def test_a_processor_that_modifies_its_argument_has_no_side_effect() -> None:
     given = draft(credit="x", keywords=["a"])
 
     def mutates(inner: Draft) -> Draft:
@@ -346,19 +354,19 @@ def test_one_that_changes_what_it_is_given_harms_nothing() -> None:
     assert found.metadata["keywords"] == ["a", "b"]
 
 
-def test_none_can_change_who_uploaded_the_image() -> None:
+def test_a_processor_cannot_change_the_uploader() -> None:
     made = returns(Draft({}, {}, 7))  # type: ignore[arg-type]
     assert processed(Draft({}, {}, "desk"), [NamedProcessor("x", made)]) == Draft({}, {}, "desk")
 
 
-def test_what_is_empty_is_absent_and_lists_are_sets_in_order() -> None:
+def test_empty_values_are_removed_and_lists_are_sorted_sets() -> None:
     metadata = {"credit": " ", "keywords": ["b", "", "a", "b"], "subjects": [""]}
     made = returns(Draft(metadata, {"source": ""}))
     found = processed(draft(), [NamedProcessor("x", made)])
     assert found == Draft({"keywords": ["a", "b"]}, {})
 
 
-def test_each_change_is_told_by_who_made_it() -> None:
+def test_each_change_names_its_processor() -> None:
     names = ("strip_copyright", "split_byline_credit")
     found = explained(
         draft(byline="© Ada Lovelace/PA"), [NamedProcessor(n, BUILT_IN[n]) for n in names]
@@ -370,7 +378,7 @@ def test_each_change_is_told_by_who_made_it() -> None:
     ]
 
 
-def test_each_rule_is_told_by_its_name() -> None:
+def test_each_change_by_a_rule_names_the_rule() -> None:
     rules = NamedProcessor("rights", parse(json.dumps(RULES)))
     given = draft(credit="AP", keywords=["soccer"])
     assert [(each.by, each.field) for each in explained(given, [rules])] == [
@@ -401,7 +409,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_stages_processors_are_loaded_in_order(folder: Path) -> None:
+def test_the_processors_of_a_stage_are_loaded_in_order(folder: Path) -> None:
     names = ["strip_copyright", "rules/ours.py:tidy"]
     found = load(names, "rights.json", folder)
     assert [each.name for each in found] == [*names, "rights"]
@@ -430,7 +438,7 @@ def test_a_stages_processors_are_loaded_in_order(folder: Path) -> None:
         (["rights.json:tidy"], None, "rights.json:tidy: rights.json is no Python file"),
     ],
 )
-def test_one_that_cannot_be_loaded_is_named(
+def test_a_processor_that_cannot_be_loaded_is_named(
     folder: Path, names: list[str], rights: str | None, problem: str
 ) -> None:
     with pytest.raises(ProcessorsError) as caught:
@@ -438,7 +446,7 @@ def test_one_that_cannot_be_loaded_is_named(
     assert problem in str(caught.value)
 
 
-def test_a_file_may_have_dataclasses_of_its_own(folder: Path) -> None:
+def test_a_processors_file_may_define_dataclasses(folder: Path) -> None:
     assert [each.name for each in load(["rules/typed.py:tidy"], None, folder)]
 
 
@@ -446,14 +454,14 @@ def test_a_file_may_have_dataclasses_of_its_own(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["../ours.py", "/ours.py", "rules/../../ours.py"])
-def test_a_file_that_the_asset_would_not_hold_is_refused(folder: Path, file: str) -> None:
+def test_a_file_outside_of_the_asset_is_rejected(folder: Path, file: str) -> None:
     with pytest.raises(ProcessorsError, match="below the folder"):
         load([f"{file}:tidy"], None, folder)
     with pytest.raises(ProcessorsError, match="below the folder"):
         load([], file, folder)
 
 
-def test_the_example_is_one_that_can_be_used() -> None:
+def test_the_example_in_the_documentation_works() -> None:
     examples = Path(__file__).parents[2] / "docs" / "examples"
     found = load(["ours.py:tidy"], "rights.json", examples)
     given = draft(title="NORTHERN: Swans on the canal", keywords=["soccer"])
@@ -465,7 +473,7 @@ def test_the_example_is_one_that_can_be_used() -> None:
     assert after.metadata["keywords"] == ["football", "soccer"]
 
 
-def test_the_test_helper_finds_what_a_reindex_would() -> None:
+def test_the_test_helper_finds_the_failures_of_a_reindex() -> None:
     turns = iter("abc")
     for process, problem in (
         (spoils, ProcessorFailed),

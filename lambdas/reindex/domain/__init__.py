@@ -1,1 +1,1 @@
-"""What things are: states, rows, records, failures and their forms. Pure."""
+"""The pure domain model: states, rows, records, failures and their stored forms."""

@@ -1,7 +1,7 @@
-"""Changes of the truth: which images the records of streams and the events of S3 are about.
+"""Reads the ids of changed images from records of DynamoDB streams and from S3 events.
 
-Only the image's id is taken of a record: its document is built from the truth of the moment in
-which that is read. So a record may come twice, late or out of order.
+Only the image id is taken from a record; the document is built later from the current truth. So
+records may be repeated, late or out of order.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from reindex.text import MAX_ID_BYTES
 
 
 def id_of_change(record: Mapping[str, Any], attributes: Mapping[str, str]) -> str:
-    """Return the image that a record of a DynamoDB stream is about.
+    """Return the image id of a DynamoDB stream record.
 
     Args:
-        record: As Lambda passes it.
-        attributes: The attribute that holds an image's id, by name of the table.
+        record: The record as Lambda passes it.
+        attributes: The attribute that holds the image id, by table name.
 
     Raises:
-        UnreadableMessage: It names no image: the table is none of these, or the stream's view
-            leaves the attribute out.
+        UnreadableMessage: The record has no image id: its table is unknown, or the stream's view
+            omits the attribute.
     """
     try:
         table = record["eventSourceARN"].split("/")[1]
@@ -38,14 +38,14 @@ def id_of_change(record: Mapping[str, Any], attributes: Mapping[str, str]) -> st
 
 
 def ids_of_crops(body: str, folder: KeyTemplate) -> Iterator[str]:
-    """Yield the images that S3's event about the bucket of crops is about.
+    """Yield the image ids of an S3 event of the crops bucket.
 
     Args:
-        body: Of the message.
-        folder: What the keys of an image's crops begin with.
+        body: The body of the message.
+        folder: The template of the keys' prefix for one image.
 
     Raises:
-        UnreadableMessage: It is no event of S3.
+        UnreadableMessage: The body is not an S3 event.
     """
     try:
         event = json.loads(body)
@@ -55,13 +55,13 @@ def ids_of_crops(body: str, folder: KeyTemplate) -> Iterator[str]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UnreadableMessage(f"no event of S3: {type(error).__name__}: {error}") from error
     for key in keys:
-        # An object outside of any image's folder is no crop.
+        # An object outside of an image's folder is not a crop.
         if (found := _owner(key, folder)) is not None:
             yield _checked(found)
 
 
 def _owner(key: str, folder: KeyTemplate) -> str | None:
-    """Return the image in whose folder an object is."""
+    """Return the id of the image whose folder contains an object, or None."""
     end = key.find(folder.suffix)
     while end >= 0:
         end += len(folder.suffix)

@@ -1,9 +1,9 @@
-"""Chunks: rows with work left, cut into what a worker takes at once.
+"""Chunks: the units in which workers lease rows with work left.
 
-A chunk is the unit of work, of lease and of death. Its rows are a snapshot: each is written on
-condition that the table still holds it as it was, so an outdated chunk costs work, never truth.
-Whoever writes a row that has work left puts it into a chunk; whatever a crash keeps from being
-put there is found by the Tally's scan.
+A chunk's rows are a snapshot. Each row is written on condition that the table's row has not
+changed, so an outdated chunk costs work but never overwrites newer state. Code that writes a row
+with work left also puts it into a chunk; rows that a crash keeps out of a chunk are found by the
+Tally's scan.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from reindex.domain.failures import WorkerDied
 from reindex.domain.progress import ProgressRow, from_values, to_values
 from reindex.domain.states import Phase
 
-#: Most rows of a chunk: a few seconds of work, and some 100 KB of file.
+#: Largest number of rows in a chunk: a few seconds of work, and about 100 KB of file.
 MAX_ROWS = 2_000
 
-#: Chunks that a small list is cut into, and the fewest rows of each: several may be worked at
-#: once, so that a small reindex is as concurrent as a large one.
+#: Number of chunks that a small list is cut into, and the least number of rows in each. Several
+#: chunks can be worked on at once, so a small reindex is as concurrent as a large one.
 SMALL_LISTS = 6
 LEAST_ROWS = 100
 
-#: Most rows of a chunk by how often a worker died with them in progress: the image that kills
-#: workers is found by smaller and smaller chunks, while its neighbours go on.
+#: Largest number of rows in a chunk, by the number of workers that died with them in progress.
+#: Ever smaller chunks isolate an image that kills workers from the others.
 _ROWS_AFTER_DEATHS = (MAX_ROWS, 25, 1)
 
-#: Rows that are due within so many seconds of each other wait together.
+#: Rows that are due within this many seconds of each other share a chunk.
 _TOGETHER_SECONDS = 60
 
 
 class UnreadableChunk(ValueError):
-    """A chunk's file is not of the form that we write, or not whole."""
+    """A chunk's file is malformed or truncated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Chunk:
     """Rows of one phase.
 
     Attributes:
-        name: Names the chunk, and its file.
-        phase: Whose work it is.
+        name: Name of the chunk, and of its file.
+        phase: The phase that works on it.
         due_at: Epoch seconds before which it is not worked on.
         rows: At least one, sorted by id.
     """
@@ -58,14 +58,14 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ListedChunk:
-    """A chunk as the list shows it.
+    """A chunk's entry in the work list, without its rows.
 
     Attributes:
-        name: Of the chunk.
-        due_at: Of the chunk.
-        count: How many rows it has.
-        first: Its first id; empty when the list does not say.
-        last: Its last.
+        name: Name of the chunk.
+        due_at: Epoch seconds before which it is not worked on.
+        count: Number of rows.
+        first: The first id; empty when it is unknown.
+        last: The last id; empty when it is unknown.
     """
 
     name: str
@@ -77,15 +77,15 @@ class ListedChunk:
 
 @dataclass(frozen=True, slots=True)
 class TakenChunk:
-    """A worker's right to work a chunk, until a moment.
+    """A chunk that a worker has leased.
 
     Attributes:
-        name: Of the chunk.
-        phase: Of the chunk.
-        due_at: Of the chunk.
-        holder: Who holds it.
-        abandoned: Another held it before, and died: its rows may have changed since.
-        in_progress: The first and the end of the rows that the dead worker had in progress, as
+        name: Name of the chunk.
+        phase: The phase that works on it.
+        due_at: Epoch seconds before which it is not worked on.
+        holder: The worker that holds the lease.
+        abandoned: True if the previous worker died: its rows may have changed since.
+        in_progress: Range of the rows (first, end) that the dead worker had in progress, as
             positions in the file; None when it had none.
     """
 
@@ -100,13 +100,13 @@ class TakenChunk:
 def chunks_of(
     rows: Iterable[ProgressRow], name: str, not_before: float = 0, most: int = MAX_ROWS
 ) -> list[Chunk]:
-    """Cut rows into chunks, by phase and by when they are due; finished ones are left out.
+    """Cut unfinished rows into chunks, by phase and by due time.
 
     Args:
-        rows: In any order.
-        name: What the chunks' names begin with: unique, unless the same rows are meant.
-        not_before: Epoch seconds before which none of them is due.
-        most: Rows of a chunk.
+        rows: Rows in any order; finished ones are ignored.
+        name: Prefix of the chunks' names; unique for each list of rows.
+        not_before: Epoch seconds before which no chunk is due.
+        most: Largest number of rows in a chunk.
     """
     kinds: dict[tuple[Phase, int], list[ProgressRow]] = {}
     for row in rows:
@@ -125,7 +125,7 @@ def chunks_of(
 
 
 def to_text(chunk: Chunk) -> bytes:
-    """The file of a chunk: the JSON of its rows, compressed."""
+    """Return a chunk's file: the compressed JSON of its rows."""
     text = json.dumps([to_values(row) for row in chunk.rows], separators=(",", ":"))
     return gzip.compress(text.encode(), compresslevel=1)
 
@@ -134,7 +134,7 @@ def rows_of(text: bytes) -> list[ProgressRow]:
     """Read a chunk's file.
 
     Raises:
-        UnreadableChunk: It is not of the form that :func:`to_text` writes, or not whole.
+        UnreadableChunk: The file is malformed or truncated.
     """
     try:
         rows = [from_values(values) for values in json.loads(gzip.decompress(text))]
@@ -146,13 +146,13 @@ def rows_of(text: bytes) -> list[ProgressRow]:
 
 
 def _deaths(row: ProgressRow) -> int:
-    """How often a worker is known to have died with a row in progress, up to 2."""
+    """Return how many workers died with a row in progress, at most 2."""
     died = row.failure is not None and row.failure.code == WorkerDied.code
     return min(row.attempts, len(_ROWS_AFTER_DEATHS) - 1) if died else 0
 
 
 def _due_together(rows: Iterable[ProgressRow]) -> Iterator[list[ProgressRow]]:
-    """Rows grouped by when they are due."""
+    """Yield groups of rows with nearly the same due time."""
     group: list[ProgressRow] = []
     for row in sorted(rows, key=_due_at):
         if group and _due_at(row) > _due_at(group[0]) + _TOGETHER_SECONDS:

@@ -1,4 +1,4 @@
-"""What sets two documents apart."""
+"""The differences between two documents."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Difference:
     """One field in which two documents differ.
 
     Attributes:
-        path: Its dotted name.
-        before: Its value as a list of none or one.
-        after: Likewise.
+        path: The field's dotted name.
+        before: The old value in a tuple; empty when the field was absent.
+        after: The new value in a tuple; empty when the field is absent.
     """
 
     path: str
@@ -27,7 +27,7 @@ class Difference:
 def differences(
     before: Mapping[str, Any], after: Mapping[str, Any], path: str = ""
 ) -> Iterator[Difference]:
-    """Every field in which two documents differ, in order of their names.
+    """Yield every field in which two documents differ, sorted by name.
 
     Objects are compared field by field, lists as a whole.
     """

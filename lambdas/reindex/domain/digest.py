@@ -1,11 +1,11 @@
-"""What a document and a set of images come down to: digests, and sums of hashes.
+"""Digests of documents, and sums of hashes over sets of images.
 
-A digest tells whether the index holds the document of a projection. It is computed from the
-document that was built, and again from the ``_source`` that the index gives back, so it must
-depend on neither the order of keys nor on what others add.
+A digest shows if the index holds the document of a projection. It is computed from the projected
+document, and again from the ``_source`` that the index returns, so it depends neither on the
+order of keys nor on fields that other programs add.
 
-A sum of hashes modulo 2**64 tells whether two sets of images are the same without holding
-either: it can be added to and taken from in any order, by any number of workers.
+A sum of hashes modulo 2**64 shows if two sets of images are equal, in constant memory. Hashes can
+be added and subtracted in any order, by any number of workers.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from typing import Any
 
 from reindex.text import well_formed
 
-#: Hexadecimal digits of a digest: 128 bits of SHA-256. It stands in every progress row, which
-#: is kept small; by accident two of 2**40 documents share one with a probability under 2**-48.
+#: Hexadecimal digits of a digest: 128 bits of SHA-256. It is truncated to keep progress rows small.
+#: The probability that any two of 2**40 documents have the same digest is below 2**-48.
 DIGEST_LENGTH = 32
 
-#: Dotted paths that are never part of the digest: provenance holds the digest itself, and
-#: whether a lease is active depends on the clock.
+#: Dotted paths that are excluded from the digest: provenance contains the digest itself, and a
+#: lease's ``active`` flag depends on the current time.
 VOLATILE = ("esInfo", "leases.leases.active")
 
 _MODULUS = 2**64
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return ``value`` as JSON text that depends on nothing but the value.
+    """Return the canonical JSON text of ``value``.
 
-    Keys are sorted by code point, nothing is padded, text is UTF-8 and unescaped. Lone
-    surrogates, which no UTF-8 text can hold, become U+FFFD as they do in the documents.
+    Keys are sorted by code point, there is no whitespace, text is unescaped UTF-8. Lone
+    surrogates, which UTF-8 cannot encode, become U+FFFD as they do in the documents.
 
     Args:
         value: Dicts with string keys, lists, strings, ints, finite floats, booleans, None.
 
     Raises:
-        TypeError: If a value is of another kind (a set, a Decimal, a key that is no string).
+        TypeError: If a value has another type (a set, a Decimal, a key that is not a string).
         ValueError: If a number is NaN or infinite.
     """
     _refuse_other_keys(value)
@@ -46,7 +46,7 @@ def canonical_json(value: Any) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        # Replacing characters may change how keys sort, hence once more around.
+        # Replaced characters may change the order of keys, so they are sorted again.
         return _dump(json.loads(well_formed(text))).encode()
 
 
@@ -54,9 +54,9 @@ def digest(document: Mapping[str, Any], preserve: Sequence[str] = ()) -> str:
     """Return the digest of a search document.
 
     Args:
-        document: As built from the truth, or as read back from the index's ``_source``.
-        preserve: Dotted paths of what the index holds that the truth does not. They are left
-            out, together with the objects that held nothing else.
+        document: The projected document, or the index's ``_source``.
+        preserve: Dotted paths of preserved fields, which the index has but the truth does not.
+            They are excluded, together with objects that become empty.
 
     Returns:
         ``DIGEST_LENGTH`` lower-case hexadecimal digits.
@@ -67,11 +67,11 @@ def digest(document: Mapping[str, Any], preserve: Sequence[str] = ()) -> str:
 
 
 def comparable(document: Mapping[str, Any], preserve: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what of a document its digest is made of.
+    """Return the part of a document that its digest covers.
 
     Args:
         document: As for :func:`digest`.
-        preserve: Likewise.
+        preserve: As for :func:`digest`.
     """
     stripped: Any = document
     for path in (*VOLATILE, *preserve):
@@ -86,7 +86,7 @@ def id_hash(image_id: str) -> int:
 
 def pair_hash(image_id: str, document_digest: str) -> int:
     """Return the 64-bit hash of an image together with the digest of its document."""
-    # A NUL cannot be part of a digest, so no two pairs read alike.
+    # A digest contains no NUL, so different pairs give different texts.
     return _first_64_bits(f"{document_digest}\0{well_formed(image_id)}".encode())
 
 
@@ -94,7 +94,7 @@ def add_hashes(hashes: Iterable[int], start: int = 0) -> int:
     """Return ``start`` plus all ``hashes``, modulo 2**64.
 
     Args:
-        hashes: Hashes or sums of hashes; a negative one takes away.
+        hashes: Hashes or sums of hashes; a negative one is subtracted.
         start: The sum so far.
     """
     return sum(hashes, start) % _MODULUS
@@ -117,7 +117,7 @@ def _dump(value: Any) -> str:
 
 
 def _refuse_other_keys(value: Any) -> None:
-    # json.dumps writes True, None and numbers as keys too, which then read back as strings.
+    # json.dumps accepts True, None and numbers as keys, but they would be read back as strings.
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -129,7 +129,7 @@ def _refuse_other_keys(value: Any) -> None:
 
 
 def _without(value: Any, path: Sequence[str]) -> Any:
-    """Return ``value`` without what ``path`` names, sharing everything it does not touch."""
+    """Return ``value`` without the field at ``path``; unaffected parts are shared, not copied."""
     if isinstance(value, list):
         return [_without(inner, path) for inner in value]
     if not isinstance(value, Mapping) or path[0] not in value:

@@ -1,7 +1,7 @@
-"""Documents that others built: what must hold of one before it can be indexed.
+"""Validates documents that a library's image loader or projection function built.
 
-The library's image loader answers with bytes, its own projection function with JSON. Nothing is
-known of either's fields; these checks are about what JSON, a digest and the index can hold.
+The loader answers with bytes, the function with JSON. The fields of these documents are unknown;
+the checks cover only the limits of JSON, of digests and of the index.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 from reindex.domain.failures import LoaderAnswer
 from reindex.text import printable
 
-#: Bytes of one document, as JSON. Far beyond any image's, and a tenth of what Elasticsearch takes
-#: as one request (``http.max_content_length``).
+#: Largest document in bytes of JSON: far larger than any image's, and a tenth of Elasticsearch's
+#: limit on one request (``http.max_content_length``).
 MAX_DOCUMENT_BYTES = 10_000_000
 
-#: Objects and lists within each other. A mapping is 20 deep by default; Elasticsearch's own parser
-#: gives up at 1,000, and so does Python's, which would take the whole answer with it.
+#: Deepest nesting of objects and lists. A mapping's default limit is 20; the parsers of
+#: Elasticsearch and Python fail at 1,000, which would lose the whole answer.
 MAX_NESTING = 100
 
-#: Characters of an answer that is no document, for people.
+#: Number of characters of an invalid answer that a message shows.
 _SHOWN = 200
 
 
@@ -29,14 +29,14 @@ def parse_document(data: bytes | str) -> dict[str, Any]:
     """Read the JSON text of a document.
 
     Raises:
-        LoaderAnswer: It is too large, no JSON, or no object.
+        LoaderAnswer: The text is too large, is not JSON, or is not an object.
     """
     if len(data) > MAX_DOCUMENT_BYTES:
         raise too_large()
     try:
         found: object = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        # A decoding error of Unicode is a ValueError, too.
+        # UnicodeDecodeError is a ValueError, too.
         raise LoaderAnswer("the answer is not JSON", shown(data)) from error
     if not isinstance(found, dict):
         raise LoaderAnswer("the answer is not a JSON object", shown(data))
@@ -44,16 +44,16 @@ def parse_document(data: bytes | str) -> dict[str, Any]:
 
 
 def check_document(document: object, image_id: str, *, names_image: bool) -> dict[str, Any]:
-    """Return a document of which it is known that it can be indexed, as far as JSON goes.
+    """Return ``document`` after checking that it is a valid document of the image.
 
     Args:
-        document: As it was parsed.
-        image_id: The image that was asked for.
-        names_image: Whether it must have an ``id``; if it has one, it must always be the image's.
+        document: The parsed document.
+        image_id: The requested image.
+        names_image: True if ``id`` is required; if present, it must always be the image's id.
 
     Raises:
-        LoaderAnswer: It is no object, is about another image, is nested too deep, or holds a number
-            that is infinite.
+        LoaderAnswer: The document is not an object, belongs to another image, is nested too deep,
+            or holds an infinite number.
     """
     if not isinstance(document, dict):
         raise LoaderAnswer("the document is not a JSON object")
@@ -73,7 +73,7 @@ def too_large() -> LoaderAnswer:
 
 
 def shown(data: bytes | str) -> str:
-    """Return the beginning of others' text, on one line that is safe to show."""
+    """Return the beginning of an untrusted text as one printable line."""
     text = data[: _SHOWN * 4].decode(errors="replace") if isinstance(data, bytes) else data
     return printable(text.strip()[:_SHOWN])
 
@@ -83,10 +83,10 @@ def _refuse_constant(name: str) -> None:
 
 
 def _check_values(document: dict[str, Any]) -> None:
-    """Look at every value, level by level.
+    """Check every value, level by level.
 
     Raises:
-        LoaderAnswer: One is nested too deep, or a number that has no JSON.
+        LoaderAnswer: A value is nested too deep, or is a number that JSON cannot represent.
     """
     level: list[Any] = [document]
     for _ in range(MAX_NESTING):
@@ -96,7 +96,7 @@ def _check_values(document: dict[str, Any]) -> None:
             for value in (outer.values() if isinstance(outer, dict) else outer)
         ]
         if any(isinstance(value, float) and not math.isfinite(value) for value in inner):
-            # From a number such as 1e999: nobody could read again what is written of it.
+            # Python reads 1e999 as infinity, and would write it as invalid JSON.
             raise LoaderAnswer("the document holds a number that is too large")
         level = [value for value in inner if isinstance(value, dict | list)]
         if not level:

@@ -1,9 +1,9 @@
-"""Why one image could not be reindexed.
+"""The failures of one image.
 
-A failure is data: it is raised inside one image's work, turned into a :class:`Failure` at
-the edge of that work, and written to the image's progress row. Each class has a stable
-``code`` (operators search, group and requeue by it), a message for people, and says
-whether trying again can help. ``docs/failures.md`` is generated from these classes.
+A failure is data: it is raised while one image is processed, converted to a :class:`Failure` where
+that processing ends, and written to the image's progress row. Each class has a stable ``code``
+(operators search, group and requeue by it), a message for users, and a flag for retries.
+``docs/failures.md`` is generated from these classes.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-#: A failure's texts are cut to so many bytes of UTF-8, so that a progress row stays under 1 KB
-#: and a write of it costs one unit.
+#: Limits of a failure's texts in UTF-8 bytes. They keep a progress row under 1 KB, so that a write
+#: costs one unit.
 MAX_MESSAGE = 200
 MAX_DETAIL = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One image's failure, as it travels in the projection's answer and stands in its row.
+    """One image's failure, as data in the projection's answer and in the image's row.
 
     Attributes:
         code: Stable name of the kind of failure.
-        message: What happened, for people.
-        detail: What engineers want to see beside it; may be empty.
-        retryable: Whether trying again, with nothing changed, can help.
+        message: The failure, as a message for users.
+        detail: Technical details for engineers; may be empty.
+        retryable: True if a retry can succeed without any other change.
 
     The texts are cut to :data:`MAX_MESSAGE` and :data:`MAX_DETAIL`.
     """
@@ -43,7 +43,7 @@ class Failure:
 
     @property
     def fingerprint(self) -> str:
-        """Eight hex digits shared by like failures: same code and message, numbers aside."""
+        """Eight hex digits that failures with the same code and message share, numbers ignored."""
         like = re.sub(r"[0-9a-fA-F]{8,}|\d+", "#", f"{self.code}|{self.message}")
         return hashlib.sha256(like.encode()).hexdigest()[:8]
 
@@ -53,17 +53,17 @@ def _cut(text: str, size: int) -> str:
 
 
 class ReindexFailure(Exception):
-    """A failure of one image that we understand.
+    """A failure of one image with a known kind.
 
     Args:
-        message: What happened, for people. It must not contain the image's id, so that
-            like failures share a fingerprint.
-        detail: What engineers want to see beside it.
+        message: The failure, as a message for users. It must not contain the image's id, so that
+            similar failures share a fingerprint.
+        detail: Technical details for engineers.
     """
 
     code: ClassVar[str]
     retryable: ClassVar[bool] = False
-    #: Whether the cause lies outside of the image, so that many images may fail for it alike.
+    #: True if the cause is outside of the image, so that many images may fail for it.
     shared_cause: ClassVar[bool] = False
 
     def __init__(self, message: str, detail: str = "") -> None:
@@ -86,18 +86,18 @@ class OriginalNotFound(ReindexFailure):
 
 
 class NotAnImage(ReindexFailure):
-    """The original's bytes are of no image format.
+    """The original's bytes are not of a known image format.
 
-    Look at the original: it was uploaded so, or damaged since.
+    Look at the original: it is damaged, or was not an image when it was uploaded.
     """
 
     code = "not_an_image"
 
 
 class UnsupportedFormat(ReindexFailure):
-    """The original is an image of a format we do not read.
+    """The original is an image of a format that is not supported.
 
-    Nothing helps but a release that reads it.
+    Only a release that supports the format helps.
     """
 
     code = "unsupported_format"
@@ -113,7 +113,7 @@ class TruncatedImage(ReindexFailure):
 
 
 class TooManyPixels(ReindexFailure):
-    """The header declares dimensions beyond the bound: refused before anything is decoded.
+    """The header declares dimensions beyond the limit, so the image was not decoded.
 
     Look at the original: an image of that size is a mistake, or an attack.
     """
@@ -122,9 +122,9 @@ class TooManyPixels(ReindexFailure):
 
 
 class InvalidUserData(ReindexFailure):
-    """A row of user data, or a crop's object metadata, is not of the form its table promises.
+    """A row of user data, or a crop's object metadata, is malformed.
 
-    The message names the table and the attribute: mend the row, and queue the image again.
+    The message names the table and the attribute: repair the row, and queue the image again.
     """
 
     code = "invalid_user_data"
@@ -132,10 +132,9 @@ class InvalidUserData(ReindexFailure):
 
 
 class ProcessorFailed(ReindexFailure):
-    """A processor of the library's own, or one of ours, cannot handle the image's metadata.
+    """A processor, the library's own or a built-in one, failed on the image's metadata.
 
-    Mend it, deploy, and queue the image again: ``reindex project ID --explain`` shows what it is
-    given.
+    Fix it, deploy, and queue the image again: ``reindex project ID --explain`` shows its input.
     """
 
     code = "processor_failed"
@@ -143,7 +142,7 @@ class ProcessorFailed(ReindexFailure):
 
 
 class SourceForbidden(ReindexFailure):
-    """A source of truth refused us: an error of permissions, never a missing image.
+    """A source of truth denied access: a missing permission, never a missing image.
 
     Grant what the detail names (its KMS key, too), and queue the images again.
     """
@@ -165,7 +164,7 @@ class SourceArchived(ReindexFailure):
 class SourceUnavailable(ReindexFailure):
     """A source of truth did not answer, or changed while it was read.
 
-    It did so every time it was tried: queue the images again once the source is well.
+    Every retry failed as well: queue the images again when the source works.
     """
 
     code = "source_unavailable"
@@ -176,7 +175,7 @@ class SourceUnavailable(ReindexFailure):
 class LoaderRefused(ReindexFailure):
     """The library's image loader refused the image: an answer of 400 to 499, but 404 and 429.
 
-    The detail is what it said. Mend the image, or the loader's key, and queue the image again.
+    The detail is its answer. Fix the image, or the loader's key, and queue the image again.
     """
 
     code = "loader_refused"
@@ -196,7 +195,7 @@ class LoaderAnswer(ReindexFailure):
 class IndexRefused(ReindexFailure):
     """The cluster refused the document: its mapping or a limit does not allow it.
 
-    The detail is the index's reason: mend the mapping, and queue the images again.
+    The detail is the index's reason: fix the mapping, and queue the images again.
     """
 
     code = "index_refused"
@@ -206,7 +205,7 @@ class IndexRefused(ReindexFailure):
 class IndexUnavailable(ReindexFailure):
     """The cluster answered, but did not take this document, each time for over half an hour.
 
-    The detail is its reason: mend the shard or the load that it names, and queue the image again.
+    The detail is its reason: fix the shard or the load that it names, and queue the image again.
     """
 
     code = "index_unavailable"
@@ -225,9 +224,9 @@ class DocumentMissing(ReindexFailure):
 
 
 class DocumentSuperseded(ReindexFailure):
-    """Enqueued, the queue is empty, and the index holds somebody else's document.
+    """Enqueued, the queue is empty, and the index holds another program's document.
 
-    A live writer was quicker each time: the document is newer than ours. Queue it again.
+    A live writer wrote first each time, so its document is newer. Queue the image again.
     """
 
     code = "document_superseded"
@@ -235,18 +234,18 @@ class DocumentSuperseded(ReindexFailure):
 
 
 class DeadLettered(ReindexFailure):
-    """Its message was set aside, and an operator sent the image round again.
+    """Its message was in the dead-letter queue, and an operator redrove it.
 
-    Nothing: it is in work. Should it come back, the detail says why its message was set aside.
+    No action: the image is queued again. The detail says why the message was set aside.
     """
 
     code = "dead_lettered"
 
 
 class MessageDiscarded(ReindexFailure):
-    """An operator gave the image up together with its message in the dead-letter queue.
+    """An operator purged the image's message from the dead-letter queue.
 
-    Queue it again when the cause, which the detail names, is mended.
+    Queue the image again when the cause, which the detail names, is fixed.
     """
 
     code = "message_discarded"
@@ -259,20 +258,20 @@ class ProjectionDied(ReindexFailure):
     """
 
     code = "projection_died"
-    # A lambda may also be killed for no fault of its image.
+    # A lambda may also be killed for a reason that is unrelated to the image.
     retryable = True
     shared_cause = True
 
     @classmethod
     def of_one_image(cls, death: ProjectorDied) -> Failure:
-        """Return the failure of an image that was the only one of the call that died."""
+        """Return the failure of the only image in a call whose lambda died."""
         return cls("the projection died on this image, alone", str(death)).as_failure()
 
 
 class WorkerDied(ReindexFailure):
-    """A batch-index worker died with this image in progress, more often than is bounded.
+    """Batch-index workers died with this image in progress, more often than the limit.
 
-    Look at the worker's logs. Its neighbours went on; queue it again alone.
+    Look at the worker's logs; the other images went on. Queue this image again, alone.
     """
 
     code = "worker_died"
@@ -309,7 +308,7 @@ class SubmissionDied(ReindexFailure):
 class ArchiveConflict(ReindexFailure):
     """The archive has an original with this id and other bytes. It was not overwritten.
 
-    Compare the two: one of them is damaged, or the library's ids are no hashes of the bytes.
+    Compare the two: one is damaged, or the library's ids are not hashes of the bytes.
     """
 
     code = "archive_conflict"
@@ -325,32 +324,32 @@ class CannotRender(ReindexFailure):
 
 
 class UnexpectedError(ReindexFailure):
-    """Something failed in a way we did not foresee; the detail names the exception.
+    """An unexpected exception was raised; the detail names it.
 
-    Look at the projection's logs for the whole of it, and report it.
+    Look at the projection's logs for the traceback, and report it.
     """
 
     code = "unexpected"
     shared_cause = True
 
 
-#: Codes of the failures whose cause we do not know: they rest as ``unknown_error``.
+#: Codes of failures with an unknown cause: their images end in state ``unknown_error``.
 UNEXPLAINED = frozenset(
     {UnexpectedError.code, ProjectionDied.code, WorkerDied.code, SubmissionDied.code}
 )
 
 
 def shared_cause_codes() -> frozenset[str]:
-    """Codes of the failures whose cause lies outside of the image."""
+    """Return the codes of failures whose cause is outside of the image."""
     return frozenset(kind.code for kind in ReindexFailure.__subclasses__() if kind.shared_cause)
 
 
 class InternalFailure(Exception):
-    """Not one image's failure but the run's: it ends a tick, a command or a call."""
+    """A failure of the run, not of one image: it ends a tick, a command or a call."""
 
 
 class StoreUnavailable(InternalFailure):
-    """A service did not answer, after every retry that its store makes."""
+    """A service did not answer, after all retries of its store."""
 
 
 class IndexMisconfigured(InternalFailure):
@@ -362,16 +361,16 @@ class CredentialsRejected(IndexMisconfigured):
 
 
 class IndexGone(IndexMisconfigured):
-    """The index that the run writes to was deleted; one of that name may have been made since."""
+    """The index that the run writes to was deleted, and perhaps recreated under its name."""
 
 
 class NoTimeLeft(InternalFailure):
-    """No time is left for an image in this call: a later one begins it anew."""
+    """No time is left for an image in this call; a later call processes it."""
 
 
 class ProjectorDied(InternalFailure):
-    """The projection lambda died on a batch; which image killed it is not known yet."""
+    """The projection lambda died on a batch; it is not known yet which image caused it."""
 
 
 class SourceUnusable(InternalFailure):
-    """Where a run should take its ids from is not what it should be."""
+    """The configured source of a run's ids cannot be used."""

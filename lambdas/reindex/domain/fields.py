@@ -1,4 +1,4 @@
-"""Fields of documents that rules and people may set."""
+"""Fields of documents that rules and users may set."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""How many bulks the cluster takes side by side, found by trying: additive increase, and half.
+"""Adapts the number of concurrent bulks to the cluster: additive increase, multiplicative decrease.
 
-The indexers count what they send; a tick looks at the counters once in a while and decides. One
-more bulk side by side as long as the queue keeps all of them busy and each document takes no
-longer for it; half as many when the cluster refuses, when documents take much longer than they
-did at its best, or when the library's own ingestion has to wait. It is how TCP shares a line whose
-width nobody knows (Chiu and Jain, 1989; RFC 5681).
+The indexers count what they send; a tick reads the counters periodically and decides. The
+concurrency rises by one while the queue keeps all bulks busy and the time per document does not
+grow. It is halved when the cluster rejects documents, when the time per document is far above its
+best, or when the library's own ingestion has to wait. This is the algorithm with which TCP shares
+a connection of unknown capacity (Chiu and Jain, 1989; RFC 5681).
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
-#: The fewest: SQS takes no less (``ScalingConfig.MaximumConcurrency``).
+#: Least concurrency, which is the minimum of SQS (``ScalingConfig.MaximumConcurrency``).
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 LEAST: Final = 2
 
-#: Where a run begins, if its ceiling is not lower.
+#: Concurrency at the start of a run, if its ceiling is not lower.
 START: Final = 4
 
-#: Seconds between decisions: the mapping takes some to follow, and a few bulks say little.
+#: Seconds between decisions: the event source mapping adapts slowly, and a few bulks are too small
+#: a sample.
 LOOK_SECONDS: Final = 45.0
 
-#: Bulks of a look, for each that goes on side by side, below which their times say nothing.
+#: Least number of bulks between two decisions, per unit of concurrency, for their times to count.
 BULKS_EACH: Final = 2
 
-#: Share of a full bulk that the bulks of a look must have on average for the same.
+#: Least average size of these bulks, as a share of a full bulk, for their times to count.
 _FULL: Final = 0.8
 
-#: Times the seconds of a document at its best that are too many. Above what the cluster can do at
-#: once, its time per bulk grows with their number: so the excess stays within half of that.
+#: Multiple of the best time per document that counts as overload. Above the cluster's capacity the
+#: time grows in proportion to the concurrency, so the excess stays within half of the capacity.
 TOO_SLOW: Final = 1.5
 
-#: How fast the best is forgotten, for each look: documents may be larger later in a run.
+#: Factor by which the best time is raised at each decision, because later documents may be larger.
 FORGET: Final = 1.005
 
-#: Share of bulks in a look that may be refused: one in a hundred is no sign of a full cluster.
+#: Share of documents that may be rejected: one in a hundred does not indicate an overload.
 _REFUSED_SHARE: Final = 0.01
 
 
 class SetBy(StrEnum):
-    """What decides how many bulks go on side by side, as ``reindex status`` shows it."""
+    """The reason for the current concurrency, as ``reindex status`` shows it."""
 
     STARTING = "default: too few full bulks so far to measure the cluster"
     GROWING = "trial: one more is allowed while the cluster keeps up"
@@ -55,13 +56,13 @@ class SetBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkCounts:
-    """What the indexers sent, summed over a run.
+    """Counts of the indexers' bulks, summed over a run.
 
     Attributes:
-        bulks: Requests.
-        documents: In them.
-        milliseconds: From a bulk's begin to its answer, in sum.
-        refused: Documents that the cluster did not take, for it was busy.
+        bulks: Number of bulk requests.
+        documents: Number of documents in them.
+        milliseconds: Total time from request to response.
+        refused: Number of documents that the cluster rejected because it was busy.
     """
 
     bulks: int = 0
@@ -71,11 +72,11 @@ class BulkCounts:
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> Self:
-        """Read them from the run record; what is missing there is 0."""
+        """Read the counts from the run record; a missing count is 0."""
         return cls(**{name: int(counts.get(name, 0)) for name in cls.__dataclass_fields__})
 
     def since(self, before: BulkCounts) -> BulkCounts:
-        """Return what was sent between two looks."""
+        """Return the difference to the counts of an earlier decision."""
         return BulkCounts(
             self.bulks - before.bulks,
             self.documents - before.documents,
@@ -85,21 +86,21 @@ class BulkCounts:
 
     @property
     def seconds_per_document(self) -> float | None:
-        """How long a document took; None without any."""
+        """Average seconds per document; None without any documents."""
         return self.milliseconds / 1000 / self.documents if self.documents else None
 
 
 @dataclass(frozen=True, slots=True)
 class IndexerPace:
-    """What was decided at the last look.
+    """The last decision on the concurrency.
 
     Attributes:
-        concurrency: Bulks that may go on side by side.
-        set_by: What decided it.
-        at: When, epoch seconds.
-        best: The least seconds that a document took, with :data:`FORGET`; None before any.
-        counts: The counters then.
-        is_applied: Whether the mapping was told so.
+        concurrency: Number of concurrent bulks.
+        set_by: The reason for it.
+        at: Time of the decision, epoch seconds.
+        best: The best seconds per document, raised by :data:`FORGET`; None before the first.
+        counts: The counters at that time.
+        is_applied: True if the event source mapping has been updated.
     """
 
     concurrency: int
@@ -111,11 +112,11 @@ class IndexerPace:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self | None:
-        """Read it from the run record.
+        """Read the decision from the run record.
 
         Returns:
-            None before the first look, and of a record that another release wrote or somebody
-            edited: the search begins anew.
+            None before the first decision, or if the record cannot be read because another
+            release wrote it or an operator edited it; then the search restarts.
         """
         try:
             best = stored.get("best")
@@ -131,19 +132,19 @@ class IndexerPace:
             return None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the run record holds it."""
+        """Return the values that the run record stores."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What else a decision is made of.
+    """Further inputs of a decision.
 
     Attributes:
-        backlog: Messages on the low-priority queue.
-        batch: Messages of a full bulk.
-        live_queue_is_deep: Whether the library's own queue is half as deep as it may be.
-        ceiling: The most bulks that the stage allows.
+        backlog: Number of messages on the low-priority queue.
+        batch: Number of messages in a full bulk.
+        live_queue_is_deep: True if the library's own queue has reached half of its limit.
+        ceiling: Largest concurrency that the stage allows.
     """
 
     backlog: int
@@ -155,13 +156,13 @@ class Conditions:
 def next_pace(
     before: IndexerPace | None, counts: BulkCounts, conditions: Conditions, now: float
 ) -> IndexerPace | None:
-    """Decide how many bulks go on side by side from now on.
+    """Decide the number of concurrent bulks.
 
     Args:
         before: The last decision; None at the beginning of a run.
-        counts: The counters now.
-        conditions: What else matters.
-        now: Epoch seconds.
+        counts: The current counters.
+        conditions: Further inputs.
+        now: Current time in epoch seconds.
 
     Returns:
         The decision; None when it is too early for one.
@@ -172,7 +173,7 @@ def next_pace(
     if now - before.at < LOOK_SECONDS:
         return None
     seen = counts.since(before.counts)
-    # A bulk has a cost of its own: in small ones, a document's time says nothing of the cluster.
+    # A bulk has a fixed cost, so the time per document is only comparable between large bulks.
     is_representative = (
         seen.bulks >= BULKS_EACH * before.concurrency
         and seen.documents + seen.refused >= _FULL * conditions.batch * seen.bulks
@@ -181,13 +182,13 @@ def next_pace(
     best = before.best and before.best * FORGET
     if took is not None:
         best = min(took, best or took)
-    concurrency, set_by = _decided(before.concurrency, seen, took, best, conditions)
+    concurrency, set_by = _decision(before.concurrency, seen, took, best, conditions)
     concurrency = min(max(LEAST, concurrency), ceiling)
     is_applied = before.is_applied and concurrency == before.concurrency
     return IndexerPace(concurrency, set_by, now, best, counts, is_applied)
 
 
-def _decided(
+def _decision(
     concurrency: int,
     seen: BulkCounts,
     took: float | None,
@@ -201,7 +202,7 @@ def _decided(
     if concurrency >= conditions.ceiling:
         return concurrency, SetBy.CEILING
     if took is None:
-        # The mapping has not followed yet, or the cluster answers too slowly to tell.
+        # The event source mapping has not adapted yet, or too few bulks were answered.
         return concurrency, SetBy.STARTING
     return concurrency + 1, SetBy.GROWING
 

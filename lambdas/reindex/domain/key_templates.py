@@ -1,4 +1,4 @@
-"""How a library names its objects: keys made of an image's id, and ids read back from keys."""
+"""Templates of a library's object keys: make a key from an image id, and the reverse."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-#: A part of the id: ``{id}``, ``{id[0:2]}``, ``{id[2:]}``, ``{id[3]}``, and with a slash after each
-#: of its characters: ``{id[:6]/}``.
+#: A placeholder: ``{id}``, ``{id[0:2]}``, ``{id[2:]}``, ``{id[3]}``, or ``{id[:6]/}`` with a slash
+#: after each character.
 _PLACE: Final = re.compile(r"\{id(?:\[(?:(\d+)|(\d*):(\d*))\])?(/?)\}")
 
 
 class TemplateError(ValueError):
-    """A template cannot be read; the message says why."""
+    """A template is invalid; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    """Some characters of an id; as many of them as it has.
+    """A slice of an id, which may end before ``stop`` in a short id.
 
     Attributes:
-        start: The first, from 0.
-        stop: That after the last; None for all that there are.
-        is_path: Whether each is followed by a slash, as a folder of its own.
+        start: Position of the first character, from 0.
+        stop: Position after the last character; None for the rest of the id.
+        is_path: True if each character is a folder, followed by a slash.
     """
 
     start: int
@@ -31,35 +31,35 @@ class _Slice:
     is_path: bool
 
     def characters(self, length: int) -> range:
-        """Which characters of an id of a length these are."""
+        """Return the positions of the slice in an id of this length."""
         return range(self.start, length if self.stop is None else min(self.stop, length))
 
     def text(self, image_id: str) -> str:
-        """Return them as they stand in a key."""
+        """Return the text of the slice in a key."""
         found = image_id[self.start : self.stop]
         return "".join(f"{character}/" for character in found) if self.is_path else found
 
     def width(self, length: int) -> int:
-        """How many characters of a key they take, for an id of a length."""
+        """Return the number of characters that the slice takes in a key, for an id's length."""
         return len(self.characters(length)) * (2 if self.is_path else 1)
 
 
 @dataclass(frozen=True)
 class KeyTemplate:
-    """The form of the keys of one kind of object: ``{id[:6]/}{id}``, ``originals/{id}.jpg``.
+    """A template of keys, such as ``{id[:6]/}{id}`` or ``originals/{id}.jpg``.
 
     Attributes:
-        text: As it is written in a setting.
+        text: The template as written in a setting.
     """
 
     text: str
 
     @cached_property
     def _parts(self) -> tuple[str | _Slice, ...]:
-        """Texts and parts of the id, in turn.
+        """The literal texts and the slices of the template, in order.
 
         Raises:
-            TemplateError: It holds a brace that is none of ours, or no part of the id.
+            TemplateError: The template has an unknown placeholder, or none.
         """
         parts: list[str | _Slice] = []
         at = 0
@@ -84,19 +84,19 @@ class KeyTemplate:
 
     @property
     def prefix(self) -> str:
-        """What every key begins with, before any part of the id."""
+        """The literal text before the first slice of the id."""
         first = self._parts[0]
         return first if isinstance(first, str) else ""
 
     @property
     def suffix(self) -> str:
-        """What every key ends with, after any part of the id."""
+        """The literal text after the last slice of the id."""
         last = self._parts[-1]
         return last if isinstance(last, str) else ""
 
     @property
     def folders(self) -> int:
-        """How many slashes a key has behind its prefix, for an id that is long enough."""
+        """The number of slashes after the prefix in the key of a sufficiently long id."""
         return sum(
             part.count("/") if isinstance(part, str) else part.is_path * (part.stop or 0)
             for part in self._parts
@@ -104,22 +104,24 @@ class KeyTemplate:
 
     @property
     def is_reversible(self) -> bool:
-        """Whether a key says the whole id."""
+        """True if a key contains the whole id."""
         slices = [part for part in self._parts if isinstance(part, _Slice)]
-        told = {n for part in slices if part.stop is not None for n in range(part.start, part.stop)}
+        known = {
+            n for part in slices if part.stop is not None for n in range(part.start, part.stop)
+        }
         tails = [part.start for part in slices if part.stop is None]
-        return bool(tails) and set(range(min(tails))) <= told
+        return bool(tails) and set(range(min(tails))) <= known
 
     def key(self, image_id: str) -> str:
         """Return the key of an image's object."""
         return "".join(p if isinstance(p, str) else p.text(image_id) for p in self._parts)
 
     def image_id(self, key: str) -> str | None:
-        """Return the id of the image whose object has a key; None when none can have it.
+        """Return the image id of a key, or None when the key does not match the template.
 
-        Only of a template that :attr:`is_reversible`.
+        The template must be reversible, see :attr:`is_reversible`.
         """
-        # A longer id has a longer key, so that at most one length fits.
+        # A longer id has a longer key, so at most one length matches.
         for length in range(len(key), 0, -1):
             width = sum(len(p) if isinstance(p, str) else p.width(length) for p in self._parts)
             if width == len(key):
@@ -129,7 +131,7 @@ class KeyTemplate:
         return None
 
     def _read(self, key: str, length: int) -> str | None:
-        """Read an id of a length; None when the key is not of this form."""
+        """Return the id of this length, or None when the key does not match the template."""
         found: dict[int, str] = {}
         at = 0
         for part in self._parts:

@@ -1,4 +1,4 @@
-"""The uploads' ledger held against what the table holds: nothing may be missing."""
+"""Checks that the progress table holds every id that the uploads' ledger records."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from reindex.domain.records import FOLDED, Ledger, UploadRecord
 
 
 def known_before(ledgers: Sequence[Mapping[str, UploadRecord]]) -> dict[str, UploadRecord]:
-    """What was in the ledger before any of several scans began.
+    """Return the ledger as it was before the first of several scans.
 
     Args:
-        ledgers: As each of them found it at its beginning.
+        ledgers: The ledger that each scan read at its beginning.
     """
     names = set.intersection(*(set(ledger) for ledger in ledgers)) if ledgers else set()
     known = {
-        name: min((ledger[name] for ledger in ledgers), key=_said) for name in names - {FOLDED}
+        name: min((ledger[name] for ledger in ledgers), key=_recorded) for name in names - {FOLDED}
     }
-    # Uploads that were folded between two scans are in the later sum, and in no intersection.
+    # An upload that was folded between two scans is only in the later sum, not in ``names``.
     if sums := [ledger[FOLDED] for ledger in ledgers if FOLDED in ledger]:
         most = max(record.brought.count for record in sums)
-        known[FOLDED] = min((r for r in sums if r.brought.count == most), key=_said)
+        known[FOLDED] = min((r for r in sums if r.brought.count == most), key=_recorded)
     return known
 
 
-def _said(record: UploadRecord) -> tuple[bool, int, int]:
+def _recorded(record: UploadRecord) -> tuple[bool, int, int]:
     return record.done, record.brought.count, record.forgotten.count
 
 
@@ -35,18 +35,19 @@ def unbalanced(
     after: Mapping[str, UploadRecord],
     found: Mapping[str, Ledger],
 ) -> list[str]:
-    """What does not balance between what the uploads brought and what the table holds.
+    """Return the differences between the ledger and the rows of the table, as messages.
 
-    An upload that was done before the scan began has all its rows in it, but for those that were
-    forgotten. One that was not done, or that died, has said too little, by at most its last chunk:
-    its rows name it, so that the table itself tells what it brought. None of what it did say may be
-    missing. One that began during the scan is only required to be known by its end. The rows of
-    uploads that were folded are held against the sum of these.
+    - The table must hold all ids of an upload that was done before the scan began, except those
+      that were forgotten.
+    - An upload that was not done, or died, may have more ids in the table than it has recorded,
+      by up to one chunk; the ids that it did record must be there.
+    - An upload that began during the scan must only be in the ledger after the scan.
+    - The rows of folded uploads are compared with the sum of these.
 
     Args:
         before: The ledger before the scan.
-        after: The ledger after it.
-        found: The scan's rows by the upload that they name.
+        after: The ledger after the scan.
+        found: The scanned rows, by the upload that they name.
     """
     problems = []
     of_folded = Ledger()
@@ -68,11 +69,11 @@ def unbalanced(
 
 
 def _balances(before: UploadRecord, after: UploadRecord, there: Ledger) -> bool:
-    """Whether what is there of an upload is what it brought, without what was forgotten."""
+    """Return True if the rows of an upload are the ids it brought, without the forgotten ones."""
     if before.forgotten == after.forgotten:
         left = before.brought - before.forgotten
         return there == left if before.done else there.count >= left.count
-    # Some were forgotten during the scan: each was counted, or was not.
+    # Rows were forgotten during the scan, so each may or may not have been counted.
     least = before.brought.count - after.forgotten.count
     most = before.brought.count - before.forgotten.count
     return least <= there.count and (there.count <= most or not before.done)
@@ -89,11 +90,11 @@ def _missing(name: str, record: UploadRecord, there: Ledger) -> str:
 def proved(
     before: Mapping[str, UploadRecord], after: Mapping[str, UploadRecord]
 ) -> dict[str, UploadRecord]:
-    """The uploads that a balanced scan has proved for good: done before it, and unchanged since.
+    """Return the uploads that a balanced scan has proved: done before it, and unchanged since.
 
     Args:
         before: The ledger before the scan.
-        after: The ledger after it.
+        after: The ledger after the scan.
     """
     return {
         name: record
@@ -103,12 +104,12 @@ def proved(
 
 
 def ledger_to_json(ledger: Mapping[str, UploadRecord]) -> dict[str, Any]:
-    """Return a ledger as it is stored."""
+    """Return the values that a ledger is stored as."""
     return {name: asdict(record) for name, record in ledger.items()}
 
 
 def ledger_from_json(raw: Mapping[str, Any]) -> dict[str, UploadRecord]:
-    """Read a stored ledger, of a release before 0.2 too."""
+    """Read a stored ledger, including that of a release before 0.2."""
     return {
         name: UploadRecord(
             Ledger(**record["brought"]), record["done"], Ledger(**record.get("forgotten", {}))

@@ -1,7 +1,7 @@
-"""What became of the last images of a run: whether most of them fail for one and the same cause.
+"""Detects that most of the recent images of a run fail for one shared cause.
 
-A cause outside of the images (a permission that was lost, a full mapping) would otherwise mark
-every image of a library as failed, one after the other, in a run that then succeeds.
+A cause outside of the images (a lost permission, a full mapping) would otherwise mark every image
+of a library as failed, in a run that then succeeds.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Mapping
 
 from reindex.domain.failures import shared_cause_codes
 
-#: The last outcomes that count. Nothing is decided before there are so many.
+#: Number of recent outcomes that are examined. Nothing is decided before there are as many.
 WINDOW = 1_000
 
 #: Outcomes beyond the window before older ones are scaled down.
 _SLACK = 100
 
-#: Images that a tick of a run so held still works on, to find out whether the cause was mended:
-#: few enough that a night of them is no harm, too many to succeed by chance.
+#: Number of images that each tick of a throttled run still tries, to detect that the cause was
+#: fixed: few enough that a whole night costs little, too many to all succeed by chance.
 PROBE = 5
 
 _GATE = "most images fail: "
 
-#: Stands for an image that did not fail, where others are counted by their failure code.
+#: The outcome of an image that did not fail; others are counted by failure code.
 OK = "ok"
 
 _SHARED_CAUSE = shared_cause_codes()
@@ -32,11 +32,11 @@ Outcomes = Mapping[str, int]
 
 
 def gate(code: str, source: str = "") -> str:
-    """The name of the gate that holds a run whose images fail with a code.
+    """Return the name of the gate that throttles a run whose images fail with a code.
 
     Args:
-        code: Of the failure.
-        source: What causes it, for people; empty when only the code is known.
+        code: The failure code.
+        source: The cause, as a message for users; empty when only the code is known.
     """
     return f"{_GATE}{code} ({source})" if source else f"{_GATE}{code}"
 
@@ -49,13 +49,14 @@ def is_gate(name: str) -> bool:
 def with_more(recent: Outcomes, more: Outcomes, held_by: str | None) -> dict[str, int]:
     """Return the outcomes of the last :data:`WINDOW` images, approximately.
 
-    Older outcomes are scaled down rather than forgotten one by one, so that counts are enough.
-    While they hold the run, a probe that succeeds as a whole lets it go on: they are forgotten.
+    Only counts are kept, so older outcomes are scaled down instead of being removed one by one.
+    While the outcomes throttle the run, a probe in which every image succeeds replaces them, so
+    that the run goes on.
 
     Args:
-        recent: As this function returned it before; empty at first.
+        recent: The previous result of this function; empty at first.
         more: Outcomes since then.
-        held_by: The gate that holds the run.
+        held_by: The gate that throttles the run.
     """
     is_probe = held_by is not None and is_gate(held_by)
     if is_probe and more.get(OK, 0) == sum(more.values()) >= PROBE:
@@ -63,7 +64,7 @@ def with_more(recent: Outcomes, more: Outcomes, held_by: str | None) -> dict[str
     total = {code: recent.get(code, 0) + more.get(code, 0) for code in recent.keys() | more.keys()}
     count = sum(total.values())
     if count > WINDOW + _SLACK:
-        # Not each time: counts that are rounded after every single image would never shrink.
+        # Not at every call: counts that are rounded after every image would never shrink.
         share = WINDOW / count
         total = {code: round(n * share) for code, n in total.items()}
     return {code: n for code, n in sorted(total.items()) if n}
@@ -72,8 +73,8 @@ def with_more(recent: Outcomes, more: Outcomes, held_by: str | None) -> dict[str
 def prevailing_failure(recent: Outcomes, max_percent: int) -> str | None:
     """Return the failure code that more than ``max_percent`` of the last images share.
 
-    Only codes whose cause lies outside of the image count; None when there is no such code, or
-    when too few images are known yet.
+    Returns None when there is no such code or too few outcomes are known. Only codes with a cause
+    outside of the image count.
     """
     total = sum(recent.values())
     if total < WINDOW * 0.9:  # rounding may lose some of a full window

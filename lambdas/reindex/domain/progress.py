@@ -1,7 +1,7 @@
-"""The progress row of one image, and each thing that can happen to it.
+"""The progress row of one image, and its transitions.
 
-Pure: every event returns the row that would follow. The progress table writes the new row
-on condition that the stored one still has the ``state`` and ``rev`` of the old.
+The code is pure: every transition returns a new row. The progress table writes the new row on
+condition that the stored row still has the ``state`` and ``rev`` of the old one.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from reindex.text import MAX_ID_BYTES
 
 
 def iso(at: float) -> str:
-    """An epoch time in seconds as ISO 8601, UTC, milliseconds."""
+    """Return a time in epoch seconds as ISO 8601 in UTC, with milliseconds."""
     stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
     return stamp.replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedFailure:
-    """The failure an image's row remembers.
+    """The failure that is stored in an image's row.
 
     Attributes:
         code: Stable name of the kind of failure.
-        message: What happened, for people.
-        detail: What engineers want to see beside it.
-        fingerprint: Shared by like failures.
-        at: When, ISO 8601.
+        message: The failure, as a message for users.
+        detail: Technical details for engineers.
+        fingerprint: Hash that failures of the same kind and message share.
+        at: Time of the failure, ISO 8601.
     """
 
     code: str
@@ -42,18 +42,18 @@ class RecordedFailure:
 
     @classmethod
     def of(cls, failure: Failure, now: float) -> RecordedFailure:
-        """Record a failure as having happened now."""
+        """Return the record of a failure that happened now."""
         return cls(failure.code, failure.message, failure.detail, failure.fingerprint, iso(now))
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and how soon failed work goes round again.
+    """The limits and delays of retries.
 
     Attributes:
-        max_attempts: Failures after which an image is set aside.
-        base_seconds: Wait after the first failure; doubles with each further one.
-        cap_seconds: Longest wait.
+        max_attempts: Number of failures after which an image is not retried.
+        base_seconds: Delay after the first failure; doubles with each further one.
+        cap_seconds: Longest delay.
     """
 
     max_attempts: int = 5
@@ -61,28 +61,28 @@ class Retry:
     cap_seconds: float = 900
 
     def delay(self, attempts: int) -> int:
-        """Seconds to wait after this many failures."""
+        """Return the seconds to wait after this many failures."""
         return int(min(self.cap_seconds, self.base_seconds * 2.0 ** (attempts - 1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressRow:
-    """One image's row. Its methods name what can happen to it; each returns the row after.
+    """One image's row. Its methods are the transitions; each returns the new row.
 
     Attributes:
         id: The image id.
-        upload: The upload that brought it, for life: the ledger is held against it.
-        state: Where the image stands.
-        rev: Raised by every write: with ``state``, the condition of the next one.
-        attempts: Failures so far in its present round trip to verified.
-        waits: Times it has waited for a live writer to settle.
-        updated_at: ISO 8601, UTC.
-        run_id: The run that last moved it.
-        digest: Of the projection enqueued; None of an image without an original.
-        created: Whether a message of this image, since it was last verified, was to create its
-            document.
+        upload: The upload that first added the id; never changes, so that the rows of an upload
+            can be compared with the ledger.
+        state: The state of the image.
+        rev: Revision, raised by every write; with ``state``, the condition of the next write.
+        attempts: Number of failures since the image was last verified or requeued.
+        waits: Number of times that it has waited because a live writer had just written.
+        updated_at: Time of the last write, ISO 8601, UTC.
+        run_id: The run that made the last transition.
+        digest: Digest of the enqueued projection; None for an image without an original.
+        created: True if a message since the last verification was to create the document.
         failure: The last failure, until the image is verified or enqueued again.
-        due_at: Epoch seconds before which it is not worked on; None when nothing is left to do.
+        due_at: Epoch seconds before which it is not worked on; None when it is finished.
     """
 
     id: str
@@ -100,21 +100,21 @@ class ProgressRow:
 
     @property
     def is_absent(self) -> bool:
-        """Whether it waits for the check to confirm that it has no original and no document."""
+        """True if the check has yet to confirm that there is no original and no document."""
         return self.state is State.ENQUEUED and self.digest is None
 
     def is_verified_by(self, run_id: str) -> bool:
-        """Whether that run verified the image, and nothing has been tried with it since."""
+        """Return True if that run made the last transition, and the row has no failure."""
         return self.run_id == run_id and self.failure is None
 
     @classmethod
     def new(cls, image_id: str, upload: str, now: float) -> ProgressRow:
-        """The row of an image seen for the first time: due at once.
+        """Return the row of a new image, due at once.
 
         Args:
-            image_id: Of the image.
-            upload: Names the upload, and no other.
-            now: Epoch seconds.
+            image_id: The image id.
+            upload: Unique name of the upload.
+            now: Current time in epoch seconds.
 
         Raises:
             ValueError: The id is empty, or longer than an index can hold.
@@ -131,20 +131,20 @@ class ProgressRow:
         )
 
     def asked_again(self, now: float) -> ProgressRow:
-        """Asked for while it had work left: whatever was read of its truth before is outdated.
+        """Return the row after a new request for an unfinished image.
 
-        A queued row is only written anew: a worker that has it in progress then cannot record
-        the projection it made, because ``rev`` is no longer what that worker read.
+        Everything read from the truth before is outdated. A queued row only gets a new ``rev``, so
+        that a worker that is processing the row cannot record its outdated projection.
         """
         if self.state is State.ENQUEUED:
             return self.outdated(now)
         return replace(self, rev=self.rev + 1, updated_at=iso(now))
 
     def outdated(self, now: float) -> ProgressRow:
-        """Enqueued, but the truth may have changed since that projection: project it anew.
+        """Return an enqueued row to ``queued``, because the truth may have changed since.
 
-        No attempt counts. ``created`` stays: the message that was sent may still create the
-        document.
+        This is not counted as an attempt. ``created`` is kept, because the message that was sent
+        may still create the document.
         """
         return replace(self._to(State.QUEUED, now), digest=None, failure=None)
 
@@ -154,9 +154,10 @@ class ProgressRow:
         return replace(self, state=state, rev=self.rev + 1, updated_at=iso(now), due_at=due_at)
 
     def requeued(self, now: float) -> ProgressRow:
-        """Asked for anew: an operator's doing, with a clean sheet.
+        """Return the row after an operator requeued it, with attempts and failure reset.
 
-        What it says of messages stays, unless they were seen to have come.
+        The values on sent messages are kept unless the image was verified, because such messages
+        may still be on the queue.
         """
         verified = self.state is State.VERIFIED
         return replace(
@@ -170,13 +171,13 @@ class ProgressRow:
         )
 
     def waiting(self, until: float, now: float) -> ProgressRow:
-        """Put off, blameless, until what a live writer did has settled."""
+        """Return the row postponed, without counting an attempt, because of a live writer."""
         return replace(self._to(self.state, now), waits=self.waits + 1, due_at=int(until))
 
     def enqueued(
         self, *, digest: str, created: bool, run_id: str, check_at: float, now: float
     ) -> ProgressRow:
-        """Its message was accepted by the low-priority queue."""
+        """Return the row after the low-priority queue accepted its message."""
         return replace(
             self._to(State.ENQUEUED, now),
             digest=digest,
@@ -190,10 +191,10 @@ class ProgressRow:
     def absent(
         self, failure: Failure, *, created: bool, run_id: str, check_at: float, now: float
     ) -> ProgressRow:
-        """It has no original.
+        """Return the row of an image without an original, to be confirmed by the check.
 
-        That rests until the check, for its message may be on its way all the same: sent by a
-        worker that died, or lost the answer, before it could settle what it had sent.
+        A message of the image may still be on the queue, sent by a worker that died or lost the
+        response before it could record the message.
         """
         return replace(
             self._to(State.ENQUEUED, now),
@@ -206,18 +207,18 @@ class ProgressRow:
         )
 
     def unchanged(self, *, digest: str, run_id: str, now: float) -> ProgressRow:
-        """The index held the very document just projected: verified without a write."""
+        """Return the row verified without a write: the index already had the document."""
         return replace(self.verified(now), digest=digest, run_id=run_id, created=False)
 
     def verified(self, now: float) -> ProgressRow:
-        """The index holds the document of this row's projection."""
+        """Return the row after the check found its projection's document in the index."""
         return replace(self._to(State.VERIFIED, now), failure=None, attempts=0)
 
     def failed(self, failure: Failure, *, run_id: str, retry: Retry, now: float) -> ProgressRow:
-        """Its projection failed, or the index refused it.
+        """Return the row after its projection failed, or the index rejected its document.
 
-        A retryable failure goes round again after a growing wait, a bounded number of times;
-        any other is recorded at once.
+        A retryable failure is retried with exponential backoff up to the limit; any other is
+        final.
         """
         attempts = self.attempts + 1
         if failure.retryable and attempts < retry.max_attempts:
@@ -229,7 +230,7 @@ class ProgressRow:
         )
 
     def unchecked(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:
-        """The check could not be made: it is made again later, a bounded number of times."""
+        """Return the row after its check failed: it is retried up to the limit."""
         attempts = self.attempts + 1
         if failure.retryable and attempts < retry.max_attempts:
             after = replace(self._to(State.ENQUEUED, now), due_at=int(now) + retry.delay(attempts))
@@ -238,12 +239,12 @@ class ProgressRow:
         return replace(after, attempts=attempts, failure=RecordedFailure.of(failure, now))
 
     def vanished(self, now: float, failure: Failure) -> ProgressRow:
-        """Its original is gone, and no message is left that could bring its document back."""
+        """Return the row ``not_found``: no original, and no message that could restore it."""
         recorded = RecordedFailure.of(failure, now)
         return replace(self._to(State.NOT_FOUND, now), failure=recorded)
 
     def missing(self, failure: Failure, *, retry: Retry, now: float) -> ProgressRow:
-        """Enqueued, yet the index does not hold it: round again, in the end inconsistent."""
+        """Return the row after the index had no document: requeued, in the end inconsistent."""
         attempts = self.attempts + 1
         state = State.QUEUED if attempts < retry.max_attempts else State.INCONSISTENT
         return replace(
@@ -252,10 +253,10 @@ class ProgressRow:
 
 
 def to_values(row: ProgressRow) -> dict[str, Any]:
-    """The values that a row is stored as, in the table and in a chunk's file.
+    """Return the values that a row is stored as, in the table and in a chunk's file.
 
     Raises:
-        ValueError: The row has work left but is never due, or the reverse.
+        ValueError: The row is unfinished without a due time, or finished with one.
     """
     if (row.state.phase is None) != (row.due_at is None):
         raise ValueError(f"a row in state {row.state} due at {row.due_at}")
@@ -276,7 +277,7 @@ def to_values(row: ProgressRow) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-#: What each value of a stored row is.
+#: The type of each value of a stored row.
 _KINDS = (
     ("id", str),
     ("upload", str),
@@ -298,16 +299,16 @@ _ABSENT = object()
 
 
 def from_values(values: Mapping[str, Any]) -> ProgressRow:
-    """Read a row; what others may have written beside it is passed over.
+    """Read a row, ignoring unknown values.
 
     Raises:
-        ValueError: Says what is wrong with it.
+        ValueError: The row is malformed; the message says why.
     """
     read: dict[str, Any] = {}
-    # In one loop, without a call for each: a scan does this with every row there is.
+    # One loop without calls, for speed: a scan reads every row of the table.
     for name, kind in _KINDS:
         value = values.get(name, _ABSENT)
-        # Not isinstance: a boolean is not accepted as a number.
+        # Not isinstance, because a bool is an int and must not be accepted as a number.
         if type(value) is kind:
             read[name] = value
         elif value is not _ABSENT or name in _REQUIRED:

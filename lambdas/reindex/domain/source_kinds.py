@@ -1,14 +1,14 @@
-"""The kinds of sources that a run's ids come from, by the names that people give them."""
+"""The kinds of sources of a run's ids, by their names in settings and options."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: What is queued already; all originals; documents of the index; a file in the run's bucket.
+#: Rows that are already queued; all originals; documents of the index; a file in the run's bucket.
 TABLE, BUCKET, INDEX, FILE = SOURCES = ("table", "bucket", "index", "file")
 
-#: What changed in the index that a migration's target follows: a run of a migration alone has it.
+#: Documents that changed in a migration's source index; only a migration's rounds use it.
 CHANGES: Final = "changes"
 
-#: Where in the run's bucket files of ids lie: no other can be a source.
+#: Prefix of the files of ids in the run's bucket; only these can be a source.
 UPLOADS: Final = "uploads/"

@@ -1,7 +1,7 @@
-"""When a stored document was last modified, by the times that it holds.
+"""Finds when a stored document was last modified, from its time stamps.
 
-Other programs write the index too, so a time may be of any form, or none. What cannot be read
-as a time is passed over: it must hold up neither the image nor its neighbours.
+Other programs write the index too, so a time stamp may have any format or be missing. An invalid
+time stamp is ignored, so that it delays neither the image nor others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-#: Dotted paths of the times that live writers set in a document; an update may set only one.
+#: Dotted paths of the time stamps that live writers set; an update may set only one of them.
 STAMPS = (
     "lastModified",
     "usagesLastModified",
@@ -22,8 +22,8 @@ STAMPS = (
     "usages.lastModified",
 )
 
-#: Numbers above this are milliseconds, not seconds: it is the year 5138 in seconds, and 1973 in
-#: milliseconds.
+#: Numbers above this are milliseconds, not seconds: as seconds it is the year 5138, as milliseconds
+#: 1973.
 _MILLISECONDS = 1e11
 
 
@@ -56,7 +56,7 @@ def parse(value: object) -> float | None:
 
 
 def _values(value: Any, path: Sequence[str]) -> Iterator[object]:
-    """The values that a path names, in an object or in each member of a list."""
+    """Yield the values at a path, in an object or in each member of a list."""
     if isinstance(value, list):
         for member in value:
             yield from _values(member, path)

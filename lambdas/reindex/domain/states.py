@@ -1,6 +1,6 @@
-"""The states of an image in the progress table, and which may follow which.
+"""The states of an image in the progress table, and the allowed transitions.
 
-Every change of a row's state passes :func:`check_move`; there is no second copy of this table.
+Every change of a row's state is checked by :func:`check_move`, the only place with this rule.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """The part of a run whose schedule is on."""
+    """A phase of a run; each has its own schedule."""
 
     INDEX = "index"
     CHECK = "check"
 
 
 class State(StrEnum):
-    """Where one image stands; see :data:`CODES` for the numbers operators know."""
+    """The state of one image; :data:`CODES` has the numeric codes that operators know."""
 
     QUEUED = "queued"
     ENQUEUED = "enqueued"
@@ -28,7 +28,7 @@ class State(StrEnum):
 
     @property
     def phase(self) -> Phase | None:
-        """The phase that has work left to do on an image in this state; None when finished."""
+        """The phase that works on an image in this state; None when the image is finished."""
         match self:
             case State.QUEUED:
                 return Phase.INDEX
@@ -38,7 +38,7 @@ class State(StrEnum):
                 return None
 
 
-#: The numeric codes of the states, as operators of the original tooling know them.
+#: The numeric codes of the states, as in the original tooling.
 CODES = {
     State.QUEUED: 0,
     State.NOT_FOUND: 2,
@@ -49,8 +49,7 @@ CODES = {
     State.UNKNOWN_ERROR: 8,
 }
 
-#: What may follow each state. A state that follows itself is the same work, later:
-#: a retry with backoff, or a wait.
+#: The allowed transitions. A transition to the same state is a retry with backoff, or a wait.
 _NEXT = {
     State.QUEUED: {
         State.QUEUED,
@@ -77,11 +76,11 @@ _NEXT = {
 
 
 class IllegalMove(Exception):
-    """A change of state that the table of states does not have: a defect in our own code."""
+    """A transition that is not allowed: a defect in our own code."""
 
 
 def check_move(before: State, after: State) -> None:
-    """Refuse a move that the table of states does not have.
+    """Check that a transition is allowed.
 
     Raises:
         IllegalMove: ``after`` may not follow ``before``.

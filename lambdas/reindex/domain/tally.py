@@ -1,4 +1,4 @@
-"""Counts over the rows of the progress table; parts of the table add up."""
+"""Counts over the rows of the progress table; the counts of its segments can be added."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Ledger
 from reindex.domain.states import State
 
-#: Characters of an id by which the certificate is cut: 256 parts for ids in hexadecimal.
+#: Length of the id prefixes that divide the certificate: 256 parts for hexadecimal ids.
 PREFIX_LENGTH = 2
 
-#: Ids shown for each kind of failure.
+#: Number of example ids for each kind of failure.
 EXAMPLES = 5
 
-#: Kinds of failure told apart; beyond, they are counted by code alone.
+#: Largest number of kinds of failure; further kinds are counted by code only.
 MAX_KINDS = 200
 
 
@@ -35,10 +35,10 @@ class Kind:
 
 @dataclass(slots=True)
 class Prefix:
-    """What the ids with one prefix come down to.
+    """Count and checksum of the verified images with one id prefix.
 
     Attributes:
-        count: Verified images.
+        count: Number of verified images.
         pairs: Sum of the hashes of their (id, digest) pairs, modulo 2**64.
     """
 
@@ -48,18 +48,18 @@ class Prefix:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts over rows; two of them add up.
+    """Counts over rows; two tallies can be added.
 
     Attributes:
         states: Rows by state.
-        this_run: Rows that this run moved last, by state.
+        this_run: Rows whose last transition was made by this run, by state.
         codes: Rows by failure code.
         kinds: Failures by fingerprint.
         prefixes: Verified images by id prefix.
         uploads: Rows by the upload that brought them.
         runs: Verified images by the run whose projection the index was found to hold.
-        unreadable: Rows that cannot be read.
-        unreadable_examples: What is wrong with some of them, by id.
+        unreadable: Number of rows that cannot be read.
+        unreadable_examples: Error messages of some of them, by id.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -96,9 +96,9 @@ class Tally:
         """Count some rows.
 
         Args:
-            rows: Those that can be read.
-            unreadable: What is wrong with the others, by id.
-            run_id: The run that counts.
+            rows: The rows that can be read.
+            unreadable: Error messages of the other rows, by id.
+            run_id: The current run, for :attr:`this_run`.
         """
         self._count_unreadable(len(unreadable), unreadable)
         for row in rows:
@@ -119,7 +119,7 @@ class Tally:
                 self.runs[row.run_id or ""] += 1
 
     def add(self, other: Tally) -> None:
-        """Add another part's counts."""
+        """Add the counts of another segment."""
         self.states += other.states
         self.this_run += other.this_run
         self.codes += other.codes
@@ -136,8 +136,8 @@ class Tally:
 
     def _count_unreadable(self, count: int, examples: Mapping[str, str]) -> None:
         self.unreadable += count
-        room = EXAMPLES - len(self.unreadable_examples)
-        self.unreadable_examples |= dict(islice(examples.items(), max(0, room)))
+        left = EXAMPLES - len(self.unreadable_examples)
+        self.unreadable_examples |= dict(islice(examples.items(), max(0, left)))
 
     def _count_upload(self, upload: str, more: Ledger) -> None:
         self.uploads[upload] = self.uploads.get(upload, Ledger()) + more
@@ -151,7 +151,7 @@ class Tally:
             self.kinds[fingerprint] = found
 
     def to_json(self) -> dict[str, Any]:
-        """The tally as it is stored."""
+        """Return the values that the tally is stored as."""
         return {
             "states": dict(self.states),
             "this_run": dict(self.this_run),

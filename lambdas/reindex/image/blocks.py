@@ -1,4 +1,4 @@
-"""What a reader of one format hands over: where the metadata is, not yet what it means."""
+"""The result of reading one file format: raw metadata blocks, not yet interpreted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 BUDGET = 4 * 1024 * 1024
-"""Bytes of XMP packets, IPTC records and textual chunks taken from one file, after inflating:
-photo editors have written lists of a picture's ancestors that run to megabytes."""
+"""Limit on the bytes of XMP packets, IPTC records and textual chunks read from one file, after
+inflating. Some photo editors write lists of a picture's ancestors that reach megabytes."""
 
 MAX_BLOCKS = 4
-"""Blocks of one kind that are kept, the ones to believe first."""
+"""Number of blocks of one kind that are kept, in order of precedence."""
 
 
 @dataclass(slots=True)
@@ -25,18 +25,19 @@ class Blocks:
     Attributes:
         width: In pixels, as stored; 0 until it is known.
         height: In pixels, as stored; 0 until it is known.
-        exif: TIFF structures that hold Exif, the one to believe first.
+        exif: TIFF structures that hold Exif, in order of precedence.
         iptc: IPTC-IIM records.
-        xmp: XMP packets, the one to believe first.
+        xmp: XMP packets, in order of precedence.
         icc: The ICC profile.
         text: PNG's textual data by keyword.
         colour_model: See :class:`reindex.image.truth.FileMetadata`.
         colour: Details of the colour model.
-        orientation: What the container itself says (HEIF's transformations, JPEG XL's
-            header), as the Exif value of the same meaning.
-        mime_type: The type where the first bytes say too little (raw files that are TIFF).
-        trimmed: Names of the maps whose blocks were too large to be read.
-        budget: Bytes that may still be taken, see :data:`BUDGET`.
+        orientation: The orientation that the container declares (HEIF's transformations,
+            JPEG XL's header), as the equivalent Exif value.
+        mime_type: The MIME type, where the file's signature is ambiguous (raw files that are
+            TIFF files).
+        trimmed: Names of the maps whose blocks were too large to read in full.
+        budget: Bytes that may still be read, see :data:`BUDGET`.
     """
 
     width: int = 0
@@ -54,7 +55,7 @@ class Blocks:
     budget: int = BUDGET
 
     def take(self, source: Source, kind: str, offset: int = 0) -> bytes:
-        """Read ``source`` from ``offset`` as far as the budget goes; note a cut as of ``kind``."""
+        """Read ``source`` from ``offset`` within the budget; if cut, record ``kind`` as trimmed."""
         wanted = max(0, source.size - offset)
         if wanted > self.budget:
             self.trimmed.add(kind)
@@ -63,16 +64,16 @@ class Blocks:
         return data
 
     def add_exif(self, source: Source) -> None:
-        """Add a TIFF structure; one that begins with the JPEG segment's prefix loses that."""
+        """Add a TIFF structure, without the prefix of a JPEG segment if it has one."""
         if len(self.exif) < MAX_BLOCKS:
             skipped = 6 if source.pread(0, 6) == b"Exif\0\0" else 0
             self.exif.append(Window(source, skipped, source.size - skipped))
 
     def add_exif_item(self, item: Source) -> None:
-        """Add a TIFF structure behind its header's offset, as HEIF and JPEG XL store it.
+        """Add a TIFF structure that follows an offset field, as HEIF and JPEG XL store it.
 
-        ISO/IEC 23008-12, A.2.1, and ISO/IEC 18181-2: four bytes say how many more to skip.
-        Some encoders leave them out.
+        The first four bytes hold the number of bytes to skip (ISO/IEC 23008-12, A.2.1, and
+        ISO/IEC 18181-2). Some encoders omit this field.
         """
         skipped = 0
         if item.pread(0, 4) not in (b"II*\0", b"MM\0*"):
@@ -92,5 +93,5 @@ class Blocks:
 
 
 def flag(value: object) -> str:
-    """Return a truth as a document writes it: ``true`` or ``false``."""
+    """Return the truth value of ``value`` as a document writes it: ``true`` or ``false``."""
     return "true" if value else "false"

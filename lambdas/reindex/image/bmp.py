@@ -1,7 +1,8 @@
 """BMP: the file header and the bitmap's header.
 
-Parsed by hand, because Pillow refuses OS/2's bitmap arrays and headers that are odd where
-it does not matter here (Microsoft, "Bitmap Storage"; OS/2 Presentation Manager reference).
+Parsed by hand, because Pillow rejects OS/2's bitmap arrays and headers with unusual values in
+fields that are not needed here (Microsoft, "Bitmap Storage"; OS/2 Presentation Manager
+reference).
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _PALETTE_BITS: Final = 8
 
 
 def read_bmp(file: Source) -> Blocks:
-    """Read the header of a BMP file; its dimensions stay 0 in a file cut before them."""
+    """Read the header of a BMP file; its dimensions stay 0 if the file ends before them."""
     blocks = Blocks(colour_model="RGB")
-    # A bitmap array is a list of bitmaps; the first one stands for the file.
+    # A bitmap array is a list of bitmaps; the first one is read.
     base = 14 if file.pread(0, 2) == b"BA" else 0
     head = file.pread(base + 14, _V5)
     if len(head) < _CORE:

@@ -1,4 +1,4 @@
-"""Boxes: the containers of HEIF, AVIF, JPEG 2000 and JPEG XL are made of them."""
+"""Boxes: the building blocks of HEIF, AVIF, JPEG 2000 and JPEG XL containers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_BOXES: Final = 4096
-"""Boxes walked in one container; a tiled picture has one item, hence one box, per tile."""
+"""Largest number of boxes walked in one container; a tiled picture has one item, and so one box,
+per tile."""
 
 MAX_TOP_BOXES: Final = 256
-"""Boxes walked at the top of a file whose boxes hold image data: passing over each of those
-may cost a request."""
+"""Largest number of top-level boxes walked in a file whose boxes hold image data: skipping each may
+cost a request."""
 
 
 def boxes(
     source: Source, offset: int = 0, *, limit: int = MAX_BOXES
 ) -> Iterator[tuple[bytes, Window]]:
-    """Yield kind and content of each box in ``source`` (ISO/IEC 14496-12, 4.2).
+    """Yield the type and content of each box in ``source`` (ISO/IEC 14496-12, 4.2).
 
-    Ends at the end of ``source``, at a box whose length is impossible, or after ``limit`` boxes.
+    Stops at the end of ``source``, at a box with an invalid length, or after ``limit`` boxes.
     JPEG 2000 (ISO/IEC 15444-1, I.4) and JPEG XL (ISO/IEC 18181-2) use the same layout.
     """
     for _ in range(limit):

@@ -1,10 +1,10 @@
-"""Which 8-bit character set a text is in that declares none: Windows-1252 or Mac OS Roman.
+"""Detects the 8-bit character set of text that declares none: Windows-1252 or Mac OS Roman.
 
-The IIM says that text without a declaration is in ASCII or in a set that both sides agreed on.
-Programs wrote the set of the system they ran on: Windows-1252 (of which Latin-1 is the part
-without the codes 80 to 9F), or on a Mac before its system turned to Unicode, Mac OS Roman. No byte
-says which, so each text is held against a table of what one of the two sets explains and the
-other one does not. Windows-1252 wins unless there is more for Mac OS Roman.
+The IIM specifies ASCII, or a set agreed by sender and receiver, for text without a declaration.
+Programs wrote the set of their operating system: Windows-1252 (a superset of Latin-1 that
+assigns the codes 80 to 9F), or Mac OS Roman on a Mac before it used Unicode. The bytes do not
+name the set, so each text is scored with a table of byte patterns that are plausible in one set
+only. Windows-1252 is chosen unless Mac OS Roman scores higher.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ WINDOWS: Final[Charset] = "Windows-1252"
 MAC: Final[Charset] = "Mac OS Roman"
 
 _MOST: Final = 20
-"""Occurrences of one kind of evidence that count: text repeats itself."""
+"""Largest number of occurrences of one pattern that are counted, because text repeats itself."""
 
 _LOOKED_AT: Final = 64 * 1024
-"""Bytes of a record's texts that are judged; more of them say the same."""
+"""Number of bytes of a record's texts that are examined."""
 
 _START, _END = rb"(?:^|(?<=[\s(\[]))", rb"(?=$|[\s.,;:!?)\]])"
 
@@ -93,15 +93,20 @@ EVIDENCE: Final[tuple[tuple[Charset, int, bytes, str], ...]] = (
         "a small letter of Latin-1 behind one, where Mac OS Roman has a capital or a sign",
     ),
 )
-"""The set that explains it, what it counts for, the bytes, and what they are in that set."""
+"""The character set, the weight of the pattern, its bytes, and the characters of these in that
+set."""
 
 _COMPILED: Final = tuple(
     (charset, weight, re.compile(form)) for charset, weight, form, _ in EVIDENCE
 )
 
 
-def likelier_charset(texts: Iterable[bytes]) -> Charset:
-    """Return the set that texts of one writer are in, none of which is ASCII or UTF-8."""
+def detect_charset(texts: Iterable[bytes]) -> Charset:
+    """Return the more probable character set of texts by one writer.
+
+    Args:
+        texts: Texts that are neither ASCII nor UTF-8.
+    """
     scores = {WINDOWS: 0, MAC: 0}
     left = _LOOKED_AT
     for whole in texts:
@@ -115,8 +120,9 @@ def likelier_charset(texts: Iterable[bytes]) -> Charset:
 
 
 def decode_as(charset: Charset, data: bytes) -> str:
-    """Decode bytes in one of the two sets, for :func:`reindex.image.text.clean` to clean.
+    """Decode bytes of one of the two sets.
 
-    Of Windows-1252 the codes 80 to 9F come out as controls: cleaning makes characters of them.
+    The codes 80 to 9F of Windows-1252 become control characters, which
+    :func:`reindex.image.text.clean` replaces with the characters of these codes.
     """
     return data.decode("mac_roman" if charset == MAC else "latin-1")

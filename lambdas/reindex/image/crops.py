@@ -1,4 +1,4 @@
-"""Crops, ``exports`` in the document: found by the objects that hold them."""
+"""Crops (``exports`` in the document), read from the objects in the crops bucket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reindex.image.truth import Dimensions, StoredObject
 
 _MASTER_FOLDER: Final = "master"
 
-#: How the four bounds are called, and were.
+#: Metadata names of the four bounds: the current name, then the older one.
 _BOUNDS: Final = (
     ("bounds-x",),
     ("bounds-y",),
@@ -39,8 +39,8 @@ class Crops:
     """An image's crops.
 
     Attributes:
-        document: The document's ``exports``, by their bounds; empty when there are none.
-        last_modified: When the newest was made, or None when none says.
+        document: The document's ``exports``, sorted by their bounds; empty when there are none.
+        last_modified: Creation time of the newest crop, or None when no crop has one.
     """
 
     document: list[dict[str, Any]]
@@ -49,7 +49,7 @@ class Crops:
 
 @dataclass(frozen=True, slots=True)
 class _Export:
-    """One object of a crop, and what it says of itself."""
+    """One object of a crop, with its parsed metadata."""
 
     stored: StoredObject
     bounds: _Bounds
@@ -73,14 +73,14 @@ class _Export:
 
 
 def crops(objects: Iterable[StoredObject]) -> Crops:
-    """Return an image's crops; objects of equal bounds are one crop.
+    """Return an image's crops; objects with equal bounds belong to one crop.
 
     Args:
-        objects: The objects under the image's folder in the crops bucket, in any order. One
-            that has no bounds is no crop.
+        objects: The objects under the image's folder in the crops bucket, in any order.
+            Objects without bounds are ignored.
 
     Raises:
-        InvalidUserData: If an object's bounds are incomplete, or a number is none.
+        InvalidUserData: If an object's bounds are incomplete, or a number cannot be parsed.
     """
     by_bounds: dict[_Bounds, list[_Export]] = {}
     for export in filter(None, map(_read, sorted(objects, key=lambda each: each.uri))):
@@ -91,7 +91,7 @@ def crops(objects: Iterable[StoredObject]) -> Crops:
 
 
 def _read(stored: StoredObject) -> _Export | None:
-    # Unlike an original's, these values were not always URL-encoded: a plus sign means itself.
+    # Unlike an original's, these values were not always URL-encoded: a plus sign stays a plus.
     values = {
         name: text for name, value in by_name(stored).items() if (text := clean(unquote(value)))
     }
@@ -131,7 +131,7 @@ def _master(exports: Iterable[_Export]) -> _Export | None:
 
 
 def _made_at(exports: list[_Export]) -> datetime | None:
-    """Return when a crop was made, by its master or else by the first asset that says."""
+    """Return a crop's creation time: its master's, else that of the first asset with one."""
     master_first = sorted(exports, key=lambda export: not export.is_master)
     return next((export.made_at for export in master_first if export.made_at is not None), None)
 
@@ -146,7 +146,7 @@ def _pixels(export: _Export) -> int:
 
 
 def _number(stored: StoredObject, values: Mapping[str, str], *names: str) -> int | None:
-    """Return the whole number under the first of ``names`` that is there, or None."""
+    """Return the integer under the first of ``names`` that is present, or None."""
     text = next((values[name] for name in names if name in values), None)
     if text is None:
         return None

@@ -1,8 +1,8 @@
-"""Dates: the one form that documents hold, and the many forms that files hold.
+"""Dates: parses the many formats found in files, and writes the one format of documents.
 
-A file's date is text that many programs wrote. :func:`readings` gives every date that a text
-can mean, the likeliest first, and :func:`first_plausible` takes the first that can be true.
-Nothing here ever raises for what a text says.
+A file's date may have been written by any program. :func:`readings` yields every date that a
+text can mean, the most probable first, and :func:`first_plausible` returns the first plausible
+one. No function here raises an exception for a malformed text.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-#: A camera's clock may be set to any of the world's zones, the furthest of which is 14 hours
-#: ahead of UTC; what is later than the upload by more than that was not yet taken.
+#: A camera's clock may be set to any time zone; the most easterly is 14 hours ahead of UTC. A
+#: date later than the upload by more than that is wrong.
 CLOCK_TOLERANCE: Final = timedelta(hours=14)
 
-#: Zones by name, in hours from UTC: those of RFC 2822 (section 4.3) and of European feeds.
+#: Hours from UTC by zone name: the names of RFC 2822 (section 4.3) and of European feeds.
 #: BST is read as British Summer Time.
 _ZONE_NAMES: Final = {
     "Z": 0,
@@ -49,16 +49,16 @@ _MONTH_NAMES: Final = {
 
 _HALF_DAY: Final = 12
 
-#: An hour of 24 is the first of the day that is written beside it. Such times are written by
-#: cameras whose software counts hours from 1 to 24 (``kk`` in Java's date formats): their files'
-#: names, and those who took the photos, agree on that day. ISO 8601 once allowed 24:00 for the end
-#: of a day, but none of the standards of photos does: EXIF, IIM 2:60 and XMP (as a profile of
-#: ISO 8601) count hours from 0 to 23. So one rule serves for all forms.
+#: Hour 24 means hour 0 of the date beside it. It is written by cameras whose software counts hours
+#: from 1 to 24 (``kk`` in Java's date formats); file names and photographers' own accounts confirm
+#: the date. ISO 8601 once allowed 24:00 for the end of a day, but no photo standard does: EXIF, IIM
+#: 2:60 and XMP (as a profile of ISO 8601) count hours from 0 to 23. So one rule applies to all
+#: formats.
 _DAY: Final = 24
-#: No zone was ever further from UTC (tz database: Manila and Juneau before the date line moved).
+#: The largest UTC offset in history (tz database: Manila and Juneau before the date line moved).
 _FURTHEST_ZONE: Final = timedelta(hours=16)
 
-#: Texts longer than this are no dates.
+#: Longest text, in characters, that is parsed as a date.
 _LONGEST: Final = 64
 
 _CLOCK: Final = re.compile(
@@ -73,9 +73,9 @@ _CLOCK: Final = re.compile(
 _OFFSET: Final = re.compile(r"[+-](\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?", re.ASCII)
 _ZONE: Final = re.compile(r"Z|[+-]\d{1,2}(?::?\d{2})?", re.ASCII)
 
-#: A blank in place of a number's first zero.
+#: A blank in place of a number's leading zero.
 _PADDED: Final = re.compile(r"(?<=\d)([:./]) (?=\d)", re.ASCII)
-#: The name of a zone behind its offset, as Java prints it: ``+01:00[Europe/Paris]``.
+#: A zone name after the offset, as Java prints it: ``+01:00[Europe/Paris]``.
 _REGION: Final = re.compile(r"\[[\w/+-]+\]$", re.ASCII)
 
 #: Year first, as in EXIF (``2014:12:16``), ISO 8601, XMP and IIM (``20141216``).
@@ -92,7 +92,7 @@ _COMPACT: Final = re.compile(
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?P<clock>\d{6}(?:[.,]\d+)?.*)",
     re.ASCII,
 )
-#: Day or month first, the year with all its digits: ``16/12/2014``, ``16.12.2014``.
+#: Day or month first, with a four-digit year: ``16/12/2014``, ``16.12.2014``.
 _YEAR_LAST: Final = re.compile(
     r"(?P<first>\d{1,2})(?P<gap>[-:/. ])(?P<second>\d{1,2})(?P=gap)(?P<year>\d{4})"
     r"(?:[T,\s]\s*(?P<clock>.+))?",
@@ -104,7 +104,7 @@ _CTIME: Final = re.compile(
     r"(?P<clock>\d{1,2}:\d{2}.*?)\s+(?P<year>\d{4})",
     re.ASCII,
 )
-#: ``Tue, 16 Dec 2014 01:23:45 +0000``, as RFC 2822 has it, and ``16-Dec-2014``.
+#: ``Tue, 16 Dec 2014 01:23:45 +0000`` (RFC 2822), and ``16-Dec-2014``.
 _DAY_NAME_YEAR: Final = re.compile(
     r"(?:[A-Za-z]{3,9},?\s+)?(?P<day>\d{1,2})[-\s.]+(?P<name>[A-Za-z]{3,9})[-\s.,]+(?P<year>\d{4})"
     r"(?:[T,\s]\s*(?P<clock>.+))?",
@@ -119,13 +119,13 @@ _NAME_DAY_YEAR: Final = re.compile(
 
 
 def format_date(when: datetime) -> str:
-    """Return ``when`` as documents hold dates: ``2014-12-16T01:23:45.678Z``.
+    """Return ``when`` in the date format of documents: ``2014-12-16T01:23:45.678Z``.
 
     Args:
-        when: With zone.
+        when: A timezone-aware date.
 
     Raises:
-        ValueError: If ``when`` has no zone.
+        ValueError: If ``when`` has no time zone.
     """
     if when.tzinfo is None:
         raise ValueError("a date without a zone names no moment")
@@ -133,12 +133,12 @@ def format_date(when: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime | None:
-    """Return the moment that an ISO 8601 date of a table or an object's metadata names.
+    """Parse an ISO 8601 date of a table row or of object metadata.
 
-    No zone means UTC; a date alone is its midnight.
+    The default zone is UTC, and the default time midnight.
 
     Returns:
-        The moment, with zone; or None when ``text`` is no such date.
+        A timezone-aware date, or None when ``text`` is not an ISO 8601 date.
     """
     try:
         when = datetime.fromisoformat(text.strip())
@@ -148,21 +148,21 @@ def parse_iso(text: str) -> datetime | None:
 
 
 def is_time(text: str) -> bool:
-    """Whether ``text`` is a time of day as a file may hold it, with or without a zone."""
+    """Return True if ``text`` is a time of day, with or without a zone."""
     return _since_midnight(text) is not None
 
 
 def is_zone(text: str) -> bool:
-    """Whether ``text`` is a zone's offset from UTC, such as ``+01:00`` or ``Z``."""
+    """Return True if ``text`` is an offset from UTC, such as ``+01:00`` or ``Z``."""
     return _ZONE.fullmatch(text) is not None
 
 
 def readings(text: str) -> Iterator[datetime]:
-    """Yield every moment that a file's date may mean, the likeliest first.
+    """Yield every date that a text of a file may mean, the most probable first.
 
-    No zone means UTC, no time means midnight, no day or month means the first. A time that is
-    none is dropped and the day kept. Two numbers that may be month or day are read in the
-    form's own order first, and swapped next.
+    The default zone is UTC, the default time midnight, the default month and day the first. An
+    invalid time is dropped and the day kept. Where two numbers may be month or day, the format's
+    own order comes first, then the swapped order.
     """
     if len(text) > 4 * _LONGEST:
         return
@@ -176,14 +176,14 @@ def readings(text: str) -> Iterator[datetime]:
 
 
 def first_plausible(texts: Iterable[str], uploaded: datetime) -> datetime | None:
-    """Return the first moment among the readings of ``texts`` that can be a photo's date.
+    """Return the first reading of ``texts`` that is plausible as the date of a photo.
 
     Args:
-        texts: Dates as files hold them, the best source first.
-        uploaded: When the image came into the library, with zone.
+        texts: Dates as written in the file, the best source first.
+        uploaded: Upload time of the image, timezone-aware.
 
     Returns:
-        The moment in UTC, or None when no reading of any text is plausible.
+        The date in UTC, or None when no reading of any text is plausible.
     """
     try:
         latest = uploaded + CLOCK_TOLERANCE
@@ -227,7 +227,7 @@ def _named(text: str) -> Iterator[datetime]:
 
 
 def _moments(year: int, month: int, day: int, clock: str | None) -> Iterator[datetime]:
-    """Yield the moment of a day and a time of day, then the day's midnight if the time is none."""
+    """Yield the date with its time of day, or with midnight if the time is invalid."""
     try:
         midnight = datetime(year, month, day, tzinfo=UTC)
         since_midnight = timedelta(0) if clock is None else _since_midnight(clock)
@@ -238,7 +238,7 @@ def _moments(year: int, month: int, day: int, clock: str | None) -> Iterator[dat
 
 
 def _since_midnight(clock: str) -> timedelta | None:
-    """Return the time from the UTC midnight of the same date, or None if ``clock`` is no time."""
+    """Return the time since midnight UTC of the same date, or None if ``clock`` is invalid."""
     match = _CLOCK.fullmatch(clock.strip())
     if match is None:
         return None
@@ -250,7 +250,7 @@ def _since_midnight(clock: str) -> timedelta | None:
         if hour > _HALF_DAY:
             return None
         hour = hour % _HALF_DAY + (_HALF_DAY if match["half"].lower() == "p" else 0)
-    # Leap seconds are times (ISO 8601:2004, 4.2.1).
+    # A leap second is valid (ISO 8601:2004, 4.2.1).
     if hour > _DAY or minute > 59 or second > 60:  # noqa: PLR2004
         return None
     millis = int((match["fraction"] or "")[:3].ljust(3, "0"))
@@ -259,7 +259,7 @@ def _since_midnight(clock: str) -> timedelta | None:
 
 
 def _offset(zone: str | None) -> timedelta:
-    """Return a zone's offset from UTC; a zone that nobody knows is as good as none."""
+    """Return a zone's offset from UTC; zero for an unknown zone."""
     if zone is None:
         return timedelta(0)
     if zone[0] not in "+-":

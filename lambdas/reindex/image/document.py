@@ -1,7 +1,7 @@
-"""The projection: one image's search document, from the truth alone.
+"""The projection: builds one image's search document from the truth alone.
 
-:func:`build` is a pure function. Rows may come in any order and with attributes we do not
-know; the same truth always gives the same document, but for which leases are active now.
+:func:`build` is a pure function. Rows may have any order and unknown attributes. The same truth
+always gives the same document, except for the leases that are active now.
 ``docs/document.md`` describes the document field by field.
 """
 
@@ -37,18 +37,18 @@ def build(
 
     Args:
         truth: Everything the document is built from.
-        now: Decides which leases are active, and nothing else; with zone.
-        misfits: Fields of the index whose mapping may refuse ours: what they cannot take is left
-            out, as :func:`reindex.image.misfits.without_misfits` has it.
-        processors: What the library makes of the file's metadata, before people's edits.
+        now: Current time, timezone-aware; only decides which leases are active.
+        misfits: Index fields whose mapping conflicts with ours; values that they reject are left
+            out, see :func:`reindex.image.misfits.without_misfits`.
+        processors: The library's processors, applied to the file's metadata before user edits.
 
     Raises:
-        ProcessorFailed: One of them failed.
-        InvalidUserData: If a row or a crop is not of the form its table promises.
+        ProcessorFailed: A processor failed.
+        InvalidUserData: If a row or a crop is malformed.
     """
     user_data = read_user_fields(truth.user_data, now)
     upload = upload_of(truth.original)
-    # Nothing in a file names rights by our categories: only rules do.
+    # Files do not name rights by our categories: only a library's rules set them.
     draft = processed(draft_of(truth), processors)
     original, original_usage_rights = dict(draft.metadata), dict(draft.rights)
     trimmed = Trimmed()
@@ -73,7 +73,7 @@ def build(
 
 
 def draft_of(truth: ImageTruth) -> Draft:
-    """Return what processors are given: what the file says of itself, and no rights."""
+    """Return the input of the processors: the file's own metadata, without rights."""
     upload = upload_of(truth.original)
     return Draft(original_metadata(truth.file, upload.at), {}, upload.by)
 
@@ -81,19 +81,19 @@ def draft_of(truth: ImageTruth) -> Draft:
 def merge(
     loaded: Mapping[str, Any], user_data: UserData, now: datetime, misfits: Misfits | None = None
 ) -> dict[str, Any]:
-    """Return a document that somebody else built from the original, with what people said.
+    """Return the document of the library's image loader, merged with user data.
 
-    What the document itself says of user data is replaced: our reading of the tables is the truth.
+    User data in the loaded document is replaced, because the tables are the truth.
 
     Args:
-        loaded: The library's image loader's; it is left as it is.
+        loaded: The document that the image loader built from the original; not modified.
         user_data: The image's rows and crops.
         now: As for :func:`build`.
         misfits: As for :func:`build`.
 
     Raises:
         InvalidUserData: As for :func:`build`.
-        LoaderAnswer: The document lacks a part that a document must have, or has it wrongly.
+        LoaderAnswer: A required part of the document is missing or malformed.
     """
     if not isinstance(loaded.get("source"), dict):
         raise LoaderAnswer("the document has no source: it is not whole")
@@ -102,7 +102,7 @@ def merge(
     trimmed = Trimmed()
     trimmed_before = _object(loaded, "fileMetadata").get("trimmed", [])
     if not isinstance(trimmed_before, list) or not all(isinstance(n, str) for n in trimmed_before):
-        # Names of ours may have to be added.
+        # Our own names may be appended to this list.
         raise LoaderAnswer("the document's fileMetadata.trimmed is not a list of texts")
     kept = {name: value for name, value in loaded.items() if name not in USER_FIELDS}
     user_fields = read_user_fields(user_data, now).fields(original, rights, trimmed)
@@ -119,7 +119,7 @@ def merge(
 
 
 def _object(loaded: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return the first of some fields that is there; empty when none is."""
+    """Return the first of the named fields that is present; an empty dict when none is."""
     for name in names:
         value = loaded.get(name)
         if isinstance(value, dict):
@@ -138,17 +138,17 @@ def with_provenance(
     projected_at: datetime,
     projector: str,
 ) -> dict[str, Any]:
-    """Return ``document`` with where it comes from, under ``esInfo.reindex``.
+    """Return ``document`` with its provenance under ``esInfo.reindex``.
 
-    What else ``esInfo`` holds is kept.
+    Other fields of ``esInfo`` are kept.
 
     Args:
-        document: As :func:`build` gives it; it is left as it is.
-        digest: Of ``document``.
-        run_id: The run that projects.
-        stage: The deployment that does.
-        projected_at: When, with zone.
-        projector: Name and version of what projects.
+        document: The result of :func:`build`; not modified.
+        digest: The digest of ``document``.
+        run_id: The run that made the projection.
+        stage: The deployment that made the projection.
+        projected_at: Time of the projection, timezone-aware.
+        projector: Name and version of the projector.
     """
     provenance = {
         "digest": digest,
@@ -161,13 +161,13 @@ def with_provenance(
 
 
 def without_provenance(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``document`` as it was before :func:`with_provenance`: what two of them compare by.
+    """Return ``document`` as it was before :func:`with_provenance`, to compare two documents.
 
-    An ``esInfo`` that holds nothing else is left out.
+    If ``esInfo`` holds nothing else, it is left out.
     """
     found = document.get("esInfo")
     if not isinstance(found, Mapping):
-        # None, or another program's value.
+        # It is None, or was written by another program.
         return dict(document)
     info = {name: value for name, value in found.items() if name != "reindex"}
     rest = {name: value for name, value in document.items() if name != "esInfo"}

@@ -1,4 +1,4 @@
-"""Edits: what people changed, over what the file says."""
+"""Edits: metadata that users changed, which overrides the file's own."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from reindex.image.truth import Row
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What people changed on an image.
+    """The changes that users made to an image.
 
     Attributes:
         user_metadata: The document's ``userMetadata``; empty when nothing was changed.
-        overrides: Fields of ``metadata`` that were edited. An edit that empties a field stands
-            here as None.
-        usage_rights: The rights that people gave, or None when they gave none; empty when they
-            said that there are none.
-        last_modified: When the latest change was made, or None when the row does not say.
+        overrides: Edited fields of ``metadata``; None for a field that was emptied.
+        usage_rights: The usage rights that users set, or None when they set none; empty when
+            they declared that there are no rights.
+        last_modified: Time of the latest change, or None when it is unknown.
     """
 
     user_metadata: dict[str, Any]
@@ -32,22 +31,21 @@ class Edits:
     last_modified: datetime | None
 
     def applied_to(self, original: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the document's ``metadata``: the file's own, each edited field overridden."""
+        """Return the document's ``metadata``: the file's own with the edited fields replaced."""
         merged = {**original, **self.overrides}
         return present(**merged)
 
 
 def edits(row: Row | None) -> Edits:
-    """Return what people changed on an image.
+    """Return the changes that users made to an image.
 
-    Attributes we do not know are left alone: a strict mapping would refuse the whole document
-    for them.
+    Unknown attributes are ignored, because a strict mapping would reject the whole document.
 
     Args:
         row: The image's row of the edits table, if it has one.
 
     Raises:
-        InvalidUserData: If the row is not of the form its table promises.
+        InvalidUserData: If the row is malformed.
     """
     fields = Fields("edits", row or {})
     last_modified = fields.moment("lastModified")
@@ -61,7 +59,7 @@ def edits(row: Row | None) -> Edits:
         archived=fields.flag("archived"),
         labels=sorted(set(fields.texts("labels") or ())),
         metadata=present(**overrides) or None,
-        # Empty rights are a statement: somebody looked, and there are none.
+        # Empty rights have a meaning: a user declared that there are none.
         usageRights=usage_rights,
         photoshoot={"title": title} if title else None,
         lastModified=last_modified and format_date(last_modified),
@@ -87,7 +85,7 @@ def _date_taken(metadata: Fields) -> str | None:
     text = metadata.text("dateTaken")
     if text is None:
         return None
-    # People type dates as freely as cameras do.
+    # Users enter dates in many formats, so the parser for files is used.
     for when in readings(text):
         return format_date(when)
     raise metadata.refuse("dateTaken", "is no date")

@@ -1,18 +1,19 @@
 """Exif: the values of IFD0, the Exif, GPS and Interoperability directories as text.
 
-Names are the standard's (CIPA DC-008-2024, 4.6; TIFF 6.0); Pillow's table of tags is used,
-with the standard's spelling where Pillow keeps an older one. Tags that no table names,
-maker notes, and what is data for machines (tables, thumbnails, offsets) are left out.
+Names are the standard's (CIPA DC-008-2024, 4.6; TIFF 6.0). They come from Pillow's table of
+tags, with the standard's spelling where Pillow keeps an older one. Unknown tags, maker notes
+and binary data (tables, thumbnails, offsets) are left out.
 
-How values are written:
+Values are formatted as follows:
 
-- whole numbers in decimal; rationals as decimal numbers of ten significant digits, ``inf``
-  or ``undef`` where the denominator is zero; several numbers with one blank between;
-- text in UTF-8 if it is, else Latin-1; ``UserComment`` and its like in the set they declare;
-- undefined bytes as text when they are printable, else as numbers; those of a tag that the
-  standard has as text, always as text;
-- dates as they stand in the file; values in APEX units stay so;
-- GPS latitudes and longitudes as degrees, unsigned (their reference says which side), the
+- integers in decimal; rationals as decimal numbers of ten significant digits, ``inf`` or
+  ``undef`` where the denominator is zero; several numbers separated by one blank;
+- text decoded as UTF-8 if valid, else as Latin-1; ``UserComment`` and similar tags in the
+  character set that they declare;
+- undefined bytes as text when they are printable, else as numbers; always as text for a tag
+  that the standard defines as text;
+- dates as written in the file; values in APEX units unconverted;
+- GPS latitudes and longitudes in unsigned degrees (the reference tag gives the hemisphere), the
   GPS time stamp as ``hh:mm:ss``.
 """
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Entry, Number, Tiff
 
 MAX_NUMBERS: Final = 64
-"""A value of more numbers is a table (tone curves, strip offsets), not something to search."""
+"""A value with more numbers is a table (tone curves, strip offsets) and is left out."""
 
 XMP: Final = 0x02BC
 IPTC: Final = 0x83BB
@@ -113,12 +114,12 @@ _BYTES: Final = {1, 6, UNDEFINED}
 
 @dataclass(slots=True)
 class Exif:
-    """What an Exif block says.
+    """The values of an Exif block.
 
     Attributes:
         exif: IFD0 and GPS values by name.
         exif_sub: Exif and Interoperability values by name.
-        orientation: Orientation (tag 274) when it is one of 1 to 8.
+        orientation: Orientation (tag 274) if it is from 1 to 8, else None.
     """
 
     exif: dict[str, str] = field(default_factory=dict)
@@ -133,7 +134,7 @@ def read_exif(tiff: Tiff, ifd0: Directory) -> Exif:
     if orientation is not None and 1 <= orientation <= 8:  # noqa: PLR2004 - TIFF 6.0, tag 274
         found.orientation = orientation
     _read(tiff, ifd0, _NAMES, found.exif)
-    # Pointers lead from IFD0 to Exif to Interoperability and nowhere else: no cycles.
+    # Only the pointers IFD0 -> Exif -> Interoperability are followed, so there are no cycles.
     sub = _follow(tiff, ifd0, EXIF_IFD)
     if sub is not None:
         _read(tiff, sub, _NAMES, found.exif_sub)
@@ -161,7 +162,7 @@ def _read(tiff: Tiff, directory: Directory, names: dict[int, str], into: dict[st
 
 
 def _text(tiff: Tiff, entry: Entry, name: str) -> str:
-    """Return a value as the module's docstring says, empty when there is nothing to say."""
+    """Return a value formatted as the module docstring describes; empty if it has no text."""
     if name in _DECLARE_CHARSET:
         return declared_text(tiff.raw(entry), tiff.order)
     is_text = entry.kind in (ASCII, UTF8) or entry.tag in _UTF16
@@ -177,7 +178,7 @@ def _characters(tiff: Tiff, entry: Entry) -> str:
     if entry.tag in _UTF16 and (entry.kind != ASCII or is_utf16(data)):
         return clean(decode_utf16(data).partition("\0")[0])
     if entry.tag == COPYRIGHT and not is_utf16(data):
-        # The photographer's and the editor's, a NUL between (CIPA DC-008, 4.6.5).
+        # The photographer's copyright and the editor's, separated by a NUL (CIPA DC-008, 4.6.5).
         return "\n".join(filter(None, map(decode, data.split(b"\0")[:2])))
     return decode(data)
 

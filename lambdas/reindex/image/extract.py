@@ -1,4 +1,4 @@
-"""From the bytes of an image file to what they say: the one entrance to this package."""
+"""Extracts the metadata of an image file: the entry point for reading files."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_SIDE: Final = 300_000
-"""Pixels of the longer side: the limit of Photoshop's large documents, the largest of any
-format that editors write."""
+"""Largest number of pixels on the longer side: the limit of Photoshop's large documents, the
+largest of any format that editors write."""
 
 MAX_PIXELS: Final = 1_000_000_000
-"""Pixels in all. The largest single exposures have 0.4 gigapixels; what declares more than one
-would take 4 GB to decode, which no renderer behind a library has."""
+"""Largest number of pixels. The largest single exposures have 0.4 gigapixels; more than one
+gigapixel would take 4 GB to decode."""
 
 _ORIENTATION: Final = re.compile(r"0*([1-8])(?:\.0+)?")
-"""Some programs write whole numbers of XMP with zeros around."""
+"""Some programs write integers in XMP with zeros before or after them."""
 
 _GETTY: Final = "GettyImagesGIFT:"
 
@@ -62,21 +62,21 @@ _READERS: Final[dict[sniff.Family, Callable[[Source], Blocks]]] = {
 
 
 def extract(file: Source, tag_names: TagNames = TagNames.STANDARD) -> FileMetadata:
-    """Read what an image file says about itself; no pixel is decoded.
+    """Read the metadata of an image file without decoding pixels.
 
-    Damaged metadata in a file whose dimensions can be read gives what can be read of it.
-    Every value is a text or a list of texts, never empty, within the bounds of
-    :mod:`reindex.image.limits`; the maps that were cut are named in ``trimmed``.
+    If the dimensions can be read but other metadata is damaged, the readable part is returned.
+    Every value is a non-empty text or list of texts within the bounds of
+    :mod:`reindex.image.limits`; maps that were cut are named in ``trimmed``.
 
     Args:
-        file: The file; only what is needed of it is read.
-        tag_names: By whose names the document shows tags; with any other than the standards',
-            ``renamed`` holds what it shows.
+        file: The file; only the parts that are needed are read.
+        tag_names: The naming scheme of tags in the document; with any other than the standards',
+            ``renamed`` holds the maps to show.
 
     Raises:
-        NotAnImage: The bytes are of no image format.
-        UnsupportedFormat: They are of an image format that is not read.
-        TruncatedImage: The file ends or breaks before its dimensions.
+        NotAnImage: The bytes are not of any known image format.
+        UnsupportedFormat: The image format is known but not supported.
+        TruncatedImage: The file ends or is damaged before its dimensions.
         TooManyPixels: The dimensions are beyond :data:`MAX_SIDE` or :data:`MAX_PIXELS`.
         SourceUnavailable: The object changed while it was read.
     """
@@ -118,7 +118,11 @@ def extract(file: Source, tag_names: TagNames = TagNames.STANDARD) -> FileMetada
 
 
 def find_blocks(file: Source) -> Blocks:
-    """Find the metadata blocks of an image file, unread; raises as :func:`extract` does."""
+    """Find the metadata blocks of an image file without parsing them.
+
+    Raises:
+        The failures of :func:`extract`.
+    """
     return _find(file)[1]
 
 
@@ -155,7 +159,7 @@ def _dimensions(blocks: Blocks) -> Dimensions:
 
 
 def _exif(blocks: Blocks) -> Exif:
-    """Read the Exif blocks; of a value that several have, the first one's counts."""
+    """Read the Exif blocks; if several have a value, the first block wins."""
     merged = Exif()
     for source in blocks.exif:
         tiff = open_tiff(source)
@@ -170,17 +174,17 @@ def _exif(blocks: Blocks) -> Exif:
 
 
 def _xmp_orientation(xmp: Mapping[str, str | list[str]]) -> int | None:
-    """Return the orientation that XMP declares, for files in which nothing else does."""
+    """Return the orientation of XMP, the last source to be consulted."""
     value = xmp.get("tiff:Orientation")
     found = _ORIENTATION.fullmatch(value) if isinstance(value, str) else None
     return int(found[1]) if found else None
 
 
 def _iptc(blocks: Blocks) -> tuple[dict[str, str | list[str]], dict[str, str]]:
-    """Read the IPTC records; of a dataset that several have, the first one's counts.
+    """Read the IPTC records; if several have a dataset, the first record wins.
 
     Returns:
-        The values, and what there is to say of how they were read.
+        The values, and notes on how they were read.
     """
     merged: dict[str, str | list[str]] = {}
     reading = Reading()

@@ -1,4 +1,4 @@
-"""``fileMetadata``: what the file says, under names that an index can hold."""
+"""``fileMetadata``: the file's own metadata, under names that an index can hold."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from reindex.image.names import storable_names
 from reindex.image.truth import FileMetadata
 from reindex.text import well_formed
 
-#: What the document shows under ``source`` instead, and what is no text of the file.
-_ELSEWHERE: Final = frozenset({"mime_type", "dimensions", "orientation", "trimmed", "renamed"})
+#: Attributes that the document shows under ``source`` instead, or that are not metadata.
+_EXCLUDED: Final = frozenset({"mime_type", "dimensions", "orientation", "trimmed", "renamed"})
 
 
 def file_metadata(file: FileMetadata) -> dict[str, Any]:
     """Return the document's ``fileMetadata``.
 
-    Every map and value of ``file`` appears under its name in camel case, a map of ``renamed`` in
-    place of the one it renames; ``trimmed`` names, likewise, the maps that were cut because they
-    were too large.
+    Every map and value of ``file`` appears under its name in camel case. A map in ``renamed``
+    replaces the map of the same name. ``trimmed`` lists the maps, also in camel case, that were
+    cut because they were too large.
     """
     renamed = file.renamed or {}
     result: dict[str, Any] = {}
     for field in fields(file):
-        if field.name not in _ELSEWHERE:
+        if field.name not in _EXCLUDED:
             value = _storable(renamed.get(field.name, getattr(file, field.name)))
             if value is not None:
                 result[_camel_case(field.name)] = value

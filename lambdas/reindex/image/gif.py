@@ -1,7 +1,7 @@
 """GIF: the screen descriptor and the extensions that carry metadata.
 
 Parsed by hand (GIF89a specification, 18 to 27; XMP specification part 3, 1.1.2), because
-Pillow reads XMP only where it stands before the first frame, and no ICC profile.
+Pillow reads XMP only before the first frame, and does not read ICC profiles.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_HEAD: Final = 128 * 1024
-"""Bytes walked from the start. A GIF has no lengths to skip its frames by, so one that is
-longer is looked at from its two ends only."""
+"""Number of bytes walked from the start. GIF frames have no length to skip them by, so of a longer
+file only the beginning and the end are read."""
 
 TAIL: Final = 64 * 1024
 
@@ -26,11 +26,11 @@ _CONTROL: Final = b"\x21\xf9"
 _XMP: Final = b"\x21\xff\x0bXMP DataXMP"
 _ICC: Final = b"\x21\xff\x0bICCRGBG1012"
 _TRAILER: Final = bytes(range(255, -1, -1))
-"""What ends an XMP packet for readers that skip it as sub-blocks: 1, 255, 254, ... 0, 0."""
+"""The end of an XMP packet, for readers that skip it as sub-blocks: 1, 255, 254, ... 0, 0."""
 
 
 def read_gif(file: Source) -> Blocks:
-    """Find the metadata blocks of a GIF file; its dimensions stay 0 in a file cut before them."""
+    """Find the metadata blocks of a GIF file; its dimensions stay 0 if it ends before them."""
     blocks = Blocks(colour_model="RGB")
     head = file.pread(0, 13)
     if len(head) < 10:  # noqa: PLR2004 - signature, width and height
@@ -72,14 +72,14 @@ def _walk(data: bytes, offset: int, blocks: Blocks) -> None:
 
 
 def _skip(data: bytes, offset: int) -> int:
-    """Return where the sub-blocks at ``offset`` end."""
+    """Return the end offset of the sub-blocks at ``offset``."""
     while offset < len(data) and data[offset]:
         offset += 1 + data[offset]
     return offset + 1
 
 
 def _sub_blocks(data: bytes, offset: int) -> tuple[bytes, int]:
-    """Return the joined data of the sub-blocks at ``offset``, and where they end."""
+    """Return the joined data of the sub-blocks at ``offset``, and their end offset."""
     parts: list[bytes] = []
     while offset < len(data) and data[offset]:
         parts.append(data[offset + 1 : offset + 1 + data[offset]])
@@ -88,7 +88,7 @@ def _sub_blocks(data: bytes, offset: int) -> tuple[bytes, int]:
 
 
 def _xmp(data: bytes, offset: int, blocks: Blocks) -> int:
-    """Read the packet at ``offset``, which is not cut into sub-blocks; return where it ends."""
+    """Read the packet at ``offset``, which has no sub-blocks; return its end offset."""
     end = data.find(_TRAILER, offset)
     if end < 0:
         blocks.add_xmp(Memory(data[offset:]))
@@ -99,7 +99,7 @@ def _xmp(data: bytes, offset: int, blocks: Blocks) -> int:
 
 
 def _from_end(file: Source, blocks: Blocks) -> None:
-    """Read a packet that stands behind the frames of a long file."""
+    """Read a packet that follows the frames of a long file."""
     data = file.pread(max(MAX_HEAD, file.size - TAIL), TAIL)
     at = data.rfind(_XMP)
     if at >= 0:

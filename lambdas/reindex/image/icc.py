@@ -1,7 +1,7 @@
 """ICC profiles: the header and the texts that describe the profile.
 
-Parsed by hand (ICC.1:2022, 7.2, 9.2 and 10), because Pillow's colour management loads the
-whole profile into LittleCMS, which refuses the damaged ones.
+Parsed by hand (ICC.1:2022, 7.2, 9.2 and 10), because Pillow loads the whole profile into
+LittleCMS, which rejects damaged profiles.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _INTENTS: Final = (
 
 
 def read_icc(profile: Source) -> dict[str, str]:
-    """Return header fields and descriptions by name, or nothing when it is no profile."""
+    """Return header fields and descriptions by name; empty when it is not an ICC profile."""
     head = profile.pread(0, _HEADER + 4)
     if len(head) < _HEADER or head[36:40] != b"acsp":
         return {}
@@ -76,7 +76,7 @@ def _descriptions(profile: Source, count: bytes) -> dict[str, str]:
 
 
 def _text(data: bytes) -> str:
-    """Decode a text of any of the three types that profiles use."""
+    """Decode a text of one of the three types that profiles use."""
     kind = data[:4]
     if kind == b"mluc" and len(data) >= 28:  # noqa: PLR2004 - up to the first record (10.15)
         return _localised(data)
@@ -89,7 +89,7 @@ def _text(data: bytes) -> str:
 
 
 def _localised(data: bytes) -> str:
-    """Return the English record of a multi-localised text, else its first."""
+    """Return the English record of a multi-localised text, else the first record."""
     count, size = struct.unpack(">II", data[8:16])
     chosen = (0, 0)
     for at in range(16, min(len(data) - 11, 16 + size * min(count, MAX_TAGS)), max(12, size)):

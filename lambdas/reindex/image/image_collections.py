@@ -1,4 +1,4 @@
-"""Collections: the shelves that people put an image on."""
+"""Collections: the groups that users have put an image into."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Collections:
 
     Attributes:
         document: The document's ``collections``; empty when there are none.
-        last_modified: When the image was last put into one, or None when none says.
+        last_modified: When the image was last added to a collection, or None if unknown.
     """
 
     document: list[dict[str, Any]]
@@ -27,15 +27,15 @@ class Collections:
 
 
 def collections(row: Row | None) -> Collections:
-    """Return the collections an image is in, by their path.
+    """Return the collections of an image, sorted by path.
 
-    An image is in a collection once: of several entries with one path, the latest stands.
+    An image is in a collection once: if several entries have one path, the latest is used.
 
     Args:
         row: The image's row of the collections table, if it has one.
 
     Raises:
-        InvalidUserData: If the row is not of the form its table promises.
+        InvalidUserData: If the row is malformed.
     """
     latest: dict[str, tuple[datetime, dict[str, Any]]] = {}
     entries = Fields("collections", row or {}).list_of_fields("collections")

@@ -1,7 +1,7 @@
 """IPTC-IIM records: datasets by the standard's names.
 
-Parsed by hand (IPTC-NAA Information Interchange Model 4.2, chapters 1, 5 and 6): Pillow
-returns undecoded bytes by number, and only of some files.
+Parsed by hand (IPTC-NAA Information Interchange Model 4.2, chapters 1, 5 and 6), because
+Pillow returns undecoded bytes by number, and only for some file formats.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from reindex.image.charsets import WINDOWS, Charset, decode_as, likelier_charset
+from reindex.image.charsets import WINDOWS, Charset, decode_as, detect_charset
 from reindex.image.text import clean, decode_utf8, decode_utf16, is_utf16
 
 MAX_DATASETS: Final = 4096
 
 MAX_CANDIDATES: Final = 4096
-"""Bytes looked at that may begin a dataset behind what is none."""
+"""Number of marker bytes after damage that are examined as the start of the next dataset."""
 
 _MARKER: Final = 0x1C
 _HEADER: Final = 5
 _LONGEST_LENGTH: Final = 8
-"""Bytes that the length of an extended dataset takes at most: four would do."""
+"""Largest number of bytes in the length of an extended dataset; four would be enough."""
 
 _EXTENDED: Final = 0x8000
 _CHARSET: Final = (1, 90)
@@ -103,7 +103,7 @@ NAMES: Final = {
     (2, 231): "Document History",
     (2, 232): "Camera Information",
 }
-"""The standard's names; from 184 on, those that newsroom software agreed on."""
+"""The standard's names; from 184 on, names that newsroom software agreed on."""
 
 _NUMBERS: Final = {(1, 0), (1, 20), (1, 22), (1, 120), (1, 122), (2, 0)}
 """Datasets whose value is a binary number."""
@@ -151,29 +151,29 @@ _CODECS: Final = {
 
 
 _DECODED: Final = 128 * 1024
-"""Bytes of one value that are decoded: four times as many as any document holds of it."""
+"""Number of bytes of one value that are decoded: four times the longest text of a document."""
 
 _BOUNDS: Final = frozenset({32, 64, 128, 256, 2000})
-"""Bytes that the standard lets texts have at most: writers cut them there."""
+"""The standard's length limits in bytes, at which writers cut texts."""
 
 _RECORDS: Final = frozenset({*range(1, 10), 240})
-"""Records of the standard, and one that picture desks' software adds."""
+"""The standard's records, and one that picture desks' software adds."""
 
 _OVERLAP: Final = 4
-"""Bytes by which a length may be too large and the next dataset is found all the same."""
+"""Largest error of a declared length for which the next dataset is still found."""
 
 _START: Final = re.compile(rb"\x1c[\x01-\x09\xf0]")
 
 
 @dataclass(slots=True)
 class Reading:
-    """How records were read that do not say it themselves, or are damaged.
+    """Notes on how ambiguous or damaged records were read.
 
     Attributes:
-        charset: The character set of text that declares none and is neither ASCII nor UTF-8;
-            None when there is no such text.
-        passed_over: Bytes between datasets, and before the first one, that are no dataset;
-            behind the last one they count when they are not all zero.
+        charset: The detected character set of text that declares none and is neither ASCII nor
+            UTF-8; None when there is no such text.
+        passed_over: Number of bytes skipped before and between datasets; bytes after the last
+            dataset count too, unless all are zero.
     """
 
     charset: Charset | None = None
@@ -184,9 +184,9 @@ class Dataset(NamedTuple):
     """One dataset of a record.
 
     Attributes:
-        key: Numbers of its record and of itself.
-        value: Its bytes.
-        text: What they say; empty when that is nothing.
+        key: Record number and dataset number.
+        value: The raw bytes.
+        text: The decoded bytes; may be empty.
     """
 
     key: tuple[int, int]
@@ -197,16 +197,17 @@ class Dataset(NamedTuple):
 def read_iptc(data: bytes, reading: Reading | None = None) -> dict[str, str | list[str]]:
     """Return the datasets of an IIM record by name.
 
-    Dates and times stand as the record has them (``CCYYMMDD``, ``HHMMSS±HHMM``). Datasets
-    that the standard lets repeat are always lists; of the others the last one counts.
-    Empty ones are left out. Padding and damage between datasets are passed over.
+    Dates and times are returned as written (``CCYYMMDD``, ``HHMMSS±HHMM``). Datasets that the
+    standard allows to repeat are always lists; of any other dataset the last value wins. Empty
+    datasets are left out. Padding and damage between datasets are skipped.
 
-    Text is in UTF-16 or UTF-8 where the bytes show it, else in the declared set if it decodes,
-    else in the likelier of two 8-bit sets, see :mod:`reindex.image.charsets`.
+    Text is decoded as UTF-16 or UTF-8 if the bytes are recognised as such, else in the declared
+    set if that succeeds, else in the more probable of two 8-bit sets, see
+    :mod:`reindex.image.charsets`.
 
     Args:
         data: The record.
-        reading: Where to note how it was read.
+        reading: Receives notes on how the record was read.
     """
     found: dict[str, str | list[str]] = {}
     for key, _, text in read_datasets(data, reading):
@@ -228,18 +229,18 @@ def read_datasets(data: bytes, reading: Reading | None = None) -> Iterator[Datas
 
     Args:
         data: The record.
-        reading: Where to note how it was read.
+        reading: Receives notes on how the record was read.
     """
     reading = Reading() if reading is None else reading
     datasets = list(_datasets(data, reading))
     declared = next((value for key, value in datasets if key == _CHARSET), b"")
     codec = _CODECS.get(declared.strip(b" \0"))
-    # Records 2 to 6 are in the declared set; the envelope is ASCII (IIM 5.x).
+    # Records 2 to 6 use the declared set; the envelope (record 1) is ASCII (IIM 5.x).
     decoded = [(key, value, _decoded(key, value, codec)) for key, value in datasets]
     undecoded = [value for _, value, text in decoded if text is None]
     if undecoded:
-        # One program wrote the whole record: its texts are judged together.
-        reading.charset = likelier_charset(undecoded)
+        # One program wrote the whole record, so one set is detected for all its texts.
+        reading.charset = detect_charset(undecoded)
     for key, value, text in decoded:
         if text is None:
             text = decode_as(reading.charset or WINDOWS, value)  # noqa: PLW2901
@@ -247,7 +248,7 @@ def read_datasets(data: bytes, reading: Reading | None = None) -> Iterator[Datas
 
 
 def _datasets(data: bytes, reading: Reading) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """Yield keys (record, dataset) and values (IIM 1.5), passing over what is no dataset."""
+    """Yield keys (record, dataset) and values (IIM 1.5), skipping bytes between datasets."""
     at = 0
     candidates = MAX_CANDIDATES
     for _ in range(MAX_DATASETS):
@@ -270,7 +271,7 @@ def _datasets(data: bytes, reading: Reading) -> Iterator[tuple[tuple[int, int], 
 
 
 def _value(data: bytes, at: int) -> tuple[int, int] | None:
-    """Return where the value of the dataset at ``at`` begins and ends; None if there is none."""
+    """Return start and end of the value of the dataset at ``at``; None if there is no dataset."""
     head = data[at : at + _HEADER]
     if len(head) < _HEADER or head[0] != _MARKER or head[1] not in _RECORDS:
         return None
@@ -286,7 +287,7 @@ def _value(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 def _end(data: bytes, begin: int, end: int) -> int:
-    """Return where a value ends whose length may count more than was written, such as a NUL."""
+    """Return the end of a value; its declared length may include bytes that were not written."""
     if end == len(data) or data[end] == _MARKER:
         return end
     early = data.find(_MARKER, max(begin, end - _OVERLAP), end)
@@ -295,13 +296,13 @@ def _end(data: bytes, begin: int, end: int) -> int:
 
 
 def _is_plausible(data: bytes, start: int, end: int) -> bool:
-    """Return True if bytes that were searched for, not led to, look like a dataset."""
+    """Return True if bytes that a search found, outside of the chain, look like a dataset."""
     key = data[start + 1], data[start + 2]
     return key in NAMES or end == len(data) or data[end] == _MARKER
 
 
 def _decoded(key: tuple[int, int], value: bytes, codec: str | None) -> str | None:
-    """Return a value as text, or None when it is in an 8-bit set that nothing declares."""
+    """Return a value as text, or None when it is in an undeclared 8-bit set."""
     if key in _NUMBERS:
         return str(int.from_bytes(value, "big")) if value else ""
     if key == _CHARSET:
@@ -309,12 +310,12 @@ def _decoded(key: tuple[int, int], value: bytes, codec: str | None) -> str | Non
     value = value[:_DECODED]
     if codec == _UTF16 or is_utf16(value):
         return decode_utf16(value, ">")
-    # What is UTF-8 beyond ASCII makes no words in any other set, whatever is declared.
+    # Multi-byte UTF-8 is never plausible text in another set, so it overrides the declaration.
     for each in (_UTF8, codec):
         try:
             return value.decode(each or _UTF8)
         except UnicodeDecodeError as error:
-            # A declared set that the bytes do not obey is taken for no declaration.
+            # If the bytes are invalid in the declared set, the declaration is ignored.
             is_cut = error.end == len(value) and error.reason == "unexpected end of data"
             if codec == _UTF8 and is_cut and len(value) in _BOUNDS:
                 return value[: error.start].decode()

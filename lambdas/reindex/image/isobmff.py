@@ -1,7 +1,7 @@
 """HEIC and AVIF: the boxes that describe a file's items.
 
 Parsed by hand (ISO/IEC 14496-12, 4.2 and 8.11; ISO/IEC 23008-12, 6; AV1 Image File Format),
-because Pillow reads AVIF whole and HEIC not at all.
+because Pillow must load a whole AVIF file, and cannot read HEIC.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_META: Final = 1024 * 1024
-"""Bytes of the longest ``meta`` box read; one takes about 50 per tile."""
+"""Size of the longest ``meta`` box that is read; it takes about 50 bytes per tile."""
 
 MAX_EXTENTS: Final = 64
-"""Pieces that one item's bytes may be cut into."""
+"""Largest number of extents of one item."""
 
 MAX_LINKS: Final = 65_536
-"""References between items, and associations of items with properties, that are read."""
+"""Largest number of references, and of property associations, that are read."""
 
 _XMP_TYPE: Final = b"application/rdf+xml"
 
@@ -51,10 +51,10 @@ class _Item:
     """One item of the ``meta`` box.
 
     Attributes:
-        kind: Four characters.
+        kind: The four-character item type.
         content_type: MIME type of an item of kind ``mime``.
-        extents: Where its bytes are.
-        properties: Indexes into the property container, from 1.
+        extents: The parts of the file that hold its bytes.
+        properties: One-based indexes into the property container.
     """
 
     kind: bytes = b""
@@ -65,13 +65,13 @@ class _Item:
 
 @dataclass(slots=True)
 class _Meta:
-    """The ``meta`` box, read.
+    """The parsed ``meta`` box.
 
     Attributes:
-        primary: The item that the file stands for.
+        primary: Number of the primary item.
         items: All items by their number.
-        properties: The property container: kind and content of each.
-        references: Kind, from and to of each reference.
+        properties: The property container: type and content of each property.
+        references: Type, source item and target item of each reference.
     """
 
     primary: int = 0
@@ -81,7 +81,7 @@ class _Meta:
 
 
 class _Cursor:
-    """Big-endian numbers, one after the other; past the end they are zero."""
+    """Reads consecutive big-endian numbers; past the end of the data they are zero."""
 
     __slots__ = ("_at", "_data")
 
@@ -98,7 +98,7 @@ class _Cursor:
         return value
 
     def string(self) -> bytes:
-        """Return the bytes before the next NUL, and pass it."""
+        """Return the bytes before the next NUL, and move past it."""
         end = self._data.find(b"\0", self._at)
         end = len(self._data) if end < 0 else end
         value = self._data[self._at : end]
@@ -120,7 +120,7 @@ def read_isobmff(file: Source) -> Blocks:
 
 
 def _read_meta(data: bytes, file: Source) -> _Meta:
-    """Read a ``meta`` box: a full box, whose first four bytes are version and flags."""
+    """Parse a ``meta`` box; it is a full box, which begins with four bytes of version and flags."""
     meta = _Meta()
     memory = Memory(data)
     parts = {kind: box.pread(0, box.size) for kind, box in boxes(memory, 4)}
@@ -134,7 +134,7 @@ def _read_meta(data: bytes, file: Source) -> _Meta:
 
 
 def _item_infos(data: bytes, meta: _Meta) -> None:
-    """Read the kinds of the items (8.11.6)."""
+    """Read the item types (8.11.6)."""
     if not data:
         return
     for kind, box in boxes(Memory(data), 8 if data[0] else 6):
@@ -152,7 +152,7 @@ def _item_infos(data: bytes, meta: _Meta) -> None:
 
 
 def _locations(data: bytes, file: Source, idat: Source, meta: _Meta) -> None:
-    """Read where the bytes of the metadata items are (8.11.3)."""
+    """Read the locations of the metadata items (8.11.3)."""
     if len(data) < 8:  # noqa: PLR2004 - up to the item count
         return
     version = data[0]
@@ -180,7 +180,7 @@ def _locations(data: bytes, file: Source, idat: Source, meta: _Meta) -> None:
 
 
 def _references(data: bytes, meta: _Meta) -> None:
-    """Read which item refers to which (8.11.12)."""
+    """Read the references between items (8.11.12)."""
     if not data:
         return
     wide = 4 if data[0] else 2
@@ -194,7 +194,7 @@ def _references(data: bytes, meta: _Meta) -> None:
 
 
 def _properties(data: bytes, meta: _Meta) -> None:
-    """Read the property container and whose properties they are (ISO/IEC 23008-12, 9.3)."""
+    """Read the property container and its associations with items (ISO/IEC 23008-12, 9.3)."""
     for kind, box in boxes(Memory(data)):
         if kind == b"ipco":
             meta.properties = [(name, inner.pread(0, inner.size)) for name, inner in boxes(box)]
@@ -213,7 +213,7 @@ def _associations(data: bytes, meta: _Meta) -> None:
             return
         item = meta.items.get(cursor.number(4 if version else 2))
         for _ in range(cursor.number(1)):
-            # The highest bit says whether the property is essential.
+            # The highest bit flags an essential property.
             index = cursor.number(wide) & (0x7FFF if wide == 2 else 0x7F)  # noqa: PLR2004
             links += 1
             if links > MAX_LINKS:
@@ -223,7 +223,7 @@ def _associations(data: bytes, meta: _Meta) -> None:
 
 
 def _apply(meta: _Meta, blocks: Blocks) -> None:
-    """Add what the items say to ``blocks``."""
+    """Add the metadata of the items to ``blocks``."""
     for item in meta.items.values():
         if item.kind == b"Exif" and item.extents:
             blocks.add_exif_item(Joined(item.extents))
@@ -235,7 +235,7 @@ def _apply(meta: _Meta, blocks: Blocks) -> None:
     ]
     _primary(own, blocks)
     if blocks.icc is None:
-        # A tiled picture may leave the profile to its tiles.
+        # In a tiled picture, only the tiles may have the profile.
         _profile(meta.properties, blocks)
     if not blocks.width:
         _largest(meta, blocks)
@@ -265,13 +265,13 @@ def _primary(properties: list[tuple[bytes, bytes]], blocks: Blocks) -> None:
 
 
 def _profile(properties: list[tuple[bytes, bytes]], blocks: Blocks) -> None:
-    """Take the first ICC profile (ISO/IEC 14496-12, 12.1.5)."""
+    """Set the first ICC profile (ISO/IEC 14496-12, 12.1.5)."""
     profiles = (d[4:] for kind, d in properties if kind == b"colr" and d[:4] in (b"prof", b"rICC"))
     blocks.icc = next(map(Memory, profiles), None)
 
 
 def _largest(meta: _Meta, blocks: Blocks) -> None:
-    """Take the largest size of any item, when the primary item has none."""
+    """Set the dimensions of the largest item, when the primary item has none."""
     sizes = [
         struct.unpack(">II", data[4:12])
         for kind, data in meta.properties
@@ -291,7 +291,7 @@ def _is_alpha(meta: _Meta, number: int) -> bool:
 
 
 def _track_size(moov: Source, blocks: Blocks) -> None:
-    """Take the size of an image sequence's first track (ISO/IEC 14496-12, 8.3.2)."""
+    """Set the dimensions of an image sequence's first track (ISO/IEC 14496-12, 8.3.2)."""
     for kind, track in boxes(moov):
         if kind != b"trak":
             continue
@@ -299,7 +299,7 @@ def _track_size(moov: Source, blocks: Blocks) -> None:
             data = header.pread(0, 104)
             if name == b"tkhd" and len(data) >= 84:  # noqa: PLR2004 - the shorter version
                 at = 88 if data[0] == 1 else 76
-                # Fixed point numbers, sixteen bits before the point.
+                # 16.16 fixed-point numbers: the upper half is the integer part.
                 blocks.width, _, blocks.height, _ = struct.unpack_from(">HHHH", data, at)
                 if blocks.width:
                     return

@@ -2,8 +2,8 @@
 
 Parsed by hand (ITU-T T.81, annex B; JFIF and Adobe's segments as in ITU-T T.872; Exif's as
 in CIPA DC-008, 4.7; XMP's as in the XMP specification part 3, 1.1.3; ICC's as in
-ICC.1:2022, annex B.4), because Pillow leaves split and damaged segments out and joins
-neither several of Photoshop's segments nor extended XMP.
+ICC.1:2022, annex B.4), because Pillow skips split and damaged segments, and does not
+join several Photoshop segments or extended XMP.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ MAX_SEGMENTS: Final = 512
 """Segments walked at most: a colour profile of 16 MB needs 256."""
 
 MAX_GAP: Final = 64 * 1024
-"""Bytes of one file searched for markers where a segment's length led astray."""
+"""Number of bytes of one file that are searched for markers after an invalid segment length."""
 
 MAX_SCAN: Final = 16 * 1024 * 1024
-"""Bytes of the first scan searched for the height that a frame header left out."""
+"""Number of bytes of the first scan that are searched for a height that the frame header omits."""
 
 _SCAN_STEP: Final = 128 * 1024
 
 _ESCAPE: Final = 0xFF
-"""What every marker begins with; before one it may be repeated (T.81, B.1.1.2)."""
+"""The first byte of every marker; it may be repeated before a marker (T.81, B.1.1.2)."""
 
 _EOI, _SOS, _DNL, _APP1, _APP2, _APP13, _APP14 = 0xD9, 0xDA, 0xDC, 0xE1, 0xE2, 0xED, 0xEE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -44,7 +44,7 @@ _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 """Frames, tables, scans, the end, and segments that software defines."""
 
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""What ends entropy-coded data: neither a stuffed byte nor a restart (B.1.1.5, E.1.4)."""
+"""The marker that ends entropy-coded data: not a stuffed byte or restart (B.1.1.5, E.1.4)."""
 
 _EXIF = b"Exif\0"
 _XMP = b"ns.adobe.com/xap/1.0/\0"
@@ -58,7 +58,7 @@ _TIFF_ORDERS = (b"II", b"MM")
 
 @dataclass(slots=True)
 class _Collected:
-    """Segments that belong together, gathered on the walk."""
+    """Parts of blocks that are split over several segments."""
 
     exif: list[list[Source]] = field(default_factory=list)
     photoshop: list[Source] = field(default_factory=list)
@@ -68,10 +68,10 @@ class _Collected:
 
 
 def read_jpeg(file: Source) -> Blocks:
-    """Find the metadata blocks of a JPEG file; its dimensions stay 0 when no frame was found.
+    """Find the metadata blocks of a JPEG file; its dimensions stay 0 if it has no frame header.
 
     Raises:
-        TruncatedImage: The frame leaves the height to a marker that is not found.
+        TruncatedImage: The frame header defers the height to a marker that is missing.
     """
     blocks = Blocks()
     collected = _Collected()
@@ -82,7 +82,7 @@ def read_jpeg(file: Source) -> Blocks:
         if len(head) < 4:  # noqa: PLR2004 - marker and length
             break
         if head[0] != _ESCAPE or head[1] in _MEANINGLESS:
-            skipped = _to_next_marker(file.pread(offset, gap))
+            skipped = _next_marker(file.pread(offset, gap))
             if skipped < 0:
                 break
             offset += skipped
@@ -106,8 +106,8 @@ def read_jpeg(file: Source) -> Blocks:
     return blocks
 
 
-def _to_next_marker(data: bytes) -> int:
-    """Return where in ``data`` the next marker with a meaning stands, or -1."""
+def _next_marker(data: bytes) -> int:
+    """Return the offset in ``data`` of the next marker that is not a fill byte, or -1."""
     found = _MARKER.search(data)
     return found.start() if found else -1
 
@@ -126,26 +126,26 @@ def _frame(data: bytes, blocks: Blocks) -> None:
 
 
 def _complete_height(file: Source, offset: int, blocks: Blocks) -> None:
-    """Look for the number of lines where the frame header left it out (B.2.2).
+    """Find the number of lines if the frame header omits it (B.2.2).
 
     Args:
         file: The file.
-        offset: Where the marker of the first scan is, or that of the end.
-        blocks: What the frame header said.
+        offset: Offset of the first scan's marker, or of the end marker.
+        blocks: The values of the frame header; the height is updated.
     """
     if blocks.width and not blocks.height and file.pread(offset + 1, 1)[0] == _SOS:
         blocks.height = _height_after_scan(file, offset)
 
 
 def _height_after_scan(file: Source, offset: int) -> int:
-    """Return the number of lines that the segment behind the first scan defines (B.2.5).
+    """Return the number of lines defined by the segment after the first scan (B.2.5).
 
     Args:
         file: The file.
-        offset: Where the scan's marker is.
+        offset: Offset of the scan's marker.
 
     Raises:
-        TruncatedImage: There is no such segment, or it is not within :data:`MAX_SCAN`.
+        TruncatedImage: There is no such segment within :data:`MAX_SCAN`.
     """
     offset += 2 + int.from_bytes(file.pread(offset + 2, 2), "big")
     end = offset + MAX_SCAN
@@ -156,7 +156,7 @@ def _height_after_scan(file: Source, offset: int) -> int:
             if segment[1] == _DNL and len(segment) == 6:  # noqa: PLR2004 - marker, length, lines
                 return int.from_bytes(segment[4:], "big")
             break
-        # The last byte may be the first of a marker.
+        # The last byte is read again, because a marker may begin with it.
         offset += max(1, len(data) - 1)
     raise TruncatedImage(
         "The frame header leaves the height to a later marker (DNL), which was not found.",
@@ -165,18 +165,18 @@ def _height_after_scan(file: Source, offset: int) -> int:
 
 
 def _segment(marker: int, data: Source, blocks: Blocks, collected: _Collected) -> None:
-    """File one application segment under what it holds."""
+    """Add one application segment to the blocks, or to the parts to be joined."""
     if marker == _APP1:
         _app1(data, blocks, collected)
     elif marker == _APP2:
         head = data.pread(0, 14)
         if head.startswith(_ICC) and len(head) == 14:  # noqa: PLR2004 - sequence and count
-            collected.icc.append((head[12], _after(data, 14)))
+            collected.icc.append((head[12], _rest_of(data, 14)))
     elif marker == _APP13:
         head = data.pread(0, 19)
         for prefix in _PHOTOSHOP:
             if head.startswith(prefix):
-                collected.photoshop.append(_after(data, len(prefix)))
+                collected.photoshop.append(_rest_of(data, len(prefix)))
     elif marker == _APP14:
         head = data.pread(0, 12)
         if head.startswith(_ADOBE) and len(head) == 12:  # noqa: PLR2004 - T.872, 6.5.3
@@ -186,30 +186,30 @@ def _segment(marker: int, data: Source, blocks: Blocks, collected: _Collected) -
 def _app1(data: Source, blocks: Blocks, collected: _Collected) -> None:
     head = data.pread(0, 40)
     if head.startswith(_EXIF):
-        rest = _after(data, 6)
+        rest = _rest_of(data, 6)
         if collected.exif and head[6:8] not in _TIFF_ORDERS:
-            collected.exif[-1].append(rest)  # an Exif block longer than a segment goes on
+            collected.exif[-1].append(rest)  # the continuation of a block longer than a segment
         else:
             collected.exif.append([rest])
     elif _XMP in head:
-        # Agencies' software has been seen to overwrite the identifier's beginning.
+        # Some agencies' software overwrites the beginning of the identifier.
         if len(blocks.xmp) < MAX_BLOCKS:
             blocks.xmp.append(blocks.take(data, "xmp", head.index(_XMP) + len(_XMP)))
     elif head.startswith(_EXTENDED_XMP):
         key = data.pread(35, 40)
         if len(key) == 40:  # noqa: PLR2004 - digest, full length, this part's offset
             (at,) = struct.unpack(">I", key[36:])
-            # Read on the way: coming back for it later would cost another request.
+            # Read now: reading it later would cost another request.
             part = blocks.take(data, "xmp", 75)
             collected.extended.setdefault(key[:32], []).append((at, part))
 
 
-def _after(data: Source, offset: int) -> Source:
+def _rest_of(data: Source, offset: int) -> Source:
     return Window(data, offset, data.size - offset)
 
 
 def _assemble(blocks: Blocks, collected: _Collected) -> None:
-    """Join what was split over segments."""
+    """Join the parts of blocks that are split over segments."""
     for parts in collected.exif:
         blocks.add_exif(parts[0] if len(parts) == 1 else Joined(parts))
     if collected.icc:
@@ -217,7 +217,7 @@ def _assemble(blocks: Blocks, collected: _Collected) -> None:
     if collected.photoshop:
         read_resources(Joined(collected.photoshop), blocks, only_iptc=True)
     for digest, pieces in collected.extended.items():
-        # Only the part that the main packet names belongs to this image.
+        # Only extended XMP whose digest the main packet contains belongs to this image.
         if any(digest.upper() in packet.upper() for packet in blocks.xmp[:1]):
             ordered = sorted(pieces, key=lambda item: item[0])
             blocks.xmp.append(b"".join(piece for _, piece in ordered))

@@ -1,9 +1,9 @@
 """JPEG 2000: the boxes of a JP2 or JPX file, and the header of a codestream.
 
 Parsed by hand (ISO/IEC 15444-1, A.5.1 and annex I; ISO/IEC 15444-2, annex M, for JPX),
-because Pillow reads neither the ``uuid`` boxes, which hold the metadata, nor a file without
-its pixels. The ``uuid`` of XMP is in the XMP specification part 3, 1.2.1; those of Exif, IPTC
-and image resources are what Photoshop's plug-in and the tools that followed it write.
+because Pillow does not read the ``uuid`` boxes, which hold the metadata, and must load the
+pixels. The ``uuid`` of XMP is defined in the XMP specification part 3, 1.2.1; those of Exif, IPTC
+and image resources are the ones written by Photoshop's plug-in and by later tools.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_HEADER: Final = 4 * 1024 * 1024
-"""Bytes of the ``jp2h`` box read: it may hold a colour profile and a palette."""
+"""Number of bytes of the ``jp2h`` box that are read; it may hold a colour profile and a palette."""
 
 _START: Final = b"\xff\x4f\xff\x51"
 _DEPTHS_VARY: Final = 0xFF
@@ -50,8 +50,8 @@ _ENUMERATED: Final = {
     21: "RGB",
     24: "RGB",
 }
-"""Colour models by EnumCS (15444-1, I.5.3.3; 15444-2, annex M). What is stored as luminance
-and chrominance is shown as RGB, and counts as that, as in every other format here."""
+"""Colour models by EnumCS (15444-1, I.5.3.3; 15444-2, annex M). Luminance and chrominance count as
+RGB, as in every other format here."""
 
 _PROFILES: Final = {b"GRAY": "Greyscale", b"RGB ": "RGB", b"CMYK": "CMYK", b"Lab ": "LAB"}
 """Colour models by an ICC profile's colour space (ICC.1:2022, 7.2.6)."""
@@ -62,7 +62,7 @@ _BY_COMPONENTS: Final = {1: "Greyscale", 2: "Greyscale", 3: "RGB"}
 def read_jpeg2000(file: Source) -> Blocks:
     """Find the metadata blocks of a JPEG 2000 file; its dimensions stay 0 without a header.
 
-    Boxes behind the codestream are read where the codestream's box has a length.
+    Boxes after the codestream are read if the codestream's box has a length.
     """
     blocks = Blocks()
     if file.pread(0, 4) == _START:
@@ -130,14 +130,14 @@ def _colour(data: bytes, blocks: Blocks) -> None:
 
 
 def _channels(data: bytes, blocks: Blocks) -> None:
-    """Read what the channels mean: types 1 and 2 are opacity (I.5.3.6)."""
+    """Read the channel definitions; types 1 and 2 are opacity (I.5.3.6)."""
     whole = data[2 : 2 + (len(data) - 2) // 6 * 6]
     if any(kind in (1, 2) for _, kind, _ in struct.iter_unpack(">HHH", whole)):
         blocks.colour["hasAlpha"] = flag(True)
 
 
 def _uuid(box: Source, blocks: Blocks) -> None:
-    """Add the metadata of a box that a vendor defined (I.7.2)."""
+    """Add the metadata of a vendor-defined box (I.7.2)."""
     key, data = box.pread(0, 16), Window(box, 16, box.size - 16)
     if key == _XMP:
         blocks.add_xmp(data)

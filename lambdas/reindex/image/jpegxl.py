@@ -1,9 +1,9 @@
 """JPEG XL: the boxes of its container, and the header of its codestream.
 
 Parsed by hand (ISO/IEC 18181-1, the bundles SizeHeader and ImageMetadata; ISO/IEC 18181-2 for
-the boxes), because Pillow does not read the format. Of the codestream only its header is read;
-a colour profile follows it, entropy-coded like pixels, so it is left out. ``brob`` boxes, into
-which the reference encoder puts Exif and XMP by default, are decompressed with Brotli.
+the boxes), because Pillow does not read the format. Only the header of the codestream is read;
+the colour profile that follows it is entropy-coded like pixels and is left out. ``brob`` boxes,
+in which the reference encoder stores Exif and XMP by default, are decompressed with Brotli.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_HEADER: Final = 4096
-"""Bytes of the codestream looked at. A header takes some 20; one whose hundreds of channels
-have long names gives what stands before the bound."""
+"""Number of bytes of the codestream that are read. A header takes about 20; a longer one, with
+hundreds of named channels, is read up to this limit."""
 
 MAX_PARTS: Final = 64
-"""Boxes of a codestream in parts that are joined for its header."""
+"""Number of boxes of a partial codestream that are joined to read its header."""
 
 _START: Final = b"\xff\x0a"
 _STEP: Final = 4096
 
 _RATIOS: Final = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
-"""Width to height, by the number that stands for them (SizeHeader)."""
+"""Aspect ratios (width, height) by their code (SizeHeader)."""
 
 _ALPHA: Final = 0
 _SPOT_COLOUR: Final = 2
@@ -45,11 +45,11 @@ _GREY: Final = 1
 
 
 class _Cut(Exception):
-    """The header goes on behind what was read of it."""
+    """The header continues after the data that was read."""
 
 
 class _Bits:
-    """Numbers of some bits each, the lowest first."""
+    """Reads numbers of any bit width, least significant bit first."""
 
     __slots__ = ("_at", "_end", "_value")
 
@@ -62,7 +62,7 @@ class _Bits:
         """Return the number of the next ``size`` bits.
 
         Raises:
-            _Cut: There are fewer.
+            _Cut: Fewer bits are left.
         """
         start = self._at
         self._at += size
@@ -71,7 +71,7 @@ class _Bits:
         return self._value >> start & ((1 << size) - 1)
 
     def choice(self, *forms: tuple[int, int]) -> int:
-        """Return a number in one of four forms: an offset, and how many bits are added to it."""
+        """Return a number in one of four forms, each an offset and the width of the addend."""
         offset, size = forms[self.number(2)]
         return offset + self.number(size)
 
@@ -82,7 +82,7 @@ class _Bits:
 def read_jpegxl(file: Source) -> Blocks:
     """Find the metadata blocks of a JPEG XL file; its dimensions stay 0 without a header.
 
-    Boxes behind the codestream are read where the codestream's box has a length.
+    Boxes after the codestream are read if the codestream's box has a length.
     """
     blocks = Blocks()
     if file.pread(0, 2) == _START:
@@ -93,7 +93,7 @@ def read_jpegxl(file: Source) -> Blocks:
         if kind == b"jxlc":
             codestream.append(box)
         elif kind == b"jxlp" and len(codestream) < MAX_PARTS:
-            # Each part begins with its number.
+            # Each part begins with its four-byte index.
             codestream.append(Window(box, 4, box.size - 4))
         elif kind == b"Exif":
             blocks.add_exif_item(box)
@@ -106,7 +106,7 @@ def read_jpegxl(file: Source) -> Blocks:
 
 
 def _compressed(box: Source, blocks: Blocks) -> None:
-    """Add the content of a compressed box, which begins with its kind (18181-2)."""
+    """Add the content of a compressed box, which begins with the original box type (18181-2)."""
     adders: dict[bytes, tuple[str, Callable[[Source], None]]] = {
         b"Exif": ("exif", blocks.add_exif_item),
         b"xml ": ("xmp", blocks.add_xmp),
@@ -121,7 +121,7 @@ def _compressed(box: Source, blocks: Blocks) -> None:
 
 
 def _decompressed(data: bytes, limit: int) -> tuple[bytes, bool]:
-    """Decompress up to ``limit`` bytes; of a damaged stream, what precedes the damage.
+    """Decompress up to ``limit`` bytes, or up to the first damage in the stream.
 
     Returns:
         The bytes, and False when the limit cut them.
@@ -129,7 +129,7 @@ def _decompressed(data: bytes, limit: int) -> tuple[bytes, bool]:
     decoder = brotli.Decompressor()
     found = bytearray()
     try:
-        # In small steps, so that what precedes the damage is not lost with it.
+        # Small steps keep the data before the damage.
         for at in range(0, len(data), _STEP):
             step = data[at : at + _STEP]
             while len(found) < limit:
@@ -152,7 +152,7 @@ def _codestream(data: Source, blocks: Blocks) -> None:
     bits = _Bits(head[2:])
     try:
         blocks.width, blocks.height = _size(bits)
-        # What the header does not say it declares by default, and Exif is overruled.
+        # A header with default values declares orientation 1, which overrides Exif.
         blocks.orientation = 1
         blocks.colour_model = "RGB"
         blocks.colour = {"hasAlpha": flag(False)}
@@ -183,27 +183,27 @@ def _image_metadata(bits: _Bits, blocks: Blocks) -> None:
         return
     if bits.number(1):
         blocks.orientation = 1 + bits.number(3)
-        # Another size to show it at, a preview's size, an animation's rate.
+        # Intrinsic size, preview size, animation rate: not needed.
         for skip in (_size, _preview, _animation):
             if bits.number(1):
                 skip(bits)
     blocks.colour["bitsPerSample"] = str(_depth(bits))
-    bits.number(1)  # whether 16 bits are enough to decode with
+    bits.number(1)  # flag: 16-bit buffers suffice for decoding
     for _ in range(bits.choice((0, 0), (1, 0), (2, 4), (1, 12))):
         kind = _extra_channel(bits)
         if kind == _ALPHA:
             blocks.colour["hasAlpha"] = flag(True)
         elif kind == _BLACK:
             blocks.colour_model = "CMYK"
-    bits.number(1)  # whether colours are stored as XYB
+    bits.number(1)  # flag: colours are stored as XYB
     if not bits.number(1):
-        bits.number(1)  # whether there is a profile
+        bits.number(1)  # flag: a profile is present
         if bits.enum() == _GREY:
             blocks.colour_model = "Greyscale"
 
 
 def _preview(bits: _Bits) -> None:
-    """Pass over a preview's size (PreviewHeader)."""
+    """Skip a preview's size (PreviewHeader)."""
     eighths = bits.number(1)
     forms = (16, 0), (32, 0), (1, 5), (33, 9)
     if not eighths:
@@ -214,7 +214,7 @@ def _preview(bits: _Bits) -> None:
 
 
 def _animation(bits: _Bits) -> None:
-    """Pass over an animation's rate and repetitions (AnimationHeader)."""
+    """Skip an animation's rate and repetitions (AnimationHeader)."""
     bits.choice((100, 0), (1000, 0), (1, 10), (1, 30))
     bits.choice((1, 0), (1001, 0), (1, 8), (1, 10))
     bits.choice((0, 0), (0, 3), (0, 16), (0, 32))
@@ -222,11 +222,11 @@ def _animation(bits: _Bits) -> None:
 
 
 def _depth(bits: _Bits) -> int:
-    """Return the bits of a sample (BitDepth)."""
+    """Return the number of bits per sample (BitDepth)."""
     if not bits.number(1):
         return bits.choice((8, 0), (10, 0), (12, 0), (1, 6))
     depth = bits.choice((32, 0), (16, 0), (24, 0), (1, 6))
-    bits.number(4)  # of which some are an exponent
+    bits.number(4)  # bits of the exponent
     return depth
 
 
@@ -236,10 +236,10 @@ def _extra_channel(bits: _Bits) -> int:
         return _ALPHA
     kind = bits.enum()
     _depth(bits)
-    bits.choice((0, 0), (3, 0), (4, 0), (1, 3))  # how much smaller it is
+    bits.choice((0, 0), (3, 0), (4, 0), (1, 3))  # its downsampling factor
     bits.number(8 * bits.choice((0, 0), (0, 4), (16, 5), (48, 10)))  # its name
     if kind == _ALPHA:
-        bits.number(1)  # whether colours are multiplied by it
+        bits.number(1)  # flag: premultiplied alpha
     elif kind == _SPOT_COLOUR:
         bits.number(64)
     elif kind == _FILTER_ARRAY:

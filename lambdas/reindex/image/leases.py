@@ -1,4 +1,4 @@
-"""Leases: from when until when an image may, or may not, be used."""
+"""Leases: periods in which an image may, or may not, be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACCESS: Final = {
     "DenyUseLease": "deny-use",
     "AllowSyndicationLease": "allow-syndication",
     "DenySyndicationLease": "deny-syndication",
-    # As they were called when there were no leases of syndication.
+    # Older names, from before there were syndication leases.
     "allow": "allow-use",
     "deny": "deny-use",
 }
@@ -31,7 +31,7 @@ class Leases:
 
     Attributes:
         document: The document's ``leases``, or None when there are none.
-        last_modified: When the newest was made, or None when none says.
+        last_modified: Creation time of the newest lease, or None if unknown.
     """
 
     document: dict[str, Any] | None
@@ -43,14 +43,14 @@ def leases(rows: Iterable[Row], now: datetime) -> Leases:
 
     Args:
         rows: The rows of the leases table, in any order.
-        now: Decides which leases are active, with zone.
+        now: Current time, timezone-aware; decides which leases are active.
 
     Raises:
-        InvalidUserData: If a row is not of the form its table promises.
+        InvalidUserData: If a row is malformed.
     """
     made = [Fields("leases", row) for row in rows]
     made.sort(key=lambda lease: lease.required_text("id"))
-    # Stable: leases of one moment, or of none, stay in the order of their ids.
+    # The sort is stable: leases with equal or no creation times stay ordered by id.
     made.sort(key=lambda lease: lease.moment("createdAt") or _BEFORE_ALL, reverse=True)
     if not made:
         return Leases(None, None)
@@ -84,11 +84,11 @@ def _is_active(start: datetime | None, end: datetime | None, now: datetime) -> b
 
 
 def are_current(stored: object, now: float) -> bool:
-    """Whether a stored document says rightly which of its leases are active.
+    """Return True if the ``active`` flags of a stored document's leases are correct now.
 
     Args:
-        stored: Its ``leases``, whoever wrote them; None when it has none.
-        now: Epoch seconds.
+        stored: The document's ``leases``, by any writer; None when it has none.
+        now: Current time in epoch seconds.
     """
     if stored is None:
         return True

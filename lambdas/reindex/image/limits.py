@@ -1,7 +1,7 @@
-"""How much of one image goes into its document: what an index takes, and no more.
+"""Limits on the size of a document.
 
-A document beyond one of Elasticsearch's limits is refused as a whole. So what exceeds one is cut
-or left out, and named under ``fileMetadata.trimmed``.
+Elasticsearch rejects a whole document that exceeds one of its limits. So values beyond a limit
+are cut or left out, and their fields are named under ``fileMetadata.trimmed``.
 """
 
 from __future__ import annotations
@@ -15,54 +15,55 @@ if TYPE_CHECKING:
 Texts = dict[str, str | list[str]]
 
 MAX_VALUE: Final = 29_489
-"""UTF-8 bytes of one value: what the index holds as a keyword at most (``ignore_above``), and
-below the 32,766 bytes of a Lucene term however many bytes a character takes."""
+"""Longest value in UTF-8 bytes: the index's longest keyword (``ignore_above``), and below the
+32,766 bytes of a Lucene term."""
 
 MAX_MAP: Final = 256 * 1024
-"""UTF-8 bytes of one map, names and values together."""
+"""Largest map in UTF-8 bytes, names and values together."""
 
 MAX_FIELDS: Final = 1024
-"""Entries of one map."""
+"""Largest number of entries in one map."""
 
 MAX_NAME: Final = 256
-"""Characters of one name; a longer one is no property's."""
+"""Longest name in characters; no property of a standard has a longer one."""
 
 
 MAX_NESTED: Final = 10_000
-"""Nested objects of one document (``index.mapping.nested_objects.limit``): the usages."""
+"""Largest number of nested objects in one document (``index.mapping.nested_objects.limit``), which
+are the usages."""
 
 MAX_DEPTH: Final = 20
-"""Depth of a field's mapping (``index.mapping.depth.limit``): one at the top has 1, an object
-within an object 3."""
+"""Largest depth of a field's mapping (``index.mapping.depth.limit``): a top-level field has depth
+1, an object within an object 3."""
 
 _MAX_NAMED: Final = 100
-"""Fields named as trimmed; all are counted."""
+"""Largest number of fields named as trimmed; all are counted."""
 
 
 @dataclass(slots=True)
 class Trimmed:
-    """What was cut or left out of a document.
+    """A record of the values that were cut or left out of a document.
 
     Attributes:
-        fields: Dotted names.
-        count: How many values.
+        fields: Dotted names of the fields.
+        count: Number of values.
     """
 
     fields: set[str] = field(default_factory=set)
     count: int = 0
 
     def add(self, name: str, count: int = 1) -> None:
-        """Note values of a field that were cut or left out."""
+        """Record that values of a field were cut or left out."""
         self.count += count
         if len(self.fields) < _MAX_NAMED:
             self.fields.add(name)
 
 
 def with_trimmed(document: dict[str, Any], trimmed: Trimmed) -> dict[str, Any]:
-    """Return ``document`` with what was trimmed named and counted in ``fileMetadata``.
+    """Return ``document`` with the names and number of trimmed values in ``fileMetadata``.
 
-    There it is beside the file's own maps that were cut, and in an object that takes new names in
-    every index; ``trimmedCount`` does not count those maps' values.
+    ``fileMetadata`` already names the file's maps that were cut, and every index accepts new
+    fields there. ``trimmedCount`` does not include the values of those maps.
     """
     if not trimmed.count:
         return document
@@ -74,11 +75,11 @@ def with_trimmed(document: dict[str, Any], trimmed: Trimmed) -> dict[str, Any]:
 
 
 def newest(usages: list[Any], trimmed: Trimmed) -> list[Any]:
-    """Return as many usages as a document can hold.
+    """Return the newest usages, at most as many as a document can hold.
 
     Args:
-        usages: The newest first.
-        trimmed: Where to note the others.
+        usages: All usages, newest first.
+        trimmed: Records the usages that are left out.
     """
     if len(usages) > MAX_NESTED:
         trimmed.add("usages", len(usages) - MAX_NESTED)
@@ -86,10 +87,11 @@ def newest(usages: list[Any], trimmed: Trimmed) -> list[Any]:
 
 
 def bounded(values: Mapping[str, str | list[str]]) -> tuple[Texts, bool]:
-    """Return ``values`` within the bounds above, and whether anything was cut.
+    """Return ``values`` within the bounds above, and True if anything was cut.
 
     The first entries are kept; a text is cut between characters, a list between entries.
-    Names lose their dots (a dot would make an object of them) and outer blanks.
+    Dots are removed from names, because Elasticsearch reads them as object paths; so are
+    leading and trailing blanks.
     """
     kept: Texts = {}
     cut = False
@@ -124,7 +126,7 @@ def bounded(values: Mapping[str, str | list[str]]) -> tuple[Texts, bool]:
 
 
 def _cut(text: str, limit: int) -> tuple[str, int]:
-    """Return as much of ``text`` as ``limit`` UTF-8 bytes hold, and how many it takes."""
+    """Return the longest prefix of ``text`` within ``limit`` UTF-8 bytes, and its size."""
     if len(text) * 4 <= limit:
         return text, len(text) if text.isascii() else len(text.encode())
     data = text.encode()

@@ -1,8 +1,8 @@
-"""The Elasticsearch mapping of the document, and the settings it needs.
+"""The Elasticsearch mapping of the document, and the index settings it needs.
 
-Strict where we know every field, so that a misspelt one is refused and not quietly lost;
-dynamic where files and libraries decide what there is. Field types are those of a Grid's own
-index, so that its queries work on ours; whole numbers are ``long`` throughout.
+Objects whose fields are all known are strict, so that a misspelt field is rejected instead of
+being lost silently. Objects whose fields depend on files or libraries are dynamic. Field types
+are those of a Grid's index, so that its queries work; integers are always ``long``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, Final
 from reindex.domain.fields import METADATA_SETS, METADATA_TEXTS, USAGE_RIGHTS_TEXTS
 
 #: Longest keyword that is indexed, in UTF-16 units. A Lucene term holds 32,766 bytes; longer
-#: texts stay in the document and are merely not searchable.
+#: texts stay in the document but are not searchable.
 IGNORE_ABOVE: Final = 29_489
 
-#: Elasticsearch allows 1,000 fields unless told otherwise, to keep the cluster state small.
-#: Some 300 are fixed here; the rest are the names that files bring along, of which EXIF, IIM
-#: and the common XMP schemas define about 2,000, and every maker of cameras some more.
+#: Elasticsearch's default is 1,000 fields, to keep the cluster state small. About 300 fields are
+#: fixed here. The others are named by files: EXIF, IIM and the common XMP schemas define about
+#: 2,000 names, and every camera maker adds more.
 TOTAL_FIELDS: Final = 10_000
 
 _ENGLISH: Final = "english_s_stemmer"
@@ -27,8 +27,8 @@ _CATCH_ALL: Final = "metadata.englishAnalysedCatchAll"
 
 Json = dict[str, Any]
 
-#: What an index that exists must learn before it can hold our documents. Nothing is said of
-#: ``dynamic``, so that an ``esInfo`` of its own stays as it is.
+#: The mapping to add to an existing index before it can hold our documents. It does not set
+#: ``dynamic``, so that the index's own setting of ``esInfo`` stays.
 PROVENANCE_MAPPING: Final[Mapping[str, Any]] = {
     "properties": {
         "esInfo": {"properties": {"reindex": {"type": "object", "enabled": False}}},
@@ -40,9 +40,9 @@ def index_settings(*, ignore_beyond_limit: bool = True) -> Json:
     """Return the settings of a new index: analysis, and limits of the mapping.
 
     Args:
-        ignore_beyond_limit: Whether a name beyond ``TOTAL_FIELDS`` is left unsearchable, where
-            otherwise its whole document is refused. OpenSearch, and Elasticsearch before 8.14, do
-            not know this setting and refuse it.
+        ignore_beyond_limit: If True, fields beyond ``TOTAL_FIELDS`` are kept but not searchable;
+            if False, their document is rejected. OpenSearch, and Elasticsearch before 8.14, do not
+            support this setting.
     """
     limits: Json = {"limit": TOTAL_FIELDS}
     if ignore_beyond_limit:
@@ -56,7 +56,7 @@ def index_settings(*, ignore_beyond_limit: bool = True) -> Json:
             },
             "tokenizer": {"path_hierarchy": {"type": "path_hierarchy"}},
             "analyzer": {
-                # Stop words stay: a headline may consist of them.
+                # No stop word filter: a headline may consist of stop words.
                 _ENGLISH: {
                     "type": "custom",
                     "tokenizer": "standard",
@@ -78,10 +78,10 @@ def index_settings(*, ignore_beyond_limit: bool = True) -> Json:
 
 
 def mapping() -> Json:
-    """Return the mapping of the document, provenance and preserved fields included.
+    """Return the mapping of the document, with provenance and preserved fields.
 
-    Of the fields that a Grid's index holds and the truth does not, vectors (``embedding``) are
-    no part of it: their dimensions are the library's choice.
+    Vectors (``embedding``), a preserved field of the Grid's index, are not mapped, because the
+    library chooses their dimensions.
     """
     return {
         "dynamic": "strict",
@@ -121,16 +121,16 @@ def mapping() -> Json:
 
 
 def paths(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield the dotted path of every field under ``properties``, objects before what they hold."""
+    """Yield the dotted path of every field under ``properties``, objects before their fields."""
     for name, field in properties.items():
         yield f"{prefix}{name}"
         yield from paths(field.get("properties", {}), f"{prefix}{name}.")
 
 
 def _dynamic_templates() -> list[Json]:
-    """Say how new fields are mapped, which only dynamic objects can have."""
+    """Return the mapping rules for new fields of dynamic objects."""
     text = {"type": "keyword", "ignore_above": IGNORE_ABOVE}
-    # One image's number is another one's word: keywords hold both.
+    # A field may hold a number in one file and a word in another; keywords accept both.
     scalars = [
         {
             f"domain_metadata_{kind}_as_keyword": {
@@ -205,8 +205,8 @@ def _asset() -> Json:
     )
 
 
-#: Fields of ``metadata`` that are more than keywords. What people search in one box is copied
-#: there; titles and descriptions are searched beside it, in their own right.
+#: Fields of ``metadata`` that are not plain keywords. Fields of the general search are copied to
+#: one field; titles and descriptions are searched separately.
 _METADATA: Final[Mapping[str, Json]] = {
     "description": _english(),
     "title": _english(),
@@ -264,7 +264,7 @@ def _usages() -> Json:
             "id": _keyword(),
             "title": _english(),
             "references": _strict(type=_keyword(), uri=_keyword(), name=_english()),
-            # Nested fields are out of reach of most filters, hence the copies at the top.
+            # Most filters cannot reach nested fields, so they are copied to the top level.
             "platform": _keyword(copy_to="usagesPlatform"),
             "media": _keyword(),
             "status": _keyword(copy_to="usagesStatus"),

@@ -1,9 +1,9 @@
-"""Fields of an index that other documents made, and whose mapping would refuse ours.
+"""Misfits: index fields whose existing mapping conflicts with our documents.
 
-Files and libraries bring along names of their own, and an index maps each as the first document
-had it. One that has an object in ``fileMetadata.xmp.x:y`` refuses a document with a text there,
-as a whole. So a document is built without the values that such a field cannot take; they are
-named under ``fileMetadata.trimmed``.
+Files and libraries add field names of their own, and dynamic mapping gives each field the type
+of the first value. An index that has an object in ``fileMetadata.xmp.x:y`` rejects any document
+with a text there. So values that a field cannot accept are left out of the document, and the
+field is named under ``fileMetadata.trimmed``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reindex.image.mapping import mapping
 from reindex.image.terms import MAX_TERM
 
 TEXTS: Final = frozenset({"text", "keyword", "wildcard", "match_only_text", "search_as_you_type"})
-"""Types that take any text, number or truth value."""
+"""Types that accept any text, number or boolean."""
 
 _OBJECTS: Final = frozenset({"object", "nested", "flattened"})
 _WHOLE: Final = {
@@ -29,14 +29,14 @@ _WHOLE: Final = {
 }
 _FRACTIONS: Final = frozenset({"half_float", "float", "double", "scaled_float"})
 _LARGEST_FRACTION: Final = 65_504
-"""Of a ``half_float``, the smallest type of them."""
+"""The largest value of a ``half_float``, the smallest of these types."""
 
 _NUMBER: Final = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 _DATE: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2})?)?", re.ASCII
 )
 _ANY_DATE: Final = "strict_date_optional_time"
-"""The format of dates that an index maps by itself, and the default of all others."""
+"""The format of dynamically mapped dates, and the default format of a date field."""
 
 _FILES: Final = "fileMetadata"
 _NO_MAPS: Final = {"colourModel", "trimmed"}
@@ -47,22 +47,23 @@ _ANY_JSON: Final = (
 )
 
 Misfits = Mapping[str, str]
-"""What a live mapping holds, by the dotted name of the field, objects before what they hold."""
+"""Field types of a live mapping, by dotted field name; objects before their fields."""
 
 
 def misfits(live: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields of an index that may refuse what our documents hold there.
+    """Return the fields of an index that may reject values of our documents.
 
     Args:
         live: The index's mapping: ``dynamic``, ``properties``.
 
     Returns:
-        In ``identifiers`` and ``fileMetadata``, where we have texts, the fields that are of
-        another type. In ``domainMetadata``, where people write anything, all fields. Elsewhere
-        those that hold a text as one term, which is bounded, where our mapping analyses it.
+        Under ``identifiers`` and ``fileMetadata``, where our documents hold texts: the fields of
+        any other type. Under ``domainMetadata``, where users may enter any JSON: all fields.
+        Elsewhere: the fields that are keywords, which are limited in length, where our mapping
+        has analysed text.
     """
-    found = dict(_not_texts("identifiers", _below(live, "identifiers")))
-    for name, group in _below(live, _FILES).items():
+    found = dict(_non_text_fields("identifiers", _fields_of(live, "identifiers")))
+    for name, group in _fields_of(live, _FILES).items():
         path = f"{_FILES}.{name}"
         kind = type_of(group)
         if name in _COUNTS or is_unread(group):
@@ -70,15 +71,15 @@ def misfits(live: Mapping[str, Any]) -> dict[str, str]:
         if name in _NO_MAPS or kind not in ("object", "nested"):
             found |= {} if kind in (TEXTS if name in _NO_MAPS else ()) else {path: kind}
         else:
-            found |= _not_texts(path, _below(group))
+            found |= _non_text_fields(path, _fields_of(group))
     found |= _unanalysed(mapping(), live, "")
     for place in _ANY_JSON:
-        found |= _all(".".join(place), _below(live, *place))
+        found |= _all_fields(".".join(place), _fields_of(live, *place))
     return dict(sorted(found.items()))
 
 
 def surprising(found: Misfits) -> list[str]:
-    """Name, for people, those misfits that refuse whatever files and uploads bring along."""
+    """Return ``name (type)`` of each misfit under ``fileMetadata`` and ``identifiers``."""
     return [
         f"{name} ({kind})"
         for name, kind in found.items()
@@ -89,12 +90,12 @@ def surprising(found: Misfits) -> list[str]:
 def without_misfits(
     document: Mapping[str, Any], found: Misfits, trimmed: Trimmed
 ) -> dict[str, Any]:
-    """Return ``document`` without the values that an index's mapping would refuse.
+    """Return ``document`` without the values that an index's mapping would reject.
 
     Args:
-        document: As it was built; it is left as it is.
-        found: As :func:`misfits` gives them.
-        trimmed: Where to note what is left out.
+        document: The document; not modified.
+        found: The result of :func:`misfits`.
+        trimmed: Records the values that are left out.
     """
     kept = dict(document)
     for name, kind in found.items():
@@ -118,16 +119,16 @@ def _without(value: Any, path: list[str], name: str, kind: str, trimmed: Trimmed
         return value
     if rest or rest == inner:
         return value | {path[0]: rest}
-    # An object that held nothing else is left out, too.
+    # An object that becomes empty is left out, too.
     return {key: other for key, other in value.items() if key != path[0]}
 
 
 def refuses(kind: str, value: Any) -> bool:
-    """Return True unless a field of a type certainly takes a value.
+    """Return True if a field may reject a value, False if it certainly accepts it.
 
     Args:
-        kind: As :func:`type_of` names it.
-        value: Of the document.
+        kind: The field's type, as :func:`type_of` returns it.
+        value: The value in the document.
     """
     if isinstance(value, list):
         return any(refuses(kind, item) for item in value)
@@ -161,7 +162,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _not_texts(path: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _non_text_fields(path: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, field in fields.items():
         if (kind := type_of(field)) not in TEXTS:
             yield f"{path}.{name}", kind
@@ -171,7 +172,7 @@ def _unanalysed(
     wanted: Mapping[str, Any], live: Mapping[str, Any], path: str
 ) -> Iterator[tuple[str, str]]:
     for name, field in wanted.get("properties", {}).items():
-        found = _below(live).get(name, {})
+        found = _fields_of(live).get(name, {})
         inner = f"{path}.{name}" if path else name
         if field.get("type") == "text" and found.get("type") == "keyword":
             if found.get("ignore_above", MAX_TERM) * 4 > MAX_TERM:
@@ -180,19 +181,19 @@ def _unanalysed(
             yield from _unanalysed(field, found, inner)
 
 
-def _all(path: str, fields: Mapping[str, Any]) -> dict[str, str]:
+def _all_fields(path: str, fields: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for name, field in fields.items():
         if is_unread(field):
             continue
         inner = f"{path}.{name}"
         found[inner] = type_of(field)
-        found |= _all(inner, _below(field))
+        found |= _all_fields(inner, _fields_of(field))
     return found
 
 
-def _below(field: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """Return the fields of an object, or of one that lies below it."""
+def _fields_of(field: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return the fields of an object, or of the object at ``path`` below it."""
     for name in path:
         field = field.get("properties", {}).get(name, {})
     found: Mapping[str, Any] = {} if is_unread(field) else field.get("properties", {})
@@ -200,12 +201,15 @@ def _below(field: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def is_unread(field: Mapping[str, Any]) -> bool:
-    """Return True for an object whose values the index keeps and does not look at."""
+    """Return True for an object that the index stores without parsing."""
     return field.get("enabled") in (False, "false")
 
 
 def type_of(field: Mapping[str, Any]) -> str:
-    """Return a mapped field's type, or that of texts where it takes them."""
+    """Return a field's type, or ``keyword`` for a field that accepts any text.
+
+    A suffix marks a date with a format of its own, and a number that is not coerced from text.
+    """
     kind = str(field.get("type", "object"))
     if is_unread(field) or field.get("ignore_malformed") in (True, "true"):
         return "keyword"

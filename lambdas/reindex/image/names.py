@@ -1,4 +1,4 @@
-"""Names of fields that an index can hold."""
+"""Field names that are valid in an index."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any, Final
 
 from reindex.text import well_formed
 
-#: Bytes of UTF-8. No standard has longer names; in a broken file anything can be one.
+#: Longest name in UTF-8 bytes. No standard has longer names; damaged files may.
 LONGEST_NAME: Final = 512
 
 
 def storable_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``values`` under names that an index can hold, in the order of these names.
+    """Return ``values`` under valid names, sorted by name.
 
-    In Elasticsearch a dot in a name opens an object, so ``a.b`` beside ``a`` makes a document
-    that no mapping accepts, and a blank name is refused: a dot becomes ``_``, names that are
-    blank or longer than ``LONGEST_NAME`` drop out. Where two names thereby become one, that
-    which was so already wins.
+    Elasticsearch reads a dot in a name as an object path, so no mapping accepts ``a.b`` beside
+    ``a``; it also rejects blank names. So dots are replaced by ``_``, and names that are blank or
+    longer than ``LONGEST_NAME`` are dropped. If two names become equal, the one that did not
+    change wins.
     """
     renamed: dict[str, Any] = {}
     for name in sorted(values, key=lambda name: ("." not in name, name)):

@@ -1,7 +1,7 @@
-"""What an original's object metadata says of its upload.
+"""Reads upload details from an original's object metadata.
 
-Names of user metadata come in lower case (S3 lowers them); objects of old uploads use ``_``
-where newer ones use ``-``. Values are URL-encoded, for a header holds ASCII only.
+Names of user metadata are in lower case (S3 converts them); old uploads use ``_`` where newer
+ones use ``-``. Values are URL-encoded, because headers are ASCII only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reindex.image.names import storable_names
 from reindex.image.text import clean
 from reindex.image.truth import StoredObject
 
-#: Who uploaded an original that does not say.
+#: The uploader of an original whose metadata does not name one.
 DEFAULT_UPLOADER: Final = "re-ingester"
 
 _IDENTIFIER: Final = "identifier!"
@@ -25,13 +25,13 @@ _IDENTIFIER: Final = "identifier!"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """How an original came into the library.
+    """Details of an original's upload.
 
     Attributes:
-        by: Who uploaded it.
-        at: When, in UTC.
-        filename: What the file was called, if it says.
-        identifiers: Foreign identifiers by name.
+        by: The uploader.
+        at: Upload time in UTC.
+        filename: The file's name at upload, if known.
+        identifiers: Identifiers in other systems, by name.
     """
 
     by: str
@@ -41,9 +41,9 @@ class Upload:
 
 
 def upload_of(original: StoredObject) -> Upload:
-    """Return what ``original`` says of its upload, with defaults for what it does not say."""
+    """Return the upload details of ``original``, with defaults for missing values."""
     values = by_name(original)
-    # A zone's plus sign may stand there unencoded, and must not become a blank.
+    # The time zone's plus sign may be unencoded; unquote_plus would make it a blank.
     time = parse_iso(unquote(values.get("upload-time", "")))
     texts = {name: text for name in values if (text := clean(unquote_plus(values[name])))}
     return Upload(
@@ -61,9 +61,9 @@ def upload_of(original: StoredObject) -> Upload:
 
 
 def by_name(stored: StoredObject) -> dict[str, str]:
-    """Return an object's user metadata that is not blank, as stored, under names with ``-``.
+    """Return an object's non-blank user metadata, not decoded, under names with ``-``.
 
-    Where an object has both spellings of a name, that with ``-`` is the newer.
+    If an object has both spellings of a name, the one with ``-`` wins, because it is newer.
     """
     newer_last = sorted(stored.user_metadata.items(), key=lambda item: ("_" not in item[0], item))
     return {name.replace("_", "-"): value for name, value in newer_last if value.strip()}

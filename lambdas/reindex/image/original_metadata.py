@@ -1,7 +1,7 @@
-"""``originalMetadata``: what a file says of its picture, and which of its sources wins.
+"""``originalMetadata``: the file's description of its picture, by precedence of sources.
 
-The same fact may stand in XMP, IPTC-IIM and EXIF; each field takes the first source that says
-something: more than blanks, and more than a camera's or program's default or a placeholder
+The same fact may be in XMP, IPTC-IIM and EXIF. Each field takes the first source that is
+informative: not blank, not the default of a camera or program, and not a placeholder
 (:mod:`reindex.image.uninformative`).
 """
 
@@ -17,7 +17,7 @@ from reindex.image.dates import first_plausible, format_date, is_time, is_zone, 
 from reindex.image.subjects import subject_names
 from reindex.image.text import clean
 from reindex.image.truth import FileMetadata
-from reindex.image.uninformative import Written, why_uninformative, written_by_camera
+from reindex.image.uninformative import FileWriter, file_writer, why_uninformative
 
 _ENDS_IN_TIME: Final = re.compile(
     r"(?P<time>.*[ Tt]\d{1,2}:\d{2}(?::\d{2})?)(?P<fraction>[.,]\d+)?(?P<half>\s?[AP]\.?M\.?)?",
@@ -28,7 +28,7 @@ _ENDS_IN_TIME: Final = re.compile(
 _BLANK: Final = "blank"
 _WORSE: Final = "a better source has a value"
 
-#: Where each field's text is looked for, the best source first.
+#: The sources of each field, the best source first.
 PRECEDENCE: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "description": (
         ("xmp", "dc:description"),
@@ -65,12 +65,12 @@ PRECEDENCE: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A text that a field could have taken, and did not.
+    """A candidate text that was not chosen for a field.
 
     Attributes:
         source: Group and name, as in :data:`PRECEDENCE`.
-        text: As the file has it.
-        why: For people.
+        text: The text as written in the file.
+        why: The reason, as a message for users.
     """
 
     source: str
@@ -80,12 +80,12 @@ class PassedOver:
 
 @dataclass(slots=True)
 class Decision:
-    """What one field holds, and why.
+    """The value of one field, and how it was chosen.
 
     Attributes:
-        value: None when no source says anything.
-        sources: What it is from; of a set there may be several.
-        passed_over: What was not taken, the best source first.
+        value: The value; None when no source is informative.
+        sources: The sources of the value; a set may have several.
+        passed_over: The candidates that were not chosen, the best source first.
     """
 
     value: Any = None
@@ -97,11 +97,11 @@ def original_metadata(file: FileMetadata, uploaded: datetime) -> dict[str, Any]:
     """Return the document's ``originalMetadata``.
 
     Args:
-        file: What was extracted from the file.
-        uploaded: When the image came into the library, with zone; no photo is taken later.
+        file: The extracted metadata.
+        uploaded: Upload time of the image, timezone-aware; a photo cannot be taken later.
 
     Returns:
-        Fields that have a value; none is None, empty, or blank.
+        The fields that have a value; no value is None, empty or blank.
     """
     return {
         name: decision.value
@@ -114,11 +114,11 @@ def explain(file: FileMetadata, uploaded: datetime) -> dict[str, Decision]:
     """Return how each field of :func:`original_metadata` was decided.
 
     Args:
-        file: What was extracted from the file.
-        uploaded: As there.
+        file: The extracted metadata.
+        uploaded: As for :func:`original_metadata`.
 
     Returns:
-        Fields of which the file says anything, if only what was passed over.
+        The fields for which the file has a value or at least a rejected candidate.
     """
     return {
         name: decision
@@ -130,11 +130,11 @@ def explain(file: FileMetadata, uploaded: datetime) -> dict[str, Decision]:
 def _decisions(
     file: FileMetadata, uploaded: datetime, *, complete: bool
 ) -> Iterator[tuple[str, Decision]]:
-    """Yield each field's decision; unless ``complete``, what follows a winner is not looked at."""
+    """Yield each field's decision; only if ``complete``, with the candidates after the winner."""
     yield "dateTaken", _date_taken(file, uploaded, complete=complete)
-    written = written_by_camera(file.exif)
+    writer = file_writer(file.exif)
     for name, sources in PRECEDENCE.items():
-        yield name, _first(file, name, sources, written, complete=complete)
+        yield name, _first(file, name, sources, writer, complete=complete)
     yield "keywords", _keywords(file)
     yield "subjects", _subjects(file)
     yield "peopleInImage", _people(file)
@@ -144,11 +144,11 @@ def _first(
     file: FileMetadata,
     name: str,
     sources: Iterable[tuple[str, str]],
-    written: Written,
+    writer: FileWriter,
     *,
     complete: bool,
 ) -> Decision:
-    """Decide a field of one text: the first that says something."""
+    """Choose the first informative text for a field."""
     decision = Decision()
     for group, key in sources:
         for text in _all_texts(getattr(file, group), key):
@@ -156,7 +156,7 @@ def _first(
             if not text:
                 why: str | None = _BLANK
             else:
-                why = why_uninformative(name, text, written)
+                why = why_uninformative(name, text, writer)
                 if why is None and decision.value is not None:
                     why = _WORSE
             if why is not None:
@@ -169,7 +169,7 @@ def _first(
 
 
 def _all_texts(group: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Yield the texts that a property has, be it one or a list; clean, and blank ones empty."""
+    """Yield the cleaned text or texts of a property; a blank text becomes an empty one."""
     value = group.get(name)
     for item in value if isinstance(value, list | tuple) else (value,):
         if isinstance(item, str):
@@ -177,12 +177,12 @@ def _all_texts(group: Mapping[str, Any], name: str) -> Iterator[str]:
 
 
 def _texts(group: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Yield the texts of more than blanks that a property has."""
+    """Yield the non-blank texts of a property."""
     return filter(None, _all_texts(group, name))
 
 
 def _date_taken(file: FileMetadata, uploaded: datetime, *, complete: bool) -> Decision:
-    """Decide the date: the first that can be read and is not later than the upload."""
+    """Choose the first date that can be parsed and is not later than the upload."""
     decision = Decision()
     for source, text in _dates_taken(file):
         if decision.value is not None:
@@ -200,14 +200,14 @@ def _date_taken(file: FileMetadata, uploaded: datetime, *, complete: bool) -> De
 
 
 def _dates_taken(file: FileMetadata) -> Iterator[tuple[str, str]]:
-    """Yield sources and texts that may say when the picture was taken, the best first."""
+    """Yield sources and texts of the date taken, the best source first."""
     offset = next(_texts(file.exif_sub, "OffsetTimeOriginal"), "").strip()
     fraction = next(_texts(file.exif_sub, "SubSecTimeOriginal"), "").strip()
     fraction = f".{fraction}" if fraction.isdecimal() else ""
     zone = offset if is_zone(offset) else ""
     source = "exifSub DateTimeOriginal"
     for date in _texts(file.exif_sub, "DateTimeOriginal"):
-        # Some programs write a fraction or zone into the date itself, where it has no place.
+        # Some programs write the fraction or zone into the date, against the standard.
         found = _ENDS_IN_TIME.fullmatch(date)
         if found:
             source += ", SubSecTimeOriginal" if fraction and not found["fraction"] else ""
@@ -225,11 +225,11 @@ def _dates_taken(file: FileMetadata) -> Iterator[tuple[str, str]]:
 
 
 def _keywords(file: FileMetadata) -> Decision:
-    """Decide the keywords: XMP's, else IPTC's."""
+    """Choose the keywords of XMP, else those of IPTC."""
     decision = _set(
         "keywords", (("xmp dc:subject", word) for word in _texts(file.xmp, "dc:subject"))
     )
-    # Some programs write all keywords into one dataset, though it is repeatable (IIM 2:25).
+    # Some programs write all keywords into one dataset, although it is repeatable (IIM 2:25).
     words = (
         ("iptc Keywords", word)
         for text in _texts(file.iptc, "Keywords")
@@ -244,7 +244,7 @@ def _keywords(file: FileMetadata) -> Decision:
 
 
 def _subjects(file: FileMetadata) -> Decision:
-    """Decide the subjects: what the category codes name."""
+    """Return the subjects that the category codes name."""
     decision = Decision()
     names: set[str] = set()
     for key in ("Supplemental Categories", "Category"):
@@ -260,7 +260,7 @@ def _subjects(file: FileMetadata) -> Decision:
 
 
 def _people(file: FileMetadata) -> Decision:
-    """Decide who is in the picture: all that is said of it."""
+    """Return the people in the picture, from all sources together."""
     return _set(
         "peopleInImage",
         (
@@ -273,7 +273,7 @@ def _people(file: FileMetadata) -> Decision:
 
 
 def _set(name: str, texts: Iterable[tuple[str, str]]) -> Decision:
-    """Decide a set, as documents hold it: each text once, without blanks around, sorted."""
+    """Return a field that is a set: stripped, unique, sorted texts."""
     decision = Decision()
     found: set[str] = set()
     for source, text in texts:

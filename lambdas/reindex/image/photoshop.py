@@ -1,7 +1,7 @@
-"""Photoshop's image resources, as JPEG, TIFF and PSD files carry them.
+"""Photoshop's image resources, which are embedded in JPEG, TIFF and PSD files.
 
-Parsed by hand (Adobe Photoshop File Formats Specification, "Image Resource Blocks"): what
-Pillow reads of them it reads only in the files it opens whole.
+Parsed by hand (Adobe Photoshop File Formats Specification, "Image Resource Blocks"), because
+Pillow reads some of them only, and must load the whole file.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _SIGNATURES: Final = (b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa")
 
 
 def resources(source: Source) -> Iterator[tuple[int, Window]]:
-    """Yield each resource's number and data; stops where the structure breaks."""
+    """Yield each resource's number and data, up to the first structural damage."""
     offset = 0
     for _ in range(MAX_RESOURCES):
         head = source.pread(offset, 7)
         if len(head) < 7 or head[:4] not in _SIGNATURES:  # noqa: PLR2004 - see above
             return
-        # The name is a Pascal string, padded with its length byte to an even number.
+        # The name is a Pascal string, padded to an even size (length byte included).
         after_name = offset + 6 + (head[6] + 2) // 2 * 2
         length = source.pread(after_name, 4)
         if len(length) < 4:  # noqa: PLR2004 - the length's length
@@ -42,18 +42,18 @@ def resources(source: Source) -> Iterator[tuple[int, Window]]:
         (size,) = struct.unpack(">I", length)
         yield struct.unpack(">H", head[4:6])[0], Window(source, after_name + 4, size)
         offset = after_name + 4 + size
-        # Data of odd length is padded, but not by every writer.
+        # Data of odd length should be padded, but some writers omit the padding.
         if size % 2 and source.pread(offset, 4) not in _SIGNATURES:
             offset += 1
 
 
 def read_resources(source: Source, blocks: Blocks, *, only_iptc: bool = False) -> None:
-    """Add the metadata that the resources hold to ``blocks``.
+    """Add the metadata of the resources to ``blocks``.
 
     Args:
-        source: The resources, without the "Photoshop 3.0" that may precede them.
-        blocks: Where to add.
-        only_iptc: The file has places of its own for everything else.
+        source: The resources, without the signature "Photoshop 3.0".
+        blocks: The blocks to add to.
+        only_iptc: Read IPTC only, because the file format stores the rest elsewhere.
     """
     for number, data in resources(source):
         if number == IPTC:

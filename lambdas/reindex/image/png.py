@@ -1,8 +1,7 @@
-"""PNG: the chunks around the image data.
+"""PNG: the chunks before and after the image data.
 
 Parsed by hand (ISO/IEC 15948:2004, 5 and 11; eXIf as in its third edition), because Pillow
-must read all image data to reach the chunks behind it, which is where many writers put
-their metadata.
+must read all image data to reach the chunks after it, where many writers put their metadata.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
 MAX_CHUNKS: Final = 4096
 MAX_TEXTS: Final = 128
 MAX_PROFILE: Final = 4 * 1024 * 1024
-"""Bytes of a colour profile, before and after inflating."""
+"""Largest colour profile in bytes, before and after inflating."""
 
 TAIL: Final = 64 * 1024
-"""Bytes before the end of the file where the chunks behind the image data are looked for,
-beside one image data chunk."""
+"""Number of bytes before the end of the file, in addition to one image data chunk, that are
+searched for the chunks after the image data."""
 
 MAX_TAIL: Final = 1024 * 1024
 
@@ -69,20 +68,20 @@ def read_png(file: Source) -> Blocks:
 
 
 def _last_idat(file: Source, first: int, length: int) -> int:
-    """Return where the last image data chunk begins if the file's end shows it, else 0.
+    """Return the offset of the last image data chunk if the file's tail contains it, else 0.
 
-    Image data chunks are consecutive (5.6), so whatever stands behind one near the end is
-    all there is. That bytes are a chunk and not image data is known by the chain of chunks
-    that leads from them exactly to the end of the file.
+    Image data chunks are consecutive (5.6), so no metadata is missed by skipping to the last
+    one. Bytes are recognised as a chunk header, not image data, if the chain of chunks from them
+    leads exactly to the end of the file.
 
     Args:
         file: The file.
-        first: Where the first image data chunk begins.
-        length: That chunk's length; the last one is hardly longer.
+        first: Offset of the first image data chunk.
+        length: That chunk's length; the last chunk is rarely longer.
     """
     start = max(first, file.size - TAIL - length)
     if file.size - start > MAX_TAIL or first + length > file.size - TAIL:
-        return 0  # the chunks are few: they are walked
+        return 0  # few chunks: walking them is cheap
     tail = file.pread(start, file.size - start)
     misleading: set[int] = set()
     at = tail.rfind(b"IDAT")
@@ -94,12 +93,12 @@ def _last_idat(file: Source, first: int, length: int) -> int:
 
 
 def _leads_to_end(tail: bytes, at: int, misleading: set[int]) -> bool:
-    """Return whether a chain of chunks leads from ``at`` to the last chunk.
+    """Return True if a chain of chunks leads from ``at`` to the last chunk.
 
     Args:
-        tail: The end of the file.
-        at: Where the chain begins.
-        misleading: Positions that are known not to lead there; those found are added.
+        tail: The last bytes of the file.
+        at: Offset in ``tail`` at which the chain begins.
+        misleading: Offsets known not to lead to the last chunk; new ones are added.
     """
     while at + 12 <= len(tail) and at not in misleading:
         length, kind = struct.unpack_from(">I4s", tail, at)
@@ -180,11 +179,11 @@ def _inflated_text(data: bytes, blocks: Blocks) -> bytes:
 
 
 def _inflate(data: bytes, limit: int) -> bytes:
-    """Inflate up to ``limit`` bytes; of a damaged stream, what comes before the damage."""
+    """Inflate up to ``limit`` bytes, or up to the first damage in the stream."""
     inflater = zlib.decompressobj()
     found: list[bytes] = []
     try:
-        # In small steps, so that what precedes the damage is not lost with it.
+        # Small steps keep the data before the damage.
         for at in range(0, len(data), 4096):
             step = data[at : at + 4096]
             while step and limit > 0:

@@ -1,7 +1,7 @@
 """Photoshop documents (PSD and PSB): the header and the image resources.
 
 Parsed by hand (Adobe Photoshop File Formats Specification, "File Header Section" to "Image
-Resources Section"), because Pillow reads all layers' headers before it opens the file.
+Resources Section"), because Pillow reads the headers of all layers first.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _MODES: Final = {
     9: "LAB",
 }
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 3, 4: 4, 8: 1, 9: 3}
-"""Channels of each mode that are colours; a further one is alpha."""
+"""Number of colour channels of each mode; a further channel is alpha."""
 
 
 def read_psd(file: Source) -> Blocks:
-    """Find the metadata blocks of a PSD file; its dimensions stay 0 in a file cut before them."""
+    """Find the metadata blocks of a PSD file; its dimensions stay 0 if it ends before them."""
     blocks = Blocks()
     head = file.pread(0, _HEADER + 4)
     if len(head) < _HEADER:

@@ -1,8 +1,8 @@
-"""A seekable file over an object that is fetched piece by piece.
+"""A seekable file that fetches an object in ranges.
 
-Metadata stands in a file's first kilobytes, with few exceptions, so an original is never
-fetched whole: a :class:`RangedFile` asks for the blocks its reader touches, and counts
-what that cost. It knows nothing of S3; whoever opens it supplies the fetching.
+Metadata is mostly in a file's first kilobytes, so an original is not fetched whole: a
+:class:`RangedFile` fetches the blocks that its reader touches, and counts bytes and requests. It
+is independent of S3: the caller supplies the function that fetches a range.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ if TYPE_CHECKING:
     """Returns exactly the ``length`` bytes from ``start``; always asked inside the object."""
 
 BLOCK = 16 * 1024
-"""What is cached and counted in: every fetch starts at a multiple of it."""
+"""Block size of the cache in bytes: every fetch starts at a multiple of it."""
 
 FIRST_BLOCKS = 3
-"""Blocks of the first request. In 48 KiB lies the whole metadata of 19 photos in 20; a second
-request for the twentieth costs less than more bytes for all."""
+"""Number of blocks in the first request. For 19 photos in 20 the metadata is in the first 48 KiB; a
+second request for the twentieth costs less than more bytes for all."""
 
 WHOLE_BLOCKS = 6
-"""An object of at most this many blocks is fetched whole: cheaper than a second request."""
+"""An object of at most this many blocks is fetched whole, which is cheaper than a second
+request."""
 
 MAX_AHEAD_BLOCKS = 16
-"""Reading ahead doubles as long as the reader walks on, up to this (long colour profiles,
-depth maps, thermal images); where it jumps, it begins anew."""
+"""Read-ahead doubles with sequential reads, up to this limit (long colour profiles, depth maps,
+thermal images); a jump resets it."""
 
 TAIL_BLOCKS = 4
-"""A jump into an object's last blocks fetches all of these: a directory written last stands
-behind the values it points to as often as before them (TIFF)."""
+"""A read near the end of an object fetches this many last blocks, because TIFF directories are
+often written after the values they point to."""
 
 MAX_CACHED_BLOCKS = 256
-"""4 MiB: the most recently used blocks that are kept."""
+"""Size of the cache: the 4 MiB of most recently used blocks."""
 
 
 class Source(Protocol):
-    """Bytes that can be read at any offset: a file, a part of one, or memory."""
+    """Bytes that can be read at any offset: a file, a part of a file, or memory."""
 
     @property
     def size(self) -> int:
@@ -56,7 +57,7 @@ class Source(Protocol):
 
 
 class Memory:
-    """A :class:`Source` over bytes at hand."""
+    """A :class:`Source` over bytes in memory."""
 
     __slots__ = ("_data", "size")
 
@@ -70,7 +71,7 @@ class Memory:
 
 
 class Window:
-    """A :class:`Source` over a part of another; what lies beyond the other's end is not there."""
+    """A :class:`Source` over a part of another, clipped to the other's size."""
 
     __slots__ = ("_base", "_source", "size")
 
@@ -87,7 +88,7 @@ class Window:
 
 
 class Joined:
-    """A :class:`Source` over several, one after the other (a block split over segments)."""
+    """A :class:`Source` over several sources in sequence (a block split over segments)."""
 
     __slots__ = ("_parts", "size")
 
@@ -119,14 +120,16 @@ class RangedFile(io.RawIOBase):
     Args:
         fetch: Returns ``length`` bytes of the object from ``start``.
         size: The object's length in bytes.
-        first_blocks: Blocks of the first request, see :data:`FIRST_BLOCKS`.
-        head: What that request returned, if it has been made: whole blocks, or the whole object.
+        first_blocks: Number of blocks in the first request, see :data:`FIRST_BLOCKS`.
+        head: The result of the first request, if it was already made: whole blocks, or the whole
+            object.
         on_close: Called once, when the file is closed.
 
     Attributes:
         size: The object's length in bytes.
-        bytes_read: Bytes fetched so far, the head among them.
-        requests: Calls of ``fetch`` so far, and that for the head; adjacent missing blocks are one.
+        bytes_read: Bytes fetched so far, including the head.
+        requests: Requests so far, including that for the head; adjacent missing blocks are
+            fetched with one request.
     """
 
     def __init__(
@@ -148,7 +151,7 @@ class RangedFile(io.RawIOBase):
         self._ahead = first_blocks
         self._fetched_to = -(-len(head) // BLOCK)
         self._position = 0
-        # The beginning is what every reader returns to: it is held apart and never dropped.
+        # Every reader returns to the head, so it is never evicted from the cache.
         self._head = head
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
@@ -156,8 +159,8 @@ class RangedFile(io.RawIOBase):
         """Return up to ``length`` bytes from ``offset``; fewer, or none, past the end.
 
         Raises:
-            SourceUnavailable: ``fetch`` returned another number of bytes than it was asked
-                for: the object is not the one whose size we were told.
+            SourceUnavailable: ``fetch`` returned another number of bytes than requested: the
+                object was replaced since its size was read.
         """
         if offset < 0 or length <= 0 or offset >= self.size:
             return b""
@@ -167,10 +170,10 @@ class RangedFile(io.RawIOBase):
         return b"".join(self._pieces(offset, end))
 
     def _pieces(self, offset: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes of [offset, end), fetching at most a cacheful at a time."""
+        """Yield the bytes of [offset, end), fetching at most half of the cache's size at a time."""
         while offset < end:
             step = min(end, offset + (MAX_CACHED_BLOCKS // 2) * BLOCK)
-            self._ensure(offset, step)
+            self._fetch_missing(offset, step)
             while offset < step:
                 if offset < len(self._head):
                     piece = self._head[offset:step]
@@ -181,8 +184,8 @@ class RangedFile(io.RawIOBase):
                 yield piece
                 offset += len(piece)
 
-    def _ensure(self, offset: int, end: int) -> None:
-        """Fetch what is missing of [offset, end), one request for each gap."""
+    def _fetch_missing(self, offset: int, end: int) -> None:
+        """Fetch the missing blocks of [offset, end), with one request for each gap."""
         if not self._head:
             self._fetch_head(end if offset < self._first_blocks * BLOCK else 0)
         offset = max(offset, len(self._head))
@@ -199,7 +202,7 @@ class RangedFile(io.RawIOBase):
             elif run is None:
                 run = block
         if run is not None:
-            self._fetch_blocks(*self._widened(run, last))
+            self._fetch_blocks(*self._with_read_ahead(run, last))
         while len(self._blocks) > MAX_CACHED_BLOCKS:
             self._blocks.popitem(last=False)
 
@@ -210,8 +213,8 @@ class RangedFile(io.RawIOBase):
         self._head = self._request(0, min(blocks * BLOCK, self.size))
         self._fetched_to = blocks
 
-    def _widened(self, first: int, last: int) -> tuple[int, int]:
-        """Return the blocks to fetch for [first, last): more of them, but none twice."""
+    def _with_read_ahead(self, first: int, last: int) -> tuple[int, int]:
+        """Return the blocks to fetch for [first, last): extended to read ahead, without overlap."""
         total = -(-self.size // BLOCK)
         if 0 <= first - self._fetched_to <= self._ahead:
             self._ahead = min(self._ahead * 2, MAX_AHEAD_BLOCKS)
@@ -254,7 +257,7 @@ class RangedFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Set the position, as any file does; nothing is fetched."""
+        """Set the position; nothing is fetched."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
         if base + offset < 0:
             raise ValueError("seek before the beginning")
@@ -266,7 +269,7 @@ class RangedFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        """Fill ``buffer`` from the position on; return how many bytes it got."""
+        """Read into ``buffer`` from the position; return the number of bytes read."""
         data = self.pread(self._position, len(buffer))
         buffer[: len(data)] = data
         self._position += len(data)
@@ -312,7 +315,7 @@ def open_path(path: str | Path, *, whole: bool = False) -> RangedFile:
 
 
 def open_bytes(data: bytes) -> RangedFile:
-    """Open bytes at hand as a file that was fetched whole."""
+    """Open bytes in memory as a file that was fetched whole."""
     return RangedFile(
         lambda start, length: data[start : start + length],
         len(data),

@@ -1,9 +1,8 @@
-"""Raw files of cameras that are built as TIFF files: which one, and how large its picture is.
+"""Camera raw files that are TIFF files: detects the format and the size of the picture.
 
-The first directory of such a file mostly describes a small preview; the picture that the
-sensor took stands in another. What is said here of makers' files is what the DNG specification
-(Adobe, 1.7) and TIFF/EP (ISO 12234-2) lay down, and what ExifTool and LibRaw document of the
-others. No pixel is looked at.
+The first directory of such a file mostly describes a small preview; the sensor's picture is in
+another. The rules come from the DNG specification (Adobe, 1.7), from TIFF/EP (ISO 12234-2), and
+from the documentation of ExifTool and LibRaw. Pixels are not read.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ _DNG_VERSION: Final = 0xC612
 _X_PIXELS, _Y_PIXELS = 0xA002, 0xA003
 
 _SENSOR_DATA: Final = frozenset({32803, 34892})
-"""PhotometricInterpretation of what a sensor took: a colour filter array, or linear raw data."""
+"""PhotometricInterpretation of sensor data: a colour filter array, or linear raw data."""
 
 _CR2_MAGIC: Final = b"CR"
-"""Stands behind the TIFF header, with the number of the format's version."""
+"""The bytes after the TIFF header of a CR2 file: signature and format version."""
 
 _PHASE_ONE_MAGIC: Final = frozenset({b"IIII", b"MMMM", b"RawT"})
-"""Stands there in Phase One's files, whose directories look like those of a TIFF of pixels."""
+"""The bytes after the TIFF header of a Phase One file; its directories look like ordinary TIFF."""
 
 _LONGEST: Final = 40
-"""Characters of a maker's name that a message shows."""
+"""Number of characters of a maker's name that a message shows."""
 
 _DNG: Final = "image/x-adobe-dng"
 _CR2: Final = "image/x-canon-cr2"
@@ -49,39 +48,39 @@ _BY_MAKER: Final = (
     ("SAMSUNG", "image/x-samsung-srw"),
     ("SEIKO EPSON", "image/x-epson-erf"),
 )
-"""Makers that have one raw format built as TIFF, by how their names begin; MIME types as
-shared-mime-info and ExifTool have them, for none is registered."""
+"""Makers with one TIFF-based raw format, by the beginning of their names. No MIME type is
+registered, so these are from shared-mime-info and ExifTool."""
 
 _AMBIGUOUS: Final = (("SONY", "DSC-R1"), ("SONY", "DSC-F828"), ("SONY", "DSC-V3"))
-"""Maker and model of cameras that wrote other formats (SR2, SRF) of the same look."""
+"""Maker and model of cameras whose raw files look the same but have other formats (SR2, SRF)."""
 
 
 def is_cr2(file: Source) -> bool:
-    """Return True if a TIFF file is one of Canon's CR2."""
+    """Return True if a TIFF file is a Canon CR2 file."""
     return file.pread(8, 2) == _CR2_MAGIC
 
 
 def names_camera(ifd0: Directory) -> bool:
-    """Return True if a file says that a camera, or a raw converter, made it."""
+    """Return True if the metadata names a camera or a raw converter."""
     return _MAKE in ifd0.entries or _DNG_VERSION in ifd0.entries
 
 
 def holds_sensor_data(tiff: Tiff, directory: Directory) -> bool:
-    """Return True if a directory describes what a sensor took, not a rendered picture."""
+    """Return True if a directory describes sensor data, not a rendered picture."""
     return tiff.integer(directory.entries.get(_PHOTOMETRIC)) in _SENSOR_DATA
 
 
 def raw_type(tiff: Tiff, ifd0: Directory, *, sensor_data: bool, picture: bool) -> str | None:
-    """Return the MIME type of a raw file, or None when the file is a TIFF file of pixels.
+    """Return the MIME type of a raw file, or None for an ordinary TIFF file.
 
     Args:
         tiff: The file.
         ifd0: Its first directory.
-        sensor_data: Whether any directory holds sensor data.
-        picture: Whether any directory describes more than a preview.
+        sensor_data: True if any directory holds sensor data.
+        picture: True if any directory describes more than a preview.
 
     Raises:
-        UnsupportedFormat: A raw file whose format cannot be told from its directories.
+        UnsupportedFormat: A raw file whose format cannot be detected from its directories.
     """
     if is_cr2(tiff.source):
         return _CR2
@@ -106,13 +105,13 @@ def raw_type(tiff: Tiff, ifd0: Directory, *, sensor_data: bool, picture: bool) -
 def cr2_size(tiff: Tiff, ifd0: Directory, directories: Sequence[Directory]) -> tuple[int, int]:
     """Return the width and height of a CR2 file's picture, or zeros.
 
-    The picture's directory mostly leaves them out: its data is a JPEG of the sensor's borders
-    too. The Exif directory has the picture's own.
+    The picture's directory mostly omits them, because its data includes the sensor's borders.
+    The Exif directory has the size of the picture itself.
 
     Args:
         tiff: The file.
         ifd0: Its first directory, which describes the preview.
-        directories: All of the chain; the fourth is the picture's.
+        directories: All directories of the chain; the fourth is the picture's.
     """
     offset = tiff.integer(ifd0.entries.get(exif.EXIF_IFD))
     found = tiff.directory(offset) if offset else None

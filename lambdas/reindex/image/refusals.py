@@ -1,10 +1,9 @@
-"""Why an index would refuse a document, told from its mapping without a write.
+"""Predicts why an index would reject a document, from its mapping and without a write.
 
-A document that is written to find out may leave new fields in the mapping, even when its guard
-then fails. So the rules are applied here: a value of another type than its field's, an object
-where a value belongs or the other way round, a name that a strict object does not know, a term
-that is too long. Rules that only the server knows (a limit on the number of fields, an ingest
-pipeline) are not among them.
+A trial write may add fields to the mapping, even if its precondition then fails. So the rules are
+applied here: the value's type differs from the field's, an object takes the place of a value or
+the reverse, a strict object does not have the field, a term is too long. Rules that only the
+server can apply (the limit on the number of fields, ingest pipelines) are not included.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ _SCALARS: Final = TEXTS | {
     "boolean", "byte", "short", "integer", "long", "half_float", "float", "double",
     "scaled_float", "date",
 }  # fmt: skip
-"""Types whose values are judged; of another (``dense_vector``, ``geo_point``) nothing is said."""
+"""Types whose values are checked; others (``dense_vector``, ``geo_point``) are not."""
 
 
 def refusals(document: Mapping[str, Any], mapping: Mapping[str, Any]) -> list[str]:
-    """Return why an index of a mapping would refuse a document; empty when it would take it.
+    """Return the reasons why an index would reject a document; empty if it would accept it.
 
     Args:
-        document: As it would be written.
-        mapping: Of the index: ``dynamic``, ``properties``.
+        document: The document to write.
+        mapping: The index's mapping: ``dynamic``, ``properties``.
 
     Returns:
-        Sentences for people, each beginning with the field's dotted name.
+        Messages for users, each beginning with the field's dotted name.
     """
     return list(_in_object(document, mapping, "", "true"))
 
@@ -63,28 +62,28 @@ def _in_field(value: Any, field: Mapping[str, Any], path: str, dynamic: str) -> 
     if kind in _OBJECTS:
         yield from _in_object(value, field, path, dynamic)
     elif kind in _SCALARS:
-        told = type_of(field)
-        # An object is refused even where malformed values are not.
-        if any(_is_refused(item, told, field) for item in _items(value)):
+        field_type = type_of(field)
+        # An object is rejected even where malformed values are ignored.
+        if any(_is_refused(item, field_type, field) for item in _items(value)):
             yield f"{path} is {kind}, and does not take what the document holds"
 
 
-def _is_refused(item: Any, told: str, field: Mapping[str, Any]) -> bool:
+def _is_refused(item: Any, field_type: str, field: Mapping[str, Any]) -> bool:
     if item is None or isinstance(item, Mapping):
         return item is not None
-    kind, _, rest = told.partition(", ")
+    kind, _, rest = field_type.partition(", ")
     if kind == "text" or (kind == "date" and (rest or _is_moment(item, field))):
-        # A text is cut into terms; a date's own format only the server knows.
+        # A text is split into terms; only the server can parse a custom date format.
         return False
     if kind in TEXTS:
-        # Below a limit of characters, of which none takes more than four bytes, all fits a term.
+        # A character takes at most four bytes, so a low ``ignore_above`` bounds the term.
         fits = field.get("ignore_above", MAX_TERM) * 4 <= MAX_TERM or kind != field.get("type")
         return not fits and len(str(item).encode()) > MAX_TERM
     return (rest == "exact" and isinstance(item, str)) or refuses(kind, item)
 
 
 def _is_moment(item: Any, field: Mapping[str, Any]) -> bool:
-    """Whether it is a number of milliseconds in a field that takes them."""
+    """Return True for a number of milliseconds in a field that accepts them."""
     is_number = isinstance(item, int) and not isinstance(item, bool)
     return is_number and "epoch_millis" in str(field.get("format", "epoch_millis"))
 

@@ -1,8 +1,8 @@
-"""What is made of an original to be looked at: from a file to the bytes of its renditions.
+"""Makes the renditions of an original: smaller or web-friendly images to show to users.
 
-Each is upright, in sRGB (through the profile that the file embeds), of eight bits, of the first
-frame, and without metadata but for credit and copyright. libvips decodes in strips, so that an
-original of 100 megapixels takes less than 512 MB; Pillow decodes what libvips does not read.
+Each shows the first frame, upright, in 8-bit sRGB (converted from the embedded profile), with no
+metadata except credit and copyright. libvips decodes in strips, so that an original of 100
+megapixels takes less than 512 MB; Pillow decodes the formats that libvips does not read.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from reindex.domain.failures import CannotRender, TooManyPixels
 from reindex.image import sniff
 from reindex.image.truth import Dimensions
 
-#: Pixels that are decoded: more than the largest cameras give, and what a progressive JPEG, which
-#: takes the most, can have in the memory of the function.
+#: Largest number of pixels that is decoded: more than the largest cameras produce, and the most
+#: for which a progressive JPEG, the costliest format, fits the memory of the function.
 MAX_PIXELS: Final = 250_000_000
 
 #: Longest side in pixels.
 THUMBNAIL_SIDE: Final = 256
 SCREEN_SIDE: Final = 2_048
 
-#: What WebP can hold (RFC 9649), in pixels of a side; JPEG's sides are bounded by 65,535.
+#: Longest side in pixels, so that both WebP (RFC 9649) and JPEG (65,535) can hold it.
 _MAX_WEB_SIDE: Final = 65_500
 
 _JPEG_QUALITY: Final = 85
@@ -41,8 +41,8 @@ _WEB_QUALITY: Final = 90
 _WHITE: Final = [255.0, 255.0, 255.0]
 _SRGB_BANDS: Final = 3
 
-#: The loader of libvips that may read each family. A file that another one would read is of two
-#: formats at once.
+#: The libvips loader that may read each family. A file that another loader would read is
+#: ambiguous, and is rejected.
 _LOADERS: Final[dict[sniff.Family, str]] = {
     "jpeg": "jpegload",
     "png": "pngload",
@@ -51,7 +51,7 @@ _LOADERS: Final[dict[sniff.Family, str]] = {
     "gif": "gifload",
 }
 
-#: Formats that Pillow may try for the families that libvips does not read.
+#: Pillow's formats for the families that libvips does not read.
 _PILLOW: Final[dict[sniff.Family, tuple[str, ...]]] = {
     "bmp": ("BMP",),
     "psd": ("PSD",),
@@ -63,14 +63,14 @@ _PILLOW: Final[dict[sniff.Family, tuple[str, ...]]] = {
 _NOT_FOR_BROWSERS: Final = frozenset({"tiff", "psd", "jpeg2000"})
 
 register_heif_opener()
-# Only loaders that are tested against hostile files.
+# Enable only the loaders that are tested against hostile files.
 pyvips.block_untrusted_set(True)
-# Each original is read once: a cache of operations would only hold memory.
+# Each original is read once, so a cache of operations would only waste memory.
 pyvips.cache_set_max(0)
 
 
 class Kind(StrEnum):
-    """Of a rendition; also its folder in the public bucket."""
+    """The kind of a rendition; also its folder in the public bucket."""
 
     THUMBNAIL = "thumbnail"
     SCREEN_JPEG = "screen"
@@ -84,9 +84,9 @@ class Rendered:
     """A rendition.
 
     Attributes:
-        kind: What it is for.
-        content: Its bytes.
-        mime_type: Of them.
+        kind: The kind of rendition.
+        content: The file's bytes.
+        mime_type: The MIME type of ``content``.
     """
 
     kind: Kind
@@ -96,11 +96,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What renditions say of the original's rights.
+    """The rights metadata that is written into renditions.
 
     Attributes:
-        credit: Whom to name; None when the file does not say.
-        copyright: Likewise.
+        credit: The credit line; None when the file has none.
+        copyright: The copyright notice; None when the file has none.
     """
 
     credit: str | None = None
@@ -108,22 +108,22 @@ class Notice:
 
 
 def can_render(family: sniff.Family) -> bool:
-    """Return whether renditions are made of a format family."""
+    """Return True if renditions can be made of a format family."""
     return family in _LOADERS or family in _PILLOW
 
 
 def render(path: Path, head: bytes, dimensions: Dimensions, notice: Notice) -> Iterator[Rendered]:
-    """Make the renditions of an original; none of a format that is not decoded.
+    """Make the renditions of an original; yield none for a format that is not decoded.
 
     Args:
-        path: Of the original.
+        path: Path of the original.
         head: Its first :data:`reindex.image.sniff.HEAD` bytes.
-        dimensions: As its header declares them.
-        notice: What renditions say of its rights.
+        dimensions: The dimensions in its header.
+        notice: The rights metadata to write.
 
     Raises:
-        TooManyPixels: It declares more than :data:`MAX_PIXELS`.
-        CannotRender: Its pixels cannot be decoded.
+        TooManyPixels: The header declares more than :data:`MAX_PIXELS`.
+        CannotRender: The pixels cannot be decoded.
     """
     found = sniff.sniff(head)
     if found is None or not can_render(found[0]):
@@ -138,8 +138,8 @@ def render(path: Path, head: bytes, dimensions: Dimensions, notice: Notice) -> I
     with _decoding():
         screen = original.fitted(SCREEN_SIDE).copy_memory()
         small = screen.thumbnail_image(THUMBNAIL_SIDE, height=THUMBNAIL_SIDE, size="down")
-        marked = _marked(screen, notice)
-        yield _jpeg(Kind.THUMBNAIL, _marked(small, notice), _JPEG_QUALITY)
+        marked = _with_notice(screen, notice)
+        yield _jpeg(Kind.THUMBNAIL, _with_notice(small, notice), _JPEG_QUALITY)
         yield _jpeg(Kind.SCREEN_JPEG, marked, _JPEG_QUALITY)
         yield Rendered(
             Kind.SCREEN_WEBP,
@@ -147,23 +147,23 @@ def render(path: Path, head: bytes, dimensions: Dimensions, notice: Notice) -> I
             "image/webp",
         )
         if family == "png":
-            whole = _marked(original.fitted(_MAX_WEB_SIDE), notice)
+            whole = _with_notice(original.fitted(_MAX_WEB_SIDE), notice)
             content = whole.pngsave_buffer(compression=6, filter="all", keep=_KEPT)
             yield Rendered(Kind.OPTIMISED, content, "image/png")
         if family in _NOT_FOR_BROWSERS or mime_type.startswith("image/hei"):
-            whole = _marked(original.fitted(_MAX_WEB_SIDE), notice)
+            whole = _with_notice(original.fitted(_MAX_WEB_SIDE), notice)
             yield _jpeg(Kind.WEB, whole, _WEB_QUALITY)
 
 
-#: The only metadata that savers keep, and libvips's name of it.
+#: The only metadata that is saved, by its name in libvips.
 _KEPT: Final = "xmp"
 _XMP: Final = "xmp-data"
 
 
 def _jpeg(kind: Kind, image: Any, quality: int) -> Rendered:
-    """Save as JPEG, which has no transparency: on white."""
+    """Save as JPEG, on a white background because JPEG has no transparency."""
     flat = image.flatten(background=_WHITE[: image.bands - 1]) if image.hasalpha() else image
-    # Optimal codes need all coefficients in memory, which only small images may take.
+    # Optimal Huffman codes need all coefficients in memory, so only small images use them.
     optimal = kind is not Kind.WEB
     content = flat.jpegsave_buffer(Q=quality, optimize_coding=optimal, keep=_KEPT)
     return Rendered(kind, content, "image/jpeg")
@@ -173,11 +173,11 @@ class _Original:
     """An original whose pixels can be decoded more than once.
 
     Args:
-        path: Of the file.
-        family: Of its format.
+        path: Path of the file.
+        family: The family of its format.
 
     Raises:
-        CannotRender: Another format's loader would read it, or none.
+        CannotRender: libvips has no loader for the file, or selects another format's loader.
     """
 
     def __init__(self, path: Path, family: sniff.Family) -> None:
@@ -192,7 +192,7 @@ class _Original:
             raise CannotRender("The file is of two formats at once.", f"{family}, {loader}")
 
     def fitted(self, side: int) -> Any:
-        """Return the image, upright and in sRGB, no larger than a square; never enlarged."""
+        """Return the image, upright and in sRGB, scaled down to fit a square of ``side`` pixels."""
         options = {"height": side, "size": "down", "output_profile": "srgb"}
         if self._decoded is not None:
             made = self._decoded.thumbnail_image(side, **options)
@@ -204,10 +204,10 @@ class _Original:
 
 
 def _decoded_by_pillow(path: Path, formats: tuple[str, ...]) -> Any:
-    """Decode a file by Pillow, turned upright.
+    """Decode a file with Pillow, and rotate it upright.
 
     Raises:
-        CannotRender: It cannot be decoded.
+        CannotRender: The file cannot be decoded.
     """
     try:
         with Image.open(path, formats=formats) as opened:
@@ -241,8 +241,8 @@ def _decoded_by_pillow(path: Path, formats: tuple[str, ...]) -> Any:
         return made
 
 
-def _marked(image: Any, notice: Notice) -> Any:
-    """Return the image with credit and copyright as its XMP, in place of what it had."""
+def _with_notice(image: Any, notice: Notice) -> Any:
+    """Return the image with its XMP replaced by credit and copyright."""
     made = image.copy()
     if image.get_typeof(_XMP):
         made.remove(_XMP)
@@ -273,10 +273,10 @@ def _xmp(notice: Notice) -> bytes | None:
 
 @contextmanager
 def _decoding() -> Iterator[None]:
-    """Turn what libvips raises into a failure of the image.
+    """Convert libvips's errors into a failure of the image.
 
     Raises:
-        CannotRender: The message is libvips's.
+        CannotRender: libvips failed; the message is libvips's.
     """
     try:
         yield

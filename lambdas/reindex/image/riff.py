@@ -1,6 +1,6 @@
 """WebP: the chunks of its RIFF container.
 
-Parsed by hand (RFC 9649, 2), because Pillow reads the file whole.
+Parsed by hand (RFC 9649, 2), because Pillow must load the whole file.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_CHUNKS: Final = 256
-"""Chunks walked one by one; an animation of more frames is looked at from its end."""
+"""Number of chunks that are walked; a longer animation is read from its end."""
 
 TAIL: Final = 128 * 1024
-"""Bytes before the end of a long animation where its metadata is looked for."""
+"""Number of bytes at the end of a long animation that are searched for metadata."""
 
 _METADATA: Final = (b"EXIF", b"XMP ")
 _VP8X, _EXIF_FLAG, _XMP_FLAG, _ALPHA_FLAG, _ANIMATION_FLAG = b"VP8X", 0x08, 0x04, 0x10, 0x02
@@ -46,14 +46,14 @@ def read_webp(file: Source) -> Blocks:
         elif name == b"VP8L" and not blocks.width:
             _lossless(data.pread(0, 5), blocks)
         if blocks.width and not extended:
-            return blocks  # a simple file is one chunk (RFC 9649, 2.5 and 2.6)
+            return blocks  # a simple file has one chunk (RFC 9649, 2.5 and 2.6)
         offset += 8 + length + length % 2
     _from_end(file, offset, blocks)
     return blocks
 
 
 def _extended(data: Source, blocks: Blocks) -> bool:
-    """Read flags and canvas size (RFC 9649, 2.7); return whether metadata is announced."""
+    """Read flags and canvas size (RFC 9649, 2.7); return True if there may be metadata."""
     head = data.pread(0, 10)
     if len(head) < 10:  # noqa: PLR2004 - the chunk's length
         return True
@@ -62,7 +62,7 @@ def _extended(data: Source, blocks: Blocks) -> bool:
     blocks.height = 1 + int.from_bytes(head[7:10], "little")
     blocks.colour["hasAlpha"] = flag(flags & _ALPHA_FLAG)
     blocks.colour["animated"] = flag(flags & _ANIMATION_FLAG)
-    # Writers that add metadata often forget its flag, but not in an animation of many frames.
+    # Writers that add metadata often omit its flag, so only an animation is trusted to have none.
     return bool(flags & (_EXIF_FLAG | _XMP_FLAG)) or not flags & _ANIMATION_FLAG
 
 
@@ -81,7 +81,7 @@ def _lossy(head: bytes, blocks: Blocks) -> None:
 
 
 def _lossless(head: bytes, blocks: Blocks) -> None:
-    """Read a VP8L header: 14 bits each of width and height, less one (RFC 9649, 3.4)."""
+    """Read a VP8L header: width - 1 and height - 1, 14 bits each (RFC 9649, 3.4)."""
     if head[:1] == b"\x2f" and len(head) == 5:  # noqa: PLR2004 - signature and 32 bits
         bits = int.from_bytes(head[1:], "little")
         blocks.width, blocks.height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
@@ -89,7 +89,7 @@ def _lossless(head: bytes, blocks: Blocks) -> None:
 
 
 def _from_end(file: Source, walked: int, blocks: Blocks) -> None:
-    """Add the metadata chunks behind an animation's frames, found by the chain to the end."""
+    """Add the metadata chunks after an animation's frames, by searching the file's tail."""
     start = max(walked, file.size - TAIL)
     tail = file.pread(start, TAIL)
     for at in sorted({tail.find(name) for name in _METADATA} - {-1}):
@@ -102,7 +102,7 @@ def _from_end(file: Source, walked: int, blocks: Blocks) -> None:
 
 
 def _chain(tail: bytes, at: int) -> list[tuple[bytes, int, int]]:
-    """Return the chunks from ``at`` to the end (name, data, length), or none if they miss it."""
+    """Return the chunks from ``at`` (name, data, length); none if they miss the end of the file."""
     chunks = []
     while at + 8 <= len(tail):
         name, length = struct.unpack_from("<4sI", tail, at)

@@ -1,8 +1,8 @@
-"""Reading rows of user data: what they promise is checked here, once, by name.
+"""Reads and validates rows of user data.
 
-Rows are written by other services over many years. An attribute that is absent or NULL is
-absent; one of another type than its table promises is a failure that names the table and the
-attribute, so that an operator can mend the row.
+Other services have written the rows over many years. A NULL attribute is treated as absent. An
+attribute of an unexpected type is a failure that names the table and the attribute, so that an
+operator can repair the row.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reindex.text import well_formed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-#: DynamoDB's numbers have 38 digits, Elasticsearch's ``long`` has 64 bits.
+#: The largest Elasticsearch ``long`` (64 bits); DynamoDB's numbers have up to 38 digits.
 _LONGEST_WHOLE: Final = 2**63 - 1
 
 _TYPE_NAMES: Mapping[type, str] = {
@@ -36,20 +36,20 @@ _TYPE_NAMES: Mapping[type, str] = {
 
 
 def present(**values: Any) -> dict[str, Any]:
-    """Return the values that are there: neither None nor an empty list.
+    """Return the values that are neither None nor an empty list.
 
-    An empty dict stays: for rights it means that there are none.
+    An empty dict is kept, because empty usage rights mean that there are none.
     """
     return {name: value for name, value in values.items() if value is not None and value != []}
 
 
 class Fields:
-    """A map of a row, or the row itself, that knows where it stands.
+    """A row, or a map inside a row, with its path for messages.
 
     Args:
-        table: The table's name for people, such as ``usages``.
-        values: The attributes, as boto3's resource layer gives them.
-        path: Where the map stands in its row; empty for the row itself.
+        table: The table's name in messages, such as ``usages``.
+        values: The attributes, as boto3's resource layer returns them.
+        path: The path of the map in its row; empty for the row itself.
     """
 
     def __init__(self, table: str, values: Mapping[str, Any], path: str = "") -> None:
@@ -63,7 +63,7 @@ class Fields:
         return well_formed(value) if value else None
 
     def required_text(self, name: str) -> str:
-        """Return a string that must be there and not be empty."""
+        """Return a required, non-empty string."""
         value = self.text(name)
         if value is None:
             raise self._failure(name, "is missing")
@@ -75,7 +75,7 @@ class Fields:
         return value
 
     def integer(self, name: str) -> int | None:
-        """Return a whole number, or None when it is absent."""
+        """Return an integer, or None when it is absent."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -87,7 +87,7 @@ class Fields:
         return whole
 
     def moment(self, name: str) -> datetime | None:
-        """Return a date written in ISO 8601, or None when it is absent or empty."""
+        """Return an ISO 8601 date, or None when it is absent or empty."""
         value = self.text(name)
         if value is None:
             return None
@@ -97,7 +97,7 @@ class Fields:
         return when
 
     def epoch_millis(self, name: str) -> datetime | None:
-        """Return a date written in milliseconds since 1970, or None when it is absent."""
+        """Return a date in epoch milliseconds, or None when it is absent."""
         millis = self.integer(name)
         if millis is None:
             return None
@@ -107,16 +107,16 @@ class Fields:
             raise self._failure(name, "is no date in milliseconds", str(millis)) from error
 
     def required_epoch_millis(self, name: str) -> datetime:
-        """Return a date in milliseconds since 1970 that must be there."""
+        """Return a required date in epoch milliseconds."""
         when = self.epoch_millis(name)
         if when is None:
             raise self._failure(name, "is missing")
         return when
 
     def texts(self, name: str) -> list[str] | None:
-        """Return a list or set of strings, empty ones left out, or None when it is absent.
+        """Return the non-empty strings of a list or set, or None when it is absent.
 
-        A set has no order of its own, so it comes sorted.
+        A set has no order, so its strings are sorted.
         """
         value = self._values.get(name)
         if value is None:
@@ -139,7 +139,7 @@ class Fields:
         return Fields(self._table, value, self._where(name))
 
     def list_of_fields(self, name: str) -> Iterator[Fields]:
-        """Yield the maps of a list; none when it is absent."""
+        """Yield the maps of a list; nothing when it is absent."""
         value = self._values.get(name)
         if value is None:
             return
@@ -151,10 +151,10 @@ class Fields:
             yield Fields(self._table, item, self._where(f"{name}[]"))
 
     def plain_map(self, name: str) -> dict[str, Any] | None:
-        """Return a map of any shape as JSON can hold it, or None when nothing is in it.
+        """Return a map of any shape as JSON values, or None when the result is empty.
 
-        Numbers become int or float, sets sorted lists; NULLs, binaries, empty strings and what
-        holds nothing else are left out.
+        Numbers become int or float, sets become sorted lists. NULLs, binaries, empty strings, and
+        maps and lists that become empty are left out.
         """
         if self.fields(name) is None:
             return None
@@ -162,16 +162,16 @@ class Fields:
         return plain
 
     def refuse(self, name: str, problem: str) -> InvalidUserData:
-        """Return the failure of an attribute whose value is of the right type but not right.
+        """Return the failure for an attribute of the right type with an invalid value.
 
         Args:
             name: The attribute.
-            problem: What is wrong with it, to follow its name in a sentence.
+            problem: The problem, phrased to follow the attribute's name in a sentence.
         """
         return self._failure(name, problem, str(self._values.get(name)))
 
     def __contains__(self, name: str) -> bool:
-        """Whether the attribute is there and not NULL."""
+        """Return True if the attribute is present and not NULL."""
         return self._values.get(name) is not None
 
     def _typed(self, name: str, kind: type, expected: str) -> Any:

@@ -1,11 +1,11 @@
-"""Which format a file is of, by its first bytes and never by its name."""
+"""Detects a file's format from its first bytes, never from its name."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
 HEAD: Final = 64
-"""How many of a file's first bytes :func:`sniff` looks at."""
+"""Number of bytes at the beginning of a file that :func:`sniff` examines."""
 
 Family = Literal[
     "jpeg", "png", "gif", "bmp", "psd", "tiff", "riff", "isobmff", "jpeg2000", "jpegxl"
@@ -84,14 +84,14 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"P5\n", "portable bitmap"),
     (b"P6\n", "portable bitmap"),
 )
-"""Images of formats we do not read: told apart from what is no image at all."""
+"""Signatures of unsupported image formats, to distinguish them from files that are not images."""
 
 
 def sniff(head: bytes) -> tuple[Family, str] | None:
-    """Return the format's family and MIME type, or None when ``head`` is of none we read.
+    """Return the format's family and MIME type, or None when the format is not supported.
 
     Args:
-        head: The file's first :data:`HEAD` bytes, or all of a shorter file.
+        head: The file's first :data:`HEAD` bytes, or the whole of a shorter file.
     """
     for magic, family, mime in _MAGIC:
         if head.startswith(magic):
@@ -109,7 +109,7 @@ def sniff(head: bytes) -> tuple[Family, str] | None:
 
 
 def other_image(head: bytes) -> str | None:
-    """Return the name of the image format that ``head`` is of though we do not read it."""
+    """Return the name of a known image format that is not supported, or None."""
     for magic, name in _OTHERS:
         if head.startswith(magic):
             return name
@@ -119,7 +119,7 @@ def other_image(head: bytes) -> str | None:
 
 
 def _brand(head: bytes) -> str | None:
-    """Return the MIME type of the major brand, else of the first compatible brand we know."""
+    """Return the MIME type of the major brand, else of the first known compatible brand."""
     size = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(size, len(head)) - 3, 4))]
     return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), None)

@@ -6,21 +6,22 @@ from typing import Any, Final
 
 from reindex.image.truth import Dimensions, FileMetadata, Rendition, StoredObject
 
-#: EXIF orientations that lay rows along the visual left or right side, so that what is shown
-#: is as wide as the stored picture is high (TIFF 6.0, tag 274).
+#: EXIF orientations that swap width and height: the first row is the visual left or right side
+#: (TIFF 6.0, tag 274).
 _TURNED: Final = frozenset({5, 6, 7, 8})
 
 
 def source(
     original: StoredObject, file: FileMetadata, thumbnail: Rendition | None = None
 ) -> dict[str, Any]:
-    """Return the document's ``source``: the original as its bytes say it is.
+    """Return the document's ``source``, which describes the original.
 
     Args:
         original: The object.
-        file: What its bytes say.
-        thumbnail: Made from it by the library's own decoder. Where that shows a wide picture high
-            or a high one wide, the two disagree on the orientation, and ``source`` says so.
+        file: The metadata extracted from it.
+        thumbnail: The thumbnail that the library's own decoder made. If one of the two is
+            landscape and the other portrait, they disagree on the orientation, and ``source``
+            records that.
     """
     asset = _asset(original, file.mime_type, file.dimensions, file.orientation)
     orientation: dict[str, Any] = {}
@@ -34,7 +35,7 @@ def source(
 
 
 def _is_of_other_shape(shown: dict[str, int], thumbnail: Rendition | None) -> bool:
-    """Return True if one is wider than high and the other is higher than wide."""
+    """Return True if one is landscape and the other is portrait."""
     if thumbnail is None or thumbnail.dimensions is None:
         return False
     wider = shown["width"] - shown["height"]
@@ -51,12 +52,12 @@ def rendition(made: Rendition | None) -> dict[str, Any] | None:
 def asset(
     stored: StoredObject, mime_type: str | None, dimensions: Dimensions | None
 ) -> dict[str, Any]:
-    """Return what all assets have: ``file``, ``size``, and if known MIME type and dimensions.
+    """Return the fields of every asset: ``file``, ``size``, MIME type and dimensions if known.
 
     Args:
         stored: The object.
-        mime_type: Its type, or None when nobody looked.
-        dimensions: Pixels as stored, or None when nobody looked.
+        mime_type: Its MIME type, or None when it was not detected.
+        dimensions: Its stored dimensions, or None when they were not read.
     """
     result: dict[str, Any] = {"file": stored.uri, "size": stored.size}
     if mime_type:

@@ -1,7 +1,7 @@
-"""Subjects of news, by the category codes that agencies send.
+"""Maps the category codes of news agencies to subjects.
 
-IIM calls both datasets deprecated (IIM 4.2, 2:15 Category and 2:20 Supplemental Categories),
-yet agencies still fill them, with one of three vocabularies.
+The two IIM datasets are deprecated (IIM 4.2, 2:15 Category and 2:20 Supplemental Categories), but
+agencies still use them, with one of three vocabularies.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ANPA_1312: Final = {
     "S": "sport",
 }
 
-#: IPTC's own three letters for the seventeen top subjects of its Subject NewsCodes.
+#: IPTC's three-letter codes for the seventeen top-level Subject NewsCodes.
 _IPTC: Final = {
     "ACE": "arts",
     "CLJ": "crime",
@@ -39,7 +39,7 @@ _IPTC: Final = {
     "WEA": "weather",
 }
 
-#: What picture agencies send besides.
+#: Other codes that picture agencies use.
 _AGENCIES: Final = {
     "ANI": "nature",
     "BIZ": "finance",
@@ -55,11 +55,11 @@ _NAMES: Final = _ANPA_1312 | _IPTC | _AGENCIES
 
 
 def subject_names(codes: Iterable[str]) -> list[str]:
-    """Return the subjects that category codes name, each once, sorted; unknown codes drop out.
+    """Return the unique, sorted subjects of category codes; unknown codes are ignored.
 
     Args:
         codes: Values of IIM Category and Supplemental Categories; one value may hold several
-            codes, apart by blanks.
+            codes, separated by blanks.
     """
     single = (code.upper() for value in codes for code in value.split())
     return sorted({_NAMES[code] for code in single if code in _NAMES})

@@ -1,4 +1,4 @@
-"""Syndication rights, and soft deletes: the two tables whose rows go over almost as they are."""
+"""Syndication rights and soft deletes: two tables whose rows are copied almost unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def syndication_rights(row: Row | None) -> dict[str, Any] | None:
     """Return the document's ``syndicationRights``, or None when there are none.
 
     Raises:
-        InvalidUserData: If the row is not of the form its table promises.
+        InvalidUserData: If the row is malformed.
     """
     rights = Fields("syndication", row or {}).fields("syndicationRights")
     if rights is None:
@@ -35,12 +35,12 @@ def soft_deleted(row: Row | None) -> dict[str, Any] | None:
     """Return the document's ``softDeletedMetadata``, or None unless the image is soft-deleted.
 
     Raises:
-        InvalidUserData: If the row is not of the form its table promises.
+        InvalidUserData: If the row is malformed.
     """
     status = Fields("image status", row or {})
     if not status.flag("isDeleted"):
         return None
-    # An empty object would read as not deleted.
+    # Required, because an empty object would mean "not deleted".
     status.required_text("deleteTime")
     return present(deleteTime=_date(status, "deleteTime"), deletedBy=status.text("deletedBy"))
 

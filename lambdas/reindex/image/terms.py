@@ -1,4 +1,4 @@
-"""Keywords no longer than a Lucene term, and objects no deeper than a mapping."""
+"""Cuts keywords to the size of a Lucene term, and removes objects nested too deeply."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any, Final
 from reindex.image.limits import MAX_DEPTH, Trimmed
 from reindex.image.mapping import mapping
 
-#: Bytes of UTF-8 in a Lucene term (IndexWriter.MAX_TERM_LENGTH). A document with a longer one
-#: is refused as a whole.
+#: Longest Lucene term in UTF-8 bytes (IndexWriter.MAX_TERM_LENGTH). A document with a longer
+#: term is rejected as a whole.
 MAX_TERM: Final = 32_766
 
-#: Characters that fit whatever they are: each takes at most four bytes, so most texts need not be
-#: counted.
+#: A text of this many characters always fits, because a character takes at most four bytes. Most
+#: texts are shorter and need not be encoded.
 _SHORT: Final = MAX_TERM // 4
 
 
 def fitted(document: Mapping[str, Any], trimmed: Trimmed | None = None) -> dict[str, Any]:
-    """Return ``document`` with keywords cut that are too long to be a term.
+    """Return ``document`` with keywords cut to the size of a term.
 
-    A library's own index may have keywords without ``ignore_above``, the dynamic ones among them,
-    and ``ignore_above`` counts characters where a term is bounded by bytes. So every text is cut
-    that is not analysed. Objects deeper than a mapping may be are left out.
+    A library's own index may have keywords without ``ignore_above``, such as dynamic ones; and
+    ``ignore_above`` counts characters, whereas a term is limited in bytes. So every text that is
+    not analysed is cut. Objects deeper than a mapping allows are left out.
 
     Args:
-        document: As it was built.
-        trimmed: Where to note what was cut or left out.
+        document: The document; not modified.
+        trimmed: Records the values that were cut or left out.
     """
     trimmed = Trimmed() if trimmed is None else trimmed
     fit: dict[str, Any] = _fit(dict(document), _schema(), "", 0, trimmed)
@@ -50,12 +50,12 @@ def _fit(
                 kept[name] = inner
                 continue
             where = f"{path}.{name}" if path else name
-            # An object adds a level to the mapping: its own.
+            # An object adds one level to the mapping.
             if depth + 2 > MAX_DEPTH and _holds_objects(inner):
                 trimmed.add(where)
                 continue
             fit = _fit(inner, properties.get(name), where, depth + 1, trimmed)
-            # What held nothing but what was left out is left out, too.
+            # An object that becomes empty is left out, too.
             if fit != {} or inner == {}:
                 kept[name] = fit
         return kept

@@ -1,8 +1,8 @@
-"""The directories of a TIFF structure: of a TIFF file, or of the Exif block in any other.
+"""Reads the directories of a TIFF structure: a TIFF file, or an Exif block in another format.
 
-Parsed by hand (TIFF 6.0, section 2; BigTIFF as of libtiff's specification), because Pillow
-reads values without their types, gives up at the first damaged entry, and knows no bound.
-Nothing here knows what a tag means; see :mod:`reindex.image.exif`.
+Parsed by hand (TIFF 6.0, section 2; BigTIFF as in libtiff's specification), because Pillow
+returns values without their types, stops at the first damaged entry, and has no size limits.
+The meaning of tags is in :mod:`reindex.image.exif`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from reindex.image.ranged import Source
 
 MAX_ENTRIES: Final = 512
-"""Entries read of one directory; the standards together define fewer tags than this."""
+"""Number of entries read of one directory; all standards together define fewer tags."""
 
 MAX_VALUE: Final = 64 * 1024
-"""Bytes of the longest value read: what an Exif block could hold at most."""
+"""Longest value in bytes that is read: the largest possible Exif block."""
 
 ASCII: Final = 2
 RATIONAL: Final = 5
@@ -63,11 +63,11 @@ class Entry:
     """One directory entry.
 
     Attributes:
-        tag: What it says.
+        tag: The tag number.
         kind: The field type.
-        count: How many elements its value has.
-        inline: The value itself, when it is short enough to stand in the entry, else empty.
-        offset: Where the value stands otherwise.
+        count: The number of elements of the value.
+        inline: The value, if it is short enough to be stored in the entry; else empty.
+        offset: The offset of a longer value.
     """
 
     tag: int
@@ -78,13 +78,13 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes of the value."""
+        """The size of the value in bytes."""
         return self.count * _SIZES[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """An image file directory: entries by tag (the first of each), and where the next one is."""
+    """An image file directory: the first entry of each tag, and the next directory's offset."""
 
     entries: dict[int, Entry]
     next: int
@@ -96,9 +96,9 @@ class Tiff:
 
     Attributes:
         source: The bytes; offsets count from its start.
-        order: ``<`` or ``>``.
-        big: Whether it is a BigTIFF, with offsets of eight bytes.
-        first: Where the first directory is.
+        order: ``<`` for little-endian or ``>`` for big-endian.
+        big: True for a BigTIFF, which has offsets of eight bytes.
+        first: Offset of the first directory.
     """
 
     source: Source
@@ -107,7 +107,7 @@ class Tiff:
     first: int
 
     def directory(self, offset: int) -> Directory:
-        """Read the directory at ``offset``; what is damaged or beyond the end is left out."""
+        """Read the directory at ``offset``, without entries that are damaged or past the end."""
         counter, entry, pointer = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
         head = struct.calcsize("<" + counter)
         length = struct.calcsize("<" + entry)
@@ -135,23 +135,23 @@ class Tiff:
         return Directory(entries, struct.unpack(self.order + pointer, tail)[0])
 
     def raw(self, entry: Entry, limit: int = MAX_VALUE) -> bytes:
-        """Return the bytes of a value, or none when it is longer than ``limit``."""
+        """Return the bytes of a value, or no bytes when it is longer than ``limit``."""
         if entry.inline:
             return entry.inline
         return self.source.pread(entry.offset, entry.size) if entry.size <= limit else b""
 
     def window(self, entry: Entry) -> Window:
-        """Return a value as a source of its own, to be read in part."""
+        """Return a value as a source, so that parts of it can be read."""
         return Window(self.source, entry.offset, entry.size)
 
     def numbers(self, entry: Entry) -> list[Number]:
-        """Return the numbers of a value; a rational is two of them, text is none."""
+        """Return the numbers of a value: two for each rational, none for text."""
         code = _TYPES[entry.kind]
         if code == "s":
             return []
         data = self.raw(entry)
         count = len(data) // _SIZES[entry.kind]
-        # What is there of a cut value is still true.
+        # The readable part of a truncated value is kept.
         return list(
             struct.unpack(
                 f"{self.order}{count * len(code)}{code[0]}", data[: count * _SIZES[entry.kind]]
@@ -159,14 +159,14 @@ class Tiff:
         )
 
     def integer(self, entry: Entry | None) -> int | None:
-        """Return the first number of a value when it is whole, else None."""
+        """Return the first number of a value if it is an integer, else None."""
         if entry is None or entry.kind in (RATIONAL, SRATIONAL):
             return None
         first = next(iter(self.numbers(entry)), None)
         return first if isinstance(first, int) else None
 
     def directories(self, limit: int) -> Iterator[Directory]:
-        """Yield the main chain of directories: at most ``limit``, and none twice."""
+        """Yield the main chain of directories, at most ``limit``; a cycle ends it."""
         seen: set[int] = set()
         offset = self.first
         while offset and offset not in seen and len(seen) < limit:
@@ -177,14 +177,14 @@ class Tiff:
 
 
 def open_tiff(source: Source) -> Tiff | None:
-    """Read the header of a TIFF structure (TIFF 6.0, page 13), or return None if it is none."""
+    """Read the header of a TIFF structure (TIFF 6.0, page 13); return None if it is invalid."""
     head = source.pread(0, 16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:  # noqa: PLR2004 - the header's length
         return None
     magic, first = struct.unpack(order + "HI", head[2:8])
     if magic != 43:  # noqa: PLR2004 - BigTIFF's number
-        # Cameras write other numbers than 42 there; the byte order says enough.
+        # Some cameras write another number than 42, so only the byte order mark is checked.
         return Tiff(source, order, big=False, first=first)
     if len(head) < 16:  # noqa: PLR2004 - BigTIFF's header's length
         return None

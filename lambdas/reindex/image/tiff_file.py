@@ -1,4 +1,4 @@
-"""TIFF files, and raw files built as such: the picture they stand for, the metadata in IFD0."""
+"""TIFF files, and raw files that are TIFF files: the main picture, and the metadata in IFD0."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Tiff
 
 MAX_DIRECTORIES: Final = 8
-"""Directories looked at for the full picture, in the chain and below IFD0 each."""
+"""Number of directories that are examined for the full picture, in the chain and below IFD0
+each."""
 
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 0xFE, 0x100, 0x101, 0x102, 0x106
 _SAMPLES, _SUB_IFDS, _EXTRA_SAMPLES = 0x115, 0x14A, 0x152
@@ -58,7 +59,7 @@ def read_tiff(file: Source) -> Blocks:
     """Find the metadata blocks of a TIFF file; its dimensions stay 0 when no directory has them.
 
     Raises:
-        UnsupportedFormat: It is a camera's raw file, and cannot be told which.
+        UnsupportedFormat: It is a camera's raw file of an unknown format.
     """
     blocks = Blocks()
     tiff = open_tiff(file)
@@ -89,10 +90,10 @@ def read_tiff(file: Source) -> Blocks:
 
 
 def add_embedded(tiff: Tiff, ifd0: Directory, blocks: Blocks) -> None:
-    """Add the XMP packet and the IPTC record that IFD0 holds, unless there are others already.
+    """Add the XMP packet and the IPTC record of IFD0, unless the blocks already have them.
 
-    A TIFF file has them nowhere else; other formats have better places for both, but some
-    software puts them into the Exif block.
+    A TIFF file has them in IFD0 only. Other formats store both elsewhere, but some software
+    writes them into the Exif block.
     """
     entry = ifd0.entries.get(_XMP)
     if entry and not entry.inline and not blocks.xmp:
@@ -104,10 +105,10 @@ def add_embedded(tiff: Tiff, ifd0: Directory, blocks: Blocks) -> None:
 
 
 def _directories(tiff: Tiff, ifd0: Directory) -> list[Directory]:
-    """Return the directories among which the full picture is, IFD0 first.
+    """Return the directories that may hold the full picture, IFD0 first.
 
-    That is IFD0 alone where it is full: other pages are other pictures, and looking for them
-    costs requests. Only a camera's file may have its picture below a full IFD0 nevertheless.
+    If IFD0 is full-size, it is the only one: other pages are other pictures, and reading them
+    costs requests. The exception is a camera's file, whose picture may be in another directory.
     """
     found = [ifd0]
     full = _is_full(tiff, ifd0)
@@ -123,8 +124,8 @@ def _directories(tiff: Tiff, ifd0: Directory) -> list[Directory]:
 def _picture(tiff: Tiff, directories: list[Directory]) -> Directory:
     """Return the directory of the full picture.
 
-    What a sensor took comes before what was rendered from it; then IFD0, unless that says it is
-    a preview; then the largest.
+    Sensor data is preferred to rendered pictures, then IFD0 unless it is marked as a preview,
+    then the largest.
     """
     full = [directory for directory in directories if _is_full(tiff, directory)]
     taken = [directory for directory in full if holds_sensor_data(tiff, directory)]
@@ -152,7 +153,7 @@ def _pixels(tiff: Tiff, directory: Directory) -> int:
 
 
 def _in_order(data: bytes) -> bytes:
-    """Undo the byte order of a record that was written as long integers."""
+    """Restore the byte order of a record that was written as long integers."""
     if data[:1] != b"\x1c" and data[3:4] == b"\x1c":
         return b"".join(data[at : at + 4][::-1] for at in range(0, len(data), 4))
     return data

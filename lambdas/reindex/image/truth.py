@@ -1,4 +1,4 @@
-"""Everything one document is built from, as plain values: no client, no clock."""
+"""The input of one document's projection, as plain values without clients or clocks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from datetime import datetime
 from typing import Any
 
 Row = Mapping[str, Any]
-"""A DynamoDB item as boto3's resource layer gives it: numbers are Decimal, string sets are set."""
+"""A DynamoDB item as boto3's resource layer returns it: numbers are Decimal, string sets are
+set."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What a store says of one object.
+    """The metadata of one stored object.
 
     Attributes:
-        uri: Where it is, as the document's ``file`` shows it.
-        size: Bytes.
-        last_modified: With zone.
+        uri: Its address, as shown in the document's ``file``.
+        size: Size in bytes.
+        last_modified: Time of the last change, timezone-aware.
         user_metadata: The ``x-amz-meta-`` or ``x-goog-meta-`` headers, names in lower case, values
             as stored (URL-encoded).
     """
@@ -39,13 +40,13 @@ class Dimensions:
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the bytes of an image file say about it.
+    """The metadata extracted from an image file.
 
     Attributes:
-        mime_type: Sniffed from the bytes, never from the name.
-        dimensions: As stored in the file.
-        orientation: How it is shown, as EXIF Orientation (TIFF 6.0, tag 274) counts it, 1 to 8,
-            whichever part of the file says it; None when none does.
+        mime_type: Detected from the bytes, never from the name.
+        dimensions: Width and height as stored in the file.
+        orientation: EXIF Orientation (TIFF 6.0, tag 274), 1 to 8, from whichever part of the
+            file declares it; None when no part does.
         exif: IFD0 and GPS values by the standard's tag names.
         exif_sub: Exif IFD and Interoperability values by the standard's tag names.
         iptc: IPTC-IIM values by the IIM's dataset names.
@@ -53,13 +54,15 @@ class FileMetadata:
         icc: ICC profile header and description.
         getty: XMP properties of the GettyImagesGIFT namespace.
         png: PNG's textual data by keyword.
-        colour_model: ``RGB``, ``Greyscale``, ``CMYK``, ... or None when the format does not say.
+        colour_model: ``RGB``, ``Greyscale``, ``CMYK``, ... or None when it is unknown.
         colour_model_information: Details of the colour model (bits per sample, alpha, ...).
-        reading: How the bytes were read where they do not say it: ``iptcCharset`` for text that
-            declares no character set, ``iptcBytesPassedOver`` for damage between datasets.
+        reading: Notes on ambiguous or damaged metadata: ``iptcCharset`` is the detected set of
+            text that declares none, ``iptcBytesPassedOver`` the number of bytes skipped between
+            datasets.
         trimmed: Names of the maps that were cut because they were too large.
-        renamed: Maps that the document shows in place of those of the same name here, which
-            stay what everything else is derived from; None where the names are the standards'.
+        renamed: Maps with another naming scheme, which the document shows instead of the maps of
+            the same name here; other fields are still derived from the maps here. None if the
+            document uses the standards' names.
     """
 
     mime_type: str
@@ -103,7 +106,7 @@ class UserData:
 
 @dataclass(frozen=True, slots=True)
 class ImageTruth:
-    """Everything the document of one image is built from."""
+    """The complete input of one image's document."""
 
     id: str
     original: StoredObject

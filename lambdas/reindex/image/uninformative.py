@@ -1,8 +1,8 @@
-"""Texts that say nothing: what cameras and programs write by themselves, and placeholders.
+"""Uninformative texts: defaults that cameras and programs write, and placeholders.
 
-Such a text stays in ``fileMetadata``, but no field of ``originalMetadata`` takes it: the next
-source is asked. The lists are data; each entry names who writes it and where that is known from.
-They were gathered from public reports and from the texts in a corpus of real photos.
+Such a text stays in ``fileMetadata``, but no field of ``originalMetadata`` takes it; the next
+source is used instead. The lists are data: each entry names its writer and its evidence. They
+were collected from public reports and from a corpus of real photos.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 _LONGEST: Final = 120
-"""Characters; a longer text says something."""
+"""Length in characters; a longer text is always informative."""
 
 _SPEAKING: Final = frozenset({"description", "title"})
 _PLACES: Final = frozenset({"subLocation", "city", "state", "country"})
@@ -37,18 +37,18 @@ FORM: Final = "the form of the text"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Texts that one kind of writer leaves where nobody wrote anything.
+    """Uninformative texts of one kind of writer.
 
     Attributes:
-        forms: Regular expressions of the whole text, its blanks collapsed. Small letters stand
-            for capitals, too, unless ``cased``.
-        writer: Who writes it, and what it is.
-        example: One of them.
-        known_from: Where that is reported.
-        fields: Which fields it is nothing in.
-        only_copies: Somebody may mean these words: they count only where the description in the
-            file's Exif is the same text, from which programs copy it to other places.
-        cased: Whether capitals count.
+        forms: Regular expressions that match the whole text, with runs of blanks collapsed;
+            case-insensitive unless ``cased``.
+        writer: The camera or program that writes the text, and the kind of text.
+        example: A matching text.
+        known_from: The evidence.
+        fields: The fields in which the text is uninformative.
+        only_copies: True for words that a person could have written. They are uninformative only
+            if the Exif description is the same text, because programs copy it to other fields.
+        cased: True if the expressions are case-sensitive.
     """
 
     forms: tuple[str, ...]
@@ -186,7 +186,7 @@ DEFAULTS: Final = (
         frozenset({"byline"}),
     ),
 )
-"""What cameras and programs write by themselves."""
+"""Default texts of cameras and programs."""
 
 _FIELD: Final = (
     r"(?:(?:photo )?(?:captions?|descriptions?|headlines?|titles?|object ?names?|by-?lines?"
@@ -221,7 +221,7 @@ PLACEHOLDERS: Final = (
         FORM,
         _SINGLE | _PLACES | _LISTS | {"specialInstructions"},
     ),
-    # A town of Piedmont has that name.
+    # Not for the city: None is a town in Piedmont.
     Entry(
         (
             r"none",
@@ -256,7 +256,7 @@ PLACEHOLDERS: Final = (
         FORM,
         _SINGLE | _PLACES | {"peopleInImage"},
     ),
-    # A caption may well say that: it is the picture's photographer who is unknown.
+    # Not in the description, where it may be meant: for example "photographer unknown".
     Entry(
         (
             rf"(?:un|not )(?:credited|attributed)|(?:by )?unknown {_FIELD}|{_FIELD}:? unknown",
@@ -313,7 +313,7 @@ PLACEHOLDERS: Final = (
         _SINGLE - _SPEAKING,
     ),
 )
-"""What says that it says nothing. Brackets and quotation marks around it do not count."""
+"""Placeholders for an unknown or empty value; brackets and quotation marks are ignored."""
 
 _PARTS: Final = re.compile(r"[,;|]")
 
@@ -325,11 +325,11 @@ _AROUND: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What a file's Exif says of the camera and of the program that wrote it.
+class FileWriter:
+    """The Exif values that identify the camera or program that wrote a file.
 
     Attributes:
-        description: What it has for a description, see :attr:`Entry.only_copies`.
+        description: The Exif description, see :attr:`Entry.only_copies`.
         names: Maker, model and software, each alone, and maker and model together.
     """
 
@@ -337,11 +337,11 @@ class Written:
     names: frozenset[str] = frozenset()
 
 
-def written_by_camera(exif: Mapping[str, Any]) -> Written:
-    """Return what IFD0 says of who wrote the file."""
+def file_writer(exif: Mapping[str, Any]) -> FileWriter:
+    """Return the values of IFD0 that identify the file's writer."""
     texts = [_words(exif.get(tag)) for tag in ("Make", "Model", "Software")]
     names = {*texts, f"{texts[0]} {texts[1]}"} - {"", " "}
-    return Written(
+    return FileWriter(
         _words(exif.get("ImageDescription")), frozenset(name.casefold() for name in names)
     )
 
@@ -350,20 +350,20 @@ def _words(value: object) -> str:
     return " ".join(value[: 2 * _LONGEST].split()) if isinstance(value, str) else ""
 
 
-def why_uninformative(field: str, text: str, written: Written = Written()) -> str | None:
-    """Return why a text says nothing in a field, or None when it says something.
+def why_uninformative(field: str, text: str, writer: FileWriter = FileWriter()) -> str | None:
+    """Return why a text is uninformative in a field, or None when it is informative.
 
     Args:
-        field: Of ``originalMetadata``.
-        text: Clean.
-        written: By the file's camera or program.
+        field: A field of ``originalMetadata``.
+        text: The cleaned text.
+        writer: The values that identify the file's camera or program.
     """
     if len(text) > _LONGEST:
         return None
     words = " ".join(text.split())
-    if field in _SPEAKING and words.casefold() in written.names:
+    if field in _SPEAKING and words.casefold() in writer.names:
         return "says nothing; left by cameras and programs: their own name"
-    return _why(field, words, words == written.description)
+    return _why(field, words, words == writer.description)
 
 
 @lru_cache(maxsize=4096)
@@ -371,7 +371,7 @@ def _why(field: str, words: str, copied: bool) -> str | None:  # noqa: FBT001
     entries, form = _forms(field, copied)
     found = form.fullmatch(words) or form.fullmatch(words.strip(_AROUND))
     if found is None:
-        # A program's form with several blanks in it: "Unknown, Unknown".
+        # A program's template in which every part is a placeholder: "Unknown, Unknown".
         parts = [form.fullmatch(part.strip(_AROUND)) for part in _PARTS.split(words)]
         found = parts[0] if all(parts) else None
     if found is None or not found.lastgroup:
@@ -381,7 +381,7 @@ def _why(field: str, words: str, copied: bool) -> str | None:  # noqa: FBT001
 
 @cache
 def _forms(field: str, copied: bool) -> tuple[list[Entry], re.Pattern[str]]:  # noqa: FBT001
-    """Return the entries for a field, and one expression with a group for each."""
+    """Return the entries for a field, and one expression with a group for each entry."""
     entries = [
         entry
         for entry in (*DEFAULTS, *PLACEHOLDERS)

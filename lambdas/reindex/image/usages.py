@@ -1,4 +1,4 @@
-"""Usages: where an image was published, offered or taken to."""
+"""Usages: where an image was published, syndicated or downloaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Usages:
 
     Attributes:
         document: The document's ``usages``, the newest first; empty when there are none.
-        last_modified: When the newest of them was last modified, or None when there are none.
+        last_modified: Time of the latest change to any of them, or None when there are none.
     """
 
     document: list[dict[str, Any]]
@@ -38,18 +38,18 @@ class _Usage:
 
     @property
     def is_removed(self) -> bool:
-        """Whether it was taken back since it was last added."""
+        """Return True if it was removed after it was last added."""
         return self.added is not None and self.removed is not None and self.removed >= self.added
 
 
 def usages(rows: Iterable[Row]) -> Usages:
-    """Return an image's usages, without those that another one stands for.
+    """Return an image's usages, one for each grouping.
 
     Args:
         rows: The rows of the usages table, in any order.
 
     Raises:
-        InvalidUserData: If a row is not of the form its table promises.
+        InvalidUserData: If a row is malformed.
     """
     shown = _shown([_read(Fields("usages", row)) for row in rows])
     return Usages([_document(usage) for usage in shown], shown[0].last_modified if shown else None)
@@ -69,14 +69,14 @@ def _read(fields: Fields) -> _Usage:
 
 
 def _shown(usages: list[_Usage]) -> list[_Usage]:
-    """Return one usage of each grouping, the newest first.
+    """Return one usage of each grouping, newest first.
 
-    A pending usage that was removed came to nothing. Of a grouping, the newest published usage
-    stands for all others; where none is published, the newest.
+    Pending usages that were removed are ignored. A grouping is represented by its newest
+    published usage, or by its newest usage if none is published.
     """
     usages = [usage for usage in usages if not (usage.status == "pending" and usage.is_removed)]
     usages.sort(key=lambda usage: usage.id)
-    # Stable: usages of one moment stay in the order of their ids.
+    # The sort is stable: usages with equal times stay ordered by id.
     usages.sort(key=lambda usage: usage.last_modified, reverse=True)
     chosen: dict[str, _Usage] = {}
     for usage in usages:
@@ -172,19 +172,19 @@ def _download_references(metadata: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _child_references(metadata: Mapping[str, Any]) -> list[dict[str, str]]:
     child = metadata.get("childMediaId")
-    # Quoted, an id of any letters is a relative link, not a path or a scheme.
+    # The id is quoted, so that any id is a relative link and cannot be a path or a scheme.
     return [_reference("grid", uri=child and quote(child, safe=""), name=child)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What one kind of usage says of itself.
+    """The rules for reading one kind of usage.
 
     Attributes:
-        attribute: The row's map.
-        field: The document's map.
-        read: Reads what of the map we know.
-        references: Where the usage can be seen; those without link and name are dropped.
+        attribute: Name of the row's map.
+        field: Name of the document's map.
+        read: Reads the known attributes of the map.
+        references: Returns links to the usage; those without link and name are dropped.
     """
 
     attribute: str

@@ -1,4 +1,4 @@
-"""The fields of a document that are made of user data: edits, usages, leases, crops, and so on."""
+"""The document fields that come from user data: edits, usages, leases, crops, and so on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ USER_FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class UserFields:
-    """One image's user data, read."""
+    """One image's parsed user data."""
 
     usages: Usages
     leases: Leases
@@ -50,7 +50,7 @@ class UserFields:
 
     @property
     def last_modified(self) -> datetime | None:
-        """When the newest of it was said; None when nothing says."""
+        """Time of the latest change to the user data; None when it is unknown."""
         stamped = (self.leases, self.crops, self.collections, self.usages, self.edits)
         moments = [part.last_modified for part in stamped]
         return max((moment for moment in moments if moment is not None), default=None)
@@ -58,12 +58,12 @@ class UserFields:
     def fields(
         self, metadata: Mapping[str, Any], rights: dict[str, Any], trimmed: Trimmed
     ) -> dict[str, Any]:
-        """Return the fields named by :data:`USER_FIELDS`, those that are there.
+        """Return the fields of :data:`USER_FIELDS` that have a value.
 
         Args:
             metadata: The document's ``originalMetadata``, which edits override.
-            rights: Its ``originalUsageRights``, likewise.
-            trimmed: Where to note usages beyond what a document can hold.
+            rights: The document's ``originalUsageRights``, which edits override.
+            trimmed: Records the usages beyond the number that a document can hold.
         """
         last_modified = self.last_modified
         edited_at = self.edits.last_modified or last_modified
@@ -87,11 +87,11 @@ def read_user_fields(rows: UserData, now: datetime) -> UserFields:
     """Read one image's user data.
 
     Args:
-        rows: As the tables and the crops bucket hold them.
-        now: Decides which leases are active, with zone.
+        rows: The image's table rows and crops.
+        now: Current time, timezone-aware; decides which leases are active.
 
     Raises:
-        InvalidUserData: A row or a crop is not of the form its table promises.
+        InvalidUserData: A row or a crop is malformed.
     """
     return UserFields(
         usages=usages(rows.usages),

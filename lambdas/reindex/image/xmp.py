@@ -1,24 +1,23 @@
-"""XMP packets: the properties as a tree, and flattened for a search document.
+"""XMP packets: reads the properties as a tree, and flattens them for a search document.
 
 The XML is read by defusedxml's parser: no document type, no entities, no external
-references; depth and number of elements are bounded. The RDF in it is interpreted as the
-XMP specification part 1 (ISO 16684-1:2019), 7 has it. A damaged packet gives what stands
-before the damage.
+references; depth and number of elements are bounded. The RDF is interpreted according to the
+XMP specification part 1 (ISO 16684-1:2019), 7. Of a damaged packet, the part before the damage
+is read.
 
 Names are ``prefix:name`` with the namespace's preferred prefix, whatever prefix the file
-uses; an unknown namespace keeps the file's. Flattened:
+uses; an unknown namespace keeps the file's prefix. The flattened form is:
 
 - a simple value is a string;
 - an array is a list of strings;
-- of language alternatives ``dc:title`` holds ``x-default``, else the first, of those that
-  are not blank; the others stand beside it as ``dc:title[@fr-FR]``;
+- for language alternatives, ``dc:title`` holds the non-blank ``x-default``, else the first
+  non-blank text; each other language has a key such as ``dc:title[@fr-FR]``;
 - a structure's fields are paths: ``Iptc4xmpCore:CreatorContactInfo/Iptc4xmpCore:CiAdrCity``;
-- of an array of structures each field is a list, aligned: the n-th entries of all lists
-  belong to the n-th structure, and where a structure lacks the field stands ``∅``. An array
-  within such a structure is one entry, joined by ``"; "``.
+- an array of structures becomes one list for each field. The lists are aligned: the n-th entry
+  belongs to the n-th structure, with ``∅`` for a missing field. An array within such a
+  structure is one entry, joined by ``"; "``.
 
-Pictures and tables that writers encode as text (2,048 characters without a blank) are
-left out.
+Pictures and tables encoded as text (2,048 characters without a blank) are left out.
 """
 
 from __future__ import annotations
@@ -38,17 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MISSING: Final = "\N{EMPTY SET}"
-"""Stands in an aligned list for a structure that lacks the field."""
+"""The entry of an aligned list for a structure that lacks the field."""
 
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 50_000
-"""Elements and attributes of one packet."""
+"""Largest number of elements and attributes in one packet."""
 
 MAX_REPAIRED: Final = 256 * 1024
-"""Characters of the longest packet in which the errors of its XML are looked for: it takes time."""
+"""Longest packet, in characters, that is repaired, because a repair is slow."""
 
 MAX_ENCODED: Final = 2048
-"""Characters without a blank from which on a value is an encoded picture or table."""
+"""Length from which a value without a blank is an encoded picture or table."""
 
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
@@ -141,14 +140,14 @@ _TAKEN: Final = frozenset(PREFIXES.values())
 
 
 def _plain(uri: str) -> str:
-    """Return a namespace without what some writers leave out or add."""
+    """Return a namespace normalised for variants that some writers use."""
     return uri.removeprefix("https://").removeprefix("http://").rstrip("/#")
 
 
 _MISSPELT: Final = {_plain(uri): prefix for uri, prefix in PREFIXES.items()}
 
 _MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-"""Byte order marks: what begins with one is not in UTF-8."""
+"""Byte order marks of encodings other than UTF-8."""
 
 _WIDE: Final = {
     b"\xff\xfe\0\0": "utf-32",
@@ -158,10 +157,11 @@ _WIDE: Final = {
     b"<\0": "utf-16-le",
     b"\0<": "utf-16-be",
 }
-"""Sets by a packet's first bytes: the parser knows UTF-8, and UTF-16 with a mark."""
+"""Encodings by a packet's first bytes; the parser supports UTF-8, and UTF-16 with a byte order
+mark."""
 
 _AS_LATIN1: Final = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
-"""Bytes that are not UTF-8, as ``surrogateescape`` gives them, read as Latin-1."""
+"""The Latin-1 characters for invalid UTF-8 bytes, as ``surrogateescape`` represents them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Alternatives:
 
     @property
     def default(self) -> str:
-        """The ``x-default`` text, else the first; blank ones do not count."""
+        """The first non-blank text, ``x-default`` before the others."""
         return self.texts.get(_DEFAULT) or next(filter(None, self.texts.values()), "")
 
 
@@ -199,11 +199,11 @@ class _Node:
 
 
 class _TooLarge(Exception):
-    """The packet has more elements, or deeper ones, than are read."""
+    """The packet exceeds the limits on depth or number of elements."""
 
 
 class _Tree:
-    """Builds nodes from the parser's events, so that what precedes an error is kept."""
+    """Builds nodes from the parser's events, so that the nodes before an error are kept."""
 
     def __init__(self) -> None:
         self.root = _Node("", {})
@@ -230,11 +230,11 @@ class _Tree:
         self._open[-1].parts.append(text)
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing; the parser requires this method."""
 
 
 class _Interpreter:
-    """Reads RDF as XMP has it, with one packet's prefixes."""
+    """Interprets XMP's subset of RDF, with the prefixes of one packet."""
 
     def __init__(self, prefixes: dict[str, str]) -> None:
         self._prefixes = prefixes
@@ -273,7 +273,7 @@ class _Interpreter:
             if child.tag in _ARRAYS:
                 return self._array(child)
             if child.tag == _DESCRIPTION or not child.tag.startswith(f"{{{_RDF}}}"):
-                # A typed node is a description that also says of what type it is.
+                # A typed node is a description that also names its type.
                 return self._structure(child)
         if _VALUE in node.attributes:
             return clean(node.attributes[_VALUE].strip())
@@ -281,7 +281,7 @@ class _Interpreter:
         return Structure(fields) if fields else clean(node.text.strip())
 
     def _structure(self, node: _Node) -> Value:
-        """Return a structure, or the value alone where the rest are its qualifiers (7.8)."""
+        """Return a structure, or only the value if the other fields are qualifiers (7.8)."""
         for child in node.children:
             if child.tag == _VALUE:
                 return self.value(child)
@@ -307,9 +307,9 @@ class _Interpreter:
 
 
 def read_xmp(packets: Iterable[bytes]) -> tuple[dict[str, Value], bool]:
-    """Return the properties of XMP packets as a tree, and whether a packet was too large.
+    """Return the properties of XMP packets as a tree, and True if a packet was too large.
 
-    Of a property met twice the first counts.
+    If a property occurs twice, the first one wins.
     """
     found: dict[str, Value] = {}
     cut = False
@@ -318,27 +318,27 @@ def read_xmp(packets: Iterable[bytes]) -> tuple[dict[str, Value], bool]:
         cut |= tree.cut
         interpreter = _Interpreter(tree.prefixes)
         for node in _nodes(tree.root):
-            if toolkit := _first(node, _TOOLKITS):
+            if toolkit := _first_attribute(node, _TOOLKITS):
                 found.setdefault("x:xmptk", toolkit)
             if node.tag != _ROOT:
                 continue
             for description in node.children:
-                if about := _first(description, _ABOUTS):
+                if about := _first_attribute(description, _ABOUTS):
                     found.setdefault("rdf:about", about)
                 for name, value in interpreter.properties(description):
                     found.setdefault(name, value)
     return found, cut
 
 
-def _first(node: _Node, names: tuple[str, ...]) -> str:
-    """Return the first of some attributes; early writers had other names for them."""
+def _first_attribute(node: _Node, names: tuple[str, ...]) -> str:
+    """Return the first attribute that is present; early writers used other names."""
     return next(
         (clean(node.attributes[name].strip()) for name in names if name in node.attributes), ""
     )
 
 
 def _nodes(root: _Node) -> Iterator[_Node]:
-    """Yield the nodes above and at ``rdf:RDF``, which is at the top or one below it."""
+    """Yield the top-level nodes, and the children of those that are not ``rdf:RDF``."""
     for node in root.children:
         yield node
         if node.tag != _ROOT:
@@ -346,39 +346,39 @@ def _nodes(root: _Node) -> Iterator[_Node]:
 
 
 def _parse(packet: bytes) -> _Tree:
-    """Parse a packet; where it is not well-formed, once more without what XML forbids."""
+    """Parse a packet; if it is not well-formed, repair it and parse it again."""
     codec = next((codec for start, codec in _WIDE.items() if packet.startswith(start)), None)
     if codec is not None:
         packet = packet.decode(codec, "replace").encode()
     data = packet if packet[:2] in _MARKS else packet.strip(b"\0 \t\r\n")
-    tree, complete = _attempt(data)
+    tree, complete = _try_parse(data)
     if complete:
         return tree
     text = clean(data.decode("utf-8", "surrogateescape").translate(_AS_LATIN1))
     start = text.find("<")
-    repaired, complete = _attempt(_repaired(text[max(0, start) :]).encode())
+    repaired, complete = _try_parse(_repaired(text[max(0, start) :]).encode())
     return repaired if complete or len(repaired.prefixes) > len(tree.prefixes) else tree
 
 
 _DECLARATION: Final = re.compile(r"<\?xml\s[^>]{0,200}\?>")
 _REFERENCE: Final = re.compile(r"&(#\d{1,7};|#x[0-9a-fA-F]{1,6};|\w{1,32};)?")
-_BARE: Final = re.compile(r"<(?=[\s\d<=])")
+_BARE_LESS_THAN: Final = re.compile(r"<(?=[\s\d<=])")
 _ELEMENT: Final = re.compile(r"<[A-Za-z_][\w.-]*(?::[\w.-]+)?")
 _PREFIX: Final = re.compile(r"[<\s]([A-Za-z_][\w.-]*):[A-Za-z_][\w.-]*(?=[\s/>=])", re.ASCII)
-_BOUND: Final = re.compile(r"\sxmlns:([\w.-]+)\s*=")
-_OF_XML: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_BINDING: Final = re.compile(r"\sxmlns:([\w.-]+)\s*=")
+_XML_ENTITIES: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
 
 
 def _repaired(text: str) -> str:
-    """Return a packet without errors that writers of XML by hand make.
+    """Return a packet without the common errors of hand-written XML.
 
-    These are a declaration that is not at the beginning or names another set, references that
-    are none of XML's, a less-than sign in text, and prefixes that nobody declares.
+    These are a declaration that is not at the beginning or names the wrong encoding, entity
+    references that XML does not define, a less-than sign in text, and undeclared prefixes.
     """
     if len(text) > MAX_REPAIRED:
         return text
-    text = _BARE.sub("&lt;", _REFERENCE.sub(_reference, _DECLARATION.sub("", text)))
-    unbound = {*_PREFIX.findall(text)} - {*_BOUND.findall(text)} - {"xml", "xmlns"}
+    text = _BARE_LESS_THAN.sub("&lt;", _REFERENCE.sub(_reference, _DECLARATION.sub("", text)))
+    unbound = {*_PREFIX.findall(text)} - {*_BINDING.findall(text)} - {"xml", "xmlns"}
     element = _ELEMENT.search(text)
     if not unbound or element is None:
         return text
@@ -390,11 +390,14 @@ def _repaired(text: str) -> str:
 
 
 def _reference(found: re.Match[str]) -> str:
-    """Return a reference that XML has: itself, a character, or an ampersand."""
+    """Return a valid replacement of an entity reference.
+
+    A reference that XML defines is kept; any other becomes its character or an ampersand.
+    """
     name = found[1]
     if name is None:
         return "&amp;"
-    if name.rstrip(";") in _OF_XML:
+    if name.rstrip(";") in _XML_ENTITIES:
         return found[0]
     char = html.unescape(found[0])
     if char == found[0]:
@@ -402,8 +405,8 @@ def _reference(found: re.Match[str]) -> str:
     return html.escape(clean(char) or (char if char.isspace() else ""))
 
 
-def _attempt(data: bytes) -> tuple[_Tree, bool]:
-    """Return what was parsed, and whether that is all that can be."""
+def _try_parse(data: bytes) -> tuple[_Tree, bool]:
+    """Return the parsed tree, and False if the packet is malformed, so that a repair may help."""
     tree = _Tree()
     parser = DefusedXMLParser(target=tree, forbid_dtd=True)
     try:
@@ -417,7 +420,7 @@ def _attempt(data: bytes) -> tuple[_Tree, bool]:
 
 
 def flatten(properties: dict[str, Value]) -> dict[str, str | list[str]]:
-    """Flatten properties as the module's docstring says; what is empty is left out."""
+    """Flatten properties as the module docstring describes; empty values are left out."""
     found: dict[str, str | list[str]] = {}
     for name, value in properties.items():
         for path, flat in _flat(name, value):
@@ -441,7 +444,7 @@ def _flat(path: str, value: Value) -> Iterator[tuple[str, str | list[str]]]:
     elif any(isinstance(item, Structure) for item in value):
         yield from _aligned(path, value)
     else:
-        yield path, [text for item in value if (text := _one(item))]
+        yield path, [text for item in value if (text := _as_text(item))]
 
 
 def _aligned(path: str, items: list[Value]) -> Iterator[tuple[str, str | list[str]]]:
@@ -455,8 +458,8 @@ def _aligned(path: str, items: list[Value]) -> Iterator[tuple[str, str | list[st
     yield from columns.items()
 
 
-def _one(value: Value) -> str:
-    """Return a value that has no fields as one text."""
+def _as_text(value: Value) -> str:
+    """Return a value without fields as one text."""
     return "; ".join(
         text for _, flat in _flat("", value) for text in ([flat] if isinstance(flat, str) else flat)
     )

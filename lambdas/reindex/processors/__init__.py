@@ -1,1 +1,1 @@
-"""What a library's rules make of a file's metadata, before people's edits are applied."""
+"""Processors: functions and rules that change a file's metadata before user edits are applied."""

@@ -1,4 +1,4 @@
-"""Country codes as names of countries, for people search for names."""
+"""Replaces country codes with country names, because users search for names."""
 
 from __future__ import annotations
 
@@ -266,19 +266,19 @@ _NAMES: Final = {
     for code in (two, three)
 }
 
-#: Codes that people write and the standard does not assign.
-_ALSO: Final = {"UK": "GB", "EL": "GR", "ENG": "GBR", "SCO": "GBR", "WAL": "GBR", "NIR": "GBR"}
+#: Common codes that are not in the standard, by the standard's code.
+_ALIASES: Final = {"UK": "GB", "EL": "GR", "ENG": "GBR", "SCO": "GBR", "WAL": "GBR", "NIR": "GBR"}
 
 
 def country_names(draft: Draft) -> Draft:
-    """Write a country that is given by its code with its name; what is no code stays.
+    """Replace a country code with the country's name; keep any other text.
 
-    A code is in capitals, or lower case throughout: ``USA``, ``us``, and not ``Us``.
+    A code is all upper case or all lower case: ``USA`` or ``us``, but not ``Us``.
     """
     country = draft.metadata.get("country")
     if not isinstance(country, str):
         return draft
     text = country.strip().strip(".")
     code = text.upper() if text in (text.upper(), text.lower()) else ""
-    name = _NAMES.get(_ALSO.get(code, code))
+    name = _NAMES.get(_ALIASES.get(code, code))
     return draft.with_metadata(country=name) if name else draft

@@ -1,4 +1,4 @@
-"""What processors are given and return."""
+"""The draft: the input and output of processors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An image's metadata and rights, as far as they are decided.
+    """An image's metadata and rights before or between processors.
 
     Attributes:
         metadata: Fields of the document's ``originalMetadata``: texts, and lists of texts for
             ``keywords``, ``subjects`` and ``peopleInImage``. A field without a value is absent.
-        rights: Fields of its ``originalUsageRights``: texts.
-        uploaded_by: Who uploaded the image.
+        rights: Fields of the document's ``originalUsageRights``: texts.
+        uploaded_by: The user who uploaded the image.
     """
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -23,15 +23,15 @@ class Draft:
     uploaded_by: str = ""
 
     def with_metadata(self, **changes: Any) -> Draft:
-        """Return a draft with fields of metadata changed; None, "" and [] take one away."""
+        """Return a draft with changed metadata fields; None, "" and [] remove a field."""
         return replace(self, metadata=_changed(self.metadata, changes))
 
     def with_rights(self, **changes: Any) -> Draft:
-        """Return a draft with fields of rights changed, likewise."""
+        """Return a draft with changed rights fields; None, "" and [] remove a field."""
         return replace(self, rights=_changed(self.rights, changes))
 
     def text(self, name: str) -> str:
-        """Return a field of metadata that is one text; empty when it is absent."""
+        """Return a metadata field that is one text; empty when it is absent."""
         value = self.metadata.get(name)
         return value if isinstance(value, str) else ""
 
@@ -42,8 +42,8 @@ def _changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 
 
 class Processor(Protocol):
-    """Makes one draft of another: a pure function, which changes nothing of what it is given."""
+    """A pure function from draft to draft, which must not modify its argument."""
 
     def __call__(self, draft: Draft, /) -> Draft:
-        """Return the draft as it is to be."""
+        """Return the changed draft."""
         ...

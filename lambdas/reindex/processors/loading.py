@@ -1,4 +1,4 @@
-"""Finds the processors that a stage names: ours by their name, the library's own in its files."""
+"""Loads the processors of a stage: built-in ones by name, the library's own from its files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from reindex.processors.draft import Processor
 from reindex.processors.processing import BUILT_IN, NamedProcessor
 from reindex.processors.rules import RulesError, parse
 
-#: How the rules are called among the processors. They come last, unless the list names them.
+#: The name of the rules in the list of processors. They run last, unless the list names them.
 RIGHTS: Final = "rights"
 
 
-#: What a library's own file may import beside the standard library. The functions have a few more
-#: packages, and the machine that synthesises many more: the function would fail with each of them.
+#: Packages that a library's own file may import besides the standard library. A developer's machine
+#: has more packages than the deployed functions, so other imports are rejected at synthesis.
 _PACKAGES: Final = frozenset({"reindex", "PIL"})
 
-#: Where the library's own files are in the functions' asset.
+#: Folder of the library's own files in the functions' asset.
 LIBRARY_FOLDER: Final = "library"
 
 
@@ -34,29 +34,30 @@ def load(names: Sequence[str], rights: str | None, folder: Path) -> list[NamedPr
     """Return the processors of a stage, in order.
 
     Args:
-        names: ``projection.processors``: of built-in ones, ``FILE:FUNCTION``, or ``rights``.
-        rights: ``projection.rights``: the file of rules; None when there is none.
-        folder: Where the files are.
+        names: The setting ``projection.processors``: names of built-in processors,
+            ``FILE:FUNCTION``, or ``rights``.
+        rights: The setting ``projection.rights``, the file of rules; None when there is none.
+        folder: The folder that contains the files.
 
     Raises:
-        ProcessorsError: There is no such processor, file or function, or it cannot be loaded; or
-            a file is outside of ``folder``, and so would not be in the functions' asset.
+        ProcessorsError: A processor, file or function does not exist or cannot be loaded; or a
+            file is outside of ``folder``, and so would not be in the functions' asset.
     """
     for file in files_of(names, rights):
         if Path(file).is_absolute() or ".." in Path(file).parts:
             raise ProcessorsError(f"{file}: must be a path below the folder of cdk.json")
     in_order = [*names] if rights is None or RIGHTS in names else [*names, RIGHTS]
-    return [NamedProcessor(name, _found(name, rights, folder)) for name in in_order]
+    return [NamedProcessor(name, _processor(name, rights, folder)) for name in in_order]
 
 
 def files_of(names: Sequence[str], rights: str | None) -> Iterator[str]:
-    """Return the files that a stage's processors are in, relative to its folder."""
+    """Yield the files of a stage's processors, relative to its folder."""
     yield from dict.fromkeys(name.partition(":")[0] for name in names if ":" in name)
     if rights:
         yield rights
 
 
-def _found(name: str, rights: str | None, folder: Path) -> Processor:
+def _processor(name: str, rights: str | None, folder: Path) -> Processor:
     if name == RIGHTS:
         if rights is None:
             raise ProcessorsError(f"{name}: projection.rights names no file")
@@ -84,7 +85,7 @@ def _function(name: str, folder: Path) -> Processor:
     if spec is None or spec.loader is None:
         raise ProcessorsError(f"{name}: {file} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    # Registered as any import is: dataclasses look their own module up.
+    # Registered like any imported module, because dataclasses look up their module.
     sys.modules[module_name] = module
     try:
         _check_imports(name, path.read_text(encoding="utf-8"))
@@ -92,7 +93,7 @@ def _function(name: str, folder: Path) -> Processor:
     except ProcessorsError:
         raise
     except (Exception, SystemExit) as error:
-        # The edge of other people's code; SystemExit would end a synthesis without a word.
+        # Third-party code may raise anything; SystemExit would end a synthesis without a message.
         raise ProcessorsError(f"{name}: {type(error).__name__}: {error}") from error
     found = getattr(module, function, None)
     if not callable(found):
@@ -102,10 +103,10 @@ def _function(name: str, folder: Path) -> Processor:
 
 
 def _check_imports(name: str, code: str) -> None:
-    """Check that a file imports nothing that is not beside it in the functions' asset.
+    """Check that a file imports only packages that the functions' asset contains.
 
     Raises:
-        ProcessorsError: It does; the message names the modules.
+        ProcessorsError: The file imports others; the message names them.
     """
     imported: set[str] = set()
     for node in ast.walk(ast.parse(code)):

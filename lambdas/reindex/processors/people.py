@@ -1,4 +1,4 @@
-"""Names of photographers: prefixes, agencies beside them, initials, capitals."""
+"""Processors for photographers' names: prefixes, agencies, initials and capitals."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Final
 
 from reindex.processors.draft import Draft
 
-#: What stands before a name to say that it is a copyright's.
+#: A copyright prefix before a name.
 _COPYRIGHT: Final = re.compile(
     r"\s*(?:(?:copyright\b|©|\(c\)|&copy;)\s*[:\-\u2013]?\s*)+"
     r"(?:\d{4}(?:\s*[-\u2013]\s*\d{2,4})?\s*[,:]?\s*)?(?:by\s+)?",
     re.IGNORECASE,
 )
 
-_NAMED: Final = ("byline", "credit")
+_NAME_FIELDS: Final = ("byline", "credit")
 
 #: One letter, or several with a full stop after each: ``J``, ``J.``, ``J.A.``.
 _INITIAL: Final = re.compile(r"[^\W\d_]\.?|(?:[^\W\d_]\.){2,}")
 
-#: Between a first name and a family name these are written small.
+#: Particles that are lower case between a first name and a family name.
 _PARTICLES: Final = frozenset(
     [
         "al",
@@ -59,13 +59,13 @@ _PARTICLES: Final = frozenset(
     ]
 )
 
-#: Texts whose slashes tell nobody apart: addresses of web pages, and ``N/A``.
-_WHOLE: Final = re.compile(r"://|^\s*n/a\.?\s*$", re.IGNORECASE)
+#: Texts whose slashes do not separate names: URLs, and ``N/A``.
+_UNSPLIT: Final = re.compile(r"://|^\s*n/a\.?\s*$", re.IGNORECASE)
 
 _NUMERALS: Final = frozenset({"II", "III", "IV", "VI"})
 
-#: What follows Mac with a capital. All other names go on in small letters: Macron, Macias and
-#: Machiavelli are none of Scotland's, and more such names exist than anybody could list.
+#: Parts that are capitalised after Mac. Other names stay lower case after Mac (Macron, Macias,
+#: Machiavelli), because there are too many of them to list.
 _AFTER_MAC: Final = """\
 arthur askill bean beth bride cabe callum cann carthy coll cormack diarmid donald donnell dougal
 dougall dowell duff eachern ewan ewen fadyen farlane gill gillivray gowan gregor innes intosh
@@ -77,9 +77,9 @@ william
 
 
 def strip_copyright(draft: Draft) -> Draft:
-    """Take ``©``, ``(c)``, ``Copyright 2019 by`` and their like from the names of people."""
+    """Remove ``©``, ``(c)``, ``Copyright 2019 by`` and similar prefixes from names."""
     changes = {}
-    for name in _NAMED:
+    for name in _NAME_FIELDS:
         text = draft.text(name)
         found = _COPYRIGHT.match(text)
         if found and (rest := text[found.end() :].strip()):
@@ -88,13 +88,13 @@ def strip_copyright(draft: Draft) -> Draft:
 
 
 def split_byline_credit(draft: Draft) -> Draft:
-    """Tell people from agencies where both stand in one field, with slashes between.
+    """Separate photographers from agencies where one field has both, separated by slashes.
 
-    What follows the first name in the byline goes before the credit; a photographer who stands in
-    the credit, too, is taken from there; a byline that only repeats the credit goes.
+    Everything after the first name of the byline is moved to the front of the credit. A
+    photographer's name is removed from the credit. A byline that equals the credit is removed.
     """
     byline, credit = _parts(draft.text("byline")), _parts(draft.text("credit"))
-    if len(byline) < 2 and len(credit) < 2:  # noqa: PLR2004 - nothing to tell apart
+    if len(byline) < 2 and len(credit) < 2:  # noqa: PLR2004 - nothing to separate
         return draft
     person, agencies = byline[:1], byline[1:]
     if person and credit and _folded(byline) == _folded(credit) and len(credit) > 1:
@@ -109,7 +109,7 @@ def split_byline_credit(draft: Draft) -> Draft:
 
 
 def join_initials(draft: Draft) -> Draft:
-    """Write the initials of a photographer together, without full stops: ``JA Smith``."""
+    """Join the initials of a photographer, without full stops: ``JA Smith``."""
     words = draft.text("byline").split()
     count = next((n for n, word in enumerate(words) if not _INITIAL.fullmatch(word)), len(words))
     if not 0 < count < len(words):
@@ -119,9 +119,9 @@ def join_initials(draft: Draft) -> Draft:
 
 
 def title_case_names(draft: Draft) -> Draft:
-    """Write a byline that is all in capitals as a name: ``Vincent van Gogh``, ``Ian McEwan``.
+    """Change a byline in capitals to title case: ``Vincent van Gogh``, ``Ian McEwan``.
 
-    One word alone stays, for it may be an agency.
+    A single word is kept, because it may be an agency.
     """
     byline = draft.text("byline")
     words = byline.split()
@@ -135,7 +135,7 @@ def title_case_names(draft: Draft) -> Draft:
 def _cased(word: str, *, between: bool) -> str:
     if word in _NUMERALS or _INITIAL.fullmatch(word) or "/" in word:
         return word
-    # Only between names: in KIM LE and VAN MORRISON it is a name itself.
+    # Only between other words: in KIM LE and VAN MORRISON the particle is a name.
     if between and word.lower() in _PARTICLES:
         return word.lower()
     return "-".join(_name(part) for part in word.split("-"))
@@ -148,7 +148,7 @@ def _name(part: str) -> str:
         # O'Brien, D'Souza; but Dean's.
         if found and len(before) == 1 and len(after) > 1:
             return f"{before.upper()}{mark}{_name(after)}"
-    if small.startswith("mc") and len(small) > 3:  # noqa: PLR2004 - Mc alone is no name
+    if small.startswith("mc") and len(small) > 3:  # noqa: PLR2004 - Mc alone is not a name
         return f"Mc{small[2:].capitalize()}"
     if small.startswith("mac") and small[3:] in _AFTER_MAC.split():
         return f"Mac{small[3:].capitalize()}"
@@ -156,7 +156,7 @@ def _name(part: str) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    if _WHOLE.search(text):
+    if _UNSPLIT.search(text):
         return [text.strip()]
     return [part for each in text.split("/") if (part := each.strip())]
 

@@ -1,4 +1,4 @@
-"""Runs processors one after the other; each one's failure is the image's, by its name."""
+"""Runs processors in sequence; a processor's exception becomes a failure of the image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reindex.processors.people import (
 from reindex.processors.places import drop_placeholder_locations, drop_repeated_title
 from reindex.processors.rules import Rules
 
-#: Those that every library may name in its settings.
+#: The built-in processors by the name that a library's settings use.
 BUILT_IN: Final[Mapping[str, Processor]] = {
     each.__name__: each
     for each in (
@@ -46,10 +46,11 @@ _RIGHTS: Final = frozenset(USAGE_RIGHTS_TEXTS)
 
 @dataclass(frozen=True, slots=True)
 class NamedProcessor:
-    """A processor, and what it is called in the settings.
+    """A processor with its name in the settings.
 
     Attributes:
-        name: A built-in one's, ``FILE:FUNCTION``, or ``rights`` for the rules.
+        name: The name of a built-in processor, ``FILE:FUNCTION``, or ``rights`` for the rules.
+        process: The processor.
     """
 
     name: str
@@ -58,13 +59,13 @@ class NamedProcessor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one processor did to one field.
+    """A change of one field by one processor.
 
     Attributes:
-        by: The processor's name; of rules, the rule's after it.
-        field: ``metadata.credit``, ``rights.category``.
-        before: None when the field was absent.
-        after: None when it is.
+        by: The processor's name; for rules, followed by the rule's name.
+        field: The field, such as ``metadata.credit`` or ``rights.category``.
+        before: The old value; None when the field was absent.
+        after: The new value; None when the field was removed.
     """
 
     by: str
@@ -74,18 +75,18 @@ class Change:
 
 
 def processed(draft: Draft, processors: Sequence[NamedProcessor]) -> Draft:
-    """Return what processors make of a draft.
+    """Return the result of applying the processors to a draft.
 
     Raises:
-        ProcessorFailed: One of them raised, or returned what is no draft; the message names it.
+        ProcessorFailed: A processor raised, or returned an invalid draft; the message names it.
     """
     for each in processors:
-        draft = _after(each, draft)
+        draft = _run(each, draft)
     return draft
 
 
 def explained(draft: Draft, processors: Sequence[NamedProcessor]) -> list[Change]:
-    """Return what each of the processors changes.
+    """Return the changes that each of the processors makes.
 
     Raises:
         ProcessorFailed: As :func:`processed`.
@@ -99,12 +100,12 @@ def explained(draft: Draft, processors: Sequence[NamedProcessor]) -> list[Change
 
 
 def _steps(named: NamedProcessor, draft: Draft) -> Iterator[tuple[str, Draft]]:
-    """What a processor does in turn: each rule of a file, by its name."""
+    """Yield the name and the resulting draft of a processor, or of each rule that applies."""
     if isinstance(named.process, Rules):
         for rule, after in named.process.applied(draft):
             yield f"{named.name}: {rule}", after
     else:
-        yield named.name, _after(named, draft)
+        yield named.name, _run(named, draft)
 
 
 def _changes(by: str, before: Draft, after: Draft) -> Iterator[Change]:
@@ -115,28 +116,28 @@ def _changes(by: str, before: Draft, after: Draft) -> Iterator[Change]:
                 yield Change(by, f"{kind}.{name}", old.get(name), new.get(name))
 
 
-def _after(named: NamedProcessor, draft: Draft) -> Draft:
-    # A copy, so that one which changes what it is given harms nobody.
+def _run(named: NamedProcessor, draft: Draft) -> Draft:
+    # A copy, because a library's processor may modify its argument.
     given = replace(
         draft, metadata=deepcopy(dict(draft.metadata)), rights=deepcopy(dict(draft.rights))
     )
     try:
         after = named.process(given)
-        return _checked(after, draft.uploaded_by)
+        return _validated(after, draft.uploaded_by)
     except (Exception, SystemExit) as error:
-        # The edge of other people's code: whatever it raises is this image's failure. SystemExit
-        # is no Exception, and would end the call for all other images.
+        # Third-party code may raise anything, which fails this image only. SystemExit is not an
+        # Exception, and would end the call for all other images.
         raise ProcessorFailed(
             f"the processor {named.name} failed", f"{type(error).__name__}: {error}"
         ) from error
 
 
-def _checked(after: object, uploaded_by: str) -> Draft:
-    """Return a draft that fits a document, of the same uploader: none may change it.
+def _validated(after: object, uploaded_by: str) -> Draft:
+    """Return a draft that is valid in a document; the uploader cannot be changed.
 
     Raises:
-        TypeError: It is no draft, or a value is of another type than its field.
-        ValueError: There is no such field, or its value cannot be written.
+        TypeError: ``after`` is not a draft, or a value has the wrong type for its field.
+        ValueError: A field does not exist, or its value cannot be written.
     """
     if not isinstance(after, Draft):
         raise TypeError(f"it returned {type(after).__name__}, no Draft")
@@ -153,7 +154,7 @@ def _checked(after: object, uploaded_by: str) -> Draft:
         if name not in _RIGHTS:
             raise ValueError(f"there is no field rights.{name}")
         rights[name] = _text(name, value)
-    # As with_metadata has it: what is empty is absent.
+    # with_metadata and with_rights remove empty values.
     return Draft({}, {}, uploaded_by).with_metadata(**metadata).with_rights(**rights)
 
 
@@ -166,7 +167,7 @@ def _items(name: str, value: object) -> list[object]:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is {type(value).__name__}, no text")
-    # UnicodeEncodeError is a ValueError: half of a surrogate pair cannot be written as JSON.
+    # Raises UnicodeEncodeError, a ValueError, for a lone surrogate, which JSON cannot hold.
     value.encode()
     if name == _DATE and value:
         if not _DATE_FORM.fullmatch(value):

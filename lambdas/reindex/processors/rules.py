@@ -1,4 +1,4 @@
-"""A library's rules: which rights an image has, and which words it is found by.
+"""A library's rules, which set an image's usage rights and add keywords.
 
 The file is JSON::
 
@@ -10,12 +10,12 @@ The file is JSON::
       "keywords": [{"name": "Sport", "when": {"subjects": {"is": ["sport"]}}, "add": ["sports"]}]
     }
 
-The first rule under ``rights`` that matches wins; all under ``keywords`` that match add theirs. A
-rule matches when each field named under ``when`` does; of a field that is a list, one of its texts.
-Texts are compared without regard to case.
+Of the rules under ``rights``, the first that matches applies; of those under ``keywords``, all that
+match. A rule matches when every condition under ``when`` holds; for a list, when it holds for one
+of the texts. Comparison is case-insensitive.
 
-Patterns are of RE2, which takes time in proportion to the text whatever the pattern: one that
-backtracks without end cannot be written.
+Patterns use RE2, whose time is linear in the length of the text, so no pattern can cause
+catastrophic backtracking.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from typing import Any, Final
 from reindex.domain.fields import METADATA_SETS, METADATA_TEXTS, USAGE_RIGHTS_TEXTS
 from reindex.processors.draft import Draft
 
-#: What a condition may say.
-_WAYS: Final = ("is", "starts_with", "matches")
+#: The operators of a condition.
+_OPERATORS: Final = ("is", "starts_with", "matches")
 
-#: Beside the fields of metadata, what a rule may look at.
+#: The uploader, which a rule may test like a field of metadata.
 UPLOADED_BY: Final = "uploadedBy"
 
 _FIELDS: Final = frozenset({*METADATA_TEXTS, *METADATA_SETS, UPLOADED_BY})
@@ -40,7 +40,7 @@ Test = Callable[[str], bool]
 
 
 class RulesError(ValueError):
-    """A file of rules cannot be used; the message says where and why."""
+    """A file of rules is invalid; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: For people.
+        name: The name in messages.
         when: Tests by field; all must hold.
-        rights: What it sets.
-        metadata: Likewise.
-        keywords: What it adds.
+        rights: Fields of the usage rights to set.
+        metadata: Fields of the metadata to set.
+        keywords: Keywords to add.
     """
 
     name: str
@@ -62,25 +62,25 @@ class Rule:
     keywords: Sequence[str]
 
     def matches(self, draft: Draft) -> bool:
-        """Whether all its conditions hold."""
+        """Return True if all conditions hold."""
         return all(any(map(test, _texts(draft, field))) for field, test in self.when.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of a file; a processor."""
+    """A processor that applies all rules of a file."""
 
     rights: Sequence[Rule]
     keywords: Sequence[Rule]
 
     def __call__(self, draft: Draft, /) -> Draft:
-        """Apply the first rule for rights that matches, then all for keywords."""
+        """Apply the first matching rule for rights, then all matching rules for keywords."""
         for _, after in self.applied(draft):
             draft = after
         return draft
 
     def applied(self, draft: Draft) -> Iterator[tuple[str, Draft]]:
-        """Apply each rule that is to be applied; yield its name, and the draft after it."""
+        """Apply the rules that match in turn; yield the name of each and the resulting draft."""
         rule = self.matching(draft)
         if rule:
             draft = draft.with_rights(**rule.rights).with_metadata(**rule.metadata)
@@ -91,7 +91,7 @@ class Rules:
             yield rule.name, draft
 
     def matching(self, draft: Draft) -> Rule | None:
-        """Return the rule for rights that wins; None when none matches."""
+        """Return the first matching rule for rights; None when none matches."""
         return next((rule for rule in self.rights if rule.matches(draft)), None)
 
 
@@ -115,7 +115,7 @@ def parse(text: str) -> Rules:
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    # JSON lets the last of two win, and the rules under the first would be gone unseen.
+    # json.loads keeps the last of two equal names, so rules under the first would be lost silently.
     names = [name for name, _ in pairs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise RulesError(f"{', '.join(twice)} stands twice in one object")
@@ -150,20 +150,20 @@ def _test(field: str, condition: Any, where: str) -> Test:
     where = f"{where}.when.{field}"
     if field not in _FIELDS:
         raise RulesError(f"{where}: there is no such field")
-    _require(condition, set(_WAYS), where)
+    _require(condition, set(_OPERATORS), where)
     if len(condition) != 1:
-        raise RulesError(f"{where} must say one of {', '.join(_WAYS)}")
-    [(way, wanted)] = condition.items()
-    if way == "matches":
+        raise RulesError(f"{where} must say one of {', '.join(_OPERATORS)}")
+    [(operator, wanted)] = condition.items()
+    if operator == "matches":
         return _pattern(wanted, where)
-    folded = tuple(text.casefold() for text in _texts_of(wanted, f"{where}.{way}"))
-    if way == "is":
+    folded = tuple(text.casefold() for text in _texts_of(wanted, f"{where}.{operator}"))
+    if operator == "is":
         return lambda text: text.casefold().strip() in folded
     return lambda text: text.casefold().lstrip().startswith(folded)
 
 
 def _pattern(pattern: Any, where: str) -> Test:
-    # Only here: most libraries need it nowhere, and every cold start would load it.
+    # Imported here, because most libraries have no patterns and every cold start would load it.
     import re2  # noqa: PLC0415
 
     if not _is_text(pattern):
@@ -174,11 +174,11 @@ def _pattern(pattern: Any, where: str) -> Test:
     try:
         compiled = re2.compile(pattern, options)
     except re2.error as error:
-        raise RulesError(f"{where}.matches is no pattern of RE2: {_said(error)}") from error
+        raise RulesError(f"{where}.matches is no pattern of RE2: {_message(error)}") from error
     return lambda text: compiled.search(text) is not None
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     [what] = error.args or ("",)
     return what.decode(errors="replace") if isinstance(what, bytes) else str(what)
 
@@ -205,7 +205,7 @@ def _texts_of(value: Any, where: str) -> list[str]:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether it is a text that a document can hold: not blank, without half surrogates."""
+    """Return True for a text that a document can hold: not blank, without lone surrogates."""
     if not isinstance(value, str) or not value.strip():
         return False
     return not any("\ud800" <= character <= "\udfff" for character in value)

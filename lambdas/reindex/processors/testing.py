@@ -1,4 +1,4 @@
-"""For the tests of a library's own processors."""
+"""A helper for the tests of a library's own processors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from reindex.processors.processing import NamedProcessor, processed
 
 
 def check(process: Processor, draft: Draft) -> Draft:
-    """Return what a processor makes of a draft, held to what a reindex demands of it.
+    """Return a processor's result, after checking the requirements of a reindex.
 
     Raises:
-        ProcessorFailed: It raised, or returned what does not fit a document.
-        AssertionError: It changed what it was given, or gave another draft the second time.
+        ProcessorFailed: The processor raised, or returned an invalid draft.
+        AssertionError: The processor modified its argument, or is not deterministic.
     """
     given = deepcopy(draft)
     after = processed(given, [NamedProcessor("it", process)])

@@ -1,4 +1,4 @@
-"""Builds the smallest image files that show a rule."""
+"""Builds minimal image files that show one rule each."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def tiff_file(
     start, places = _add_directory(data, first, order)
     starts = [start]
     for entries in others:
-        # The count of the directory before, its entries, and then where the next one is.
+        # A directory has a count, its entries, and the offset of the next directory.
         link = starts[-1] + 2 + 12 * struct.unpack_from(order + "H", data, starts[-1])[0]
         starts.append(_add_directory(data, entries, order)[0])
         struct.pack_into(order + "I", data, link, starts[-1])
@@ -389,7 +389,7 @@ def jxl_codestream(
     bits = Bits()
     bits.add((0, 1), (3, 2), (height - 1, 30), (0, 3), (3, 2), (width - 1, 30))
     bits.add((0, 1), (1, 1), (orientation - 1, 3))
-    bits.add((1, 1), (1, 1), (4, 5), (2, 3))  # another size, meant for display: 40 x 48
+    bits.add((1, 1), (1, 1), (4, 5), (2, 3))  # intrinsic size for display: 40 x 48
     bits.add((moving, 1))
     if moving:
         bits.add((1, 1), (2, 2), (3, 5), (2, 3))

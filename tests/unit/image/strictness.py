@@ -1,4 +1,4 @@
-"""Judges a document by a mapping, as a strict index would."""
+"""Checks a document against a mapping, as a strict index would."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What a careful writer wrote is what the document says.
+"""The document contains exactly what a correct writer wrote.
 
 The writer below shares nothing with the readers: it is told what a picture says, and draws how
 the bytes say it (byte orders, character sets, padding, the order of blocks and of what is in
@@ -21,7 +21,7 @@ from reindex.image.extract import extract
 from reindex.image.original_metadata import original_metadata
 from reindex.image.ranged import RangedFile
 from reindex.image.truth import FileMetadata
-from reindex.image.uninformative import Written, why_uninformative
+from reindex.image.uninformative import FileWriter, why_uninformative
 
 UPLOADED = datetime(2024, 6, 11, 9, 30, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def words(alphabet: str) -> st.SearchStrategy[str]:
     return texts.filter(
         lambda text: (
             not any(
-                why_uninformative(name, text, Written(text))
+                why_uninformative(name, text, FileWriter(text))
                 for name in ("description", "credit", "byline")
             )
         )
@@ -104,7 +104,7 @@ def write_iptc(draw: st.DrawFn, said: dict[str, Any], codec: str, declared: byte
     for name, text in said.items():
         value = (text + " " * draw(st.integers(0, 3))).encode(codec)
         if draw(st.integers(0, 4)) == 0 and name != "byline":
-            # Of one that must not repeat the last counts.
+            # The last value of a dataset that must not repeat wins.
             parts.append((IPTC_DATASETS[name], "earlier".encode(codec), b""))
         padding = bytes(draw(st.sampled_from([0, 0, 0, 1, 3])))
         parts.append((IPTC_DATASETS[name], value, padding))

@@ -10,7 +10,7 @@ from tests.unit.image.truths import ID, crop, stored
 URI = f"https://crops.example.com/{ID}"
 
 
-def test_a_crop_with_its_master_and_assets() -> None:
+def test_a_crop_has_a_master_and_assets() -> None:
     objects = [
         crop("a/1000.jpg", size=2, width="1000", height="750"),
         crop("a/master/2000.jpg", size=3, rotation="90"),
@@ -60,12 +60,12 @@ def _with(user_metadata: dict[str, str], name: str = "a.jpg") -> StoredObject:
         ("bounds_x", "bounds_y", "bounds_width", "bounds_height"),
     ],
 )
-def test_bounds_by_their_new_and_old_names(names: tuple[str, ...]) -> None:
+def test_bounds_are_read_under_new_and_old_names(names: tuple[str, ...]) -> None:
     values = dict(zip(names, ("1", "2", "3", "4"), strict=True))
     assert crops([_with(values)]).document[0]["id"] == "1_2_3_4"
 
 
-def test_equal_bounds_are_one_crop_and_crops_come_by_their_bounds() -> None:
+def test_objects_with_equal_bounds_are_one_crop_and_crops_are_sorted_by_bounds() -> None:
     objects = [
         crop("b/1.jpg", bounds_x="10"),
         crop("b/2.jpg", bounds_x="10", width="1", height="1"),
@@ -77,7 +77,7 @@ def test_equal_bounds_are_one_crop_and_crops_come_by_their_bounds() -> None:
         assert [len(each["assets"]) for each in found] == [1, 2]
 
 
-def test_only_a_folder_makes_a_master() -> None:
+def test_only_the_parent_folder_marks_a_master() -> None:
     (found,) = crops([crop("master.jpg"), crop("master/x/1.jpg")]).document
     assert "master" not in found
 
@@ -87,7 +87,7 @@ def test_a_master_alone_has_no_assets() -> None:
     assert "assets" not in found
 
 
-def test_the_master_speaks_for_the_crop_and_any_asset_for_its_date() -> None:
+def test_the_master_describes_the_crop_and_any_asset_can_give_its_date() -> None:
     objects = [
         crop("a/1.jpg", author="asset", date="2024-06-01T00:00:00Z"),
         crop("a/master/1.jpg", author="master", date=""),
@@ -107,7 +107,7 @@ def test_last_modified_is_the_newest_crop() -> None:
     assert crops(objects).last_modified == datetime(2024, 6, 3, tzinfo=UTC)
 
 
-def test_an_object_without_bounds_is_no_crop() -> None:
+def test_an_object_without_bounds_is_ignored() -> None:
     assert crops([stored(f"{URI}/")]).document == []
 
 

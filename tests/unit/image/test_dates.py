@@ -100,7 +100,7 @@ def _read(text: str, uploaded: datetime = LATE) -> str | None:
         ("other digits than ASCII", "\uff12\uff10\uff11\uff14-12-16", None),
     ],
 )
-def test_forms_in_the_wild(form: str, text: str, expected: str | None) -> None:
+def test_date_formats_of_real_files_are_parsed(form: str, text: str, expected: str | None) -> None:
     assert _read(text) == expected, form
 
 
@@ -123,17 +123,17 @@ UPLOADED = datetime(2024, 5, 12, 10, tzinfo=UTC)
         ("no source", [], None),
     ],
 )
-def test_plausibility(rule: str, texts: list[str], expected: str | None) -> None:
+def test_implausible_dates_are_skipped(rule: str, texts: list[str], expected: str | None) -> None:
     when = first_plausible(texts, UPLOADED)
     assert (when and format_date(when)) == expected, rule
 
 
-def test_an_upload_at_the_end_of_time() -> None:
+def test_an_upload_in_year_9999_does_not_overflow() -> None:
     assert first_plausible(["9999-12-31"], datetime.max.replace(tzinfo=UTC)) is not None
 
 
 @given(st.text(max_size=80))
-def test_no_text_makes_it_raise(text: str) -> None:
+def test_no_text_raises_an_exception(text: str) -> None:
     for when in readings(text):
         assert parse_iso(format_date(when)) == when.replace(
             microsecond=when.microsecond // 1000 * 1000
@@ -155,7 +155,7 @@ def test_no_text_makes_it_raise(text: str) -> None:
         ("", None),
     ],
 )
-def test_dates_of_tables_are_iso_8601_and_never_guessed(text: str, expected: str | None) -> None:
+def test_dates_in_tables_are_parsed_as_iso_8601_only(text: str, expected: str | None) -> None:
     when = parse_iso(text)
     assert (when and format_date(when)) == expected
 
@@ -167,21 +167,21 @@ def test_a_date_is_formatted_in_utc_with_milliseconds() -> None:
     )
 
 
-def test_a_date_without_zone_is_refused() -> None:
+def test_a_date_without_a_zone_is_rejected() -> None:
     with pytest.raises(ValueError, match="zone"):
         format_date(datetime(2024, 1, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("text", ["012345", "01:23:45", "012345+0100", "01:23", "0123"])
-def test_times(text: str) -> None:
+def test_a_time_of_day_is_recognised(text: str) -> None:
     assert is_time(text)
 
 
 @pytest.mark.parametrize("text", ["", "noon", "995959", "01:23:45+", "13:00 PM"])
-def test_what_is_no_time(text: str) -> None:
+def test_other_text_is_not_a_time_of_day(text: str) -> None:
     assert not is_time(text)
 
 
-def test_zones() -> None:
+def test_a_utc_offset_is_recognised() -> None:
     assert all(map(is_zone, ["Z", "+01:00", "-0530", "+1"]))
     assert not any(map(is_zone, ["", "   :  ", "UTC+1", "01:00"]))

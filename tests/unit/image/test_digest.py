@@ -48,13 +48,13 @@ def test_canonical_json(value: object, expected: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"a": float("-inf")}])
-def test_numbers_that_json_cannot_hold_are_refused(value: object) -> None:
+def test_numbers_that_json_cannot_hold_are_rejected(value: object) -> None:
     with pytest.raises(ValueError, match=r"JSON|nan|inf"):
         canonical_json(value)
 
 
 @pytest.mark.parametrize("value", [{1}, Decimal(1), b"x", {1: 2}, [{None: 1}], {True: 1}])
-def test_values_that_are_no_json_are_refused(value: object) -> None:
+def test_values_that_json_cannot_hold_are_rejected(value: object) -> None:
     with pytest.raises(TypeError):
         canonical_json(value)
 
@@ -70,7 +70,7 @@ def test_the_digest_has_the_documented_form() -> None:
     int(digest({}), 16)
 
 
-def test_the_digest_leaves_out_provenance_and_the_clock() -> None:
+def test_the_digest_excludes_provenance_and_the_current_time() -> None:
     built = build(FULL, NOW)
     later = build(FULL, NOW.replace(year=2050))
     written = with_provenance(
@@ -79,7 +79,7 @@ def test_the_digest_leaves_out_provenance_and_the_clock() -> None:
     assert digest(json.loads(json.dumps(written))) == digest(built)
 
 
-def test_the_clock_does_matter_to_the_document() -> None:
+def test_the_current_time_changes_the_document() -> None:
     before = build(FULL, NOW.replace(month=6, day=15))
     assert before["leases"] != build(FULL, NOW)["leases"]
     assert digest(before) == digest(build(FULL, NOW))
@@ -96,15 +96,13 @@ def test_the_clock_does_matter_to_the_document() -> None:
         (["a.b.c", "a.d"], {"a": {"b": {"c": 1}, "d": 2}}),
     ],
 )
-def test_the_digest_leaves_out_what_is_preserved(
-    preserve: list[str], added: dict[str, Any]
-) -> None:
+def test_the_digest_excludes_preserved_fields(preserve: list[str], added: dict[str, Any]) -> None:
     built = build(FULL, NOW)
     assert digest({**built, **added}, preserve) == digest(built)
     assert digest(built, preserve) == digest(built)
 
 
-def test_what_is_preserved_inside_a_field_of_ours_leaves_the_rest() -> None:
+def test_a_preserved_field_inside_our_field_is_excluded_alone() -> None:
     one = {"userMetadata": {"photoshoot": {"title": "A", "suggest": {"input": ["A"]}}}}
     bare = {"userMetadata": {"photoshoot": {"title": "A"}}}
     preserve = ["userMetadata.photoshoot.suggest"]
@@ -112,7 +110,7 @@ def test_what_is_preserved_inside_a_field_of_ours_leaves_the_rest() -> None:
     assert "suggest" in one["userMetadata"]["photoshoot"], "the document is left as it is"
 
 
-def test_what_was_empty_before_stays() -> None:
+def test_an_object_that_was_empty_before_is_kept() -> None:
     assert digest({"usageRights": {}}, ["usageRights.category"]) != digest({})
 
 
@@ -152,7 +150,7 @@ def test_the_digest_is_the_same_in_every_process() -> None:
     assert outputs.pop().startswith(digest(build(FULL, NOW)))
 
 
-def test_hashes_are_the_documented_ones() -> None:
+def test_hashes_have_the_documented_values() -> None:
     # The first eight bytes of SHA-256("abc"), FIPS 180-4's own example.
     assert id_hash("abc") == 0xBA7816BF8F01CFEA
     assert id_hash("\ud800") == id_hash("\ufffd")

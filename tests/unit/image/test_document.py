@@ -22,7 +22,7 @@ from tests.unit.image.truths import (
 )
 
 
-def test_an_image_of_which_only_the_original_exists() -> None:
+def test_an_image_without_user_data_has_a_document() -> None:
     assert build(truth(), NOW) == {
         "id": ID,
         "uploadTime": "2024-06-11T09:30:00.000Z",
@@ -40,18 +40,18 @@ def test_an_image_of_which_only_the_original_exists() -> None:
     }
 
 
-def test_an_image_that_has_everything_has_every_field_of_the_mapping() -> None:
+def test_an_image_with_all_data_has_every_field_of_the_mapping() -> None:
     document = build(FULL, NOW)
     not_ours = {"esInfo", "suggestMetadataCredit", "usagesLastModified"}
     copies = {"usagesPlatform", "usagesStatus"}
     assert set(document) == set(mapping()["properties"]) - not_ours - copies
 
 
-def test_no_nulls_nothing_empty_and_nothing_unmapped() -> None:
+def test_a_document_has_no_null_empty_or_unmapped_value() -> None:
     assert list(refusals(build(FULL, NOW), mapping())) == []
 
 
-def test_metadata_is_the_original_overridden_by_edits() -> None:
+def test_edits_override_the_original_metadata() -> None:
     document = build(FULL, NOW)
     assert document["originalMetadata"]["title"] == "Election day"
     assert document["metadata"] == {
@@ -68,7 +68,9 @@ def test_metadata_is_the_original_overridden_by_edits() -> None:
         ("people say: none", {"usageRights": {}}, {}),
     ],
 )
-def test_usage_rights(rule: str, edits: dict[str, Any] | None, rights: dict[str, Any]) -> None:
+def test_usage_rights_come_from_edits(
+    rule: str, edits: dict[str, Any] | None, rights: dict[str, Any]
+) -> None:
     document = build(truth(edits=edits), NOW)
     assert document["originalUsageRights"] == {}, rule
     assert document["usageRights"] == rights, rule
@@ -105,7 +107,7 @@ USED = [usage(last_modified=1719187200000)]
         ("an edit that does not say", {"edits": {"labels": {"a"}}}, None, None),
     ],
 )
-def test_last_modified(
+def test_last_modified_is_the_latest_change_of_any_part(
     rule: str,
     user_data: dict[str, Any],
     last_modified: str | None,
@@ -127,7 +129,7 @@ def test_a_photo_is_not_taken_after_its_upload() -> None:
     assert document["originalMetadata"] == {"dateTaken": "2024-06-12T09:30:00.000Z"}
 
 
-def test_a_keyword_too_long_for_the_index_is_cut() -> None:
+def test_a_keyword_longer_than_a_term_is_cut() -> None:
     file = image_file(xmp={"photoshop:Credit": "\u6f22" * 20_000})
     document = build(replace(truth(), file=file), NOW)
     assert list(refusals(document, mapping())) == []
@@ -138,7 +140,7 @@ def test_an_id_is_any_string(image_id: str) -> None:
     assert build(ImageTruth(image_id, truth().original, image_file()), NOW)["id"] == image_id
 
 
-def test_provenance() -> None:
+def test_provenance_is_added_and_removed() -> None:
     document = build(FULL, NOW)
     written = with_provenance(
         document,
@@ -163,7 +165,7 @@ def test_provenance() -> None:
     }
 
 
-def test_provenance_keeps_what_else_es_info_holds() -> None:
+def test_provenance_keeps_other_fields_of_es_info() -> None:
     written = with_provenance(
         {"esInfo": {"migration": {"migratedTo": "images_2"}, "reindex": {"digest": "old"}}},
         digest="new",
@@ -176,7 +178,7 @@ def test_provenance_keeps_what_else_es_info_holds() -> None:
     assert written["esInfo"]["reindex"]["digest"] == "new"
 
 
-def test_a_loaders_document_with_what_people_said_is_the_document_that_we_build() -> None:
+def test_a_loaders_document_merged_with_user_data_equals_the_built_document() -> None:
     of_the_file = build(replace(FULL, user_data=UserData()), NOW)
     assert merge(of_the_file, FULL.user_data, NOW) == build(FULL, NOW)
     # What the loader says of user data is of another moment than what the tables say.

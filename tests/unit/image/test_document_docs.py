@@ -1,4 +1,4 @@
-"""docs/document.md shows what the code does: its example and its table are made here."""
+"""docs/document.md matches the code: its example and tables are generated here."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ def uninformative() -> str:
 
 
 @pytest.mark.parametrize("made", [example, precedence, evidence, uninformative])
-def test_the_documentation_shows_what_the_code_does(made: object) -> None:
+def test_the_documentation_matches_the_code(made: object) -> None:
     assert callable(made)
     assert made() in DOCS.read_text(encoding="utf-8"), made()
 
@@ -76,5 +76,5 @@ def test_every_field_of_the_document_is_described() -> None:
     assert f"{MAX_DEPTH} levels" in text
 
 
-def test_what_files_say_can_be_edited() -> None:
+def test_every_field_read_from_files_can_be_edited() -> None:
     assert set(PRECEDENCE) <= {*METADATA_TEXTS, *METADATA_SETS}

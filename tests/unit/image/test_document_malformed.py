@@ -1,4 +1,4 @@
-"""Whatever a row holds, it gives a document that the index accepts, or a typed failure."""
+"""Any row gives either a document that the index accepts, or a typed failure."""
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -64,7 +64,9 @@ def _broken(value: Any, chance: Random, other: Any) -> Any:
     st.integers(0, 2**32).map(Random),
     VALUES,
 )
-def test_one_broken_attribute(table: str, chance: Random, other: Any) -> None:
+def test_a_malformed_attribute_gives_a_valid_document_or_a_typed_failure(
+    table: str, chance: Random, other: Any
+) -> None:
     changes: Any = {table: _broken(getattr(FULL.user_data, table), chance, other)}
     image = replace(FULL, user_data=replace(FULL.user_data, **changes))
     try:

@@ -1,4 +1,4 @@
-"""The order in which truth arrives never matters: not for the bytes, not for the digest."""
+"""The order of rows and attributes changes neither the document's bytes nor its digest."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -115,12 +115,12 @@ def _assert_order_never_matters(image: ImageTruth, chance: Random) -> None:
 
 
 @given(CHANCE)
-def test_the_image_that_has_everything(chance: Random) -> None:
+def test_order_never_matters_for_an_image_with_all_data(chance: Random) -> None:
     _assert_order_never_matters(FULL, chance)
 
 
 @given(USAGES, LEASES, COLLECTIONS, CROPS, EDITS, CHANCE)
-def test_images_of_all_kinds(
+def test_order_never_matters_for_any_image(
     usages: list[Row],
     leases: list[Row],
     collections: list[dict[str, Any]],

@@ -10,7 +10,7 @@ from reindex.image.edits import edits
 ORIGINAL = {"title": "From the file", "byline": "Jo", "keywords": ["file"]}
 
 
-def test_user_metadata_is_the_row() -> None:
+def test_user_metadata_holds_the_row() -> None:
     row = {
         "id": "x",
         "archived": False,
@@ -58,14 +58,14 @@ def test_user_metadata_is_the_row() -> None:
         ),
     ],
 )
-def test_metadata_is_the_original_overridden_by_edits(
+def test_edits_override_the_original_metadata(
     rule: str, metadata: dict[str, Any] | None, expected: dict[str, Any]
 ) -> None:
     row = {"id": "x"} if metadata is None else {"id": "x", "metadata": metadata}
     assert edits(row).applied_to(ORIGINAL) == expected, rule
 
 
-def test_all_known_fields_pass() -> None:
+def test_all_known_fields_are_kept() -> None:
     metadata = {name: f"a {name}" for name in METADATA_TEXTS}
     rights = {name: f"a {name}" for name in USAGE_RIGHTS_TEXTS}
     edited = edits({"id": "x", "metadata": metadata, "usageRights": rights})
@@ -85,13 +85,15 @@ def test_all_known_fields_pass() -> None:
         ),
     ],
 )
-def test_usage_rights(rule: str, row: dict[str, Any], rights: dict[str, Any] | None) -> None:
+def test_usage_rights_are_read_from_the_row(
+    rule: str, row: dict[str, Any], rights: dict[str, Any] | None
+) -> None:
     assert edits(row).usage_rights == rights, rule
     assert edits(row).user_metadata.get("usageRights") == rights, rule
 
 
 @pytest.mark.parametrize("row", [None, {}, {"id": "x", "labels": set(), "metadata": {}}])
-def test_without_edits_there_is_nothing(row: dict[str, Any] | None) -> None:
+def test_an_image_without_edits_has_no_user_metadata(row: dict[str, Any] | None) -> None:
     assert edits(row).user_metadata == {}
     assert edits(row).last_modified is None
 
@@ -120,7 +122,7 @@ def test_malformed_rows_are_typed_failures(row: dict[str, Any], message: str) ->
     assert caught.value.message == message
 
 
-def test_a_failure_names_what_it_found() -> None:
+def test_a_failure_names_the_table_the_attribute_and_its_type() -> None:
     with pytest.raises(InvalidUserData) as caught:
         edits({"id": "x", "archived": "\ud800"})
     failure = caught.value.as_failure()

@@ -91,7 +91,7 @@ def test_values_of_the_exif_directory_are_text(tag: int, value: Tag, name: str, 
     assert exif(tiff({}, sub={tag: value})).exif_sub == {name: text}
 
 
-def test_gps_is_in_degrees_and_clock_time() -> None:
+def test_gps_values_are_degrees_and_clock_time() -> None:
     gps = {
         0: (1, 4, b"\2\3\0\0"),
         1: ascii_tag("S"),
@@ -130,7 +130,7 @@ def test_interoperability_and_byte_order(order: str) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
-def test_an_orientation_the_standard_does_not_know_is_none(value: int) -> None:
+def test_an_undefined_orientation_is_ignored(value: int) -> None:
     assert exif(tiff({0x0112: short(value)})).orientation is None
 
 
@@ -144,17 +144,17 @@ def test_an_orientation_the_standard_does_not_know_is_none(value: int) -> None:
         (0x010F, (99, 1, b"x")),
     ],
 )
-def test_what_is_for_machines_unknown_or_empty_is_left_out(tag: int, value: Tag) -> None:
+def test_binary_unknown_and_empty_values_are_left_out(tag: int, value: Tag) -> None:
     assert exif(tiff({tag: value})).exif == {}
 
 
-def test_damage_costs_only_what_it_hits() -> None:
+def test_damage_affects_only_the_damaged_entry() -> None:
     data = bytearray(tiff({0x010F: ascii_tag("a long maker"), 0x0112: short(3)}))
     struct.pack_into("<I", data, 10 + 8, 10**9)
     assert exif(bytes(data)).exif == {"Orientation": "3"}
 
 
-def test_a_directory_cut_short_gives_its_whole_entries() -> None:
+def test_a_truncated_directory_gives_its_complete_entries() -> None:
     data = tiff({0x0112: short(3), 0x4746: short(4)})
     assert exif(data[: 10 + 12 + 5]).exif == {"Orientation": "3"}
 
@@ -167,7 +167,7 @@ def test_a_directory_that_points_to_itself_ends() -> None:
     assert len(list(structure.directories(100))) == 1
 
 
-def test_entries_are_bounded() -> None:
+def test_the_number_of_entries_is_limited() -> None:
     data = b"II*\0\x08\0\0\0\xff\xff" + struct.pack("<HHI4s", 0, 3, 1, bytes(4)) * 65535
     structure = open_tiff(Memory(data))
     assert structure is not None

@@ -55,13 +55,13 @@ def outcome(path: str, *, whole: bool) -> FileMetadata | Failure:
 
 
 @pytest.mark.parametrize("which", [photos, damaged])
-def test_ranged_reading_gives_what_reading_all_gives(which: object) -> None:
+def test_ranged_reading_equals_reading_the_whole_file(which: object) -> None:
     assert callable(which)
     for path in which(corpus()):
         assert outcome(path, whole=False) == outcome(path, whole=True), path.name
 
 
-def test_damaged_files_are_read_or_fail_as_data() -> None:
+def test_damaged_files_are_read_or_give_a_typed_failure() -> None:
     for path in damaged(corpus()):
         found = outcome(str(path), whole=False)
         if isinstance(found, FileMetadata):

@@ -3,7 +3,7 @@ from reindex.image.names import LONGEST_NAME, storable_names
 from tests.unit.image.truths import image_file
 
 
-def test_every_group_under_its_name() -> None:
+def test_every_group_appears_under_its_name() -> None:
     file = image_file(
         orientation=6,
         exif={"Make": "Canon"},
@@ -29,16 +29,16 @@ def test_every_group_under_its_name() -> None:
     }
 
 
-def test_what_says_nothing_is_absent() -> None:
+def test_empty_values_are_absent() -> None:
     assert file_metadata(image_file(exif={"Artist": " "}, iptc={"Keywords": ["", "\0"]})) == {}
 
 
-def test_text_that_no_document_can_hold() -> None:
+def test_text_that_a_document_cannot_hold_is_repaired() -> None:
     found = file_metadata(image_file(exif={"Artist": "a\0b\ud800 \0"}))
     assert found == {"exif": {"Artist": "a b\ufffd"}}
 
 
-def test_names_that_no_index_can_hold() -> None:
+def test_names_that_an_index_cannot_hold_are_changed_or_dropped() -> None:
     names = {
         "a.b": "dotted",
         "a_b": "was so already",
@@ -55,5 +55,5 @@ def test_names_that_no_index_can_hold() -> None:
     }
 
 
-def test_names_come_in_one_order() -> None:
+def test_names_are_sorted() -> None:
     assert list(storable_names({"b": 1, "a": 2, "A": 3})) == ["A", "a", "b"]

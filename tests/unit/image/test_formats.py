@@ -1,4 +1,4 @@
-"""What JPEG 2000, JPEG XL, raw files and JPEGs without a height say of themselves."""
+"""Reading of JPEG 2000, JPEG XL, raw files, and JPEGs without a height."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def colr(space: int) -> bytes:
         ),
     ],
 )
-def test_the_colour_of_jpeg_2000(
+def test_the_colour_model_of_jpeg_2000_is_read(
     header: list[bytes], components: int, model: str | None, colour: dict[str, str]
 ) -> None:
     found = read(jp2(header=header, components=components))
@@ -93,7 +93,7 @@ def test_the_colour_of_jpeg_2000(
     assert colour.items() <= dict(found.colour_model_information).items()
 
 
-def test_a_profile_of_jpeg_2000() -> None:
+def test_a_profile_of_jpeg_2000_is_read() -> None:
     found = read(jp2(header=[box(b"colr", b"\2\0\0", profile()), colr(16)]))
     assert found.icc["Color space"] == "RGB"
 
@@ -132,14 +132,14 @@ def test_a_profile_of_jpeg_2000() -> None:
         (uuid_box(bytes(16), XMP_PACKET), "xmp", {}),
     ],
 )
-def test_metadata_of_jpeg_2000(
+def test_metadata_of_jpeg_2000_is_read(
     place: str, metadata: bytes, group: str, expected: dict[str, str]
 ) -> None:
     data = jp2(metadata) if place == "before" else jp2(after=[metadata])
     assert getattr(read(data), group) == expected
 
 
-def test_metadata_behind_a_long_codestream_costs_one_request_more() -> None:
+def test_metadata_after_a_long_codestream_costs_one_more_request() -> None:
     data = jp2(
         codestream=j2k() + bytes(3_000_000),
         after=[uuid_box("be7acfcb97a942e89c71999491e3afac", XMP_PACKET)],
@@ -159,11 +159,11 @@ def test_a_codestream_to_the_end_of_the_file_costs_no_further_request() -> None:
             assert file.bytes_read == FIRST_BLOCKS * BLOCK
 
 
-def test_a_codestreams_size_is_from_its_origin() -> None:
+def test_a_codestreams_size_is_measured_from_its_origin() -> None:
     assert read(j2k(40, 30, left=7, top=9)).dimensions == Dimensions(40, 30)
 
 
-def test_without_a_header_box_the_codestreams_size_counts() -> None:
+def test_the_codestreams_size_is_used_without_a_header_box() -> None:
     data = jp2()
     at = data.index(b"jp2h")
     found = read(data[:at] + b"free" + data[at + 4 :])
@@ -173,7 +173,7 @@ def test_without_a_header_box_the_codestreams_size_counts() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"no_jp2": True}, {"quality_layers": [20]}])
 @pytest.mark.parametrize(("mode", "model"), [("L", "Greyscale"), ("RGB", "RGB"), ("RGBA", "RGB")])
-def test_what_another_encoder_of_jpeg_2000_wrote(
+def test_files_of_another_jpeg_2000_encoder_are_read(
     options: dict[str, Any], mode: str, model: str
 ) -> None:
     written = io.BytesIO()
@@ -188,7 +188,7 @@ def test_what_another_encoder_of_jpeg_2000_wrote(
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (40, 30), (300_000, 3000), (7, 8191)])
-def test_the_size_of_jpeg_xl(width: int, height: int) -> None:
+def test_the_size_of_jpeg_xl_is_read(width: int, height: int) -> None:
     found = read(jxl_codestream(width, height))
     assert (found.mime_type, found.dimensions) == ("image/jxl", Dimensions(width, height))
     in_boxes = read(jxl(codestream=jxl_codestream(width, height)))
@@ -208,7 +208,7 @@ def test_the_size_of_jpeg_xl(width: int, height: int) -> None:
         ([(0, 1), (0, 2), (98, 9), (7, 3)], 198, 99),
     ],
 )
-def test_sizes_of_jpeg_xl_in_few_bits(
+def test_short_size_codes_of_jpeg_xl_are_read(
     numbers: list[tuple[int, int]], width: int, height: int
 ) -> None:
     bits = Bits()
@@ -227,14 +227,16 @@ def test_sizes_of_jpeg_xl_in_few_bits(
         (jxl_codestream(grey=True, extra=[2, 0]), "Greyscale", "8", "true"),
     ],
 )
-def test_the_colour_of_jpeg_xl(codestream: bytes, model: str, depth: str, alpha: str) -> None:
+def test_the_colour_model_of_jpeg_xl_is_read(
+    codestream: bytes, model: str, depth: str, alpha: str
+) -> None:
     found = read(codestream)
     assert found.colour_model == model
     assert found.colour_model_information == {"bitsPerSample": depth, "hasAlpha": alpha}
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_codestreams_orientation_overrules_exif(orientation: int) -> None:
+def test_the_codestreams_orientation_overrides_exif(orientation: int) -> None:
     codestream = jxl_codestream(orientation=orientation, moving=orientation > 4)
     found = read(jxl(box(b"Exif", bytes(4), EXIF), codestream=codestream))
     assert found.orientation == orientation
@@ -265,7 +267,7 @@ def brob(kind: bytes, data: bytes) -> bytes:
         (box(b"brob", b"xm"), "xmp", {}),
     ],
 )
-def test_metadata_of_jpeg_xl(
+def test_metadata_of_jpeg_xl_is_read(
     place: str, metadata: bytes, group: str, expected: dict[str, str]
 ) -> None:
     found = read(jxl(metadata) if place == "before" else jxl(after=[metadata]))
@@ -288,13 +290,13 @@ def test_a_codestream_in_parts_is_joined_for_its_header() -> None:
     assert found.xmp == XMP
 
 
-def test_of_a_damaged_compressed_box_what_precedes_the_damage_is_read() -> None:
+def test_a_damaged_compressed_box_is_read_up_to_the_damage() -> None:
     noise = random.Random(7).randbytes(30_000).hex().encode()
     packed = brotli.compress(XMP_PACKET.replace(b"</rdf:RDF>", b"<!--" + noise + b"--></rdf:RDF>"))
     assert read(jxl(box(b"brob", b"xml ", packed[:9000]))).xmp == XMP
 
 
-def test_a_compressed_bomb_is_cut_and_noted() -> None:
+def test_a_compressed_bomb_is_cut_and_named_in_trimmed() -> None:
     bomb = box(b"brob", b"xml ", brotli.compress(XMP_PACKET + b" " * 2**28))
     tracemalloc.start()
     found = read(jxl(bomb, bomb, bomb))
@@ -304,7 +306,7 @@ def test_a_compressed_bomb_is_cut_and_noted() -> None:
     assert peak < 64 * 2**20
 
 
-def test_metadata_behind_a_long_jpeg_xl_costs_one_request_more() -> None:
+def test_metadata_after_a_long_jpeg_xl_codestream_costs_one_more_request() -> None:
     data = jxl(codestream=jxl_codestream() + bytes(3_000_000), after=[brob(b"xml ", XMP_PACKET)])
     with ranged(data) as file:
         assert extract(file).xmp == XMP
@@ -423,7 +425,7 @@ def phase_one() -> bytes:
         (phase_one(), "Phase One"),
     ],
 )
-def test_a_raw_file_of_unknown_format_is_refused_by_name(data: bytes, named: str) -> None:
+def test_a_raw_file_of_unknown_format_is_unsupported(data: bytes, named: str) -> None:
     with pytest.raises(UnsupportedFormat) as caught:
         read(data)
     assert "raw" in caught.value.message
@@ -439,7 +441,7 @@ def test_a_raw_file_of_unknown_format_is_refused_by_name(data: bytes, named: str
         tiff_file(size_tags(40, 30, tag_00FE=short(1))),
     ],
 )
-def test_a_tiff_of_pixels_stays_a_tiff(data: bytes) -> None:
+def test_an_ordinary_tiff_is_not_a_raw_file(data: bytes) -> None:
     found = read(data)
     assert (found.mime_type, found.dimensions) == ("image/tiff", Dimensions(40, 30))
 
@@ -454,7 +456,9 @@ def test_a_large_raw_file_costs_few_bytes() -> None:
     st.sampled_from([raw("NIKON"), raw("SONY", more=DNG_VERSION), jxl(), jp2(), j2k()]),
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 255)), max_size=12),
 )
-def test_damage_gives_metadata_or_a_failure(data: bytes, changes: list[tuple[int, int]]) -> None:
+def test_damage_gives_metadata_or_a_typed_failure(
+    data: bytes, changes: list[tuple[int, int]]
+) -> None:
     damaged = bytearray(data)
     for at, byte in changes:
         damaged[at % len(data)] = byte
@@ -506,13 +510,13 @@ def test_a_height_that_follows_the_scan_is_found(scan: bytes) -> None:
         jpeg(height=0),
     ],
 )
-def test_a_height_that_is_nowhere_is_truncation(data: bytes) -> None:
+def test_a_missing_height_is_a_truncated_image(data: bytes) -> None:
     with pytest.raises(TruncatedImage) as caught:
         read(data)
     assert "height" in caught.value.message or "dimensions" in caught.value.message
 
 
-def test_the_search_for_a_height_is_bounded() -> None:
+def test_the_search_for_a_height_is_limited() -> None:
     data = late(bytes(2 * MAX_SCAN))
     with ranged(data) as file:
         with pytest.raises(TruncatedImage, match="DNL"):

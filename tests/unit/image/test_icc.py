@@ -49,11 +49,11 @@ def test_the_header_is_read() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 10, 127])
-def test_what_is_no_profile_says_nothing(length: int) -> None:
+def test_other_bytes_are_not_read_as_a_profile(length: int) -> None:
     assert read_icc(Memory(profile()[:length])) == {}
     assert read_icc(Memory(b"\xff" * 200)) == {}
 
 
-def test_a_profile_cut_short_gives_its_header() -> None:
+def test_a_truncated_profile_gives_its_header() -> None:
     whole = profile((b"desc", described(b"sRGB")))
     assert read_icc(Memory(whole[:140]))["Color space"] == "RGB"

@@ -12,7 +12,7 @@ def _at(date: str | None, **more: Any) -> dict[str, Any]:
     return collection("A", actionData={"author": "jo", "date": date}, **more)
 
 
-def test_the_fields_of_a_collection() -> None:
+def test_a_collection_has_all_fields_of_its_row() -> None:
     entry = collection("News", "Élection 2024", unknown="x")
     assert collections(in_collections(entry)).document == [
         {
@@ -24,13 +24,13 @@ def test_the_fields_of_a_collection() -> None:
     ]
 
 
-def test_sorted_by_path() -> None:
+def test_collections_are_sorted_by_path() -> None:
     found = collections(in_collections(collection("b"), collection("A", "z"), collection("a")))
     assert [each["pathId"] for each in found.document] == ["a", "a/z", "b"]
 
 
 @pytest.mark.parametrize("turn", [1, -1])
-def test_an_image_is_in_a_collection_once_and_the_latest_entry_stands(turn: int) -> None:
+def test_the_latest_entry_of_one_path_is_used(turn: int) -> None:
     entries = [
         _at("2024-06-01T00:00:00Z", description="old"),
         _at("2024-06-02T00:00:00Z", description="new"),
@@ -41,14 +41,14 @@ def test_an_image_is_in_a_collection_once_and_the_latest_entry_stands(turn: int)
     assert found.last_modified == datetime(2024, 6, 2, tzinfo=UTC)
 
 
-def test_what_is_not_said_is_absent() -> None:
+def test_missing_values_are_absent() -> None:
     found = collections(in_collections({"path": ["A"]}))
     assert found.document == [{"path": ["A"], "pathId": "a"}]
     assert found.last_modified is None
 
 
 @pytest.mark.parametrize("row", [None, {"id": "x"}, {"id": "x", "collections": []}])
-def test_without_collections_there_is_nothing(row: dict[str, Any] | None) -> None:
+def test_an_image_without_collections_has_none(row: dict[str, Any] | None) -> None:
     assert collections(row).document == []
 
 

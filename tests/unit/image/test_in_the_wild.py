@@ -1,4 +1,4 @@
-"""What files in the wild say, and what a person would read there: one table for each kind.
+"""Metadata of real files and how a person would read it: one table for each kind.
 
 The members were found in public reports about other readers of metadata; the files that show
 them are made here.
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.image.charsets import EVIDENCE, MAC, WINDOWS, likelier_charset
+from reindex.image.charsets import EVIDENCE, MAC, WINDOWS, detect_charset
 from reindex.image.dates import first_plausible, format_date
 from reindex.image.file_metadata import file_metadata
 from reindex.image.iptc import MAX_CANDIDATES, Reading, read_iptc
@@ -27,7 +27,7 @@ from reindex.image.uninformative import (
     DEFAULTS,
     PLACEHOLDERS,
     Entry,
-    Written,
+    FileWriter,
     why_uninformative,
 )
 from tests.unit.image.files import (
@@ -89,13 +89,13 @@ UNDECLARED = [
 
 
 @pytest.mark.parametrize(("data", "text", "charset"), UNDECLARED)
-def test_text_in_a_set_that_nothing_declares(data: str, text: str, charset: str) -> None:
+def test_undeclared_text_is_decoded(data: str, text: str, charset: str) -> None:
     found = read(iptc_jpeg(dataset(2, 120, bytes.fromhex(data))))
     assert found.iptc["Caption/Abstract"] == text
     assert found.reading == {"iptcCharset": charset}
 
 
-def test_all_texts_of_a_record_are_judged_together() -> None:
+def test_one_charset_is_detected_for_all_texts_of_a_record() -> None:
     record = dataset(2, 120, b"caf\x8e cr\x8fme") + dataset(2, 80, b"Jos\x8e Nu\x96ez")
     assert read_iptc(record)["By-line"] == ["Jos\xe9 Nu\xf1ez"]
     assert read_iptc(dataset(2, 80, b"Nu\x96ez"))["By-line"] == ["Nu\u2013ez"]
@@ -139,7 +139,7 @@ def test_all_texts_of_a_record_are_judged_together() -> None:
         (None, "caf\xc3\xa9".encode(), "caf\xc3\xa9"),
     ],
 )
-def test_text_in_a_set_that_is_known_or_cut(
+def test_wrongly_declared_or_truncated_text_is_decoded(
     declared: bytes | None, value: bytes, text: str
 ) -> None:
     record = dataset(1, 90, declared) if declared else b""
@@ -147,7 +147,7 @@ def test_text_in_a_set_that_is_known_or_cut(
 
 
 @pytest.mark.parametrize("text", ["\u200b\u200b", "\ufeff", "\xa0\u200d \u2060", "\x01\x02"])
-def test_text_in_which_nothing_shows_is_none(text: str) -> None:
+def test_text_without_visible_characters_is_empty(text: str) -> None:
     assert read_iptc(dataset(2, 120, text.encode())) == {}
     assert original_metadata(image_file(xmp={"dc:description": text}), UPLOADED) == {}
 
@@ -180,7 +180,7 @@ UNICODE, ASCII, JIS = b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0"
         (0x8298, 2, "\xa9 Jo Bloggs".encode("utf-16-le"), "\xa9 Jo Bloggs"),
     ],
 )
-def test_text_of_exif_in_another_set_or_type_than_is_declared(
+def test_exif_text_with_a_wrong_charset_or_type_is_decoded(
     tag: int, kind: int, value: bytes, text: str
 ) -> None:
     entry = {tag: (kind, len(value), value)}
@@ -190,12 +190,10 @@ def test_text_of_exif_in_another_set_or_type_than_is_declared(
 
 
 @pytest.mark.parametrize(("charset", "form", "meaning"), [(c, f, m) for c, _, f, m in EVIDENCE])
-def test_every_row_of_the_evidence_has_a_text_that_it_decides(
-    charset: str, form: bytes, meaning: str
-) -> None:
+def test_every_row_of_the_evidence_decides_a_text(charset: str, form: bytes, meaning: str) -> None:
     texts = [bytes.fromhex(data) for data, _, decided in UNDECLARED if decided == charset]
     assert any(re.search(form, text) for text in texts), meaning
-    assert likelier_charset([]) == WINDOWS
+    assert detect_charset([]) == WINDOWS
 
 
 @pytest.mark.parametrize(
@@ -220,14 +218,14 @@ def test_every_row_of_the_evidence_has_a_text_that_it_decides(
         iptc_jpeg(dataset(2, 120, b"\x81\x8d \x93A\x94 \x96 b\x85")),
     ],
 )
-def test_no_text_of_any_kind_has_a_control(data: bytes) -> None:
+def test_no_kind_of_text_has_a_control_character(data: bytes) -> None:
     found = str(file_metadata(read(data)))
     assert not controls(found)
     assert "A" in found
 
 
 @given(st.binary(max_size=80))
-def test_whatever_the_bytes_no_control_is_left(data: bytes) -> None:
+def test_no_bytes_give_a_control_character(data: bytes) -> None:
     assert not controls(decode(data))
     for value in read_iptc(dataset(2, 120, data)).values():
         assert not controls("".join(value))
@@ -270,7 +268,7 @@ BOTH = {"Caption/Abstract": "A", "Credit": "B"}
         (VERSION + dataset(2, 110, b"first") + CAPTION + CREDIT, 0),
     ],
 )
-def test_padding_and_damage_are_passed_over_and_counted(record: bytes, passed_over: int) -> None:
+def test_padding_and_damage_are_skipped_and_counted(record: bytes, passed_over: int) -> None:
     found = read(iptc_jpeg(record))
     assert {name: text for name, text in found.iptc.items() if name != "Record Version"} == BOTH
     counted = {"iptcBytesPassedOver": str(passed_over)} if passed_over else {}
@@ -286,14 +284,14 @@ def test_resources_without_their_padding_are_read() -> None:
     assert read(padded).iptc == {"Caption/Abstract": "A"}
 
 
-def test_what_only_looks_like_a_dataset_is_not_taken_for_one() -> None:
+def test_bytes_that_only_look_like_a_dataset_are_not_read_as_one() -> None:
     unknown = b"\x1c\x09\xee\x00\x01x"
     reading = Reading()
     assert read_iptc(CAPTION + b"\0" + unknown + b"\0" + CREDIT, reading) == BOTH
     assert reading.passed_over == 8
 
 
-def test_looking_for_the_next_dataset_is_bounded() -> None:
+def test_the_search_for_the_next_dataset_is_limited() -> None:
     reading = Reading()
     noise = b"\x1c\x02\x05\xff\xfe" * (MAX_CANDIDATES + 10)
     assert read_iptc(CAPTION + noise + CREDIT, reading) == {"Caption/Abstract": "A"}
@@ -351,7 +349,7 @@ SHORT = [
 
 @pytest.mark.parametrize("text", CAMERAS + SHORT)
 @pytest.mark.parametrize("copied", [False, True])
-def test_a_cameras_default_is_no_description_and_stays_in_file_metadata(
+def test_a_cameras_default_is_not_a_description_and_stays_in_file_metadata(
     text: str,
     copied: bool,  # noqa: FBT001 - a parameter
 ) -> None:
@@ -373,7 +371,7 @@ def test_short_words_are_defaults_only_where_a_camera_wrote_them(text: str) -> N
 @pytest.mark.parametrize(
     "text", ["Canon", "CANON EOS 5D", "Canon  Canon EOS 5D", "Snapseed 2.0", "Canon EOS 5D "]
 )
-def test_a_description_that_is_the_cameras_or_programs_name_says_nothing(text: str) -> None:
+def test_a_camera_or_program_name_is_not_a_description(text: str) -> None:
     camera = {"Make": "Canon", "Model": "Canon EOS 5D", "Software": "Snapseed 2.0"}
     file = image_file(exif={"ImageDescription": text, **camera}, xmp={"photoshop:Headline": text})
     assert original_metadata(file, UPLOADED) == {}
@@ -395,7 +393,9 @@ def test_a_description_that_is_the_cameras_or_programs_name_says_nothing(text: s
         ("suppliersReference", "xmp", "dc:title", "Sans titre-1"),
     ],
 )
-def test_defaults_of_other_fields(field: str, group: str, name: str, text: str) -> None:
+def test_defaults_are_recognised_in_other_fields(
+    field: str, group: str, name: str, text: str
+) -> None:
     file = image_file(**{group: {name: text}})
     assert field not in original_metadata(file, UPLOADED)
     [passed] = explain(file, UPLOADED)[field].passed_over
@@ -442,7 +442,7 @@ def test_defaults_of_other_fields(field: str, group: str, name: str, text: str) 
         ("title", "I am not a .jpg"),
     ],
 )
-def test_what_says_something_is_kept(field: str, text: str) -> None:
+def test_informative_text_is_kept(field: str, text: str) -> None:
     assert why_uninformative(field, text) is None
 
 
@@ -503,7 +503,7 @@ def test_what_says_something_is_kept(field: str, text: str) -> None:
         "\u043d\u0435\u0438\u0437\u0432\u0435\u0441\u0442\u043d\u043e",
     ],
 )
-def test_a_placeholder_does_not_win(text: str) -> None:
+def test_a_placeholder_is_never_chosen(text: str) -> None:
     file = image_file(xmp={"photoshop:Credit": text}, iptc={"Credit": "Agence Exemple"})
     assert original_metadata(file, UPLOADED)["credit"] == "Agence Exemple"
     decision = explain(file, UPLOADED)["credit"]
@@ -537,17 +537,17 @@ def test_a_placeholder_does_not_win(text: str) -> None:
         ),
     ],
 )
-def test_placeholders_of_other_fields(
+def test_placeholders_are_recognised_in_other_fields(
     field: str, groups: Mapping[str, Any], expected: object
 ) -> None:
     assert original_metadata(image_file(**groups), UPLOADED)[field] == expected
 
 
 @pytest.mark.parametrize("entry", [*DEFAULTS, *PLACEHOLDERS])
-def test_every_entry_of_the_lists_has_an_example_and_says_where_it_is_from(entry: Entry) -> None:
+def test_every_entry_of_the_lists_has_an_example_and_its_evidence(entry: Entry) -> None:
     assert entry.known_from
     for field in entry.fields:
-        why = why_uninformative(field, entry.example, Written(description=entry.example))
+        why = why_uninformative(field, entry.example, FileWriter(description=entry.example))
         assert why is not None
         assert why.endswith(entry.writer)
         plain = why_uninformative(field, entry.example)
@@ -555,7 +555,7 @@ def test_every_entry_of_the_lists_has_an_example_and_says_where_it_is_from(entry
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_judged(text: str) -> None:
+def test_any_text_can_be_classified(text: str) -> None:
     assert (why_uninformative("description", text) or "says nothing").startswith("says nothing")
 
 
@@ -627,13 +627,13 @@ def test_an_explanation_names_the_winner_and_all_others() -> None:
         ("20150822T240819Z", "2015-08-22T00:08:19.000Z"),
     ],
 )
-def test_an_hour_of_24_is_the_first_of_its_day(text: str, expected: str) -> None:
+def test_hour_24_means_hour_0_of_the_same_day(text: str, expected: str) -> None:
     when = first_plausible([text], datetime(2030, 1, 1, tzinfo=UTC))
     assert when is not None
     assert format_date(when) == expected
 
 
-def test_an_hour_of_24_in_every_source_of_the_date() -> None:
+def test_hour_24_is_read_in_every_source_of_the_date() -> None:
     taken = {
         "exif": image_file(exif_sub={"DateTimeOriginal": "2015:08:22 24:08:19"}),
         "iptc": image_file(iptc={"Date Created": "20150822", "Time Created": "240819+0000"}),
@@ -644,7 +644,7 @@ def test_an_hour_of_24_in_every_source_of_the_date() -> None:
         assert original_metadata(found, UPLOADED)["dateTaken"] == "2015-08-22T00:08:19.000Z", group
 
 
-def test_defaults_in_a_whole_file() -> None:
+def test_defaults_are_recognised_in_a_whole_file() -> None:
     packet = XMP_PACKET.replace(
         b' dc:format="image/jpeg"',
         b' xmlns:p="http://ns.adobe.com/photoshop/1.0/" p:Credit="(Credit too long, see caption)"',

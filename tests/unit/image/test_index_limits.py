@@ -1,4 +1,4 @@
-"""A document is within the limits of the index, whatever its rows and its file hold."""
+"""A document is within the limits of the index for any rows and any file."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def test_a_text_too_long_for_a_term_is_cut_named_and_counted(
     assert digest(document)
 
 
-def test_a_text_that_is_analysed_is_left_whole() -> None:
+def test_analysed_text_is_not_cut() -> None:
     document = build(truth(**edited(description=ASCII, title=ASCII)), NOW)
     assert document["metadata"] == {"description": ASCII, "title": ASCII}
     assert "fileMetadata" not in document
 
 
 @pytest.mark.parametrize(("count", "left_out"), [(MAX_NESTED, 0), (MAX_NESTED + 1, 1)])
-def test_of_more_usages_than_an_index_takes_the_newest_are_kept(count: int, left_out: int) -> None:
+def test_the_newest_usages_within_the_limit_are_kept(count: int, left_out: int) -> None:
     rows = [usage(grouping=f"g{number}", last_modified=number) for number in range(count)]
     document = build(truth(usages=rows), NOW)
     assert len(document["usages"]) == MAX_NESTED == 10_000
@@ -126,14 +126,14 @@ def depth_of(value: Any) -> int:
 
 
 @pytest.mark.parametrize(("levels", "left_out"), [(15, 0), (16, 0), (17, 1), (31, 2)])
-def test_objects_deeper_than_a_mapping_are_left_out(levels: int, left_out: int) -> None:
+def test_objects_deeper_than_the_mapping_allows_are_left_out(levels: int, left_out: int) -> None:
     document = build(truth(**edited(domainMetadata={"desk": nested(levels)})), NOW)
     assert depth_of(document) <= MAX_DEPTH
     assert document.get("fileMetadata", {}).get("trimmedCount", 0) == left_out
     assert list(refusals(document, mapping())) == []
 
 
-def test_what_the_file_had_cut_is_named_beside_it() -> None:
+def test_maps_cut_at_extraction_are_also_named_in_trimmed() -> None:
     file = image_file(exif={"Make": "Canon"}, trimmed=("exif_sub", "xmp"))
     document = build(replace(truth(**edited(credit=ASCII)), file=file), NOW)
     assert document["fileMetadata"]["trimmed"] == [
@@ -145,7 +145,7 @@ def test_what_the_file_had_cut_is_named_beside_it() -> None:
     assert document["fileMetadata"]["exif"] == {"Make": "Canon"}
 
 
-def test_fields_are_named_up_to_a_bound_and_all_counted() -> None:
+def test_a_limited_number_of_fields_is_named_and_all_are_counted() -> None:
     domain = {f"n{number}": ASCII for number in range(150)}
     document = build(truth(**edited(domainMetadata=domain)), NOW)
     assert len(document["fileMetadata"]["trimmed"]) == 100

@@ -56,7 +56,7 @@ def test_a_dataset_that_may_repeat_is_a_list_even_of_one(number: int, name: str)
     assert read_iptc(twice) == {name: ["x", "y"]}
 
 
-def test_nuls_and_trailing_blanks_go_and_empty_datasets_with_them() -> None:
+def test_nuls_trailing_blanks_and_empty_datasets_are_removed() -> None:
     record = dataset(2, 90, b"Rome\0 \r\n") + dataset(2, 101, b" \0") + dataset(2, 25, b"")
     assert read_iptc(record) == {"City": "Rome"}
 
@@ -65,11 +65,11 @@ def test_binary_numbers_are_decimal() -> None:
     assert read_iptc(dataset(2, 0, b"\0\4")) == {"Record Version": "4"}
 
 
-def test_of_a_dataset_that_must_not_repeat_the_last_counts() -> None:
+def test_the_last_value_of_a_single_dataset_wins() -> None:
     assert read_iptc(dataset(2, 90, b"a") + dataset(2, 90, b"b")) == {"City": "b"}
 
 
-def test_an_extended_dataset_has_its_length_after_it() -> None:
+def test_the_length_of_an_extended_dataset_is_read() -> None:
     long = bytes([0x1C, 2, 120, 0x80, 4]) + struct.pack(">I", 40_000) + b"x" * 40_000
     assert read_iptc(long + dataset(2, 90, b"Rome")) == {
         "Caption/Abstract": "x" * 40_000,
@@ -84,7 +84,7 @@ def test_damage_ends_the_reading(damage: bytes) -> None:
     assert read_iptc(dataset(2, 90, b"Rome") + damage) == {"City": "Rome"}
 
 
-def test_unknown_datasets_are_left_out_and_their_number_is_bounded() -> None:
+def test_unknown_datasets_are_left_out_and_their_number_is_limited() -> None:
     assert read_iptc(dataset(3, 7, b"x")) == {}
     many = read_iptc(dataset(2, 25, b"x") * (MAX_DATASETS + 5))
     assert len(many["Keywords"]) == MAX_DATASETS

@@ -15,7 +15,7 @@ def _only(**attributes: Any) -> dict[str, Any]:
     return dict(only)
 
 
-def test_the_fields_of_a_lease() -> None:
+def test_a_lease_has_all_fields_of_its_row() -> None:
     lease_ = _only(
         leasedBy="jo",
         notes="n",
@@ -48,7 +48,7 @@ def test_the_fields_of_a_lease() -> None:
         ("deny-syndication", "deny-syndication"),
     ],
 )
-def test_access(written: str, access: str) -> None:
+def test_access_accepts_old_names(written: str, access: str) -> None:
     assert _only(access=written)["access"] == access
 
 
@@ -64,13 +64,13 @@ def test_access(written: str, access: str) -> None:
         ("within", {"startDate": "2024-06-01", "endDate": "2024-08-01"}, True),
     ],
 )
-def test_active_is_now_within_start_and_end(
+def test_a_lease_is_active_between_start_and_end(
     rule: str, dates: dict[str, str], *, active: bool
 ) -> None:
     assert _only(**dates)["active"] is active, rule
 
 
-def test_newest_first_and_last_modified_is_the_newest() -> None:
+def test_leases_are_sorted_newest_first_and_last_modified_is_the_newest() -> None:
     rows = [
         lease(id="b", createdAt="2024-06-02T00:00:00Z"),
         lease(id="c", createdAt="2024-06-03T00:00:00Z"),
@@ -85,14 +85,14 @@ def test_newest_first_and_last_modified_is_the_newest() -> None:
         assert found.last_modified == datetime(2024, 6, 3, tzinfo=UTC)
 
 
-def test_leases_that_do_not_say_when_they_were_made() -> None:
+def test_leases_without_a_creation_time_have_no_last_modified() -> None:
     found = leases([lease(createdAt=None)], NOW)
     assert found.document is not None
     assert "lastModified" not in found.document
     assert found.last_modified is None
 
 
-def test_without_leases_there_is_nothing() -> None:
+def test_an_image_without_leases_has_none() -> None:
     assert leases([], NOW).document is None
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from reindex.image.limits import MAX_FIELDS, MAX_MAP, MAX_VALUE, bounded
 
 
-def test_what_is_within_the_bounds_stays_as_it_is() -> None:
+def test_values_within_the_limits_are_unchanged() -> None:
     values: dict[str, str | list[str]] = {"a": "x", "b": ["y", "z"]}
     assert bounded(values) == (values, False)
 
@@ -28,7 +28,7 @@ def test_the_first_entries_of_a_large_map_are_kept() -> None:
     assert sum(map(len, kept["a"])) == MAX_MAP - len("a")
 
 
-def test_the_number_of_entries_and_the_length_of_names_are_bounded() -> None:
+def test_the_number_of_entries_and_the_length_of_names_are_limited() -> None:
     kept, cut = bounded({str(number): "x" for number in range(MAX_FIELDS + 1)})
     assert cut
     assert len(kept) == MAX_FIELDS

@@ -43,11 +43,11 @@ def _fields(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[s
 FIELDS = dict(_fields(mapping()["properties"]))
 
 
-def test_it_is_json() -> None:
+def test_the_mapping_is_json() -> None:
     assert json.loads(json.dumps([mapping(), index_settings()])) == [mapping(), index_settings()]
 
 
-def test_strict_at_the_top_and_in_every_fixed_object() -> None:
+def test_the_root_and_every_fixed_object_are_strict() -> None:
     objects = {path: field for path, field in FIELDS.items() if "properties" in field}
     assert mapping()["dynamic"] == "strict"
     assert {path for path, field in objects.items() if field["dynamic"] is True} == DYNAMIC
@@ -56,7 +56,7 @@ def test_strict_at_the_top_and_in_every_fixed_object() -> None:
     }
 
 
-def test_new_strings_are_keywords_that_fit_a_term() -> None:
+def test_new_strings_are_mapped_as_keywords_that_fit_a_term() -> None:
     templates = [rule for template in mapping()["dynamic_templates"] for rule in template.values()]
     strings = next(rule for rule in templates if rule["match_mapping_type"] == "string")
     assert strings["mapping"] == {"type": "keyword", "ignore_above": IGNORE_ABOVE}
@@ -89,13 +89,13 @@ def test_new_strings_are_keywords_that_fit_a_term() -> None:
         ),
     ],
 )
-def test_what_is_searched_elsewhere_is_copied_there(path: str, copy_to: str) -> None:
+def test_fields_of_the_general_search_are_copied_to_it(path: str, copy_to: str) -> None:
     assert FIELDS[path]["copy_to"] == copy_to
     assert copy_to in FIELDS
 
 
 @pytest.mark.parametrize("name", ["title", "description", "englishAnalysedCatchAll"])
-def test_titles_and_descriptions_are_english(name: str) -> None:
+def test_titles_and_descriptions_use_the_english_analyser(name: str) -> None:
     analysis = index_settings()["analysis"]
     analyzer = analysis["analyzer"][FIELDS[f"metadata.{name}"]["analyzer"]]
     assert {"lowercase", "asciifolding"} < set(analyzer["filter"])
@@ -103,7 +103,7 @@ def test_titles_and_descriptions_are_english(name: str) -> None:
     assert "minimal_english" in stemmers
 
 
-def test_collections_are_searched_by_their_hierarchy() -> None:
+def test_collections_use_the_hierarchy_analyser() -> None:
     analysis = index_settings()["analysis"]
     analyzer = analysis["analyzer"][FIELDS["collections.pathHierarchy"]["analyzer"]]
     assert analysis["tokenizer"][analyzer["tokenizer"]]["type"] == "path_hierarchy"
@@ -121,7 +121,7 @@ def test_every_field_of_metadata_and_rights_is_mapped() -> None:
         assert set(FIELDS[path]["properties"]) == set(USAGE_RIGHTS_TEXTS)
 
 
-def test_analysers_and_limits_are_those_of_the_settings() -> None:
+def test_the_settings_define_the_analysers_and_limits() -> None:
     known = {"standard", "simple", *index_settings()["analysis"]["analyzer"]}
     assert {field["analyzer"] for field in FIELDS.values() if "analyzer" in field} <= known
     limits = index_settings()["index"]["mapping"]["total_fields"]
@@ -131,14 +131,14 @@ def test_analysers_and_limits_are_those_of_the_settings() -> None:
     assert len(FIELDS) < 1_000 < TOTAL_FIELDS
 
 
-def test_the_document_that_has_everything_is_accepted() -> None:
+def test_the_complete_document_is_accepted() -> None:
     document = with_provenance(
         build(FULL, NOW), digest="d", run_id="r", stage="TEST", projected_at=NOW, projector="p"
     )
     assert list(refusals(document, mapping())) == []
 
 
-def test_the_judge_of_documents_judges() -> None:
+def test_the_strictness_check_rejects_bad_documents() -> None:
     document = {
         "unknown": 1,
         "id": "",
@@ -170,11 +170,11 @@ def test_provenance_is_stored_and_not_indexed() -> None:
 @pytest.mark.parametrize(
     "preserved", ["usagesLastModified", "suggestMetadataCredit", "esInfo.migration"]
 )
-def test_preserved_fields_are_mapped_but_for_vectors(preserved: str) -> None:
+def test_preserved_fields_except_vectors_are_mapped(preserved: str) -> None:
     assert preserved in FIELDS
     assert "embedding" not in FIELDS
 
 
-def test_paths() -> None:
+def test_paths_lists_objects_before_their_fields() -> None:
     assert list(paths({"a": {"properties": {"b": {}}}, "c": {}})) == ["a", "a.b", "c"]
     assert list(paths(mapping()["properties"])) == list(FIELDS)

@@ -95,7 +95,7 @@ def signed(*values: tuple[int, int]) -> Tag:
         (0x9C9B, (1, 8, "Hafen"[:4].encode("utf-16-le")), "Windows XP Title", "Hafe"),
     ],
 )
-def test_ifd0(tag: int, value: Tag, name: str, text: str) -> None:
+def test_ifd0_tags_have_the_librarys_texts(tag: int, value: Tag, name: str, text: str) -> None:
     assert of_exif(ifd0={tag: value})["exif"] == {name: text}
 
 
@@ -145,11 +145,11 @@ def test_ifd0(tag: int, value: Tag, name: str, text: str) -> None:
         (0xA432, rationals((50, 1), (50, 1), (0, 0), (0, 0)), "Lens Specification", "50mm"),
     ],
 )
-def test_the_exif_directory(tag: int, value: Tag, name: str, text: str) -> None:
+def test_exif_tags_have_the_librarys_texts(tag: int, value: Tag, name: str, text: str) -> None:
     assert of_exif(sub={tag: value})["exifSub"] == {name: text}
 
 
-def test_a_resolution_of_the_plane_is_turned_over_and_has_its_unit() -> None:
+def test_a_focal_plane_resolution_is_inverted_and_has_a_unit() -> None:
     found = of_exif(sub={0xA20E: rationals((56800, 7)), 0xA210: short(2)})["exifSub"]
     assert found["Focal Plane X Resolution"] == "7/56800 inches"
 
@@ -195,7 +195,7 @@ def test_a_place_has_degrees_minutes_and_seconds() -> None:
     }
 
 
-def test_half_a_place_is_none() -> None:
+def test_an_incomplete_place_has_no_text() -> None:
     found = of_exif(gps={1: ascii_tag("N"), 2: rationals((51, 1), (45, 1), (0, 1))})["exif"]
     assert found == {"GPS Latitude Ref": "N"}
 
@@ -217,7 +217,7 @@ def test_half_a_place_is_none() -> None:
         (dataset(2, 231, b"no name"), {}),
     ],
 )
-def test_iptc(record: bytes, texts: dict[str, str]) -> None:
+def test_iptc_datasets_have_the_librarys_texts(record: bytes, texts: dict[str, str]) -> None:
     # Something else, so that there always is a map.
     record += dataset(2, 90, b"Rome")
     found = shown(jpeg(photoshop_segment(resource(0x0404, record))))["iptc"]
@@ -230,7 +230,7 @@ def icc(*tags: tuple[bytes, bytes]) -> dict[str, str]:
     return found
 
 
-def test_the_header_of_a_profile() -> None:
+def test_profile_headers_have_the_librarys_texts() -> None:
     found = icc()
     assert found["Class"] == "Display Device"
     assert found["Color space"] == "RGB"
@@ -272,16 +272,18 @@ def test_the_header_of_a_profile() -> None:
         (b"chad", b"sf32" + bytes(40), "Chromatic Adaptation", "sf32 (0x73663332): 44 bytes"),
     ],
 )
-def test_tags_of_a_profile(signature: bytes, value: bytes, name: str, text: str) -> None:
+def test_profile_tags_have_the_librarys_texts(
+    signature: bytes, value: bytes, name: str, text: str
+) -> None:
     assert icc((signature, value))[name] == text
 
 
-def test_of_a_table_of_colours_the_size_is_shown() -> None:
+def test_a_table_of_colours_is_shown_by_its_size() -> None:
     found = icc((b"A2B0", b"mft2" + bytes(40_000)))
     assert found["AToB 0"] == "mft2 (0x6D667432): 40004 bytes"
 
 
-def test_getty_has_words_for_names_and_dates_as_documents_have_them() -> None:
+def test_getty_has_readable_names_and_document_dates() -> None:
     packet = (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
         b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -307,7 +309,7 @@ def test_getty_has_words_for_names_and_dates_as_documents_have_them() -> None:
         (Fraction(1, 0), "1/0"),
     ],
 )
-def test_a_fraction_is_whole_or_short_or_reduced(fraction: Fraction, text: str) -> None:
+def test_a_fraction_is_an_integer_a_short_decimal_or_reduced(fraction: Fraction, text: str) -> None:
     assert fraction.text == text
 
 
@@ -336,7 +338,7 @@ def test_every_tag_may_have_a_value_of_any_type(kind: int, count: int) -> None:
         shown(png(chunk(b"eXIf", block)))
 
 
-def test_a_text_is_no_longer_than_an_index_takes() -> None:
+def test_a_long_text_is_cut_and_named_in_trimmed() -> None:
     found = extract(
         open_bytes(png(chunk(b"eXIf", tiff({0x010E: ascii_tag("x" * 40_000)})))),
         TagNames.METADATA_EXTRACTOR,
@@ -380,7 +382,7 @@ def test_names_and_values_agree_with_what_the_library_gives(agreement: Agreement
     assert agreement.of_values >= 0.95
 
 
-def test_the_documentation_shows_how_far_they_agree(agreement: Agreement) -> None:
+def test_the_documentation_shows_the_rate_of_agreement(agreement: Agreement) -> None:
     assert tables(agreement) in DOCS.read_text(encoding="utf-8"), tables(agreement)
 
 

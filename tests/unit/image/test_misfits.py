@@ -1,4 +1,4 @@
-"""Mappings that other documents have made: what they refuse is left out, named and counted.
+"""Values that an existing mapping would reject are left out, named and counted.
 
 `tests/contract/test_document_mapping.py` shows the same on a real server.
 """
@@ -55,7 +55,7 @@ LIVE = of(
 )
 
 
-def test_fields_that_may_refuse_ours_are_named() -> None:
+def test_fields_that_may_reject_our_values_are_named() -> None:
     assert misfits(LIVE) == {
         "fileMetadata.exif.Compression": "long, exact",
         "fileMetadata.exif.DateTime": "date",
@@ -77,7 +77,7 @@ def test_fields_that_may_refuse_ours_are_named() -> None:
     ("limit", "refused"),
     [({}, True), ({"ignore_above": 10_000}, True), ({"ignore_above": 99}, False)],
 )
-def test_a_text_that_others_hold_as_one_term_is_left_out_where_it_is_too_long(
+def test_a_long_text_is_left_out_where_the_index_has_a_keyword(
     limit: dict[str, Any],
     refused: bool,  # noqa: FBT001
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_mapping_without_such_fields_has_none(live: dict[str, Any]) -> None:
     assert misfits(live) == {}
 
 
-def test_what_other_files_brought_along_keeps_no_run_from_starting() -> None:
+def test_types_in_file_metadata_do_not_prevent_a_run_but_strict_objects_do() -> None:
     live = mapping()
     live["properties"]["fileMetadata"]["properties"] |= LIVE["properties"]["fileMetadata"][
         "properties"
@@ -131,7 +131,7 @@ def test_what_other_files_brought_along_keeps_no_run_from_starting() -> None:
         ({"type": "text", "index": False}, ["x"], []),
     ],
 )
-def test_only_values_that_a_field_cannot_take_are_left_out(
+def test_only_values_that_a_field_rejects_are_left_out(
     field: dict[str, Any], taken: list[Any], refused: list[Any]
 ) -> None:
     live = of(fileMetadata=of(xmp=of(**{"x:y": field})))
@@ -160,7 +160,7 @@ def test_only_values_that_a_field_cannot_take_are_left_out(
         ({"any": {"thing": 1}}, {"any": {"thing": 1}}),
     ],
 )
-def test_what_people_wrote_may_be_an_object_where_others_have_a_text_and_the_reverse(
+def test_user_entered_values_may_conflict_in_either_direction(
     ours: dict[str, Any], kept: dict[str, Any] | None
 ) -> None:
     live = of(metadata=LIVE["properties"]["metadata"])
@@ -172,7 +172,7 @@ def test_what_people_wrote_may_be_an_object_where_others_have_a_text_and_the_rev
     assert ("trimmedCount" in document.get("fileMetadata", {})) is (kept != ours)
 
 
-def test_a_document_is_built_without_what_the_mapping_refuses() -> None:
+def test_a_document_is_built_without_values_that_the_mapping_rejects() -> None:
     file = image_file(
         exif={"Make": "Canon", "DateTime": "2024"},
         xmp={"x:y": "text"},
@@ -196,7 +196,7 @@ def test_a_document_is_built_without_what_the_mapping_refuses() -> None:
     assert document.keys() == build(image, NOW).keys()
 
 
-def test_a_document_that_has_none_of_them_is_left_as_it_is() -> None:
+def test_a_document_without_conflicts_is_unchanged() -> None:
     document = build(truth(), NOW)
     trimmed = Trimmed()
     assert without_misfits(document, {"a.b": "object", "id.c": "long"}, trimmed) == document

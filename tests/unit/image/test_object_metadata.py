@@ -37,7 +37,7 @@ def test_missing_values_have_defaults() -> None:
         ("the newer is blank", {"uploaded_by": "old", "uploaded-by": ""}, "old"),
     ],
 )
-def test_uploaded_by(rule: str, metadata: dict[str, str], by: str) -> None:
+def test_the_uploader_is_read(rule: str, metadata: dict[str, str], by: str) -> None:
     assert upload_of(_of(**metadata)).by == by, rule
 
 
@@ -67,15 +67,15 @@ def test_uploaded_by(rule: str, metadata: dict[str, str], by: str) -> None:
         ("no date", {"upload-time": "yesterday"}, STORED_AT),
     ],
 )
-def test_upload_time(rule: str, metadata: dict[str, str], at: datetime) -> None:
+def test_the_upload_time_is_read(rule: str, metadata: dict[str, str], at: datetime) -> None:
     assert upload_of(_of(**metadata)).at == at, rule
 
 
-def test_filename() -> None:
+def test_the_file_name_is_read() -> None:
     assert upload_of(_of(file_name="C%2B%2B%20notes+%28a%29.jpg")).filename == "C++ notes (a).jpg"
 
 
-def test_identifiers() -> None:
+def test_identifiers_are_read() -> None:
     metadata = {
         "identifier!agency": "AB%2F1",
         "identifier!old_name": "7",

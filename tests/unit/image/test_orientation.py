@@ -1,4 +1,4 @@
-"""Who says how a picture is shown: each cell of the table in docs/document.md, as a file."""
+"""The precedence of orientations: one file for each cell of the table in docs/document.md."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_exif_comes_before_xmp(
 
 
 @pytest.mark.parametrize(("by_xmp", "wins"), [(None, None), (6, 6)])
-def test_a_gif_has_xmp_alone(by_xmp: int | None, wins: int | None) -> None:
+def test_a_gif_has_xmp_only(by_xmp: int | None, wins: int | None) -> None:
     assert read(in_gif(None, None, by_xmp)).orientation == wins
 
 
@@ -177,7 +177,7 @@ def test_a_gif_has_xmp_alone(by_xmp: int | None, wins: int | None) -> None:
         (6, 6, 6, 6),
     ],
 )
-def test_transformations_come_before_both(
+def test_transformations_come_before_exif_and_xmp(
     write: Writer, by_box: int, by_exif: int | None, by_xmp: int | None, wins: int
 ) -> None:
     assert read(write(by_box, by_exif, by_xmp)).orientation == wins
@@ -186,14 +186,14 @@ def test_transformations_come_before_both(
 @pytest.mark.parametrize("by_header", [None, 1, 2, 3, 4, 5, 6, 7, 8])
 @pytest.mark.parametrize("by_exif", [None, 6])
 @pytest.mark.parametrize("by_xmp", [None, 8])
-def test_jpeg_xls_header_comes_before_both_even_if_it_says_nothing_special(
+def test_a_jpeg_xl_header_comes_before_exif_and_xmp_even_with_defaults(
     by_header: int | None, by_exif: int | None, by_xmp: int | None
 ) -> None:
     assert read(in_jxl(by_header, by_exif, by_xmp)).orientation == (by_header or 1)
 
 
 @pytest.mark.parametrize("value", ["", "0", "9", "six", "66", "-6", "6.5", "6 ", "6.0", "06"])
-def test_an_orientation_of_xmp_that_is_none_does_not_count(value: str) -> None:
+def test_an_invalid_xmp_orientation_is_ignored(value: str) -> None:
     data = in_png(None, None, 6).replace(b'"6"', f'"{value}"'.encode())
     at = data.index(b"iTXt") - 4
     length = struct.pack(">I", struct.unpack_from(">I", data, at)[0] + len(value) - 1)
@@ -214,11 +214,11 @@ def test_an_orientation_of_xmp_that_is_none_does_not_count(value: str) -> None:
         ((2, 2, b"6\0"), None),
     ],
 )
-def test_an_orientation_of_exif_is_a_whole_number_of_any_size(tag: Tag, wins: int | None) -> None:
+def test_an_exif_orientation_is_a_valid_integer_of_any_size(tag: Tag, wins: int | None) -> None:
     assert read(jpeg(exif_segment(tiff({0x0112: tag})))).orientation == wins
 
 
-def test_an_orientation_of_the_preview_or_of_another_directory_does_not_count() -> None:
+def test_the_orientation_of_a_preview_or_another_directory_is_ignored() -> None:
     make = (2, 2, b"M\0")
     of_preview = tiff_file({0x010F: make}, {0x0112: short(6)})
     assert read(jpeg(exif_segment(of_preview))).orientation is None
@@ -276,7 +276,7 @@ def test_a_thumbnail_of_another_shape_makes_the_orientation_doubtful(
     assert list(refusals(document, mapping())) == []
 
 
-def test_a_square_picture_and_a_thumbnail_nobody_read_are_no_doubt() -> None:
+def test_a_square_picture_or_an_unread_thumbnail_raises_no_doubt() -> None:
     square = replace(image_file(), dimensions=Dimensions(300, 300), orientation=6)
     assert "orientationDoubtful" not in str(source(stored(), square, thumbnail(192, 256)))
     unread = Rendition(stored("https://thumbs.example.com/a"), None, None)

@@ -41,7 +41,7 @@ EXPECTED_PRECEDENCE: Final = {
 }
 
 
-def test_the_precedence_is_the_documented_one() -> None:
+def test_the_precedence_matches_the_documentation() -> None:
     actual = {
         field: [f"{group} {name}" for group, name in sources]
         for field, sources in PRECEDENCE.items()
@@ -54,7 +54,7 @@ def test_the_precedence_is_the_documented_one() -> None:
     [(field, rank) for field, sources in PRECEDENCE.items() for rank in range(len(sources))],
 )
 @pytest.mark.parametrize("blank", [None, "", "  ", [], ["", " "]])
-def test_the_first_source_that_is_more_than_blanks_wins(
+def test_the_first_non_blank_source_wins(
     field: str, rank: int, blank: list[str] | str | None
 ) -> None:
     groups: dict[str, dict[str, Any]] = {}
@@ -134,13 +134,13 @@ def test_the_first_source_that_is_more_than_blanks_wins(
         ),
     ],
 )
-def test_rules_of_single_fields(
+def test_single_fields_follow_their_own_rules(
     rule: str, groups: dict[str, Any], field: str, expected: object
 ) -> None:
     assert _of(**groups) == {field: expected}, rule
 
 
-def test_what_is_unknown_is_absent() -> None:
+def test_unknown_fields_are_absent() -> None:
     blank = {"dc:subject": [" "], "Iptc4xmpExt:PersonInImage": []}
     assert _of(xmp=blank, iptc={"Category": "I", "Keywords": [";,"]}) == {}
 
@@ -218,5 +218,7 @@ FUTURE: Final = "2031:01:01 00:00:00"
         ("nothing plausible", {"exif_sub": {"DateTimeOriginal": FUTURE}}, None),
     ],
 )
-def test_date_taken(rule: str, groups: dict[str, Any], expected: str | None) -> None:
+def test_the_date_taken_is_the_first_plausible_date(
+    rule: str, groups: dict[str, Any], expected: str | None
+) -> None:
     assert _of(**groups).get("dateTaken") == expected, rule

@@ -43,7 +43,7 @@ class Store:
         return RangedFile(self.fetch, len(self.data))
 
 
-def test_what_lies_in_the_first_blocks_costs_one_request() -> None:
+def test_reads_within_the_first_blocks_cost_one_request() -> None:
     store = Store(10 * 1024 * 1024)
     file = store.open()
     assert file.pread(0, 2) == store.data[:2]
@@ -60,14 +60,14 @@ def test_a_small_object_is_fetched_whole() -> None:
     assert store.fetched == [(0, len(store.data))]
 
 
-def test_an_object_of_no_bytes_is_never_fetched() -> None:
+def test_an_empty_object_is_never_fetched() -> None:
     store = Store(0)
     assert store.open().pread(0, 10) == b""
     assert store.fetched == []
 
 
 @pytest.mark.parametrize("size", [FIRST - 1, FIRST, FIRST + 1, 10 * FIRST])
-def test_what_came_with_the_request_that_found_it_is_not_fetched_again(size: int) -> None:
+def test_a_given_head_is_not_fetched_again(size: int) -> None:
     store = Store(size)
     file = RangedFile(store.fetch, size, head=store.data[:FIRST])
     assert file.pread(0, 100) == store.data[:100]
@@ -77,7 +77,7 @@ def test_what_came_with_the_request_that_found_it_is_not_fetched_again(size: int
     assert file.bytes_read == size
 
 
-def test_walking_on_reads_ahead_ever_further() -> None:
+def test_sequential_reads_increase_the_read_ahead() -> None:
     store = Store(10 * 1024 * 1024)
     file = store.open()
     for offset in range(0, 1024 * 1024, 8192):
@@ -88,7 +88,7 @@ def test_walking_on_reads_ahead_ever_further() -> None:
     assert file.requests <= 7
 
 
-def test_a_jump_fetches_little() -> None:
+def test_a_jump_fetches_few_blocks() -> None:
     store = Store(10 * 1024 * 1024)
     file = store.open()
     for offset in (0, 5_000_000, 3_000_000, 8_000_000):
@@ -119,7 +119,7 @@ def test_adjacent_missing_blocks_are_one_request_and_cached_ones_are_not_fetched
     assert 60 * BLOCK not in again
 
 
-def test_the_cache_is_bounded() -> None:
+def test_the_cache_size_is_limited() -> None:
     store = Store(12 * 1024 * 1024)
     file = store.open()
     for offset in range(0, file.size, BLOCK):
@@ -130,7 +130,7 @@ def test_the_cache_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("returned", [b"", b"short"])
-def test_another_length_than_asked_for_means_the_object_changed(returned: bytes) -> None:
+def test_a_response_of_another_length_means_the_object_changed(returned: bytes) -> None:
     with pytest.raises(SourceUnavailable):
         RangedFile(lambda _start, _length: returned, 1000).pread(0, 10)
 
@@ -139,7 +139,7 @@ def test_another_length_than_asked_for_means_the_object_changed(returned: bytes)
     size=st.integers(1, 400_000),
     reads=st.lists(st.tuples(st.integers(0, 420_000), st.integers(0, 90_000)), max_size=12),
 )
-def test_any_reads_see_the_object_and_nothing_is_fetched_twice(
+def test_any_reads_return_the_objects_bytes_and_fetch_them_once(
     size: int, reads: list[tuple[int, int]]
 ) -> None:
     store = Store(size)
@@ -152,7 +152,7 @@ def test_any_reads_see_the_object_and_nothing_is_fetched_twice(
     assert file.requests == len(store.fetched)
 
 
-def test_it_is_a_file_for_those_who_want_one() -> None:
+def test_it_has_the_interface_of_a_file() -> None:
     store = Store(300_000)
     with store.open() as file:
         assert file.readable()

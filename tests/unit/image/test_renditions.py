@@ -1,4 +1,4 @@
-"""Renditions, looked at: size, orientation, colour, depth, transparency, and what they say."""
+"""Renditions have the right size, orientation, colour, depth, transparency and metadata."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def save(path: Path, image: Image.Image, kind: str, **options: Any) -> Path:
     return path
 
 
-def test_sizes(tmp_path: Path) -> None:
+def test_renditions_have_their_sizes(tmp_path: Path) -> None:
     made = rendered(save(tmp_path / "p", Image.new("RGB", (3000, 1000), RED), "JPEG"))
     assert shown(made[Kind.THUMBNAIL]).size == (256, 85)
     assert shown(made[Kind.SCREEN_JPEG]).size == (2048, 683)
@@ -125,7 +125,7 @@ def cmyk_jpegs(folder: Path) -> dict[str, Path]:
     return {"transform 0": plain, "without": without, "transform 2": ycck}
 
 
-def test_cmyk_is_shown_as_it_is_meant_however_it_is_stored(tmp_path: Path) -> None:
+def test_cmyk_is_converted_correctly_from_every_encoding(tmp_path: Path) -> None:
     found = {
         name: colour(rendered(path)[Kind.SCREEN_JPEG])
         for name, path in cmyk_jpegs(tmp_path).items()
@@ -137,7 +137,7 @@ def test_cmyk_is_shown_as_it_is_meant_however_it_is_stored(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-def test_a_profile_is_applied_and_left_out(tmp_path: Path, suffix: str) -> None:
+def test_a_profile_is_applied_and_removed(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"p{suffix}"
     wanted = (90, 190, 110)
     flat = pyvips.Image.black(64, 64, bands=3) + list(wanted)
@@ -174,7 +174,7 @@ def test_transparency_is_white_in_jpeg_and_kept_in_webp(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_is_shown(tmp_path: Path, kind: str) -> None:
+def test_the_first_frame_of_an_animation_is_shown(tmp_path: Path, kind: str) -> None:
     frames = [Image.new("RGB", (64, 48), each) for each in (RED, "blue", "green")]
     path = save(tmp_path / "p", frames[0], kind, save_all=True, append_images=frames[1:])
     made = rendered(path)
@@ -188,7 +188,7 @@ def test_an_animation_whose_first_frame_is_blank_is_rendered(tmp_path: Path) -> 
     assert is_near(colour(rendered(path)[Kind.THUMBNAIL]), (255, 255, 255))
 
 
-def test_metadata_is_left_out_but_for_credit_and_copyright(tmp_path: Path) -> None:
+def test_metadata_except_credit_and_copyright_is_removed(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010F] = "A camera"
     path = save(
@@ -204,7 +204,7 @@ def test_metadata_is_left_out_but_for_credit_and_copyright(tmp_path: Path) -> No
     assert not extract(open_bytes(rendered(path)[Kind.THUMBNAIL])).xmp
 
 
-def test_what_declares_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
+def test_a_file_that_declares_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
     path = save(tmp_path / "p", Image.new("RGB", (8, 8)), "PNG")
     with pytest.raises(TooManyPixels):
         list(render(path, path.read_bytes()[:64], Dimensions(MAX_PIXELS, 2), Notice()))
@@ -223,7 +223,7 @@ def test_a_tiff_that_lies_about_its_size_cannot_be_rendered(tmp_path: Path) -> N
         rendered(path)
 
 
-def test_a_file_of_two_formats_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_two_formats_is_rejected(tmp_path: Path) -> None:
     path = save(tmp_path / "p", Image.new("RGB", (8, 8), RED), "PNG")
     with pytest.raises(CannotRender, match="two formats"):
         list(render(path, b"\xff\xd8\xff\xe0", Dimensions(8, 8), Notice()))

@@ -45,7 +45,7 @@ def ftyp(major: bytes, *compatible: bytes) -> bytes:
         (b"\0\0\0\x0cjP\x1a\x1a\r\n\x87\n", "image/jp2"),
     ],
 )
-def test_the_format_is_known_by_the_first_bytes(head: bytes, mime: str) -> None:
+def test_the_format_is_detected_from_the_first_bytes(head: bytes, mime: str) -> None:
     found = sniff(head)
     assert found is not None
     assert found[1] == mime

@@ -21,7 +21,7 @@ URI = "https://images.example.com/a"
         (8, (300, 400), "portrait"),
     ],
 )
-def test_orientation(
+def test_the_orientation_is_portrait_or_landscape(
     exif_orientation: int | None, oriented: tuple[int, int], orientation: str
 ) -> None:
     file = FileMetadata("image/jpeg", Dimensions(400, 300), exif_orientation)
@@ -62,9 +62,9 @@ def test_a_rendition_has_the_same_shape() -> None:
     }
 
 
-def test_a_rendition_that_nobody_could_read() -> None:
+def test_a_rendition_that_was_not_read_has_no_dimensions() -> None:
     assert rendition(Rendition(stored(URI, size=9), None, None)) == {"file": URI, "size": 9}
 
 
-def test_no_rendition() -> None:
+def test_a_missing_rendition_is_none() -> None:
     assert rendition(None) is None

@@ -25,5 +25,5 @@ from reindex.image.subjects import subject_names
         ([], []),
     ],
 )
-def test_codes_and_their_subjects(codes: list[str], names: list[str]) -> None:
+def test_category_codes_are_mapped_to_subjects(codes: list[str], names: list[str]) -> None:
     assert subject_names(codes) == names

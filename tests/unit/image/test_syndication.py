@@ -6,7 +6,7 @@ from reindex.domain.failures import InvalidUserData
 from reindex.image.syndication import soft_deleted, syndication_rights
 
 
-def test_syndication_rights_are_the_row() -> None:
+def test_syndication_rights_hold_the_row() -> None:
     rights = {
         "published": "2024-06-12T00:00:00.000Z",
         "suppliers": [{"supplierName": "S", "supplierId": "9", "prAgreement": False}],
@@ -24,7 +24,7 @@ def test_syndication_rights_are_the_row() -> None:
     assert syndication_rights({"id": "x", "syndicationRights": rights}) == rights
 
 
-def test_what_is_not_said_or_not_known_is_absent() -> None:
+def test_missing_and_unknown_values_are_absent() -> None:
     written = {
         "published": "",
         "suppliers": [{}, {"supplierName": "S", "fee": 3}],
@@ -37,7 +37,7 @@ def test_what_is_not_said_or_not_known_is_absent() -> None:
 
 
 @pytest.mark.parametrize("row", [None, {}, {"syndicationRights": None}, {"syndicationRights": {}}])
-def test_no_syndication_rights(row: dict[str, Any] | None) -> None:
+def test_an_image_without_syndication_rights_has_none(row: dict[str, Any] | None) -> None:
     assert syndication_rights(row) is None
 
 

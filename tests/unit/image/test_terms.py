@@ -48,7 +48,7 @@ CHINESE = "\u6f22" * 20_000
         ("no string", {"source": {"size": 1}}, {"source": {"size": 1}}),
     ],
 )
-def test_keywords_fit_a_term(
+def test_keywords_are_cut_to_a_term(
     rule: str, document: dict[str, object], expected: dict[str, object]
 ) -> None:
     assert fitted(document) == expected, rule

@@ -16,7 +16,7 @@ def _only(**attributes: Any) -> dict[str, Any]:
     return document
 
 
-def test_the_fields_of_every_usage() -> None:
+def test_a_usage_has_all_fields_of_its_row() -> None:
     row = usage(date_removed=NOON - MINUTE, unknown="x", digital_metadata=None)
     assert _only(**row) == {
         "id": "digital/abc_u1",
@@ -39,7 +39,9 @@ def test_the_fields_of_every_usage() -> None:
         ("not known when it was added", None, NOON, "published"),
     ],
 )
-def test_removed(rule: str, added: Decimal | None, removed: Decimal | None, status: str) -> None:
+def test_a_usage_removed_after_it_was_added_is_removed(
+    rule: str, added: Decimal | None, removed: Decimal | None, status: str
+) -> None:
     assert _only(date_added=added, date_removed=removed)["status"] == status, rule
 
 
@@ -136,7 +138,7 @@ PRINT = {
         ),
     ],
 )
-def test_kinds_and_their_references(
+def test_each_kind_has_its_references(
     kind: str,
     metadata: dict[str, Any],
     field: str,
@@ -149,7 +151,7 @@ def test_kinds_and_their_references(
 
 
 @pytest.mark.parametrize("kind", ["digital", "front", "print", "syndication", "download", "child"])
-def test_a_kind_that_says_nothing_is_absent(kind: str) -> None:
+def test_an_empty_kind_is_absent(kind: str) -> None:
     document = _only(**{f"{kind}_metadata": {}})
     assert f"{kind}UsageMetadata" not in document
     assert "references" not in document
@@ -219,7 +221,9 @@ REMOVED: dict[str, Any] = {"date_added": NOON, "date_removed": NOON + 1}
         ("none", [], []),
     ],
 )
-def test_which_are_shown(rule: str, rows: list[dict[str, Any]], shown: list[str]) -> None:
+def test_one_usage_of_each_grouping_is_shown(
+    rule: str, rows: list[dict[str, Any]], shown: list[str]
+) -> None:
     for order in (rows, rows[::-1]):
         assert [document["id"] for document in usages(order).document] == shown, rule
 

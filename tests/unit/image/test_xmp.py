@@ -109,14 +109,14 @@ def test_properties_are_flattened(body: str, expected: dict[str, str | list[str]
     assert flat(body) == expected
 
 
-def test_attributes_are_properties_too() -> None:
+def test_attributes_are_read_as_properties() -> None:
     assert flat("", 'dc:format="a/b" photoshop:City="Rome"') == {
         "dc:format": "a/b",
         "photoshop:City": "Rome",
     }
 
 
-def test_names_have_the_namespaces_preferred_prefix_not_the_files() -> None:
+def test_names_use_the_namespaces_preferred_prefix() -> None:
     data = packet("<p:City>Rome</p:City>", 'xmlns:p="http://ns.adobe.com/photoshop/1.0/"')
     assert tree(data) == {"photoshop:City": "Rome"}
 
@@ -126,7 +126,7 @@ def test_another_namespace_cannot_take_a_well_known_prefix() -> None:
     assert tree(data) == {"dc_:City": "Rome"}
 
 
-def test_of_a_property_in_several_packets_the_first_counts() -> None:
+def test_the_first_packet_with_a_property_wins() -> None:
     first, second = packet("", 'dc:format="a"'), packet("", 'dc:format="b" dc:source="c"')
     assert tree(first, second) == {"dc:format": "a", "dc:source": "c"}
 
@@ -148,14 +148,14 @@ def test_toolkit_and_subject_of_early_writers_are_read() -> None:
         '<!DOCTYPE x SYSTEM "http://example.org/x.dtd">',
     ],
 )
-def test_document_types_entities_and_external_references_are_refused(prolog: str) -> None:
+def test_document_types_entities_and_external_references_are_rejected(prolog: str) -> None:
     data = packet("<dc:format>&e;</dc:format>").replace(
         '<?xpacket begin="\ufeff"?>'.encode(), prolog.encode()
     )
     assert tree(data) == {}
 
 
-def test_of_a_damaged_packet_what_precedes_the_damage_is_read() -> None:
+def test_a_damaged_packet_is_read_up_to_the_damage() -> None:
     data = packet("<dc:format>a</dc:format><dc:source>b</dc:source>")
     assert tree(data[: data.index(b"</dc:source>")]) == {
         "dc:format": "a",
@@ -164,7 +164,7 @@ def test_of_a_damaged_packet_what_precedes_the_damage_is_read() -> None:
     assert tree(data[: data.index(b"<dc:source>") + 5]) == {"dc:format": "a"}
 
 
-def test_characters_that_xml_forbids_do_not_cost_the_packet() -> None:
+def test_a_packet_with_characters_that_xml_forbids_is_read() -> None:
     assert flat("<dc:format>a\x01b</dc:format>") == {"dc:format": "ab"}
     latin1 = packet("<dc:format>é</dc:format>").replace("é".encode(), b"\xe9")
     assert tree(latin1) == {"dc:format": "é"}
@@ -178,7 +178,7 @@ def test_characters_that_xml_forbids_do_not_cost_the_packet() -> None:
         "<dc:a><rdf:Bag>" + "<rdf:li><rdf:Bag>" * 3000,
     ],
 )
-def test_depth_and_number_of_elements_are_bounded(body: str) -> None:
+def test_depth_and_number_of_elements_are_limited(body: str) -> None:
     properties, cut = read_xmp([packet("<dc:format>a</dc:format>" + body)])
     assert cut
     assert properties["dc:format"] == "a"
@@ -186,7 +186,7 @@ def test_depth_and_number_of_elements_are_bounded(body: str) -> None:
 
 @pytest.mark.parametrize("codec", ["utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"])
 @pytest.mark.parametrize("mark", ["\ufeff", ""])
-def test_other_encodings_are_told_by_their_mark_or_first_character(codec: str, mark: str) -> None:
+def test_other_encodings_are_detected_from_their_first_bytes(codec: str, mark: str) -> None:
     data = packet("<dc:format>é漢</dc:format>").decode().partition("?>")[2]
     assert tree((mark + data).encode(codec)) == {"dc:format": "é漢"}
 
@@ -211,7 +211,7 @@ def test_other_encodings_are_told_by_their_mark_or_first_character(codec: str, m
         pytest.param(lambda text: f"junk {text} junk <a>&", id="junk around"),
     ],
 )
-def test_errors_of_those_who_write_xml_by_hand_cost_nothing(damage: Callable[[str], str]) -> None:
+def test_common_errors_of_hand_written_xml_are_repaired(damage: Callable[[str], str]) -> None:
     whole = packet("<dc:source>A+B</dc:source>", 'own:q="1" photoshop:City="Rome"').decode()
     found = tree(damage(whole.partition("?>")[2]).encode())
     assert found["photoshop:City"] == "Rome"
@@ -228,7 +228,7 @@ def test_errors_of_those_who_write_xml_by_hand_cost_nothing(damage: Callable[[st
         ([("de", ""), ("fr", "F")], "F"),
     ],
 )
-def test_of_language_alternatives_the_first_that_says_something_counts(
+def test_the_first_non_blank_language_alternative_is_used(
     texts: list[tuple[str, str]], expected: str
 ) -> None:
     items = "".join(f'<rdf:li xml:lang="{language}">{text}</rdf:li>' for language, text in texts)
@@ -238,7 +238,7 @@ def test_of_language_alternatives_the_first_that_says_something_counts(
 @pytest.mark.parametrize(
     "uri", ["http://ns.adobe.com/photoshop/1.0", "https://ns.adobe.com/photoshop/1.0/"]
 )
-def test_a_namespace_is_known_without_its_end_or_with_another_scheme(uri: str) -> None:
+def test_a_namespace_is_recognised_in_its_common_variants(uri: str) -> None:
     data = packet("", 'photoshop:City="Rome"').decode()
     assert tree(data.replace("http://ns.adobe.com/photoshop/1.0/", uri).encode()) == {
         "photoshop:City": "Rome"

@@ -1,4 +1,4 @@
-"""An image that has everything, and small ones that have what a case is about."""
+"""A complete image, and minimal images for single cases."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -159,11 +159,8 @@ NAMES: Final = {
     0xC6D3: "Panasonic Title (2)",
     0xFDEA: "Lens",
 }
-"""Names by tag, of IFD0 and of the Exif and Interoperability directories alike.
-
-Left out on purpose: pointers and embedded blocks, which are read as what they are; maker notes;
-and the padding that some programs leave.
-"""
+"""Names of IFD0, Exif and Interoperability tags. Pointers, embedded blocks (which are read
+separately), maker notes and padding are left out."""
 
 GPS_NAMES: Final = {
     0x00: "GPS Version ID",

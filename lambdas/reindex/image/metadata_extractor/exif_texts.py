@@ -1,7 +1,7 @@
-"""Descriptions of Exif and Interoperability tags: one text of each value.
+"""Descriptions of Exif and Interoperability tags: one text for each value.
 
-What a value means is CIPA DC-008's (Exif), TIFF 6.0's and TIFF/EP's; how it is worded is
-metadata-extractor's.
+The meaning of a value is defined by CIPA DC-008 (Exif), TIFF 6.0 or TIFF/EP; the wording is that
+of metadata-extractor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reindex.image.metadata_extractor.exif_values import Value, Values
 
 Describe = Callable[["Value", "Values"], str]
-"""From a value, and the directory it is in, to its text; empty where there is nothing to say."""
+"""Returns the text of a value, given the directory that contains it; empty when there is none."""
 
 _UNIT, _PLANE_UNIT = 0x0128, 0xA210
 _UNITS: Final = {1: "(No unit)", 2: "Inch", 3: "cm"}
@@ -58,7 +58,7 @@ _TERMS: Final = {
     0xA40A: ("None", "Low", "Hard"),
     0xA40C: ("Unknown", "Macro", "Close view", "Distant view"),
 }
-"""Words for values that count from 0, by tag."""
+"""Words for values counted from 0, by tag."""
 
 _TERMS_FROM_ONE: Final = {
     0x00FF: (
@@ -110,7 +110,7 @@ _TERMS_FROM_ONE: Final = {
     0xA300: ("Film Scanner", "Reflection Print Scanner", "Digital Still Camera (DSC)"),
     0xA301: ("Directly photographed image",),
 }
-"""Words for values that count from 1, by tag."""
+"""Words for values counted from 1, by tag."""
 
 _CODES: Final = {
     0x0103: {
@@ -221,8 +221,8 @@ def describe(value: Value, values: Values) -> str:
     """Return the text of a value of IFD0, the Exif or the Interoperability directory.
 
     Args:
-        value: One of those that :data:`NAMES` names.
-        values: The directory that it is in.
+        value: A value whose tag is in :data:`NAMES`.
+        values: The directory that contains it.
     """
     how = _plain if value.is_float else _DESCRIPTIONS.get(value.entry.tag, _plain)
     return how(value, values).strip()
@@ -237,8 +237,8 @@ def version(value: Value, digits: int) -> str:
     """Return a version of four bytes, such as ``2.20``.
 
     Args:
-        value: Digits, or their characters.
-        digits: How many of them are before the point.
+        value: The digits, as numbers or as characters.
+        digits: Number of digits before the point.
     """
     numbers = [fraction.top for fraction in value.fractions[:4]]
     if not all(0 <= number < 128 for number in numbers):  # noqa: PLR2004 - ASCII
@@ -252,7 +252,7 @@ def version(value: Value, digits: int) -> str:
 
 
 def term(value: Value, terms: dict[int, str]) -> str:
-    """Return the word for a code; ``Unknown (7)`` for one that has none."""
+    """Return the word for a code; ``Unknown (7)`` for an unknown code 7."""
     if value.integer is None:
         return ""
     return terms.get(value.integer, f"Unknown ({value.integer})")
@@ -338,7 +338,7 @@ def _aperture(value: Value, _: Values) -> str:
 
 
 def _power(exponent: float) -> float:
-    """Return two to a power; no camera's is beyond these bounds, any damaged file's may be."""
+    """Return 2 to the power of ``exponent``, limited to the range that cameras use."""
     return exp(max(-62.0, min(exponent, 62.0)) * log(2))
 
 
@@ -373,7 +373,7 @@ def _distance(value: Value, _: Values) -> str:
 
 
 def _flash(value: Value, _: Values) -> str:
-    """Return what the bits say (CIPA DC-008, 4.6.5)."""
+    """Return the meaning of the flash bits (CIPA DC-008, 4.6.5)."""
     bits = value.integer
     if bits is None:
         return ""
@@ -417,7 +417,7 @@ def _cfa_pattern(value: Value, _: Values) -> str:
             break
         columns, rows = struct.unpack_from(order + "HH", value.data)
         colours = value.data[4 : 4 + columns * rows]
-        if columns and len(colours) == columns * rows <= 64:  # noqa: PLR2004 - as many as a filter has
+        if columns and len(colours) == columns * rows <= 64:  # noqa: PLR2004 - a filter's maximum
             names = [_COLOURS[each] if each < len(_COLOURS) else "Unknown" for each in colours]
             lines = [names[at : at + columns] for at in range(0, len(names), columns)]
             return "".join(f"[{','.join(line)}]" for line in lines)
@@ -427,7 +427,7 @@ def _cfa_pattern(value: Value, _: Values) -> str:
 def _lens(value: Value, _: Values) -> str:
     """Return a lens's range of focal lengths and F numbers."""
     found = value.fractions
-    if len(found) != 4 or not (found[0].top or found[2].top):  # noqa: PLR2004 - least and most of two
+    if len(found) != 4 or not (found[0].top or found[2].top):  # noqa: PLR2004 - two ranges
         return ""
     shortest, longest, widest, narrowest = found
     text = f"{_range(shortest.text, longest.text)}mm"

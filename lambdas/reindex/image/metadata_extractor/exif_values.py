@@ -1,4 +1,4 @@
-"""A tag's value, in the types that descriptions are made from."""
+"""A tag's value, converted to the types that descriptions need."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Entry, Tiff
 
 MAX_NUMBERS: Final = 16
-"""Of more numbers than these only the count is shown."""
+"""For a value with more numbers, only their count is shown."""
 
 _DIGITS: Final = 10
-"""Of a text that is a number; a whole number of 32 bits has no more."""
+"""Longest text that is parsed as a number; a 32-bit integer is not longer."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Value:
 
     @property
     def is_float(self) -> bool:
-        """Whether it has a type that no standard gives any tag that has a description."""
+        """True for a floating-point type, which no standard uses for a tag with a description."""
         return self.entry.kind in (FLOAT, DOUBLE)
 
     @cached_property
     def data(self) -> bytes:
-        """The bytes."""
+        """The raw bytes."""
         return self.tiff.raw(self.entry)
 
     @cached_property
@@ -48,7 +48,7 @@ class Value:
 
     @cached_property
     def whole_text(self) -> str:
-        """The text of a tag, however many numbers it has."""
+        """The text of a tag, without a limit on the number of numbers."""
         if self.entry.kind in (ASCII, UTF8):
             return decode(self.data)
         if self.is_float:
@@ -59,7 +59,7 @@ class Value:
 
     @cached_property
     def fractions(self) -> list[Fraction]:
-        """The numbers: rationals, whole ones, or undefined bytes; none of text and floats."""
+        """The numbers of rationals, integers and undefined bytes; empty for text and floats."""
         if self.entry.kind == UNDEFINED:
             return [Fraction(byte, 1) for byte in self.data]
         if self.is_float:
@@ -74,14 +74,14 @@ class Value:
 
     @property
     def fraction(self) -> Fraction | None:
-        """The number, if there is just one."""
+        """The number, if there is exactly one."""
         return self.fractions[0] if len(self.fractions) == 1 else None
 
     @property
     def integer(self) -> int | None:
-        """The number without what is behind its point, if there is just one.
+        """The integer part of the number, if there is exactly one.
 
-        Text counts as a number when its digits are one.
+        Text that consists of digits is a number, too.
         """
         if self.entry.kind == ASCII:
             text = self.text.strip()
@@ -98,7 +98,7 @@ class Values:
     directory: Directory
 
     def get(self, tag: int) -> Value | None:
-        """Return the value of a tag, or None if the directory does not have it."""
+        """Return the value of a tag, or None if the directory lacks the tag."""
         entry = self.directory.entries.get(tag)
         return None if entry is None else Value(self.tiff, entry)
 

@@ -1,4 +1,4 @@
-"""Getty's properties by the names that the Grid gives them."""
+"""Getty's properties under the Grid's names."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
 def read_getty(properties: Mapping[str, str | list[str]]) -> dict[str, str]:
-    """Return properties under names in words (``Asset ID``), dates in the document's form.
+    """Return properties under readable names (``Asset ID``), with dates in the document's format.
 
     Args:
-        properties: Of the namespace GettyImagesGIFT, by local name; a list becomes one text.
+        properties: Properties of the namespace GettyImagesGIFT by local name; a list becomes one
+            text.
     """
     return {
         _WORD_START.sub(" ", name): _text(value if isinstance(value, str) else "; ".join(value))
@@ -27,6 +28,6 @@ def read_getty(properties: Mapping[str, str | list[str]]) -> dict[str, str]:
 
 
 def _text(text: str) -> str:
-    """Return a date and time as documents hold them, and other text as it is."""
+    """Return a date and time in the document's format, and other text unchanged."""
     moment = parse_iso(text) if _MOMENT.fullmatch(text) else None
     return text if moment is None else format_date(moment)

@@ -1,4 +1,4 @@
-"""Descriptions of GPS tags (CIPA DC-008, 4.6.6), worded as metadata-extractor does."""
+"""Descriptions of GPS tags (CIPA DC-008, 4.6.6), in the wording of metadata-extractor."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _NORTHS: Final = {"T": "True direction", "M": "Magnetic direction"}
 
 
 def describe(value: Value, values: Values) -> str:
-    """Return the text of a value of the GPS directory, empty where it says nothing.
+    """Return the text of a value of the GPS directory; empty when it has none.
 
     Args:
-        value: One of those that :data:`~.exif_names.GPS_NAMES` names.
+        value: A value whose tag is in :data:`~.exif_names.GPS_NAMES`.
         values: The directory.
     """
     how = _plain if value.is_float else _DESCRIPTIONS.get(value.entry.tag, _plain)
@@ -41,7 +41,7 @@ def _version(value: Value, _: Values) -> str:
 
 
 def _place(value: Value, values: Values) -> str:
-    """Return degrees, minutes and seconds; nothing unless the whole place is known."""
+    """Return degrees, minutes and seconds; empty unless all values of the place are present."""
     tag = value.entry.tag
     other = values.get(tag ^ _LATITUDE ^ _LONGITUDE)
     if tag in (_LATITUDE, _LONGITUDE) and (

@@ -1,8 +1,8 @@
-"""ICC profiles: the header and every tag, as metadata-extractor words them.
+"""ICC profiles: the header and every tag, in the wording of metadata-extractor.
 
-The structure is ICC.1:2022's (7.2, 9.2, 10). Where the library misreads the specification, the
-texts are as the library gives them: a curve's single number is a gamma of 8.8 bits, but is shown
-as a share of 65,535; a negative number of 15.16 bits is shown without its sign.
+The structure is defined by ICC.1:2022 (7.2, 9.2, 10). Where the library deviates from the
+specification, the texts follow the library: a curve's single number is a gamma in 8.8 fixed point,
+but is shown as a fraction of 65,535; a negative number in 15.16 fixed point is shown unsigned.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _HEADER: Final = 128
 _MAX_TEXT: Final = 32 * 1024
-"""Bytes of a tag that are read: a curve of 4,096 steps takes 8 KB."""
+"""Number of bytes of a tag that are read: a curve of 4,096 steps takes 8 KB."""
 
 _PREFIX: Final = 8
-"""Bytes that every tag's data begin with: the type, and four that are reserved."""
+"""Size of the header of a tag's data: four bytes of type, four reserved."""
 
 _BLANKS: Final = 0x20202020
 
@@ -113,7 +113,7 @@ _NAMES: Final = {
 
 
 def read_icc(profile: Source) -> dict[str, str]:
-    """Return a profile's values by name, or nothing when it is no profile."""
+    """Return a profile's values by name; empty when it is not an ICC profile."""
     head = profile.pread(0, _HEADER + 4)
     if len(head) < _HEADER + 4 or head[36:40] != b"acsp":
         return {}
@@ -127,7 +127,7 @@ def read_icc(profile: Source) -> dict[str, str]:
 
 
 def _tag(profile: Source, offset: int, size: int) -> str:
-    """Return the text of a tag by the type that its data begin with."""
+    """Return the text of a tag, according to the type signature at the start of its data."""
     start = profile.pread(offset, min(size, _PREFIX))
     if len(start) < _PREFIX:
         return ""
@@ -181,9 +181,9 @@ def _characters(data: bytes) -> str:
 
 
 def _fixed(words: tuple[int, ...]) -> list[float]:
-    """Return numbers of 15.16 bits from pairs of words."""
+    """Return 15.16 fixed-point numbers from pairs of words."""
     exact = [whole + part / 65536 for whole, part in zip(words[::2], words[1::2], strict=True)]
-    # In single precision.
+    # Single precision, as in the Java library.
     return list(struct.unpack(f"{len(exact)}f", struct.pack(f"{len(exact)}f", *exact)))
 
 
@@ -215,14 +215,14 @@ def _curve(data: bytes) -> str:
 
 
 def _share(step: int) -> str:
-    """Return a step's share of all in at most seven digits; none is half way between two."""
+    """Return a step's fraction of 65,535 in at most seven digits; no value needs half rounding."""
     whole, digits = f"{step / 65535:.7f}".split(".")
     return f"{whole}.{digits.rstrip('0') or '0'}"
 
 
 def _measurement(data: bytes) -> str:
-    """Return how the profile's device was measured (ICC.1:2022, 10.14)."""
-    if len(data) < 36:  # noqa: PLR2004 - all of it
+    """Return the measurement conditions of the device (ICC.1:2022, 10.14)."""
+    if len(data) < 36:  # noqa: PLR2004 - the tag's size
         return ""
     observer, *words, geometry, flare, illuminant = struct.unpack(">I6HIII", data[8:36])
     backing = ", ".join(decimal(number, 4) for number in _fixed(tuple(words)))
@@ -238,7 +238,7 @@ def _nth(words: tuple[str, ...], at: int) -> str:
 
 
 def _localised(data: bytes) -> str:
-    """Return how many languages a text is in, and it in each: ``1 enUS(Display P3)``."""
+    """Return the number of languages, and the text in each: ``1 enUS(Display P3)``."""
     count = int.from_bytes(data[8:12], "big")
     texts = []
     for at in range(16, min(len(data) - 11, 16 + 12 * min(count, MAX_TAGS)), 12):
@@ -257,4 +257,4 @@ _TYPES: Final[dict[bytes, Callable[[bytes], str]]] = {
     b"sig ": _signature,
     b"text": _text,
 }
-"""Types whose data are shown. Of another, such as a table of colours, the size is."""
+"""Types whose data are shown. For any other type, such as a table of colours, the size is shown."""

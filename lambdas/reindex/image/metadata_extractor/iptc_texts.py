@@ -1,4 +1,4 @@
-"""IPTC-IIM datasets: names and texts as metadata-extractor gives them."""
+"""IPTC-IIM datasets: names and texts of metadata-extractor."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _OTHER_NAMES: Final = {
     (2, 201): "Object Data Preview File Format Version",
     (2, 202): "Object Data Preview Data",
 }
-"""Names that differ from the standard's, or that we leave out."""
+"""Names that differ from the standard's, or are left out."""
 
-#: Datasets that the library does not name: Photo Mechanic's and others' own.
+#: Datasets without a name in the library: private ones of Photo Mechanic and others.
 _UNNAMED: Final = {(2, 221), (2, 225), (2, 228), (2, 230), (2, 231), (2, 232)}
 
 NAMES: Final = {
@@ -47,10 +47,10 @@ _CHARSET, _FILE_FORMAT, _URGENCY, _KEYWORDS = (1, 90), (1, 20), (2, 10), (2, 25)
 _DATES: Final = {(1, 70), (2, 30), (2, 37), (2, 47), (2, 55), (2, 62)}
 _TIMES: Final = {(1, 80), (2, 35), (2, 38), (2, 60), (2, 63)}
 _NUMBERS: Final = {(1, 0), (1, 20), (1, 22), (1, 122), (2, 0), (2, 70)}
-"""Datasets that are numbers when they have two bytes, to the library also a program's version."""
+"""Datasets read as numbers if they have two bytes; the library includes a program's version."""
 
 _SINGLE: Final = {*_NUMBERS, _CHARSET, _URGENCY}
-"""Datasets of which the last one counts."""
+"""Datasets whose last value wins."""
 
 _DATE: Final = re.compile(r"(.{4})(.{2})(.{2})", re.DOTALL)
 _TIME: Final = re.compile(r"(.{2})(.{2})(.{2})(.{5})?", re.DOTALL)
@@ -93,10 +93,10 @@ _FORMATS: Final = {
 
 
 def read_iptc(datasets: Iterable[Dataset]) -> dict[str, str]:
-    """Return one text for each name: of a dataset that repeats, all values in one.
+    """Return one text for each name; the values of a repeated dataset are joined.
 
     Args:
-        datasets: Those of one record, in order.
+        datasets: The datasets of one record, in order.
     """
     texts: dict[tuple[int, int], list[str]] = {}
     for dataset in datasets:
@@ -120,7 +120,7 @@ def _plain(dataset: Dataset) -> str:
 
 
 def _charset(dataset: Dataset) -> str:
-    """Return the name of a known set, else the escape sequence without its escapes."""
+    """Return the name of a known character set, else the escape sequence without its escapes."""
     sequence = dataset.value.strip(b" \0")
     return _CHARSETS.get(sequence) or sequence.decode("latin-1").replace("\x1b", "")
 
@@ -131,7 +131,7 @@ def _file_format(dataset: Dataset) -> str:
 
 
 def _urgency(dataset: Dataset) -> str:
-    """Return the number of the first character, ``53`` for a 5, as the library has it."""
+    """Return the code of the first character, as the library does: ``53`` for a 5."""
     return str(dataset.value[0]) if dataset.value else ""
 
 

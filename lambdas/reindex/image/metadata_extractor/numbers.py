@@ -1,4 +1,4 @@
-"""Numbers as Java writes them: fractions, and decimals rounded half up."""
+"""Numbers in the format of Java: fractions, and decimals rounded half up."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from math import gcd, isfinite
 from typing import Final, NamedTuple
 
 _SHORT_DECIMAL: Final = 5
-"""Characters from which on a decimal is written as a fraction instead."""
+"""Length from which a decimal is written as a fraction instead."""
 
 _EVERY_DIGIT: Final = Context(prec=400)
-"""Enough for the largest number of double precision, which a damaged file may hold."""
+"""Digits of the largest double, which a damaged file may hold."""
 
 
 class Fraction(NamedTuple):
-    """A rational as a file stores it: possibly not reduced, possibly with denominator zero."""
+    """A rational as stored in a file: possibly not reduced, possibly with denominator zero."""
 
     top: int
     bottom: int
 
     @property
     def value(self) -> float:
-        """The quotient; 0 where the denominator is zero."""
+        """The quotient; 0 if the denominator is zero."""
         return self.top / self.bottom if self.bottom else 0.0
 
     @property
@@ -31,7 +31,7 @@ class Fraction(NamedTuple):
 
     @property
     def text(self) -> str:
-        """A whole number, a short decimal (``0.3``), or a reduced fraction (``1/60``)."""
+        """An integer, a short decimal (``0.3``), or a reduced fraction (``1/60``)."""
         if self.bottom == 0:
             return "0" if self.top == 0 else f"{self.top}/0"
         if self.top % self.bottom == 0:
@@ -44,7 +44,7 @@ class Fraction(NamedTuple):
 
 
 def decimal(number: float, most: int, least: int = 0) -> str:
-    """Return a number with ``least`` to ``most`` digits behind the point, rounded half up."""
+    """Return a number with ``least`` to ``most`` decimal places, rounded half up."""
     if not isfinite(number):
         return str(number)
     rounded = Decimal(number).quantize(Decimal(1).scaleb(-most), ROUND_HALF_UP, _EVERY_DIGIT)

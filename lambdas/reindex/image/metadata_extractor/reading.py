@@ -1,4 +1,4 @@
-"""All that a file's metadata blocks say, under metadata-extractor's names."""
+"""Reads all metadata blocks of a file under metadata-extractor's names."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from reindex.image.tiff import Directory, Tiff
 
 Maps = dict[str, dict[str, str]]
-"""Texts by name, by the name of their map as :class:`reindex.image.truth.FileMetadata` has it."""
+"""Texts by name, by the name of their map in :class:`reindex.image.truth.FileMetadata`."""
 
 
 def read_maps(blocks: Blocks, getty: Mapping[str, str | list[str]]) -> Maps:
-    """Return the maps of ``fileMetadata`` whose names are the library's.
+    """Return the maps of ``fileMetadata`` under the library's names.
 
-    Of a name that two blocks have, the first one's text counts.
+    If two blocks have one name, the text of the first block wins.
 
     Args:
-        blocks: Of one file, with what its Exif block embeds.
+        blocks: The blocks of one file, including those embedded in its Exif block.
         getty: Properties of Getty's namespace by local name.
     """
     maps: Maps = {"exif": {}, "exif_sub": {}, "iptc": {}}
@@ -46,10 +46,10 @@ def read_maps(blocks: Blocks, getty: Mapping[str, str | list[str]]) -> Maps:
 
 
 def _read_exif(tiff: Tiff, exif: dict[str, str], exif_sub: dict[str, str]) -> None:
-    """Add what an Exif block says; GPS goes with IFD0, Interoperability with the Exif directory."""
+    """Add an Exif block's values: GPS to ``exif``, Interoperability to ``exif_sub``."""
     ifd0 = tiff.directory(tiff.first)
     _add(exif, _texts(tiff, ifd0, NAMES, exif_texts.describe))
-    # Pointers lead from IFD0 to Exif to Interoperability and nowhere else: no cycles.
+    # Only the pointers IFD0 -> Exif -> Interoperability are followed, so there are no cycles.
     if sub := _follow(tiff, ifd0, EXIF_IFD):
         _add(exif_sub, _texts(tiff, sub, NAMES, exif_texts.describe))
         if interoperability := _follow(tiff, sub, INTEROP_IFD):
