@@ -73,6 +73,7 @@ def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
         "high_priority_queue_url": lane.high_priority.queue_url,
         "ingest_dead_letter_queue_url": lane.dead_letters.queue_url,
         "max_megabytes": ingest.max_megabytes,
+        "follow_window_seconds": ingest.follow.window_seconds if ingest.follow else None,
     }
 
 

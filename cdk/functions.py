@@ -19,7 +19,7 @@ from cdk.nag import accept
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, functions, phase_rules
 from reindex.reports.footprint import MEMORY_MB
-from reindex.settings import FUNCTIONS, INGEST_FUNCTIONS, variables
+from reindex.settings import variables
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 
@@ -74,6 +74,7 @@ _SHAPES = {
     "tally": _Shape("Counts the progress table, decides, and reports", 900),
     "ingest": _Shape("Checks, archives and renders submitted files", 180, 6_144),
     "live_indexer": _Shape("Brings documents of the high-priority queue up to date", 90),
+    "follow": _Shape("Sends images to be indexed whose rows or crops have changed", 60),
 }
 
 
@@ -172,7 +173,7 @@ class Functions(Construct):
 
     def _variables(self, name: str) -> dict[str, str]:
         """Exactly the settings a function reads, but for those that are not set."""
-        known = variables({**FUNCTIONS, **INGEST_FUNCTIONS}[name])
+        known = variables(functions(self._settings)[name])
         missing = [
             v
             for v, required in known.items()

@@ -18,7 +18,7 @@ from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import CHUNKS, CLAIMS, ORDER, REPORTS, SAMPLES, TALLIES, RunBucket
-from cdk.stage_settings import StageSettings, tuned
+from cdk.stage_settings import FollowSettings, StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings
 
@@ -81,6 +81,8 @@ class Grants:
         if self.lane:
             own["ingest"] = [*self._ingest(self.lane)]
             own["live_indexer"] = [*self._live_indexer(self.lane)]
+        if self.lane and self.settings.ingest and self.settings.ingest.follow:
+            own["follow"] = [*self._follow(self.lane, self.settings.ingest.follow)]
         return {
             name: [*statements, *self._keys(), *self._index(name)]
             for name, statements in own.items()
@@ -209,6 +211,19 @@ class Grants:
         yield _allow("s3:PutObject", lane.public.arn_for_objects("*"))
         if self.settings.library_keys:
             yield _allow("kms:GenerateDataKey", *self.settings.library_keys)
+
+    def _follow(self, lane: IngestLane, follow: FollowSettings) -> Iterator[iam.PolicyStatement]:
+        yield _allow("sqs:SendMessage", lane.high_priority.queue_arn)
+        if follow.streams:
+            yield _allow(
+                (
+                    "dynamodb:DescribeStream",
+                    "dynamodb:GetRecords",
+                    "dynamodb:GetShardIterator",
+                    "dynamodb:ListStreams",
+                ),
+                *follow.streams,
+            )
 
     def _live_indexer(self, lane: IngestLane) -> Iterator[iam.PolicyStatement]:
         yield _allow(

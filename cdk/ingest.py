@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from cdk.nag import accept
 from cdk.names import Names
 from cdk.progress_table import own_table
 from cdk.reingest_queue import VISIBILITY_FACTOR
+from cdk.stage_settings import StageSettings
 
 #: The most that SQS allows. A message comes back later each time, at the latest after 15 minutes:
 #: that is ten days of an outage. Files that end the function are given up after three attempts,
@@ -21,35 +24,50 @@ MAX_RECEIVES = 1_000
 
 
 class IngestLane(Construct):
-    """Everything of the live lane but its functions."""
+    """Everything of the live lane but its functions.
+
+    Args:
+        scope: The stack.
+        construct_id: Its name there.
+        settings: Of the stage.
+        crops_bucket: Of the library.
+        timeout: Returns that of a function.
+        key: Of the product's own data.
+    """
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        names: Names,
-        ingest_timeout: Duration,
-        indexer_timeout: Duration,
-        disposable: bool,
+        settings: StageSettings,
+        crops_bucket: str | None,
+        timeout: Callable[[str], Duration],
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._disposable = disposable
+        names = Names(settings.stage)
+        follow = settings.ingest.follow if settings.ingest else None
+        self._disposable = settings.disposable
         self._key = key
         self.submissions = own_table(
-            self, "Submissions", disposable=disposable, key=key, keys=("key", "version")
+            self, "Submissions", disposable=settings.disposable, key=key, keys=("key", "version")
         )
         self.dead_letters = self._queue("DeadLetters")
-        self.ingest_queue = self._queue("IngestQueue", ingest_timeout)
-        self.high_priority = self._queue("HighPriorityQueue", indexer_timeout)
+        self.ingest_queue = self._queue("IngestQueue", timeout("ingest"))
+        self.high_priority = self._queue("HighPriorityQueue", timeout("live_indexer"))
+        #: For S3's events about the bucket of crops; None if the index does not follow it.
+        self.crops_queue: sqs.Queue | None = None
+        if follow and follow.crops and crops_bucket:
+            self.crops_queue = self._queue("CropsQueue", timeout("follow"))
+            self._let_send(self.crops_queue, crops_bucket)
         self.failed = self._bucket("Failed", names.bucket("failed"))
         self.public = self._bucket("Public", names.bucket("public"))
         self.ingest = self._bucket("Ingest", names.bucket("ingest"), versioned=True)
         self._notify(names.bucket("ingest"))
 
-    def _notify(self, bucket: str) -> None:
-        """Let S3 send an event to the ingest queue for each file that is submitted."""
+    def _let_send(self, queue: sqs.Queue, bucket: str) -> IDependable:
+        """Let S3 send the events of a bucket to a queue; return what must be there first."""
         arn = Stack.of(self).format_arn(
             service="s3",
             region="",
@@ -57,17 +75,23 @@ class IngestLane(Construct):
             resource=bucket,
             arn_format=ArnFormat.NO_RESOURCE_NAME,
         )
-        policy = self.ingest_queue.add_to_resource_policy(
+        policy = queue.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("s3.amazonaws.com")],
                 actions=["sqs:SendMessage"],
-                resources=[self.ingest_queue.queue_arn],
+                resources=[queue.queue_arn],
                 conditions={
                     "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
                     "ArnEquals": {"aws:SourceArn": arn},
                 },
             )
         )
+        assert policy.policy_dependable is not None
+        return policy.policy_dependable
+
+    def _notify(self, bucket: str) -> None:
+        """Have S3 send an event to the ingest queue for each file that is submitted."""
+        policy = self._let_send(self.ingest_queue, bucket)
         resource = self.ingest.node.default_child
         assert isinstance(resource, s3.CfnBucket)
         # The construct's own way deploys a function that sets this from outside.
@@ -79,8 +103,7 @@ class IngestLane(Construct):
             ]
         )
         # S3 tries whether it may send before it accepts the configuration.
-        assert policy.policy_dependable is not None
-        self.ingest.node.add_dependency(policy.policy_dependable)
+        self.ingest.node.add_dependency(policy)
 
     def _queue(self, construct_id: str, consumer_timeout: Duration | None = None) -> sqs.Queue:
         # S3 cannot send to a queue that is encrypted with a KMS key, unless that key's policy lets

@@ -19,6 +19,8 @@ _INDEXED = {
     "LiveImagesIndexed": "indexed",
     "LiveImagesFailed": "failed",
     "LiveMessagesReturned": "messages returned",
+    "ChangesFollowed": "changes followed",
+    "ChangesUnreadable": "changes of no image",
 }
 
 

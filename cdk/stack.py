@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
@@ -40,6 +41,12 @@ from reindex.settings import COMMAND, INGEST_COMMAND, variables
 #: Images that a live indexer is given at once: one call of the projection, of a few seconds.
 LIVE_BATCH = 50
 
+#: Changes that the follow function is given at once.
+FOLLOW_BATCH = 500
+
+#: What Lambda waits for a batch to fill, in seconds, at most.
+_LONGEST_WINDOW = 300
+
 
 class ReindexStack(Stack):
     """One stage of image-reindex."""
@@ -67,10 +74,9 @@ class ReindexStack(Stack):
             IngestLane(
                 self,
                 "Ingest",
-                names=names,
-                ingest_timeout=timeout("ingest", settings),
-                indexer_timeout=timeout("live_indexer", settings),
-                disposable=settings.disposable,
+                settings=settings,
+                crops_bucket=library.crops_bucket,
+                timeout=lambda name: timeout(name, settings),
                 key=key,
             )
             if settings.ingest
@@ -188,3 +194,23 @@ def _feed_lane(ingest: IngestSettings, lane: IngestLane, functions: Functions) -
             report_batch_item_failures=True,
         )
     )
+    if not ingest.follow:
+        return
+    # Changes of one image in that time are one.
+    window = Duration.seconds(max(1, min(ingest.follow.window_seconds, _LONGEST_WINDOW)))
+    for number, stream in enumerate(ingest.follow.streams):
+        functions["follow"].add_event_source_mapping(
+            f"Stream{number}",
+            event_source_arn=stream,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=FOLLOW_BATCH,
+            max_batching_window=window,
+        )
+    if lane.crops_queue:
+        functions["follow"].add_event_source(
+            event_sources.SqsEventSource(
+                lane.crops_queue,
+                batch_size=FOLLOW_BATCH,
+                max_batching_window=window,
+            )
+        )

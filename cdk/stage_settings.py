@@ -20,6 +20,7 @@ from reindex.processors.loading import load as load_processors
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.settings import (
     COMMAND,
+    FOLLOW_FUNCTIONS,
     FUNCTIONS,
     INGEST_FUNCTIONS,
     Engine,
@@ -75,6 +76,9 @@ _RANGES = {
     "indexer_concurrency": (2, 1_000),
 }
 _BATCH_WITHOUT_WINDOW = 10
+
+_STREAM = re.compile(r"arn:aws[\w-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]+/stream/[\w.:-]+")
+_LONGEST_DELAY = 900
 
 #: Likewise; and what one request can put into S3, in megabytes.
 _INGEST_RANGES = {
@@ -177,6 +181,23 @@ class ProjectionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowSettings:
+    """How the index follows the truth by itself.
+
+    Attributes:
+        streams: ARNs of the DynamoDB streams of the library's tables. Those of usages and leases
+            need a view with images, for their keys do not name the image.
+        crops: Whether there is a queue for S3's events about the bucket of crops; whoever owns that
+            bucket sends them there.
+        window_seconds: See :class:`reindex.settings.Following`.
+    """
+
+    streams: tuple[str, ...] = ()
+    crops: bool = False
+    window_seconds: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
     """The server of the search index.
 
@@ -199,12 +220,14 @@ class IngestSettings:
         concurrency: Submitted files that are processed side by side, at most.
         indexer_concurrency: Live indexers that run side by side, at most.
         searchable_minutes: An alarm rings when a submitted file waits for longer.
+        follow: How the index follows the truth by itself; None if it does not.
     """
 
     max_megabytes: int = 1_000
     concurrency: int = 20
     indexer_concurrency: int = 4
     searchable_minutes: int = 10
+    follow: FollowSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,13 +405,31 @@ def _problems(settings: StageSettings) -> Iterator[str]:
 
 def functions(settings: StageSettings) -> dict[str, tuple[type, ...]]:
     """The settings that each function of a stage reads, by its handler's module."""
-    return {**FUNCTIONS, **(INGEST_FUNCTIONS if settings.ingest else {})}
+    ingest = settings.ingest
+    return {
+        **FUNCTIONS,
+        **(INGEST_FUNCTIONS if ingest else {}),
+        **(FOLLOW_FUNCTIONS if ingest and ingest.follow else {}),
+    }
 
 
 def _ingest_problems(ingest: IngestSettings) -> Iterator[str]:
     for name, (least, most) in _INGEST_RANGES.items():
         if not least <= getattr(ingest, name) <= most:
             yield f"ingest.{name} must be from {least} to {most}"
+    if ingest.follow:
+        yield from _follow_problems(ingest.follow)
+
+
+def _follow_problems(follow: FollowSettings) -> Iterator[str]:
+    if not follow.streams and not follow.crops:
+        yield "ingest.follow: give streams, crops, or both"
+    for arn in follow.streams:
+        if not _STREAM.fullmatch(arn):
+            yield f"ingest.follow.streams: {arn} is no ARN of a DynamoDB stream"
+    # The longest delay of a message that SQS takes.
+    if not 0 <= follow.window_seconds <= _LONGEST_DELAY:
+        yield f"ingest.follow.window_seconds must be from 0 to {_LONGEST_DELAY}"
 
 
 def _network_problems(network: Network | None) -> Iterator[str]:

@@ -258,6 +258,10 @@ ENDINGS: Mapping[str, Ending] = {
             "unit/steps/test_ingest_chaos.py::test_every_submission_ends_archived_and_indexed_or_failed_with_its_bytes",
         ),
     ),
+    "passed": Ending(
+        "Counted and passed over: a run with `--skip-unchanged` finds what was missed.",
+        ("unit/steps/test_follow.py::test_a_change_of_no_image_is_passed_over",),
+    ),
     "failed": Ending(
         "The failure of that one submission, by its own code: its row says why, and its bytes are "
         "in the failed bucket.",
@@ -344,6 +348,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "MigrationIndex.position": _row("next bounded next next next never same checked"),
     "MigrationIndex.changed": _row("retried retried retried retried retried never same checked"),
     "MigrationIndex.count_changed": _NEXT,
+    "MigrationIndex.written_since": _LINE,
     "MigrationIndex.followable": _LINE,
     "MigrationIndex.free_name": _LINE,
     "MigrationIndex.build": _LINE,
@@ -417,6 +422,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
     "a submitted file": _row("failed never never never failed never same never"),
     "a row of the submissions table": _row("new never never never postponed same same postponed"),
     "a message of the ingest queue": _row("never never never never aside same same same"),
+    "a record of a table's stream": _row("never never never never passed never same same"),
     "a message of the high-priority queue": _row("never never never never aside same same same"),
     "a run's input": _row("new never never never refused never waits never"),
     "settings and the secret": _row("refused never never never refused never same held"),

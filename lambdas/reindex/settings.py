@@ -349,6 +349,18 @@ class IngestQueues:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """How the index follows the truth.
+
+    Attributes:
+        follow_window_seconds: From a change to the projection of its image; further changes of the
+            same image in that time are one with it.
+    """
+
+    follow_window_seconds: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class CatchUpRule:
     """The schedule that starts a migration's rounds.
 
@@ -380,6 +392,11 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
 INGEST_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "ingest": (Stage, LibrarySettings, Ingest, IngestQueues),
     "live_indexer": (Stage, Bucket, Elasticsearch, Pace, Projection, Ingest, IngestQueues),
+}
+
+#: Likewise, in a stage whose index follows the truth.
+FOLLOW_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
+    "follow": (Stage, LibrarySettings, Ingest, Following),
 }
 
 #: What the ``reindex`` command reads beside the rest, of a stage with a live lane.

@@ -32,6 +32,7 @@ from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
 from reindex.steps.eager import Eager, NoDeliveries, Straight, Unlisted
+from reindex.steps.follow import Follow
 from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
@@ -566,6 +567,16 @@ class Wiring:
         return LiveIndex(self.index, self.projector, self.files, place.index_alias, place.preserve)
 
     @cached_property
+    def follow(self) -> Follow:
+        """What the follow function does."""
+        return Follow(
+            self.high_priority,
+            self.settings[groups.LibrarySettings],
+            self.settings[groups.Following].follow_window_seconds,
+            self.meter,
+        )
+
+    @cached_property
     def now(self) -> Now:
         """What ``reindex now`` does."""
         return Now(self.live_index, self.table, self.retry, self.clock)
@@ -573,7 +584,8 @@ class Wiring:
     @cached_property
     def function_logs(self) -> FunctionLogs:
         """What the functions log."""
-        names = (*groups.FUNCTIONS, *(groups.INGEST_FUNCTIONS if self.has_ingest else ()))
+        lane = (*groups.INGEST_FUNCTIONS, *groups.FOLLOW_FUNCTIONS) if self.has_ingest else ()
+        names = (*groups.FUNCTIONS, *lane)
         client = boto3.client("logs", config=client_config(max_pool_connections=GROUPS_AT_ONCE))
         return FunctionLogs(client, self.settings[groups.Stage].stage, names)
 

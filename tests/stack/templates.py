@@ -20,6 +20,10 @@ ROOT = Path(__file__).parents[2]
 CDK_JSON = json.loads((ROOT / "cdk.json").read_text())
 EXAMPLE = json.loads((ROOT / "cdk" / "stage.example.json").read_text())
 
+STREAM = (
+    "arn:aws:dynamodb:eu-west-1:111122223333:table/library-edits/stream/2026-01-01T00:00:00.000"
+)
+
 _HASH = re.compile(r"[0-9A-F]{8}$")
 
 
@@ -72,6 +76,7 @@ def ingest_stage() -> StageSettings:
         "concurrency": 10,
         "indexer_concurrency": 2,
         "searchable_minutes": 5,
+        "follow": {"streams": [STREAM], "crops": True, "window_seconds": 10},
     }
     tuning = {name: v for name, v in EXAMPLE["tuning"].items() if name != "live_queue_url"}
     return load({"PROD": {**EXAMPLE, "ingest": ingest, "tuning": tuning}}, "PROD")

@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
-from cdk.stage_settings import IngestSettings, load
-from reindex.settings import INGEST_COMMAND, INGEST_FUNCTIONS, Settings, SettingsError, variables
-from tests.stack.templates import EXAMPLE, ROOT, Stage, readable
+from cdk.bundling import Asset
+from cdk.stage_settings import FollowSettings, IngestSettings, load
+from reindex.settings import (
+    FOLLOW_FUNCTIONS,
+    INGEST_COMMAND,
+    INGEST_FUNCTIONS,
+    Settings,
+    SettingsError,
+    variables,
+)
+from tests.stack import templates
+from tests.stack.templates import EXAMPLE, ROOT, STREAM, Stage, readable
 from tests.stack.test_grants import (
     EXPECTED,
     FILES,
@@ -61,7 +71,20 @@ GRANTS: Mapping[str, Mapping[str, set[str]]] = {
         **INDEX,
         **KEYS,
     },
+    "follow": {
+        "<IngestHighPriorityQueue.Arn>": {"sqs:SendMessage"},
+        "<IngestCropsQueue.Arn>": CONSUME,
+        STREAM: {
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            "dynamodb:ListStreams",
+        },
+        **KEYS,
+    },
 }
+
+LANE = {**INGEST_FUNCTIONS, **FOLLOW_FUNCTIONS}
 
 
 def test_the_grants_of_the_other_functions_are_the_same(with_ingest: Stage, prod: Stage) -> None:
@@ -70,7 +93,7 @@ def test_the_grants_of_the_other_functions_are_the_same(with_ingest: Stage, prod
         assert grants_of(with_ingest, role) == grants_of(prod, role)
 
 
-@pytest.mark.parametrize("name", INGEST_FUNCTIONS)
+@pytest.mark.parametrize("name", LANE)
 def test_a_function_of_the_lane_may_do_this_and_no_more(with_ingest: Stage, name: str) -> None:
     construct = "".join(part.capitalize() for part in name.split("_"))
     assert grants_of(with_ingest, f"<Functions{construct}Role>") == {
@@ -80,12 +103,12 @@ def test_a_function_of_the_lane_may_do_this_and_no_more(with_ingest: Stage, name
     }
 
 
-@pytest.mark.parametrize("name", INGEST_FUNCTIONS)
+@pytest.mark.parametrize("name", LANE)
 def test_a_function_of_the_lane_is_given_its_settings(with_ingest: Stage, name: str) -> None:
     given = environ(functions(with_ingest)[name])
-    known = variables(INGEST_FUNCTIONS[name])
+    known = variables(LANE[name])
     assert {v for v in given if not v.startswith("POWERTOOLS_")} <= known.keys()
-    Settings(INGEST_FUNCTIONS[name], given)
+    Settings(LANE[name], given)
 
 
 def test_nothing_of_the_lane_is_in_a_stage_without(stage: Stage, prod: Stage) -> None:
@@ -93,7 +116,7 @@ def test_nothing_of_the_lane_is_in_a_stage_without(stage: Stage, prod: Stage) ->
         text = json.dumps(without.template)
         assert "Submission" not in text
         assert "HighPriority" not in text
-        assert not functions(without).keys() & INGEST_FUNCTIONS.keys()
+        assert not functions(without).keys() & LANE.keys()
 
 
 def test_a_reindex_holds_back_for_the_high_priority_queue(with_ingest: Stage) -> None:
@@ -124,11 +147,16 @@ def test_s3_alone_sends_events_of_the_ingest_bucket(with_ingest: Stage) -> None:
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Allow"
     ]
-    [sending] = statements
-    assert sending["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert readable(sending["Condition"]["ArnEquals"]["aws:SourceArn"]).endswith(
-        readable(ingest["Properties"]["BucketName"])
-    )
+    allowed = {
+        readable(each["Resource"]): readable(each["Condition"]["ArnEquals"]["aws:SourceArn"])
+        for each in statements
+    }
+    assert all(each["Principal"] == {"Service": "s3.amazonaws.com"} for each in statements)
+    name = readable(ingest["Properties"]["BucketName"])
+    assert allowed == {
+        "<IngestIngestQueue.Arn>": f"arn:aws:s3:::{name}",
+        "<IngestCropsQueue.Arn>": "arn:aws:s3:::library-crops",
+    }
     # S3 tries whether it may send before it accepts the configuration.
     assert any("IngestQueuePolicy" in name for name in ingest["DependsOn"])
 
@@ -159,6 +187,17 @@ def test_the_queues_feed_their_functions(with_ingest: Stage) -> None:
         assert queues[f"<{queue}>"]["VisibilityTimeout"] >= 6 * timeout
 
 
+def test_the_streams_feed_what_follows_them(with_ingest: Stage, asset: Asset) -> None:
+    mappings = with_ingest.properties("AWS::Lambda::EventSourceMapping").values()
+    [stream] = [each for each in mappings if each["EventSourceArn"] == STREAM]
+    assert stream["MaximumBatchingWindowInSeconds"] == 10
+    assert environ(functions(with_ingest)["follow"])["FOLLOW_WINDOW_SECONDS"] == "10"
+
+    without = templates.synthesize(load({"PROD": {**EXAMPLE, "ingest": {}}}, "PROD"), asset)
+    assert "follow" not in functions(without)
+    assert "CropsQueue" not in json.dumps(without.template)
+
+
 def test_the_command_reads_the_lanes_settings_from_the_outputs(with_ingest: Stage) -> None:
     outputs = with_ingest.template["Outputs"].keys()
     for variable in variables(INGEST_COMMAND):
@@ -183,11 +222,14 @@ def test_the_lanes_alarms_say_where_to_read_on(with_ingest: Stage, prod: Stage) 
     [
         ({"max_megabytes": 6_000}, "ingest.max_megabytes must be from 1 to 5000"),
         ({"concurrency": 1}, "ingest.concurrency must be from 2 to 1000"),
+        ({"follow": {}}, "ingest.follow: give streams, crops, or both"),
+        ({"follow": {"streams": ["x"]}}, "x is no ARN of a DynamoDB stream"),
+        ({"follow": {"crops": True, "window_seconds": 901}}, "must be from 0 to 900"),
         ({"concurency": 3}, "unknown setting concurency"),
     ],
 )
 def test_what_is_wrong_with_the_lanes_settings_is_named(
-    ingest: Mapping[str, int], problem: str
+    ingest: Mapping[str, Any], problem: str
 ) -> None:
     with pytest.raises(SettingsError, match=problem):
         load({"PROD": {**EXAMPLE, "ingest": ingest}}, "PROD")
@@ -196,3 +238,4 @@ def test_what_is_wrong_with_the_lanes_settings_is_named(
 def test_the_readme_shows_every_setting_of_the_lane() -> None:
     readme = (ROOT / "README.md").read_text()
     assert all(f"`ingest.{field.name}`" in readme for field in fields(IngestSettings))
+    assert all(f"`ingest.follow.{field.name}`" in readme for field in fields(FollowSettings))

@@ -208,14 +208,17 @@ class MemoryHighPriority(Outages, HighPriority):
 
     Attributes:
         queue: What was sent.
+        delays: Of each message, in seconds.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.queue = MemoryBacklog()
+        self.delays: list[int] = []
 
-    def send(self, messages: Sequence[IndexImage]) -> None:
+    def send(self, messages: Sequence[IndexImage], delay_seconds: int = 0) -> None:
         self.answer()
+        self.delays += [delay_seconds] * len(messages)
         for message in messages:
             self.queue.put_raw(message.to_json())
 

@@ -29,6 +29,9 @@ UNCHANGED = "unchanged"
 RETRIED = "retried"
 WAITING = "waiting"
 
+#: The run that documents of the live lane name in their provenance.
+LIVE = "live"
+
 #: What stands before the document in a message.
 _IMAGE = ', "image": '
 
@@ -109,6 +112,11 @@ class Provenance:
         if not all(isinstance(value, str) for value in values) or not values[0]:
             return None
         return cls(*values)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the live lane wrote it, and no run."""
+        return self.run_id == LIVE
 
     def is_of(self, digest: str | None, run_id: str | None) -> bool:
         """Whether it is that projection."""

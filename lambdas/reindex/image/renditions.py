@@ -23,8 +23,8 @@ from reindex.domain.failures import CannotRender, TooManyPixels
 from reindex.image import sniff
 from reindex.image.truth import Dimensions
 
-#: Pixels that are decoded. Sixteen times those of the largest still cameras would fill the memory
-#: of the function; what declares more is archived by no one who wants to show it.
+#: Pixels that are decoded: more than the largest cameras give, and what a progressive JPEG, which
+#: takes the most, can have in the memory of the function.
 MAX_PIXELS: Final = 250_000_000
 
 #: Longest side in pixels.
@@ -148,7 +148,7 @@ def render(path: Path, head: bytes, dimensions: Dimensions, notice: Notice) -> I
         )
         if family == "png":
             whole = _marked(original.fitted(_MAX_WEB_SIDE), notice)
-            content = whole.pngsave_buffer(compression=9, keep=_KEPT)
+            content = whole.pngsave_buffer(compression=6, filter="all", keep=_KEPT)
             yield Rendered(Kind.OPTIMISED, content, "image/png")
         if family in _NOT_FOR_BROWSERS or mime_type.startswith("image/hei"):
             whole = _marked(original.fitted(_MAX_WEB_SIDE), notice)
@@ -163,7 +163,9 @@ _XMP: Final = "xmp-data"
 def _jpeg(kind: Kind, image: Any, quality: int) -> Rendered:
     """Save as JPEG, which has no transparency: on white."""
     flat = image.flatten(background=_WHITE[: image.bands - 1]) if image.hasalpha() else image
-    content = flat.jpegsave_buffer(Q=quality, optimize_coding=True, keep=_KEPT)
+    # Optimal codes need all coefficients in memory, which only small images may take.
+    optimal = kind is not Kind.WEB
+    content = flat.jpegsave_buffer(Q=quality, optimize_coding=optimal, keep=_KEPT)
     return Rendered(kind, content, "image/jpeg")
 
 

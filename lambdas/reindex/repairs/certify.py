@@ -160,7 +160,8 @@ class Certifying:
     ) -> Iterator[Difference]:
         for image_id, source in self.index.scan(counted.index, ["*"] if deep else [_PROVENANCE]):
             provenance = Provenance.of(source)
-            if provenance is None:
+            if provenance is None or provenance.is_live:
+                # Of images that have a row all the same, each is then looked at.
                 counted.others += 1
                 continue
             counted.documents += 1
@@ -186,18 +187,20 @@ class Certifying:
 
     def _surplus(self, prefixes: Collection[str], index: str) -> Iterator[Difference]:
         """Documents of reindexes, of some prefixes, whose image is not verified."""
-        ids = (
-            image_id
+        documents = (
+            (image_id, provenance)
             for image_id, source in self.index.scan(index, [_PROVENANCE])
-            if image_id[:PREFIX_LENGTH] in prefixes and Provenance.of(source)
+            if image_id[:PREFIX_LENGTH] in prefixes and (provenance := Provenance.of(source))
         )
-        for chunk in pages_of(ids, CHUNK):
-            found = self.table.read(chunk)
-            for image_id in chunk:
+        for chunk in pages_of(documents, CHUNK):
+            found = self.table.read([image_id for image_id, _ in chunk])
+            for image_id, provenance in chunk:
                 row = found.rows.get(image_id)
                 if image_id in found.unreadable:
                     continue
                 if row is None:
+                    if provenance.is_live:
+                        continue
                     yield Difference(image_id, "the index holds it, the table does not know it")
                 elif row.state is not State.VERIFIED:
                     yield Difference(image_id, f"the index holds it, its row says {row.state}")

@@ -32,6 +32,7 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "tally": _LEAST_MB,
     "ingest": CORE_MB,
     "live_indexer": _LEAST_MB,
+    "follow": _LEAST_MB,
 }
 
 #: Bulks that the indexer sends side by side at most, and the messages of each, if the stage does

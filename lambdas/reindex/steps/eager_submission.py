@@ -55,7 +55,7 @@ class HeldBack(HighPriority):
 
     messages: list[IndexImage] = field(default_factory=list)
 
-    def send(self, messages: Sequence[IndexImage]) -> None:
+    def send(self, messages: Sequence[IndexImage], delay_seconds: int = 0) -> None:  # noqa: ARG002
         """Keep messages."""
         self.messages.extend(messages)
 

@@ -20,6 +20,7 @@ from reindex.domain.failures import (
     IndexMisconfigured,
     IndexRefused,
     IndexUnavailable,
+    OriginalNotFound,
     ProjectionDied,
     ProjectorDied,
     StoreUnavailable,
@@ -27,6 +28,7 @@ from reindex.domain.failures import (
 )
 from reindex.domain.progress import iso
 from reindex.domain.records import (
+    LIVE,
     Indexed,
     Projected,
     ProjectionAnswer,
@@ -50,9 +52,6 @@ from reindex.stores.interfaces import (
 )
 
 log = logging.getLogger(__name__)
-
-#: The run that documents of the live lane name in their provenance.
-LIVE = "live"
 
 #: Where a document says which projection it is.
 PROVENANCE = "esInfo.reindex"
@@ -239,7 +238,10 @@ class LiveMessages:
             return False
         extra = {"image_id": image_id, "submission": ",".join(ref.id for ref in refs)}
         try:
-            if failure is None:
+            if failure and failure.code == OriginalNotFound.code and not refs:
+                # A row about an image that was never archived, or is deleted: a run decides.
+                log.info("it has no original", extra=extra)
+            elif failure is None:
                 self._mark_searchable(refs)
                 self.meter.count("LiveImagesIndexed")
                 log.info("indexed", extra=extra)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from reindex.domain.failures import DocumentSuperseded, OriginalNotFound
 from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.records import LIVE
 from reindex.steps.ambient import Clock
-from reindex.steps.live_index import LIVE, LiveIndex, Outcome
+from reindex.steps.live_index import LiveIndex, Outcome
 from reindex.stores.interfaces import Change, ProgressTable
 
 

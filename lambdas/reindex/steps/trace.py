@@ -67,11 +67,11 @@ def trace(
 
 def _of_submission(row: SubmissionRow) -> Iterator[Event]:
     why = f": {row.failure.code}: {row.failure.message}" if row.failure else ""
-    told = (
+    events = (
         (row.submitted_at, f"submitted: {row.ref.key}, {row.size:,} bytes"),
         (row.updated_at, f"{row.state.value} after {counted(row.attempts, 'attempt')}{why}"),
         (row.searchable_at, "searchable"),
     )
-    for time, what in told:
+    for time, what in events:
         if time:
             yield Event(stamps.parse(time) or 0, f"submission {row.ref.id}", what)

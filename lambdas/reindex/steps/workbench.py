@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,17 +19,30 @@ _CHUNK = 1 << 20
 @contextmanager
 def workbench() -> Iterator[Path]:
     """Make a folder that is removed with all it holds when the block ends."""
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as folder:
         yield Path(folder)
 
 
 def remove_leftovers() -> None:
-    """Remove the folders of invocations that were killed in this function's environment.
+    """Remove the folders of processes that were killed at work.
 
-    Lambda gives an environment one invocation at a time, and may keep its files.
+    To be called between jobs: a folder of this process itself is one of a process before it that
+    had the same number.
     """
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if not owner.isdigit() or int(owner) == os.getpid() or not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sha1_of(path: Path) -> str:

@@ -16,20 +16,29 @@ _PATIENCE_SECONDS = 5.0
 class SqsHighPriority(SqsQueue):
     """The high-priority queue, as it is filled."""
 
-    def send(self, messages: Sequence[IndexImage]) -> None:
+    def send(self, messages: Sequence[IndexImage], delay_seconds: int = 0) -> None:
         """Send messages.
+
+        Args:
+            messages: To send.
+            delay_seconds: Before they can be received; at most 900.
 
         Raises:
             StoreUnavailable: Not all of them were accepted; some may have been.
         """
         for batch in in_batches(messages, BATCH_ENTRIES):
-            self._send({str(number): message for number, message in enumerate(batch)})
+            self._send(
+                {str(number): message for number, message in enumerate(batch)}, delay_seconds
+            )
 
-    def _send(self, left: dict[str, IndexImage]) -> None:
+    def _send(self, left: dict[str, IndexImage], delay_seconds: int) -> None:
         def attempt(_: int) -> str | None:
             answer = self._client.send_message_batch(
                 QueueUrl=self._url,
-                Entries=[{"Id": n, "MessageBody": m.to_json()} for n, m in left.items()],
+                Entries=[
+                    {"Id": n, "MessageBody": m.to_json(), "DelaySeconds": delay_seconds}
+                    for n, m in left.items()
+                ],
             )
             for sent in answer["Successful"]:
                 del left[sent["Id"]]

@@ -318,3 +318,16 @@ def test_an_index_that_does_not_answer(finished: Stage) -> None:
     result = finished.reindex("certify")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "Error: this twin was told not to answer\n"
+
+
+def test_certify_counts_documents_of_the_live_lane_as_those_of_others(finished: Stage) -> None:
+    for image_id in ("ab9", "zz9"):
+        document = {"esInfo": {"reindex": {"digest": "d", "runId": "live", "stage": "TEST"}}}
+        finished.index.live_write(image_id, document)
+    result = finished.reindex("certify")
+    assert result.exit_code == 0, result.stdout
+    # One that replaced the document of a run's image is a difference all the same.
+    finished.index.live_write("ab2", document)
+    result = finished.reindex("certify")
+    assert result.exit_code == 1
+    assert "another projection, of run live" in result.stdout

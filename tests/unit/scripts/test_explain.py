@@ -141,7 +141,7 @@ def full(stage: Stage) -> None:
 
 def wrong_secret(stage: Stage) -> None:
     def refuse(alias: str) -> str:
-        raise CredentialsRejected("Elasticsearch refuses us: 401")
+        raise CredentialsRejected("The cluster refuses us: 401")
 
     stage.index.resolve = refuse  # type: ignore[method-assign]
 

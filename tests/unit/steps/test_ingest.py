@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,8 @@ from reindex.stores.interfaces import HighPriority, LoggedLine, SubmittedFiles
 from tests.unit.steps.ingest_world import IngestWorld, event, jpeg
 
 PHOTO = jpeg()
+#: Above what Linux numbers.
+_NO_PROCESS = 2**22 + 1
 PHOTO_ID = hashlib.sha1(PHOTO).hexdigest()
 
 
@@ -303,9 +306,17 @@ def test_a_workbench_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ReindexFailure):
         work()
     assert not [*tmp_path.iterdir()]
-    Path(tempfile.mkdtemp(prefix="image-reindex-work-"), "left").write_bytes(b"by a killed one")
+
+    def left(process: int) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix=f"image-reindex-work-{process}-"))
+        (folder / "left").write_bytes(b"x")
+        return folder
+
+    killed, alive = left(_NO_PROCESS), left(os.getppid())
+    left(os.getpid())
     remove_leftovers()
-    assert not [*tmp_path.iterdir()]
+    assert [*tmp_path.iterdir()] == [alive]
+    assert not killed.exists()
 
 
 def test_a_file_that_was_not_begun_is_listed_as_queued(world: IngestWorld) -> None:
@@ -452,12 +463,12 @@ def test_a_story_is_told_in_order_of_time(world: IngestWorld) -> None:
             if text == ref.id:
                 yield LoggedLine(world.clock.now(), "ingest", {"message": "archived"})
 
-    told = trace(PHOTO_ID, world.submissions, world.table, Log(), 0)
-    assert [event.at for event in told] == sorted(event.at for event in told)
-    assert {event.what.split(":")[0] for event in told} == {
+    story = trace(PHOTO_ID, world.submissions, world.table, Log(), 0)
+    assert [event.at for event in story] == sorted(event.at for event in story)
+    assert {event.what.split(":")[0] for event in story} == {
         "submitted",
         "archived",
         "processed after 1 attempt",
         "searchable",
     }
-    assert {event.where for event in told} == {f"submission {ref.id}", "ingest"}
+    assert {event.where for event in story} == {f"submission {ref.id}", "ingest"}
