@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reindex.image.document import without_provenance
+
 Contents = Mapping[str, Sequence[Any]]
 """The values that a document holds, by the dotted path of their field."""
 
@@ -13,10 +15,11 @@ def contents(document: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the values that a document holds, by the dotted path of their field.
 
     Lists add nothing to a path, as in a mapping: ``usages.platform`` has the platforms of all
-    usages. Null, an empty text, an empty list and an empty object are not held.
+    usages. Null, an empty text, an empty list and an empty object are not held. Provenance is no
+    part of what a document says of its image.
     """
     found: dict[str, list[Any]] = {}
-    _collect(document, "", found)
+    _collect(without_provenance(document) if "esInfo" in document else document, "", found)
     return found
 
 

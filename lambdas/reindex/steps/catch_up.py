@@ -24,6 +24,10 @@ from reindex.stores.interfaces import (
 log = logging.getLogger(__name__)
 
 
+#: Seconds after which it is recorded again that nothing changed.
+_SAME_SECONDS = 30.0
+
+
 class CatchUpOutcome(StrEnum):
     """What a tick came to."""
 
@@ -112,7 +116,11 @@ class CatchUp:
         looked = migration.looked(lag, now)
         if surplus != migration.surplus:
             looked = looked.surplus_found(surplus)
-        if not self.migrations.save(looked, migration):
+        is_news = (lag, surplus) != (migration.lag, migration.surplus)
+        # What says the same as before need not be said each time.
+        if (is_news or now - migration.position_at > _SAME_SECONDS) and not self.migrations.save(
+            looked, migration
+        ):
             return None
         if lag == 0 and not looks_for_surplus:
             return None

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState, PinnedIndex
 from reindex.domain.options import RunOptions
 from reindex.steps.ambient import Clock, fresh_name
 from reindex.stores.interfaces import CatchUpSchedule, MigrationIndex, Migrations
+
+#: Times that a change is made again which another overtook: ticks change the record once a minute.
+_TRIES: Final = 5
+
+_NONE_OPEN: Final = "no migration is open: reindex migrate start begins one"
+_OVERTAKEN: Final = "the migration was changed by another call: look, and repeat it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class MigrationControl:
         """
         found = self.migrations.current()
         if found is None or not found.is_open:
-            raise MigrationRefused("no migration is open: reindex migrate start begins one")
+            raise MigrationRefused(_NONE_OPEN)
         return found
 
     def findings(self) -> list[str]:
@@ -108,8 +114,7 @@ class MigrationControl:
             MigrationRefused: No migration is open, or none of its rounds is started by itself.
             StoreUnavailable: A service does not answer.
         """
-        found = self.current()
-        return self._save(found.set_paused(True), found)
+        return self._changed(lambda found: found.set_paused(True))
 
     def resume(self) -> Migration:
         """Let rounds be started again, after a pause or after rounds that failed.
@@ -118,8 +123,7 @@ class MigrationControl:
             MigrationRefused: No migration is open, or none of its rounds is started by itself.
             StoreUnavailable: A service does not answer.
         """
-        found = self.current()
-        return self._followed(found.set_paused(False), found)
+        return self._followed(lambda found: found.set_paused(False))
 
     def roll_back(self) -> Migration:
         """Have the old index follow the new one, so that the alias can go back to it.
@@ -128,8 +132,7 @@ class MigrationControl:
             MigrationRefused: The alias has not been moved.
             StoreUnavailable: A service does not answer.
         """
-        found = self.current()
-        return self._followed(found.rolling_back(), found)
+        return self._followed(Migration.rolling_back)
 
     def abort(self, end_round: Callable[[], object] = lambda: None) -> Migration:
         """Give the new index up, and delete it; repeat it if it fails half way.
@@ -141,8 +144,12 @@ class MigrationControl:
             MigrationRefused: People search it.
             StoreUnavailable: A service does not answer.
         """
-        found = self._latest(MigrationState.ABORTED)
-        return self._end(found, found.aborted, found.new, end_round)
+        return self._end(
+            MigrationState.ABORTED,
+            lambda found: found.aborted(self.clock.now()),
+            lambda found: found.new,
+            end_round,
+        )
 
     def drop_old(self) -> Migration:
         """Delete the old index, and so end the migration; there is no way back from here.
@@ -152,8 +159,11 @@ class MigrationControl:
             IndexMisconfigured: Another alias still leads to the old index.
             StoreUnavailable: A service does not answer.
         """
-        found = self._latest(MigrationState.FINISHED)
-        return self._end(found, found.finished, found.old)
+        return self._end(
+            MigrationState.FINISHED,
+            lambda found: found.finished(self.clock.now()),
+            lambda found: found.old,
+        )
 
     def compared(self, began_at: float, problems: Sequence[str]) -> Migration:
         """Record what a comparison of the whole of both indices found.
@@ -162,39 +172,60 @@ class MigrationControl:
             MigrationRefused: No migration is open.
             StoreUnavailable: A service does not answer.
         """
-        found = self.current()
-        return self._save(found.compared(began_at, problems), found)
-
-    def _latest(self, end: MigrationState) -> Migration:
-        """The open migration, or the one that an earlier call brought to this end."""
-        found = self.migrations.current()
-        if found is None or (not found.is_open and found.state is not end):
-            raise MigrationRefused("no migration is open")
-        return found
+        return self._changed(lambda found: found.compared(began_at, problems))
 
     def _end(
         self,
-        found: Migration,
-        ended: Callable[[float], Migration],
-        given_up: PinnedIndex,
+        end: MigrationState,
+        ended: Callable[[Migration], Migration],
+        given_up: Callable[[Migration], PinnedIndex],
         end_round: Callable[[], object] = lambda: None,
     ) -> Migration:
-        after = self._save(ended(self.clock.now()), found) if found.is_open else found
+        """End the open migration; for one that ended so before, do what may be left of it."""
+        found = self.migrations.current()
+        if found is None or (not found.is_open and found.state is not end):
+            raise MigrationRefused("no migration is open")
+        after = self._changed(ended) if found.is_open else found
         self.schedule.turn_off()
         end_round()
-        if given_up.uuid:
-            self.index.drop(given_up)
+        index = given_up(after)
+        if index.uuid:
+            self.index.drop(index)
         return after
 
-    def _followed(self, after: Migration, before: Migration) -> Migration:
-        saved = self._save(after, before)
+    def _followed(self, change: Callable[[Migration], Migration]) -> Migration:
+        after = self._changed(change)
         self.schedule.turn_on()
-        return saved
+        return after
+
+    def _changed(self, change: Callable[[Migration], Migration]) -> Migration:
+        return changed(self.migrations, change)
 
     def _save(self, after: Migration, before: Migration | None) -> Migration:
         if not self.migrations.save(after, before):
-            raise MigrationRefused("the migration was changed by another call: look, and repeat it")
+            raise MigrationRefused(_OVERTAKEN)
         return after
+
+
+def changed(migrations: Migrations, change: Callable[[Migration], Migration]) -> Migration:
+    """Change the open migration's record; again, if a tick or a round changed it meanwhile.
+
+    Args:
+        migrations: Where the record is.
+        change: Returns the record that follows; it refuses what does not fit the state.
+
+    Raises:
+        MigrationRefused: No migration is open, or the change is refused.
+        StoreUnavailable: The runs table does not answer.
+    """
+    for _ in range(_TRIES):
+        before = migrations.current()
+        if before is None or not before.is_open:
+            raise MigrationRefused(_NONE_OPEN)
+        after = change(before)
+        if migrations.save(after, before):
+            return after
+    raise MigrationRefused(_OVERTAKEN)
 
 
 def _round_of(migration: str, options: RunOptions) -> Mapping[str, Any]:

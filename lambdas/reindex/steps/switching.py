@@ -25,6 +25,7 @@ from reindex.domain.migration import Migration, MigrationRefused
 from reindex.domain.records import RunRecord
 from reindex.steps.ambient import Clock, fresh_name
 from reindex.steps.eager import Eager, EagerResult
+from reindex.steps.migrate import changed
 from reindex.stores.changed_ids import ChangedIds, all_ids
 from reindex.stores.interfaces import (
     CatchUpSchedule,
@@ -79,14 +80,14 @@ class Switching:
         """
         return self.eager.reindex(self._run(migration, fresh_name(self.clock)), ids, settle=False)
 
-    def hold(self, migration: Migration) -> Migration:
+    def hold(self) -> Migration:
         """Have no further round started by itself: the alias is about to be moved.
 
         Raises:
-            MigrationRefused: It may not be switched, or another call changed it meanwhile.
+            MigrationRefused: It may not be switched.
             StoreUnavailable: The runs table does not answer.
         """
-        return self._save(migration.switching(), migration)
+        return changed(self.migrations, Migration.switching)
 
     def make_live(self, migration: Migration) -> None:
         """Give the target the settings of an index that is searched, and wait for its copies.
