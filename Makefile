@@ -33,12 +33,13 @@ install: uv node_modules/.package-lock.json  ## Install what everything else nee
 demo: install  ## Reindex a sample library on this machine, start to finish; IMAGES=folder for your own, KEEP=1 to play on, LOADER=service or function for a library's own, ENGINE=opensearch for a real OpenSearch
 	$(RUN) python -m tests.local.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(COUNT),--count $(COUNT)) $(if $(KEEP),--keep) $(if $(LOADER),--loader $(LOADER)) $(if $(ENGINE),--engine $(ENGINE))
 
-check: install  ## Lint, check types and the import contracts
+check: install  ## Lint, check types, the import contracts and the templates
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) python -m scripts.fault_pages --check
+	$(RUN) python -m tests.stack.lint
 
 test: test-fast test-e2e  ## Run every test
 	@$(RUN) python -m tests.local.tools

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Size
+from aws_cdk import CfnResource, Duration, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.bundling import Asset
@@ -80,6 +81,19 @@ _SHAPES = {
 def timeout(name: str, settings: StageSettings) -> Duration:
     """How long a function may take."""
     return Duration.seconds(_SHAPES[name].seconds or phase_rules(settings).function_seconds)
+
+
+def depend_on_policy_alone(user: lambda_.Function | sfn.StateMachine) -> None:
+    """Let a resource wait for its role's policy, and not for the role, which it names anyway.
+
+    The constructs would have it wait for both. To be called once the role has its statements.
+    """
+    resource = user.node.default_child
+    assert isinstance(resource, CfnResource)
+    assert user.role
+    policy = user.role.node.find_child("DefaultPolicy").node.default_child
+    assert isinstance(policy, iam.CfnPolicy)
+    resource.add_override("DependsOn", [policy.logical_id])
 
 
 class Functions(Construct):

@@ -13,7 +13,13 @@ from constructs import Construct
 from cdk.bundling import Asset
 from cdk.catch_up import CatchUp
 from cdk.environment import environment
-from cdk.functions import INDEXER_MAPPING, PHASE_FUNCTIONS, Functions, timeout
+from cdk.functions import (
+    INDEXER_MAPPING,
+    PHASE_FUNCTIONS,
+    Functions,
+    depend_on_policy_alone,
+    timeout,
+)
 from cdk.grants import Grants
 from cdk.ingest import IngestLane
 from cdk.measures import Watched
@@ -151,9 +157,10 @@ class ReindexStack(Stack):
             lane=lane,
         )
         Monitoring(self, "Monitoring", watched=watched, key=key)
-        if key:
-            for user in (*functions, workflow.state_machine):
+        for user in (*functions, workflow.state_machine):
+            if key:
                 key.grant_encrypt_decrypt(user)
+            depend_on_policy_alone(user)
         self._outputs(values)
 
     def _outputs(self, values: Mapping[str, str]) -> None:

@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 )
 @click.argument("image_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for answers.",
+)
 @on_stack
-def explain(session: Session, *, image_id: str, as_json: bool) -> None:
+def explain(session: Session, *, image_id: str, as_json: bool, wait: float) -> None:
     """Say why an image is found, or not, and what to do.
 
     Shows what happened to it in order of time: in the originals bucket, the library's tables, the
@@ -34,10 +42,9 @@ def explain(session: Session, *, image_id: str, as_json: bool) -> None:
     when it is as it should be, ! when it is not, and ? when it is not known. It ends with one
     sentence and one command.
 
-    Takes ten seconds at most: what does not answer by then is not known. Nothing is changed, but
-    messages of the dead-letter queue are hidden from others for the seconds in which they are
-    read. The exit status is 0 if a search finds the image and its document is what would be
-    projected now, else 1.
+    What does not answer in time is not known. Nothing is changed, but messages of the dead-letter
+    queue are hidden from others for the seconds in which they are read. The exit status is 0 if a
+    search finds the image and its document is what would be projected now, else 1.
     """
     from reindex.repairs.image_verdict import verdict
 
@@ -45,7 +52,7 @@ def explain(session: Session, *, image_id: str, as_json: bool) -> None:
 
     wiring = session.wiring
     project = partial(projected, wiring, image_id)
-    evidence = _explaining(wiring).evidence(image_id, project)
+    evidence = _explaining(wiring).evidence(image_id, project, wait)
     found = verdict(evidence)
     if as_json:
         click.echo(_json(evidence, found))

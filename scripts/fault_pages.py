@@ -348,6 +348,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "MigrationIndex.position": _row("next bounded next next next never same checked"),
     "MigrationIndex.changed": _row("retried retried retried retried retried never same checked"),
     "MigrationIndex.count_changed": _NEXT,
+    "MigrationIndex.written_since": _LINE,
     "MigrationIndex.followable": _LINE,
     "MigrationIndex.free_name": _LINE,
     "MigrationIndex.build": _LINE,

@@ -73,7 +73,7 @@ _OPTIONS = (
         "--query",
         type=json_object,
         metavar="JSON",
-        help="Draw from the documents that match, in Elasticsearch's query language.",
+        help="Draw from the documents that match, in the cluster's query language.",
     ),
     click.option(
         "--seed",

@@ -97,7 +97,7 @@ _OPTIONS = (
         "--query",
         type=json_object,
         metavar="JSON",
-        help="Of the index, the documents that match, in Elasticsearch's query language.",
+        help="Of the index, the documents that match, in the cluster's query language.",
     ),
     click.option(
         "--lacking", metavar="FIELD", help="Of the index, the documents without this field."

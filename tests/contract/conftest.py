@@ -43,6 +43,10 @@ REAL = [
 ]
 
 
+#: Of each server: all four may be running, in each of the processes that run tests.
+_HEAP = "512m"
+
+
 @dataclass
 class SearchServers:
     """Starts each search server when a test first asks for it."""
@@ -53,7 +57,9 @@ class SearchServers:
     def get(self, server: SearchServer | str) -> IndexServer:
         name = server.name if isinstance(server, SearchServer) else server
         if name not in self.started:
-            context = real_server(server) if isinstance(server, SearchServer) else index_server()
+            context = (
+                real_server(server, _HEAP) if isinstance(server, SearchServer) else index_server()
+            )
             try:
                 self.started[name] = self.running.enter_context(context)
             except LocalServerError as error:

@@ -319,3 +319,65 @@ def test_more_names_than_the_index_holds_harm_no_image(server: Server, index: st
         server.put(index, "crowded", crowded)
     server.put(index, ID, _full())
     assert server.hits(index, {"term": {"metadata.credit": "Example Pictures"}}) == [ID]
+
+
+class TestAnalysis:
+    """On servers that have every analyser that the mapping names."""
+
+    pytestmark = pytest.mark.parametrize(
+        "server", [p for p in REAL if "opensearch" in str(p.id)], indirect=True
+    )
+
+    @pytest.fixture(autouse=True)
+    def documents(self, server: Server, index: str) -> None:
+        swans = {
+            "title": "The Müllers' stories of Amsterdam's swans",
+            "byline": "Imke de Vries",
+            "city": "Reykjavík",
+            "keywords": ["cold spell"],
+        }
+        server.put(index, "a", {"metadata": swans, "collections": [{"pathId": "News/2024/Ice"}]})
+        server.put(index, "b", {"metadata": {"title": "Rain"}, "collections": [{"pathId": "News"}]})
+
+    @pytest.mark.parametrize(
+        ("words", "found"),
+        [
+            ("story", ["a"]),
+            ("SWAN", ["a"]),
+            ("muller amsterdam", ["a"]),
+            ("the", ["a"]),
+            ("amsterdam rain", []),
+        ],
+    )
+    def test_words_are_found_by_their_stems_without_accents_and_case(
+        self, server: Server, index: str, words: str, found: list[str]
+    ) -> None:
+        wanted = {"query": words, "operator": "and"}
+        assert server.hits(index, {"match": {"metadata.title": wanted}}) == found
+
+    @pytest.mark.parametrize("words", ["spells vries", "reykjavik cold", "imke spell"])
+    def test_words_of_several_fields_are_found_in_one(
+        self, server: Server, index: str, words: str
+    ) -> None:
+        wanted = {"query": words, "operator": "and"}
+        assert server.hits(index, {"match": {"metadata.englishAnalysedCatchAll": wanted}}) == ["a"]
+
+    @pytest.mark.parametrize(
+        ("path_", "found"), [("news", ["a", "b"]), ("news/2024", ["a"]), ("2024", [])]
+    )
+    def test_a_collection_is_found_by_the_levels_above_it(
+        self, server: Server, index: str, path_: str, found: list[str]
+    ) -> None:
+        query = {"term": {"collections.pathHierarchy": path_}}
+        assert sorted(server.hits(index, query)) == found
+
+    def test_what_was_searched_for_is_highlighted(self, server: Server, index: str) -> None:
+        server.cluster.send("POST", f"/{index}/_refresh")
+        asked = {
+            "query": {"match": {"metadata.title": "story swan"}},
+            "highlight": {"fields": {"metadata.title": {}}},
+        }
+        [hit] = server.cluster.read("POST", f"/{index}/_search", body=asked)["hits"]["hits"]
+        assert hit["highlight"] == {
+            "metadata.title": ["The Müllers' <em>stories</em> of Amsterdam's <em>swans</em>"]
+        }

@@ -13,7 +13,7 @@ from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
 from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
 from reindex.stores.search import ids as ids_module
-from reindex.stores.search import index as index_module
+from reindex.stores.search import reading as reading_module
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.ids import IndexIds
 from reindex.stores.search.index import SearchIndex
@@ -164,7 +164,7 @@ class TestReading:
 class TestScanning:
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(index_module, "_PAGE_DOCUMENTS", 3)
+        monkeypatch.setattr(reading_module, "_PAGE_DOCUMENTS", 3)
 
     @pytest.mark.parametrize("count", [0, 1, 3, 7])
     def test_gives_every_document_once(self, index: Index, name: str, count: int) -> None:

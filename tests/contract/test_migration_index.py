@@ -114,6 +114,15 @@ def test_what_changed_since_a_position_is_found_without_waiting(
     assert index.count_changed(name, position) == 3
 
 
+def test_of_some_documents_it_is_known_which_were_written_since(
+    index: MigrationIndex, name: str
+) -> None:
+    write(index, name, *IDS)
+    position = index.position(name)
+    write(index, name, "i3", "i7", "new")
+    assert index.written_since(name, ["i2", "i3", "new", "absent"], position) == {"i3", "new"}
+
+
 def test_what_is_written_after_a_position_was_read_is_beyond_it(
     index: MigrationIndex, name: str
 ) -> None:

@@ -15,16 +15,20 @@ _ENGINES: Final = {"elasticsearch": elasticsearch, "opensearch": opensearch}
 
 
 @contextmanager
-def real_server(server: SearchServer) -> Iterator[IndexServer]:
+def real_server(server: SearchServer, heap: str = "1g") -> Iterator[IndexServer]:
     """Runs an empty node of its own for the time of a `with` block.
 
-    It takes 10 to 25 s to start and 1.4 GB of memory. The servers refuse to run as root; started
-    by root, they run as `nobody`.
+    It takes 10 to 25 s to start, and 400 MB of memory beside its heap. The servers refuse to run
+    as root; started by root, they run as `nobody`.
+
+    Args:
+        server: Which server, and its release.
+        heap: Memory of its heap.
 
     Raises:
         LocalServerError: A JDK or Maven is missing, or the server could not be fetched or started.
     """
-    with real_nodes(server, [{}]) as [node]:
+    with real_nodes(server, [{}], heap) as [node]:
         yield IndexServer.at(node.url, server.value.engine)
 
 

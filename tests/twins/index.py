@@ -275,6 +275,11 @@ class MemoryIndex(Outages, MigrationIndex):
         documents = self._shard(index).documents
         return sum(seq_no > since["0"] for seq_no, _ in documents.values())
 
+    def written_since(self, index: str, ids: Sequence[str], since: Position) -> set[str]:
+        self.answer()
+        documents = self._shard(index).documents
+        return {i for i in ids if i in documents and documents[i][0] > since["0"]}
+
     def followable(self, index: str) -> list[str]:
         self.answer()
         self._shard(index)

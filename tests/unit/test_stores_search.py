@@ -76,6 +76,7 @@ class FakeServer:
         requests: What it was asked, but for which index it is.
         answers: What it says to the next requests; to the last one's for ever.
         bulk: If set, says what becomes of a bulk's actions.
+        answers_root: Whether ``GET /`` is answered by them, and not as OpenSearch does.
     """
 
     def __init__(self, url: str) -> None:
@@ -83,8 +84,11 @@ class FakeServer:
         self.requests: list[Request] = []
         self.answers: list[Answer] = []
         self.bulk: Callable[[Sequence[str]], Answer] | None = None
+        self.answers_root = False
 
     def answer(self, request: Request) -> Answer:
+        if request.path == "/" and not self.answers_root:
+            return Answer(body={"version": {"distribution": "opensearch"}})
         if request.path.startswith(f"/{NAME}/_settings/"):
             return Answer(body={NAME: {"settings": {"index.uuid": UUID}}})
         self.requests.append(request)
@@ -499,14 +503,21 @@ class TestConnecting:
         ):
             assert sorted(nodes) == ["http://two.example:9200/path", "https://one.example:443"]
 
-    def test_trusts_a_private_authority_that_it_is_given(self, authority: Path) -> None:
+    @pytest.mark.parametrize("engine", Engine)
+    def test_trusts_a_private_authority_that_it_is_given(
+        self, authority: Path, engine: Engine
+    ) -> None:
         with serving(_served_with(authority)) as server:
             server.answers = [Answer(body={"status": "green"})]
-            with _connect(server.url, {"ca": authority.read_text()}) as client:
+            with _connect(server.url, {"ca": authority.read_text()}, engine) as client:
                 assert SearchIndex(client, SMALL).health() == "green"
 
-    def test_trusts_no_other_authority(self, authority: Path) -> None:
-        with serving(_served_with(authority)) as server, _connect(server.url) as client:
+    @pytest.mark.parametrize("engine", [*Engine, None])
+    def test_trusts_no_other_authority(self, authority: Path, engine: Engine | None) -> None:
+        with (
+            serving(_served_with(authority)) as server,
+            _connect(server.url, engine=engine) as client,
+        ):
             server.answers = [Answer(body={"status": "green"})]
             with pytest.raises(StoreUnavailable, match=r"(?i)certificate"):
                 SearchIndex(client, SMALL).health()

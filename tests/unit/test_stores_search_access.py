@@ -28,7 +28,15 @@ ELASTICSEARCH = Answer(body={"version": {"number": "8.19.21"}})
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
     with serving() as fake:
+        fake.answers_root = True
         yield fake
+
+
+@pytest.fixture
+def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
 
 
 def cluster(url: str, secret: dict[str, str] | None = None, **place: Any) -> SearchCluster:
@@ -66,12 +74,33 @@ class TestTheEngine:
         }
         assert shown == {"Basic bWU6c2VjcmV0"}
 
-    def test_is_not_asked_for_when_the_stage_says_it(self, server: FakeServer) -> None:
-        server.answers = [GREEN]
-        with cluster(server.url, index_engine=Engine.OPENSEARCH) as asked:
+    def test_is_not_asked_for_when_the_stage_says_elasticsearch(self, server: FakeServer) -> None:
+        server.answers = [Answer(body={"status": "green"})]
+        with cluster(server.url, index_engine=Engine.ELASTICSEARCH) as asked:
             assert SearchIndex(asked).health() == "green"
 
         assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("said", [OPENSEARCH, Answer(403, {"message": "no"}, headers={})])
+    def test_is_checked_when_the_stage_says_opensearch_if_we_may(
+        self, server: FakeServer, said: Answer
+    ) -> None:
+        server.answers = [said, GREEN]
+        with cluster(server.url, index_engine=Engine.OPENSEARCH) as asked:
+            assert SearchIndex(asked).health() == "green"
+
+    @pytest.mark.parametrize(
+        "place", [{"index_engine": Engine.OPENSEARCH}, {"index_domain": DOMAIN}]
+    )
+    def test_that_is_not_the_opensearch_that_it_should_be_is_refused(
+        self, server: FakeServer, place: dict[str, Any], aws_credentials: None
+    ) -> None:
+        server.answers = [Answer(body={"version": {"number": "7.10.2"}}, headers={})]
+        with (
+            cluster(server.url, **place) as asked,
+            pytest.raises(IndexMisconfigured, match=r"no OpenSearch: .*7\.10\.2"),
+        ):
+            SearchIndex(asked).health()
 
     def test_that_is_neither_is_refused(self, server: FakeServer) -> None:
         server.answers = [Answer(body={"version": {"number": "7.10.2"}}, headers={})]
@@ -103,21 +132,16 @@ class TestTheEngine:
             assert SearchIndex(asked).health() == "green"
 
 
+@pytest.mark.usefixtures("aws_credentials")
 class TestSigning:
-    @pytest.fixture(autouse=True)
-    def credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKID")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-
     def test_is_for_the_domains_region_with_the_hash_of_the_content(
         self, server: FakeServer
     ) -> None:
-        server.answers = [GREEN]
+        server.answers = [OPENSEARCH, GREEN]
         with cluster(server.url, index_domain=DOMAIN) as asked:
             asked.send("POST", "/images/_bulk", {"filter_path": "items.*.status"}, b"{}\n")
 
-        [request] = server.requests
+        _, request = server.requests
         headers = {name.lower(): value for name, value in request.headers.items()}
         assert re.fullmatch(
             r"AWS4-HMAC-SHA256 Credential=AKID/\d{8}/eu-west-1/es/aws4_request, "

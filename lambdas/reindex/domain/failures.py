@@ -194,7 +194,7 @@ class LoaderAnswer(ReindexFailure):
 
 
 class IndexRefused(ReindexFailure):
-    """Elasticsearch refused the document: its mapping or a limit does not allow it.
+    """The cluster refused the document: its mapping or a limit does not allow it.
 
     The detail is the index's reason: mend the mapping, and queue the images again.
     """
@@ -204,7 +204,7 @@ class IndexRefused(ReindexFailure):
 
 
 class IndexUnavailable(ReindexFailure):
-    """Elasticsearch answered, but did not take this document, each time for over half an hour.
+    """The cluster answered, but did not take this document, each time for over half an hour.
 
     The detail is its reason: mend the shard or the load that it names, and queue the image again.
     """

@@ -100,16 +100,20 @@ class RoundMark:
     Attributes:
         id: Of the migration.
         source: The index that documents' preserved fields are read from.
-        after_switch: Whether live writers may have written to the target: the alias has moved.
-        is_rollback: Whether the target is the index that the migration began with.
+        moved_at: The target's position when the alias was moved to it: what lies beyond may be
+            written by live writers. None before that.
         is_partial: Whether it has only what changed: then the table is not scanned.
     """
 
     id: str
     source: str
-    after_switch: bool = False
-    is_rollback: bool = False
+    moved_at: Position | None = None
     is_partial: bool = False
+
+    @property
+    def after_switch(self) -> bool:
+        """Whether live writers may have written to the target: the alias has moved."""
+        return self.moved_at is not None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self | None:
@@ -217,8 +221,7 @@ class Migration:
 
     def mark(self, *, is_partial: bool) -> RoundMark:
         """What a run's record says of this migration."""
-        after_switch = self.state is MigrationState.SWITCHING and self.target_position is not None
-        return RoundMark(self.id, self.source.name, after_switch, self.is_rollback, is_partial)
+        return RoundMark(self.id, self.source.name, self.target_position, is_partial)
 
     def created(self, new: PinnedIndex, position: Position, now: float) -> Migration:
         """The new index exists.
@@ -244,8 +247,15 @@ class Migration:
         assert self.round is not None
         return self._next(round=replace(self.round, position=position, began_at=now))
 
-    def round_succeeded(self, documents: int, now: float) -> Migration:
-        """All that the round was to bring is in the target, or has a row that says why not."""
+    def round_succeeded(self, documents: int, now: float, *, removed: int = 0) -> Migration:
+        """All that the round was to bring is in the target, or has a row that says why not.
+
+        Args:
+            documents: Images that it brought.
+            now: Epoch seconds.
+            removed: Images without an original among them. If there are any, what only the target
+                has is looked up once more: some may have been deleted after the look.
+        """
         assert self.round is not None
         changes: dict[str, Any] = {}
         if self.sources and self.round.options == self.sources[0]:
@@ -258,6 +268,8 @@ class Migration:
                 "position_at": self.round.began_at,
                 "lag": 0,
             }
+        if removed:
+            changes["surplus"] = None
         done = replace(self.round, ended_at=now, documents=documents)
         return self._next(round=None, rounds=self._kept(done), failed_rounds=0, **changes)
 

@@ -26,7 +26,7 @@ class Source:
 
     Attributes:
         kind: One of :data:`SOURCES`, or :data:`CHANGES`.
-        query: Of ``index``: the documents that match it, in Elasticsearch's query language.
+        query: Of ``index``: the documents that match it, in the cluster's query language.
         lacking: Of ``index``: the documents without this field.
         key: Of ``file``: its key, below :data:`UPLOADS`.
         surplus: Of ``changes``: also the documents that only the target has.

@@ -30,30 +30,20 @@ def carried(
     paths: Sequence[str],
     source: Mapping[str, Any],
     target: Mapping[str, Any] | None,
-    *,
-    after_switch: bool,
-    is_rollback: bool,
 ) -> dict[str, Any]:
     """The preserved fields that a document of the target is to have, with their hashes.
 
     Args:
         paths: Dotted names of the preserved fields.
         source: The source's document; empty when there is none.
-        target: The target's document; None when there is none.
-        after_switch: Whether live writers may have written to the target.
-        is_rollback: Whether the target is the index that the migration began with.
+        target: The target's document, if it was written after the alias had moved; else None.
 
     Returns:
         What is laid over the projection: the fields, and their hashes as a part of provenance.
     """
-    values = {
-        path: _merged(path, source, target, is_rollback=is_rollback)
-        if after_switch and target is not None
-        else _value(source, path)
-        for path in paths
-    }
     laid: dict[str, Any] = {}
-    for path, value in values.items():
+    for path in paths:
+        value = _value(source, path) if target is None else _merged(path, source, target)
         if value is not None:
             _put(laid, path, value)
     # Of the source's value, also where the target's was kept: it is what was last seen there.
@@ -62,22 +52,20 @@ def carried(
     return laid
 
 
-def _merged(
-    path: str, source: Mapping[str, Any], target: Mapping[str, Any], *, is_rollback: bool
-) -> Any:
-    """One field after the alias has moved: who changed it since it was carried last wins.
+def _merged(path: str, source: Mapping[str, Any], target: Mapping[str, Any]) -> Any:
+    """One field of a document that was written after the alias had moved.
 
-    Where nothing says what was carried, one of the two documents was written as a whole by a live
-    writer. Forwards that can only be the target's, for all others are of our making. Backwards
-    the target is an index that was searched before the migration: its document is merely old.
+    A value that both once had, and that the target has still, was not changed by whoever wrote the
+    document: the source's may be newer. Anything else a live writer has written, and later than
+    whatever the source holds. A field that the document lacks was not known to who wrote it as a
+    whole. What both once had is said by either document: by the one that it was carried to, before
+    this move of the alias or an earlier one.
     """
     theirs, ours = _value(target, path), _value(source, path)
     bases = {_base(target, path), _base(source, path)} - {None}
-    if value_hash(theirs) in bases:
-        return ours
-    if value_hash(ours) in bases:
-        return theirs
-    return ours if is_rollback else theirs
+    if not bases:
+        return ours if theirs is None else theirs
+    return ours if value_hash(theirs) in bases else theirs
 
 
 def _base(document: Mapping[str, Any], path: str) -> str | None:

@@ -41,8 +41,8 @@ def index_settings(*, ignore_beyond_limit: bool = True) -> Json:
 
     Args:
         ignore_beyond_limit: Whether a name beyond ``TOTAL_FIELDS`` is left unsearchable, where
-            otherwise its whole document is refused. Servers before 8.14 do not know this
-            setting and refuse it.
+            otherwise its whole document is refused. OpenSearch, and Elasticsearch before 8.14, do
+            not know this setting and refuse it.
     """
     limits: Json = {"limit": TOTAL_FIELDS}
     if ignore_beyond_limit:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reindex.domain import stamps
 from reindex.domain.differences import differences
@@ -52,10 +52,9 @@ from reindex.stores.interfaces import (
     Runs,
 )
 
-#: How long everything together may take, and how long the index may, so that time is left to
-#: compare what it answers with the truth.
-TOTAL_SECONDS: Final = 9.5
-INDEX_SECONDS: Final = 6.0
+#: Which share of the time the index may take, so that some is left to compare what it answers with
+#: the truth.
+_INDEX_SHARE = 0.6
 
 #: How long the dead-letter queue is looked through, and for how long its messages are hidden from
 #: others if the command dies meanwhile.
@@ -105,17 +104,19 @@ class Explaining:
     has_thumbnails: bool
     stage_capacity: StageCapacity
 
-    def evidence(self, image_id: str, project: Project) -> Evidence:
-        """Gather everything that is known of an image, in :data:`TOTAL_SECONDS`.
+    def evidence(self, image_id: str, project: Project, seconds: float) -> Evidence:
+        """Gather everything that is known of an image, in a bounded time.
 
         What does not answer by then, or fails, is Unknown; nothing is changed.
 
         Args:
             image_id: Of the image.
             project: Builds its document.
+            seconds: How long it may take.
         """
-        end = time.monotonic() + TOTAL_SECONDS
-        asked_index = _Asked(lambda: self._index(image_id), end - TOTAL_SECONDS + INDEX_SECONDS)
+        start = time.monotonic()
+        end = start + seconds
+        asked_index = _Asked(lambda: self._index(image_id), start + _INDEX_SHARE * seconds)
         row_asked = _Asked(lambda: self._row(image_id), end)
         run_asked = _Asked(self._run, end)
         original = _Asked(lambda: self._original(image_id), end)

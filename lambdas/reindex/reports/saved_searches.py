@@ -18,7 +18,7 @@ class SavedSearch:
     """A search to run on both indices.
 
     Attributes:
-        query: In Elasticsearch's query language.
+        query: In the cluster's query language.
         name: For people; None to show the query.
         must_find: Ids of images that the new index must find, at any rank.
     """

@@ -7,6 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +49,14 @@ from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import Capacity, Deadline, PageResult
-from reindex.stores.interfaces import Backlog, Change, Index, ProgressTable, Projector, RunFiles
+from reindex.stores.interfaces import (
+    Backlog,
+    Change,
+    MigrationIndex,
+    ProgressTable,
+    Projector,
+    RunFiles,
+)
 
 #: How many images a projection call builds where there are few: a small reindex is to be as
 #: concurrent as a large one.
@@ -93,10 +101,12 @@ class _Seen:
     Attributes:
         target: Of the index that is written to.
         followed: Of the index that a migration follows.
+        live: Ids whose document in the target was written after people were led there.
     """
 
     target: Mapping[str, Indexed]
     followed: Mapping[str, Indexed]
+    live: AbstractSet[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ class IndexPhase:
     table: ProgressTable
     projector: Projector
     backlog: Backlog
-    index: Index
+    index: MigrationIndex
     files: RunFiles
     gates: Gates
     pacing: IndexerPacing
@@ -219,6 +229,8 @@ class IndexPhase:
         fields = ["*"] if run.skip_unchanged else some
         found = self.index.read(run.index, [row.id for row in rows], fields)
         followed = self._followed(run, [row.id for row in rows])
+        # After the guards: what is written later still fails its guard.
+        live = self._live(run, list(found))
         now = self.clock.now()
         changes: list[Change] = []
         ready: dict[str, ProgressRow] = {}
@@ -242,7 +254,8 @@ class IndexPhase:
             changes += self._failed(answer.failures, ready, found, run)
             changed, unchanged = self._split_unchanged(answer.images, found, run)
             changes += self._unchanged(unchanged, ready, run)
-            changes += self._enqueue(changed, ready, _Seen(found, followed), run)
+            seen = _Seen(found, followed, live)
+            changes += self._enqueue(changed, ready, seen, run)
         return self._settle(changes)
 
     def _followed(self, run: RunRecord, ids: Sequence[str]) -> Mapping[str, Indexed]:
@@ -255,6 +268,13 @@ class IndexPhase:
         if mark is None:
             return {}
         return self.index.read(mark.source, ids, [*STAMPS, PROVENANCE, *self.preserve])
+
+    def _live(self, run: RunRecord, ids: Sequence[str]) -> AbstractSet[str]:
+        """The ids whose document in the target live writers may have written."""
+        mark = run.round_mark
+        if mark is None or mark.moved_at is None or not ids:
+            return frozenset()
+        return self.index.written_since(run.index, ids, mark.moved_at)
 
     def _outage(self, answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
         """What kept a whole batch from being done, if that is no image's doing: for people.
@@ -436,12 +456,11 @@ class IndexPhase:
             values = only(found.source, self.preserve) if found else {}
         else:
             followed = seen.followed.get(image.id)
+            is_live = found is not None and image.id in seen.live
             values = carried(
                 self.preserve,
                 followed.source if followed else {},
-                found.source if found else None,
-                after_switch=mark.after_switch,
-                is_rollback=mark.is_rollback,
+                found.source if found and is_live else None,
             )
         text = json.dumps(values)
         if len(text) > CLAIM_ABOVE:

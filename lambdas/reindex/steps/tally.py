@@ -22,7 +22,7 @@ from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
 from reindex.domain.records import Forgetting, RunRecord, UploadRecord
 from reindex.domain.source_kinds import TABLE
-from reindex.domain.states import CODES, Phase
+from reindex.domain.states import CODES, Phase, State
 from reindex.domain.tally import Tally
 from reindex.reports import cost, timeline
 from reindex.reports.page import CONTENT_TYPE
@@ -362,7 +362,8 @@ class Tallying:
             after = migration.round_failed("; ".join(problems), now)
         else:
             images = sum(run.gathered.get(kind, 0) for kind in _BROUGHT)
-            after = migration.round_succeeded(images, now)
+            removed = run.counts.get(State.NOT_FOUND, 0)
+            after = migration.round_succeeded(images, now, removed=removed)
         if not self.migrations.save(after, migration):
             # The step is made again, and finds the record as it is now.
             raise StoreUnavailable(f"migration {mark.id} was changed in this moment")

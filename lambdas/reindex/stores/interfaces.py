@@ -616,6 +616,10 @@ class MigrationIndex(Index, Protocol):
         """Count the documents that were written since a position, as far as searches show them."""
         ...
 
+    def written_since(self, index: str, ids: Sequence[str], since: Position) -> set[str]:
+        """Return those ids whose document was written after a position: all until now."""
+        ...
+
     def followable(self, index: str) -> list[str]:
         """What keeps changes of the index from being found; empty when nothing does."""
         ...

@@ -14,7 +14,6 @@ import pytest
 from reindex.domain.failures import CredentialsRejected, Failure, SourceForbidden
 from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
-from reindex.repairs import explain
 from reindex.repairs.image_verdict import Cause
 from reindex.stores.interfaces import LoggedLine, ObjectHistory, ObjectVersion
 from tests.unit.scripts.stage import Stage
@@ -34,8 +33,8 @@ def stage(stage: Stage) -> Stage:
     return stage
 
 
-def told(stage: Stage, image_id: str = "a") -> dict[str, Any]:
-    result = stage.reindex("explain", image_id, "--json")
+def told(stage: Stage, image_id: str = "a", *options: str) -> dict[str, Any]:
+    result = stage.reindex("explain", image_id, "--json", *options)
     found: dict[str, Any] = json.loads(result.stdout)
     assert result.exit_code == (0 if found["fine"] else 1)
     return found
@@ -140,7 +139,7 @@ def full(stage: Stage) -> None:
 
 def wrong_secret(stage: Stage) -> None:
     def refuse(alias: str) -> str:
-        raise CredentialsRejected("Elasticsearch refuses us: 401")
+        raise CredentialsRejected("The cluster refuses us: 401")
 
     stage.index.resolve = refuse  # type: ignore[method-assign]
 
@@ -196,9 +195,7 @@ def test_a_service_that_does_not_answer_leaves_the_rest(stage: Stage) -> None:
     assert facts(found)["log of indexer"].startswith("not known: ")
 
 
-def test_what_takes_too_long_is_not_waited_for(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_takes_too_long_is_not_waited_for(stage: Stage) -> None:
     never: list[str] = []
 
     def hang(image_id: str) -> ObjectHistory:
@@ -207,8 +204,8 @@ def test_what_takes_too_long_is_not_waited_for(
         raise AssertionError
 
     stage.library.history = hang  # type: ignore[method-assign]
-    monkeypatch.setattr(explain, "TOTAL_SECONDS", 0.5)
-    assert facts(told(stage))["original"] == "source_unavailable: it did not answer in time"
+    found = told(stage, "a", "--wait", "0.5")
+    assert facts(found)["original"] == "source_unavailable: it did not answer in time"
     assert not never
 
 

@@ -11,7 +11,8 @@ from reindex.domain.source_kinds import BUCKET, INDEX
 from reindex.domain.states import Phase
 from reindex.steps.catch_up import CatchUpOutcome
 from reindex.steps.tick import Outcome
-from reindex.stores.interfaces import Execution
+from reindex.stores.interfaces import Execution, IdSource
+from tests.twins.id_sources import MemoryIds
 from tests.unit.steps.world import INDEX as OLD
 from tests.unit.steps.world import MAX_ROUNDS, World
 
@@ -31,6 +32,15 @@ class MigratingWorld(World):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.meanwhile: Callable[[], None] = lambda: None
+        self._moments: dict[tuple[str, str], MemoryIds] = {}
+
+    def id_source(self, source: Source) -> IdSource:
+        """A source of ids; of a whole index or bucket, as it was when the run first looked."""
+        if source.kind not in (INDEX, BUCKET):
+            return super().id_source(source)
+        key = (self.run.run_id, source.kind)
+        ids = self.library.originals if source.kind == BUCKET else self.index.documents
+        return self._moments.setdefault(key, MemoryIds(list(ids)))
 
     def publish(self, *ids: str, embedding: float = 1.0, **content: Any) -> None:
         """Add images as the library's own way in does: the original, then the document."""
@@ -46,12 +56,16 @@ class MigratingWorld(World):
     def edit(self, image_id: str, **content: Any) -> None:
         """Change the truth and the document, as a live writer does; what else it holds stays."""
         self.projector.truth[image_id] |= content
-        self.index.live_write(image_id, self.index.documents[image_id] | content)
+        # Right after the switch it may not be there yet: then it is written as a whole.
+        found = self.index.documents.get(image_id, {"id": image_id})
+        self.index.live_write(image_id, found | self.projector.truth[image_id])
 
-    def embed(self, image_id: str, embedding: float) -> None:
-        """Change a preserved field alone."""
-        changed = self.index.documents[image_id] | {"embedding": [embedding]}
-        self.index.live_write(image_id, changed)
+    def embed(self, image_id: str, embedding: float) -> bool:
+        """Change a preserved field alone; False when there is no document to change."""
+        found = self.index.documents.get(image_id)
+        if found is not None:
+            self.index.live_write(image_id, found | {"embedding": [embedding]})
+        return found is not None
 
     @property
     def migration(self) -> Migration:

@@ -18,6 +18,7 @@ from reindex.stores.search.cluster import (
     REQUEST_SECONDS,
     Client,
     Refusal,
+    Request,
     SearchCluster,
     Unanswered,
 )
@@ -70,9 +71,10 @@ def _client(where: Access, engine: Engine | None) -> Client:
         Refusal: It was asked, and does not let us ask.
         IndexMisconfigured: It is neither of those that we know.
     """
+    is_said = engine is not None
     if where.signing_region:
         # Only Amazon OpenSearch Service takes signatures.
-        engine = Engine.OPENSEARCH
+        engine, is_said = Engine.OPENSEARCH, True
     # Either library is loaded when it is needed: it takes a good part of a function's start.
     match engine or _ask(where):
         case Engine.ELASTICSEARCH:
@@ -82,7 +84,33 @@ def _client(where: Access, engine: Engine | None) -> Client:
         case Engine.OPENSEARCH:
             from reindex.stores.search.opensearch import OpenSearchClient  # noqa: PLC0415
 
-            return OpenSearchClient(where)
+            client = OpenSearchClient(where)
+            if is_said:
+                _require_opensearch(client)
+            return client
+
+
+def _require_opensearch(client: Client) -> None:
+    """Check what Elasticsearch's library checks by itself: that the server is what it should be.
+
+    Raises:
+        Unanswered: The cluster does not answer.
+        IndexMisconfigured: It is another server.
+    """
+    try:
+        body = client.perform(Request("GET", "/"), _ASKING_SECONDS)
+    except Refusal as error:
+        if error.status != HTTPStatus.FORBIDDEN:
+            raise
+        # Who may not ask for it (cluster:monitor/main) is told by the stage alone.
+        return
+    if _distribution(body) != "opensearch":
+        raise IndexMisconfigured(f"The cluster is no OpenSearch: it says of itself {body}")
+
+
+def _distribution(body: object) -> object:
+    version = body.get("version") if isinstance(body, dict) else None
+    return version.get("distribution") if isinstance(version, dict) else None
 
 
 def _ask(where: Access) -> Engine:
@@ -116,8 +144,7 @@ def _engine(answer: urllib3.BaseHTTPResponse) -> Engine:
         body = answer.json()
     except ValueError:
         body = None
-    version = body.get("version") if isinstance(body, dict) else None
-    if isinstance(version, dict) and version.get("distribution") == "opensearch":
+    if _distribution(body) == "opensearch":
         return Engine.OPENSEARCH
     if answer.status >= HTTPStatus.BAD_REQUEST:
         raise Refusal(
@@ -127,5 +154,5 @@ def _engine(answer: urllib3.BaseHTTPResponse) -> Engine:
         )
     raise IndexMisconfigured(
         "The cluster is neither Elasticsearch 8 or later nor OpenSearch: "
-        f"it says of itself {version or 'nothing'}"
+        f"it says of itself {body or 'nothing'}"
     )

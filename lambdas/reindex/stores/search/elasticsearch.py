@@ -39,20 +39,17 @@ class ElasticsearchClient:
             retry_on_timeout=False,
             retry_on_status=(),
         )
+        self._by_patience: dict[int, Elasticsearch] = {}
 
     def perform(self, request: Request, seconds: float) -> Any:
         """Send a request, see :meth:`reindex.stores.search.cluster.Client.perform`."""
         try:
-            return (
-                self._client.options(request_timeout=seconds)
-                .perform_request(
-                    request.method,
-                    request.path,
-                    params=request.params,
-                    headers=_LINES if isinstance(request.body, bytes) else _JSON,
-                    body=request.body,
-                )
-                .body
+            answer = self._patient(max(1, int(seconds))).perform_request(
+                request.method,
+                request.path,
+                params=request.params,
+                headers=_LINES if isinstance(request.body, bytes) else _JSON,
+                body=request.body,
             )
         except TransportError as error:
             timed_out = isinstance(error, ConnectionTimeout)
@@ -61,6 +58,17 @@ class ElasticsearchClient:
             raise IndexMisconfigured(f"The cluster is no Elasticsearch: {error}") from error
         except ApiError as error:
             raise Refusal(error.status_code, error.body, str(error.message)) from error
+
+        return answer.body
+
+    def _patient(self, seconds: int) -> Elasticsearch:
+        """The client that waits so long, with the same connections.
+
+        Kept, because each one checks anew that the first answer is Elasticsearch's.
+        """
+        if seconds not in self._by_patience:
+            self._by_patience[seconds] = self._client.options(request_timeout=seconds)
+        return self._by_patience[seconds]
 
     def close(self) -> None:
         """Close the connections."""

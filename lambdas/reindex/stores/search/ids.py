@@ -7,7 +7,7 @@ from typing import Any
 
 from reindex.domain.failures import SourceUnusable
 from reindex.stores.interfaces import Cursor, IdPage, Part
-from reindex.stores.search.index import SearchIndex
+from reindex.stores.search.reading import IndexReader
 
 #: How long the cluster keeps a point in time after each page: ids go into a table between the
 #: pages, and a part may be tried again.
@@ -29,7 +29,7 @@ def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, 
     """The query that a source of ids means.
 
     Args:
-        query: In Elasticsearch's own language; None for all documents.
+        query: In the cluster's own language; None for all documents.
         lacking: A field that they do not have; None for whatever they have.
     """
     without = [{"exists": {"field": lacking}}] if lacking else []
@@ -42,13 +42,13 @@ class IndexIds:
     Args:
         index: Where they are.
         alias: That people search through.
-        query: In Elasticsearch's own language; None for all documents.
+        query: In the cluster's own language; None for all documents.
         lacking: A field that they do not have; None for whatever they have.
     """
 
     def __init__(
         self,
-        index: SearchIndex,
+        index: IndexReader,
         alias: str,
         query: Mapping[str, Any] | None = None,
         lacking: str | None = None,

@@ -121,6 +121,32 @@ class MigratingIndex(SearchIndex):
         _require_one_shard(answer, index)
         return int(answer["count"])
 
+    def written_since(self, index: str, ids: Sequence[str], since: Position) -> set[str]:
+        """Return those ids whose document was written after a position: all until now.
+
+        Args:
+            index: The concrete index; it is refreshed.
+            ids: Some hundreds: a request for each shard names them all.
+            since: The position.
+
+        Raises:
+            IndexMisconfigured: There is no such index.
+            StoreUnavailable: The cluster, or a shard, does not answer.
+        """
+        self.position(index)
+        found: set[str] = set()
+        for shard, after in since.items():
+            filters = [{"ids": {"values": list(ids)}}, {"range": {"_seq_no": {"gt": after}}}]
+            body = {
+                "query": {"bool": {"filter": filters}},
+                "size": len(ids),
+                "_source": False,
+            }
+            answer = self._search(path(index, "_search"), body, _of(shard))
+            _require_one_shard(answer, index)
+            found |= {hit["_id"] for hit in answer["hits"]["hits"]}
+        return found
+
     def followable(self, index: str) -> list[str]:
         """What keeps changes of the index from being found; empty when nothing does.
 

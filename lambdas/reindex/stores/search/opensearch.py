@@ -17,6 +17,9 @@ from reindex.stores.search.cluster import PointInTimeApi, Refusal, Request, Unan
 
 _LINES = {"content-type": "application/x-ndjson"}
 
+#: Connections to a node that are kept open; a request beyond them would open one for itself.
+_CONNECTIONS = 10
+
 #: The name of Amazon OpenSearch Service that requests to a domain are signed for.
 _SERVICE = "es"
 
@@ -55,6 +58,7 @@ class OpenSearchClient:
             headers={"authorization": access.authorization} if access.authorization else {},
             http_auth=signature,
             ssl_context=access.trust,
+            pool_maxsize=_CONNECTIONS,
             max_retries=0,
             retry_on_timeout=False,
             retry_on_status=(),
