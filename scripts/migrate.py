@@ -190,8 +190,8 @@ def rollback(session: Session) -> None:
     from .terminal import note
 
     found = session.wiring.migration_control.roll_back()
-    note(f"{found.old.name} follows {found.new.name}. When it has caught up (reindex migrate ")
-    note("status), reindex migrate switch leads people back to it.")
+    note(f"{found.old.name} follows {found.new.name}: reindex migrate status shows how far it is.")
+    note("Then reindex migrate switch leads people back to it.")
 
 
 @migrate.command(epilog=example("reindex migrate pause"))

@@ -32,7 +32,7 @@ def view(found: MigrationStatus) -> RenderableType:
     for which, index in (("old index", migration.old), ("new index", migration.new)):
         count = found.documents[index.name]
         has = "is gone" if count is None else counted(count, "document")
-        searched = ", people search it" if index == migration.source and count is not None else ""
+        searched = ", people search it" if index == migration.searched and count is not None else ""
         made.add_row(which, f"{index.name}: {has}{searched}")
     if found.lag is not None and found.lag_seconds is not None:
         behind = counted(found.lag, "document")

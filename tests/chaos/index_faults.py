@@ -250,8 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
             for number, pair in enumerate(operations)
             if number not in refused and number not in forgotten
         ]
-        headers = [("Content-Type", "application/json"), ("X-Elastic-Product", "Elasticsearch")]
-        answer = _Answer(200, headers, b'{"items": []}')
+        answer = _Answer(200, _HEADERS, b'{"items": []}')
         if kept:
             answer = self._asked(b"".join(b"%b\n%b\n" % pair for pair in kept))
         if answer.status != http.client.OK or len(kept) == len(operations):

@@ -1,8 +1,9 @@
+import json
 from typing import Any
 
 import pytest
 
-from reindex.domain.options import RunOptions, Source
+from reindex.domain.options import RunOptions, Source, source_in_words
 from reindex.settings import SettingsError
 
 
@@ -50,3 +51,17 @@ def test_what_goes_without_saying(told: dict[str, Any]) -> None:
 def test_what_a_run_cannot_be_told(told: Any, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         RunOptions.of(told)
+
+
+def test_a_long_query_is_recorded_by_its_length() -> None:
+    query = {"terms": {"id": [f"image-{n}" for n in range(1_000)]}}
+    options = RunOptions(source=Source(kind="index", query=query), limit=5)
+
+    recorded = json.loads(options.as_recorded())
+
+    assert len(options.as_recorded()) < 200
+    assert recorded["limit"] == 5
+    assert source_in_words(recorded) == (
+        f"documents of the index that match a query of {len(json.dumps(query)):,} characters"
+    )
+    assert options.as_input()["source"]["query"] == query, "the run itself works by all of it"

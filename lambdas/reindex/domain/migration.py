@@ -189,6 +189,13 @@ class Migration:
         return self.old if self.is_rollback else self.new
 
     @property
+    def searched(self) -> PinnedIndex:
+        """The index that the alias leads to, as far as the record knows."""
+        if self.state in (MigrationState.SWITCHED, MigrationState.FINISHED):
+            return self.new
+        return self.source if self.target_position is None else self.target
+
+    @property
     def is_open(self) -> bool:
         """Whether it has not ended."""
         return self.state not in _ENDED

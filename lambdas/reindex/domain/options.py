@@ -16,6 +16,9 @@ from reindex.domain.source_kinds import CHANGES, FILE, INDEX, SOURCES, TABLE, UP
 from reindex.settings import SettingsError
 from reindex.strict_json import read
 
+#: Characters of a query that the run record keeps.
+MAX_QUERY = 500
+
 #: The settings of a source that belong to one kind alone.
 _OWN = {"query": INDEX, "lacking": INDEX, "key": FILE, "surplus": CHANGES}
 
@@ -92,6 +95,17 @@ class RunOptions:
         said["source"] = {n: value for n, value in asdict(self.source).items() if value is not None}
         return {name: value for name, value in said.items() if value}
 
+    def as_recorded(self) -> str:
+        """The options as the run record keeps them, in JSON text: a long query by its length.
+
+        The record is written with every tick and every bulk, and each write costs by its size.
+        """
+        said = self.as_input()
+        query = json.dumps(said["source"].get("query"), ensure_ascii=False)
+        if len(query) > MAX_QUERY:
+            said["source"]["query"] = f"a query of {len(query):,} characters"
+        return json.dumps(said)
+
     @classmethod
     def of(cls, raw: Any) -> RunOptions:
         """Read the input of an execution.
@@ -120,8 +134,10 @@ def source_in_words(options: Mapping[str, Any]) -> str:
             return "a list of ids"
         case "index":
             parts = []
-            if source.get("query") is not None:
-                parts.append(f"that match {json.dumps(source['query'], ensure_ascii=False)}")
+            query = source.get("query")
+            if query is not None:
+                said = query if isinstance(query, str) else json.dumps(query, ensure_ascii=False)
+                parts.append(f"that match {said}")
             if source.get("lacking"):
                 parts.append(f"without {source['lacking']}")
             return " ".join(["documents of the index", " and ".join(parts)]).strip()

@@ -402,9 +402,9 @@ class RunRecord:
         total: Images that had work left when it began.
         counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
         skip_unchanged: Whether a document that is what was just projected is left unwritten.
-        options: What it was started with, as :meth:`reindex.domain.options.RunOptions.as_input`
-            says it, in JSON text: a query may hold numbers that DynamoDB does not. Empty in records
-            of releases before 0.2.
+        options: What it was started with, as :meth:`reindex.domain.options.RunOptions.as_recorded`
+            says it: JSON text, for a query may hold numbers that DynamoDB does not. Empty in
+            records of releases before 0.2.
         budget: US dollars that it may cost by its estimate; None for any.
         failed_ticks: Ticks in a row that ended in an error.
         gathered: Ids that its source brought, by what became of them.

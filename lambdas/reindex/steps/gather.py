@@ -9,7 +9,6 @@ even shown other ids than before, and conservation still holds.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -141,7 +140,7 @@ class Gathering:
             started_at=now,
             progressed_at=now,
             skip_unchanged=options.skip_unchanged,
-            options=json.dumps(options.as_input()),
+            options=options.as_recorded(),
             budget=options.budget,
             unreported=current is not None and not current.is_reported,
             last_reported=_last_reported(current),

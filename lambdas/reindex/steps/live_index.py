@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,13 @@ from reindex.domain.records import (
 from reindex.domain.submissions import IndexImage, SubmissionRef
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.batch_index import only
-from reindex.steps.index_messages import MAX_NOT_TAKEN, Delivery, merged, postpone
+from reindex.steps.index_messages import (
+    GROUP_CHARACTERS,
+    MAX_NOT_TAKEN,
+    Delivery,
+    merged,
+    postpone,
+)
 from reindex.stores.interfaces import (
     DeadLetters,
     Deliveries,
@@ -114,9 +120,7 @@ class LiveIndex:
             outcomes |= {i: Outcome(failure=failure) for i, failure in answer.failures.items()}
             later = IndexUnavailable("no time was left to project it").as_failure()
             outcomes |= {image_id: Outcome(failure=later) for image_id in answer.later}
-            writes = [self._write(image, found.get(image.id)) for image in answer.images]
-            results = self.index.write(place, writes, uuid) if writes else []
-            for image, result in zip(answer.images, results, strict=True):
+            for image, result in self._written(place, uuid, answer.images, found):
                 if result.verdict is not Verdict.CONFLICT:
                     outcomes[image.id] = _outcome(image, result)
         busy = IndexUnavailable("other writers changed the document each time").as_failure()
@@ -139,14 +143,32 @@ class LiveIndex:
         halves = (ids[:middle], ids[middle:])
         return ProjectionAnswer.joined([self._project(half, misfits) for half in halves])
 
-    def _write(self, image: Projected, found: Indexed | None) -> IndexWrite:
+    def _written(
+        self,
+        place: str,
+        uuid: str,
+        images: Sequence[Projected],
+        found: Mapping[str, Indexed],
+    ) -> Iterator[tuple[Projected, WriteResult]]:
+        """Write documents under their guards, no more at once than fit in memory."""
+        group: list[tuple[Projected, IndexWrite]] = []
+        size = 0
+        for number, image in enumerate(images, start=1):
+            key = key_claimed_by(image.image)
+            text = self.files.get(key).decode() if key else image.image
+            group.append((image, self._write(image.id, text, found.get(image.id))))
+            size += len(text)
+            if size >= GROUP_CHARACTERS or number == len(images):
+                results = self.index.write(place, [write for _, write in group], uuid)
+                yield from zip((image for image, _ in group), results, strict=True)
+                group, size = [], 0
+
+    def _write(self, image_id: str, text: str, found: Indexed | None) -> IndexWrite:
         """Return the write of a document, with what only the index holds put back."""
-        key = key_claimed_by(image.image)
-        text = self.files.get(key).decode() if key else image.image
         document: Mapping[str, Any] = json.loads(text)
         if found:
             document = merged(document, only(found.source, self.preserve))
-        return IndexWrite(image.id, found.guard if found else None, document)
+        return IndexWrite(image_id, found.guard if found else None, document)
 
 
 def _outcome(image: Projected, result: WriteResult) -> Outcome:

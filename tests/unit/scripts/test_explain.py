@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from reindex.domain import stamps
 from reindex.domain.failures import CredentialsRejected, Failure, SourceForbidden
 from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
 from reindex.repairs.image_verdict import Cause
+from reindex.reports.samples import Sample, keep
 from reindex.stores.interfaces import LoggedLine, ObjectHistory, ObjectVersion
 from tests.unit.scripts.stage import Stage
 from tests.unit.steps.world import ALIAS, START
@@ -220,3 +222,20 @@ def test_a_filtered_alias_hides_it(stage: Stage) -> None:
     stage.index.hidden.add("a")
     assert told(stage)["cause"] == Cause.HIDDEN
     assert facts(told(stage))["search"] == f"through {ALIAS} does not find it"
+
+
+def test_a_document_that_the_next_refresh_shows_is_searched_for_again(stage: Stage) -> None:
+    finds = stage.index.finds
+    answers = iter([False])
+    stage.index.finds = lambda alias, image_id: next(answers, finds(alias, image_id))  # type: ignore[method-assign]
+    assert told(stage)["cause"] == Cause.SEARCHABLE
+
+
+def test_gates_are_those_of_the_time_around_the_rows_last_change(stage: Stage) -> None:
+    changed = stamps.parse(stage.table.rows["a"].updated_at)
+    assert changed is not None
+    for at, gate in ((changed - 7_200, "long before"), (changed - 60, "just before")):
+        keep(stage.files, "run-1", Sample(at, 50, Phase.INDEX, 0, held={gate: 30}))
+    gates = [event["text"] for event in told(stage)["events"] if event["source"] == "run"]
+    assert "index phase held for 30 s: just before" in gates
+    assert not any("long before" in gate for gate in gates)

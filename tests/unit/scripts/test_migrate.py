@@ -67,6 +67,8 @@ def test_from_start_to_drop_old(stage: MigratingStage) -> None:
     assert done.exit_code == 0, done.output
     assert f"People search {NEW}." in done.stdout
     stage.assert_true(NEW)
+    lines = squeezed(stage.reindex("migrate", "status").stdout)
+    assert f"new index {NEW}: 2 documents, people search it" in lines
     dropped = stage.reindex("migrate", "drop-old", "--yes")
     assert "images-000001 is deleted" in dropped.stdout
     assert stage.migration.state is MigrationState.FINISHED

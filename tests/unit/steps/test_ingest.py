@@ -16,6 +16,7 @@ from reindex.domain.failures import Failure, ReindexFailure
 from reindex.domain.progress import ProgressRow
 from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
 from reindex.steps import ingest as ingest_module
+from reindex.steps import live_index as live_index_module
 from reindex.steps.eager_submission import EagerSubmission
 from reindex.steps.ingest import Ingest
 from reindex.steps.submissions import Resubmitting, Wanted, listed
@@ -292,6 +293,18 @@ def test_one_image_of_several_messages_is_written_once(world: IngestWorld) -> No
     world.ingest_one()
     world.index_some()
     assert world.index.bulks == [[PHOTO_ID]]
+    assert all(row.searchable_at for row in world.submissions.rows.values())
+
+
+def test_large_documents_are_written_in_groups(
+    world: IngestWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_index_module, "GROUP_CHARACTERS", 1)
+    for colour in ("red", "blue", "green"):
+        world.submit(f"me/{colour}.jpg", jpeg(colour))
+        world.ingest_one()
+    world.index_some()
+    assert [len(bulk) for bulk in world.index.bulks] == [1, 1, 1]
     assert all(row.searchable_at for row in world.submissions.rows.values())
 
 
