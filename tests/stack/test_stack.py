@@ -61,8 +61,9 @@ def test_a_functions_environment_is_what_its_settings_require(
     assert given["POWERTOOLS_METRICS_NAMESPACE"] == "ImageReindex"
 
 
-#: Settings of a projection that is not ours: the example shows their keys, not a loader.
-ELSEWHERE = {f.name.upper() for f in fields(ImageLoader)} | {"DOCUMENT_MAPPING"}
+#: Settings of a projection that is not ours, and of a cluster that is a domain of Amazon OpenSearch
+#: Service: the example shows their keys, and has neither.
+ELSEWHERE = {f.name.upper() for f in fields(ImageLoader)} | {"DOCUMENT_MAPPING", "INDEX_DOMAIN"}
 
 
 def test_a_stage_with_a_loader_gives_every_setting_of_it(asset: Asset) -> None:
@@ -273,7 +274,7 @@ def test_the_command_reads_its_settings_from_the_outputs(
     assert outputs.keys() <= by_output.keys()
     Settings(COMMAND, {by_output[name]: value for name, value in outputs.items()})
     if which == "prod":
-        assert outputs.keys() == by_output.keys() - {"DocumentMapping"}
+        assert outputs.keys() == by_output.keys() - {"DocumentMapping", "IndexDomain"}
     assert outputs["ProgressTable"] == "<TablesProgress>"
     machine = stage.one("AWS::StepFunctions::StateMachine")["StateMachineName"]
     assert outputs["StateMachineArn"].endswith(f":stateMachine:{machine}")
