@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from reindex.batches import in_batches, pages_of
 from reindex.domain.digest import add_hashes, digest, pair_hash
+from reindex.domain.failures import IndexGone
 from reindex.domain.ledgers import unbalanced
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Indexed, Provenance, RunRecord
@@ -130,7 +132,10 @@ class Certifying:
         """The index that images are verified in: people search it, but for a migration's rounds."""
         mark = run.round_mark if run else None
         if run and mark and not mark.after_switch and run.index:
-            return run.index
+            # It is gone once the migration was aborted.
+            with suppress(IndexGone):
+                self.index.uuid(run.index)
+                return run.index
         return self.index.resolve(self.alias)
 
     def _against_report(self, run: RunRecord, tally: Tally, index: str) -> Iterator[Difference]:

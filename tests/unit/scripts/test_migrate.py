@@ -181,6 +181,16 @@ def test_an_abort_ends_the_round_that_runs(stage: MigratingStage) -> None:
     stage.gather({}, "ordinary")
 
 
+def test_after_an_abort_the_certificate_is_that_of_the_index_that_people_search(
+    stage: MigratingStage,
+) -> None:
+    begun(stage)
+    stage.reindex("migrate", "abort", "--yes")
+    found = stage.reindex("certify")
+    assert found.exit_code == 1
+    assert "documents of reindexes in images-000001" in found.stderr
+
+
 def test_pause_and_resume(stage: MigratingStage) -> None:
     begun(stage)
     assert "is paused" in stage.reindex("migrate", "pause").stdout
