@@ -11,6 +11,7 @@ import click
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.source_kinds import INDEX, UPLOADS
+from reindex.domain.states import State
 from reindex.settings import Projection
 from reindex.text import counted
 
@@ -109,7 +110,10 @@ def _try(session: Session, found: Migration, size: int) -> None:
     ids = wiring.index.sample(found.old.name, size, int(wiring.clock.now()))
     with progress("Trying the new index"):
         result = wiring.switching(note).try_out(found, ids)
-    refused = [row for row in result.rows.values() if row.failure]
+    # One without an original is no matter of the index: the new one is not to have it.
+    refused = [
+        row for row in result.rows.values() if row.failure and row.state is not State.NOT_FOUND
+    ]
     if refused:
         lines = [
             f"{row.id}: {row.failure.message} {row.failure.detail}"
@@ -121,7 +125,8 @@ def _try(session: Session, found: Migration, size: int) -> None:
             "abort gives the new index up, reindex migrate start goes on all the same)",
             lines,
         )
-    note(f"{found.new.name} took {counted(len(ids), 'document')} that were tried.")
+    taken = result.states[State.VERIFIED]
+    note(f"{found.new.name} took {taken:,} of {counted(len(ids), 'document')} that were tried.")
 
 
 def _index_made_of(wiring: Wiring, file: str) -> MigratingIndex:

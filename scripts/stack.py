@@ -38,7 +38,7 @@ def open_stack(stage: str) -> Wiring:
     """
     client = boto3.client("cloudformation", config=CLIENT_CONFIG)
     environment = stack_environment(client, stage)
-    return Wiring(environment, command_groups(environment))
+    return Wiring(environment, command_groups(environment), measures=False)
 
 
 def command_groups(environment: Mapping[str, str]) -> tuple[type, ...]:

@@ -22,7 +22,7 @@ from reindex.domain.options import Source
 from reindex.domain.progress import Retry
 from reindex.domain.source_kinds import CHANGES, FILE, INDEX
 from reindex.domain.states import Phase
-from reindex.metrics import EmfMeter
+from reindex.metrics import EmfMeter, SilentMeter
 from reindex.processors.loading import LIBRARY_FOLDER, ProcessorsError, load
 from reindex.processors.processing import NamedProcessor
 from reindex.reports.forecast import StageCapacity
@@ -119,13 +119,17 @@ class Wiring:
     Args:
         environ: Where the settings are read from.
         wanted: The groups of settings to read.
+        measures: Whether metrics are written.
 
     Raises:
         SettingsError: Names every variable that is missing or unreadable.
     """
 
-    def __init__(self, environ: Mapping[str, str], wanted: Iterable[type]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], wanted: Iterable[type], *, measures: bool = True
+    ) -> None:
         self.settings = Settings(wanted, environ)
+        self._measures = measures
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
         self._connected_index: MigratingIndex | None = None
@@ -133,7 +137,8 @@ class Wiring:
     @cached_property
     def meter(self) -> EmfMeter:
         """Where metrics go."""
-        return EmfMeter(self.settings[groups.Stage].stage)
+        stage = self.settings[groups.Stage].stage
+        return EmfMeter(stage) if self._measures else SilentMeter(stage)
 
     # Clients
 

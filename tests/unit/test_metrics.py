@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reindex.metrics import EmfMeter
+from reindex.metrics import EmfMeter, SilentMeter
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +87,12 @@ def test_threads_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(len(line.get("ImagesEnqueued", ())) for line in written) == 4000
     # CloudWatch drops a metric with more values in one line.
     assert max(len(line.get("ImagesEnqueued", ())) for line in written) <= 100
+
+
+def test_the_command_writes_no_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    meter = SilentMeter("TEST")
+    for _ in range(150):
+        meter.count("ImagesIndexed")
+    meter.failures("not_found", 1)
+    meter.flush()
+    assert capsys.readouterr().out == ""
