@@ -14,8 +14,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-#: Where provenance says what the source held: the hash of each preserved field, by its path.
-CARRIED: Final = "carried"
+from reindex.domain.records import PROVENANCE
+
+#: Where provenance says what the source held: the hash of each preserved field, by its path. Who
+#: projects a document anew puts it back, or the sweep after a switch knows no third value.
+CARRIED: Final = f"{PROVENANCE}.carried"
 
 _HASH_DIGITS = 16
 
@@ -48,7 +51,7 @@ def carried(
             _put(laid, path, value)
     # Of the source's value, also where the target's was kept: it is what was last seen there.
     hashes = {path: value_hash(_value(source, path)) for path in paths}
-    _put(laid, f"esInfo.reindex.{CARRIED}", hashes)
+    _put(laid, CARRIED, hashes)
     return laid
 
 
@@ -70,7 +73,7 @@ def _merged(path: str, source: Mapping[str, Any], target: Mapping[str, Any]) -> 
 
 def _base(document: Mapping[str, Any], path: str) -> str | None:
     """The hash of what the source held when it was carried last, as provenance says."""
-    hashes = _value(document, f"esInfo.reindex.{CARRIED}")
+    hashes = _value(document, CARRIED)
     found = hashes.get(path) if isinstance(hashes, Mapping) else None
     return found if isinstance(found, str) else None
 

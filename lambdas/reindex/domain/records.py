@@ -84,6 +84,10 @@ class Guard:
         return all(type(n) is int and n >= 0 for n in (self.seq_no, self.primary_term))
 
 
+#: The field of a document that says which projection it is.
+PROVENANCE: Final = "esInfo.reindex"
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Which projection a document is: ``esInfo.reindex``.

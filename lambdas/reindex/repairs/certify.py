@@ -12,7 +12,7 @@ from reindex.domain.digest import add_hashes, digest, pair_hash
 from reindex.domain.failures import IndexGone
 from reindex.domain.ledgers import unbalanced
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Indexed, Provenance, RunRecord
+from reindex.domain.records import PROVENANCE, Indexed, Provenance, RunRecord
 from reindex.domain.states import State
 from reindex.domain.tally import PREFIX_LENGTH, Prefix, Tally
 from reindex.steps.scanning import scan_all
@@ -20,8 +20,6 @@ from reindex.stores.interfaces import Index, ProgressTable, RunFiles, Runs
 
 #: Images looked at together.
 CHUNK = 500
-
-_PROVENANCE = "esInfo.reindex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +161,7 @@ class Certifying:
     def _read_index(
         self, side: _IndexSide, counted: Certified, *, deep: bool
     ) -> Iterator[Difference]:
-        for image_id, source in self.index.scan(counted.index, ["*"] if deep else [_PROVENANCE]):
+        for image_id, source in self.index.scan(counted.index, ["*"] if deep else [PROVENANCE]):
             provenance = Provenance.of(source)
             if provenance is None or provenance.is_live:
                 # Of images that have a row all the same, each is then looked at.
@@ -183,7 +181,7 @@ class Certifying:
                 if row.state is State.VERIFIED and row.id[:PREFIX_LENGTH] in prefixes
             ]
             for chunk in in_batches(verified, CHUNK):
-                found = self.index.read(index, [row.id for row in chunk], [_PROVENANCE])
+                found = self.index.read(index, [row.id for row in chunk], [PROVENANCE])
                 for row in chunk:
                     document = found.get(row.id)
                     what = _flaw(row, document)
@@ -194,7 +192,7 @@ class Certifying:
         """Documents of reindexes, of some prefixes, whose image is not verified."""
         documents = (
             (image_id, provenance)
-            for image_id, source in self.index.scan(index, [_PROVENANCE])
+            for image_id, source in self.index.scan(index, [PROVENANCE])
             if image_id[:PREFIX_LENGTH] in prefixes and (provenance := Provenance.of(source))
         )
         for chunk in pages_of(documents, CHUNK):

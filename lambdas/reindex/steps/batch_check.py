@@ -16,7 +16,7 @@ from reindex.domain.failures import (
     StoreUnavailable,
 )
 from reindex.domain.progress import ProgressRow, Retry
-from reindex.domain.records import RETRIED, Indexed, RunRecord
+from reindex.domain.records import PROVENANCE, RETRIED, Indexed, RunRecord
 from reindex.domain.states import Phase
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
@@ -122,7 +122,7 @@ class CheckPhase:
         if not quiet:
             # Of the others nothing could be decided yet, whatever the index holds.
             rows = [row for row in rows if not row.created and not row.is_absent]
-        found = self.index.read(run.index, [row.id for row in rows], ["esInfo.reindex"])
+        found = self.index.read(run.index, [row.id for row in rows], [PROVENANCE])
         absent = [row for row in rows if row.is_absent]
         present = [row for row in rows if not row.is_absent]
         confirmed = [row for row in present if _is_confirmed(row, found.get(row.id))]

@@ -30,6 +30,7 @@ from reindex.domain.failures import (
 from reindex.domain.preserved import carried
 from reindex.domain.progress import ProgressRow, Retry, iso
 from reindex.domain.records import (
+    PROVENANCE,
     RETRIED,
     UNCHANGED,
     WAITING,
@@ -73,9 +74,6 @@ MAX_WAITS = 3
 
 #: What our own projection reads, for people.
 TRUTH = "a source of truth"
-
-#: Where a document says which projection it is.
-PROVENANCE = "esInfo.reindex"
 
 #: The gate that holds while the low-priority queue holds ``tuning.max_backlog`` messages.
 BACKLOG_FULL = "the backlog is full"

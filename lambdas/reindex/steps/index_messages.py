@@ -97,6 +97,17 @@ def postpone(queue: Deliveries, returned: Sequence[Delivery]) -> None:
         log.warning("messages cannot be postponed", extra={"reason": str(error)})
 
 
+def set_aside(dead_letters: DeadLetters, body: str, reason: str) -> bool:
+    """Put a message on a dead-letter queue; return False if the queue does not accept it."""
+    log.error("unreadable message", extra={"reason": reason})
+    try:
+        dead_letters.put(body, reason)
+    except StoreUnavailable as error:
+        log.warning("a message cannot be set aside", extra={"reason": str(error)})
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Readable:
     """A message that can be written.
@@ -183,13 +194,7 @@ class Indexer:
     def _set_aside(self, body: str, reason: str) -> bool:
         """Put a message on the dead-letter queue; False when that does not take it."""
         self.meter.count("MessagesUnreadable")
-        log.error("unreadable message", extra={"reason": reason})
-        try:
-            self.dead_letters.put(body, reason)
-        except StoreUnavailable as error:
-            log.warning("a message cannot be set aside", extra={"reason": str(error)})
-            return False
-        return True
+        return set_aside(self.dead_letters, body, reason)
 
     def _whole(self, message: Message) -> Message:
         """The message with what it left behind claim checks fetched."""

@@ -43,7 +43,7 @@ from reindex.image.original_metadata import original_metadata
 from reindex.image.ranged import open_path
 from reindex.image.renditions import Notice, Rendered, render
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.index_messages import Delivery, postpone
+from reindex.steps.index_messages import Delivery, postpone, set_aside
 from reindex.steps.workbench import sha1_of, workbench
 from reindex.stores.interfaces import (
     Archive,
@@ -233,23 +233,13 @@ class IngestMessages:
             for submission in submissions_of(delivery.body):
                 self.ingest.process(submission, place)
         except UnreadableMessage as error:
-            return self._set_aside(delivery.body, str(error))
+            return set_aside(self.dead_letters, delivery.body, str(error))
         except StoreUnavailable as error:
             log.warning("a submission must wait", extra={"reason": str(error)})
             return False
         except Exception:
             # The edge of one message's work: it comes again, and in the end is a dead letter.
             log.exception("unexpected")
-            return False
-        return True
-
-    def _set_aside(self, body: str, reason: str) -> bool:
-        """Put a message on the dead-letter queue; return False when that does not take it."""
-        log.error("unreadable message", extra={"reason": reason})
-        try:
-            self.dead_letters.put(body, reason)
-        except StoreUnavailable as error:
-            log.warning("a message cannot be set aside", extra={"reason": str(error)})
             return False
         return True
 

@@ -26,9 +26,11 @@ from reindex.domain.failures import (
     StoreUnavailable,
     UnexpectedError,
 )
+from reindex.domain.preserved import CARRIED
 from reindex.domain.progress import iso
 from reindex.domain.records import (
     LIVE,
+    PROVENANCE,
     Indexed,
     Projected,
     ProjectionAnswer,
@@ -44,6 +46,7 @@ from reindex.steps.index_messages import (
     Delivery,
     merged,
     postpone,
+    set_aside,
 )
 from reindex.stores.interfaces import (
     DeadLetters,
@@ -58,9 +61,6 @@ from reindex.stores.interfaces import (
 )
 
 log = logging.getLogger(__name__)
-
-#: Where a document says which projection it is.
-PROVENANCE = "esInfo.reindex"
 
 #: Times that an image is projected anew because another wrote its document meanwhile.
 PASSES = 3
@@ -115,7 +115,7 @@ class LiveIndex:
             left = [image_id for image_id in ids if image_id not in outcomes]
             if not left:
                 break
-            found = self.index.read(place, left, self.preserve)
+            found = self.index.read(place, left, self._kept)
             answer = self._project(left, misfits)
             outcomes |= {i: Outcome(failure=failure) for i, failure in answer.failures.items()}
             later = IndexUnavailable("no time was left to project it").as_failure()
@@ -125,6 +125,11 @@ class LiveIndex:
                     outcomes[image.id] = _outcome(image, result)
         busy = IndexUnavailable("other writers changed the document each time").as_failure()
         return {image_id: outcomes.get(image_id, Outcome(failure=busy)) for image_id in ids}
+
+    @property
+    def _kept(self) -> Sequence[str]:
+        """The fields that are put back."""
+        return [*self.preserve, CARRIED]
 
     def digests(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Return the digests of the documents that the index holds now, of those that are ours."""
@@ -137,8 +142,7 @@ class LiveIndex:
             return self.projector.project(ids, LIVE, misfits)
         except ProjectorDied as death:
             if len(ids) == 1:
-                alone = ProjectionDied("the projection died on this image, alone", str(death))
-                return ProjectionAnswer(failures={ids[0]: alone.as_failure()})
+                return ProjectionAnswer(failures={ids[0]: ProjectionDied.of_one_image(death)})
         middle = len(ids) // 2
         halves = (ids[:middle], ids[middle:])
         return ProjectionAnswer.joined([self._project(half, misfits) for half in halves])
@@ -167,7 +171,7 @@ class LiveIndex:
         """Return the write of a document, with what only the index holds put back."""
         document: Mapping[str, Any] = json.loads(text)
         if found:
-            document = merged(document, only(found.source, self.preserve))
+            document = merged(document, only(found.source, self._kept))
         return IndexWrite(image_id, found.guard if found else None, document)
 
 
@@ -210,7 +214,7 @@ class LiveMessages:
             try:
                 read[delivery.message_id] = IndexImage.from_json(delivery.body)
             except UnreadableMessage as error:
-                if not self._set_aside(delivery.body, str(error)):
+                if not set_aside(self.dead_letters, delivery.body, str(error)):
                     again.add(delivery.message_id)
         by_image: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
@@ -293,13 +297,3 @@ class LiveMessages:
             row = self.submissions.read(ref)
             if row and not row.searchable_at:
                 self.submissions.write(row.failed(failure, self.clock.now()), row)
-
-    def _set_aside(self, body: str, reason: str) -> bool:
-        """Put a message on the dead-letter queue; return False when that does not take it."""
-        log.error("unreadable message", extra={"reason": reason})
-        try:
-            self.dead_letters.put(body, reason)
-        except StoreUnavailable as error:
-            log.warning("a message cannot be set aside", extra={"reason": str(error)})
-            return False
-        return True

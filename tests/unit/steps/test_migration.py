@@ -11,9 +11,11 @@ from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
 from reindex.domain.migration import MigrationRefused, MigrationState
 from reindex.domain.states import State
 from reindex.steps.catch_up import CatchUpOutcome
+from reindex.steps.live_index import LiveIndex
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces import Execution
 from tests.unit.steps.migrations import FROM_BUCKET, FROM_INDEX, NEW, OLD, MigratingWorld, migrated
+from tests.unit.steps.world import ALIAS
 
 
 def _embeddings(world: MigratingWorld, index: str) -> dict[str, Any]:
@@ -230,6 +232,15 @@ class TestSwitch:
         world.switch()
         world.assert_true(NEW)
         assert _embeddings(world, NEW) == {"a": [8.0], "b": [1.0], "c": [6.0]}
+
+    def test_the_live_lane_that_writes_first_hides_no_change_of_the_last_moment(self) -> None:
+        world = migrated("a")
+        world.compared()
+        lane = LiveIndex(world.index, world.projector, world.files, ALIAS, world.preserve)
+        _before_move(world, lambda: world.embed("a", 9.0))
+        _after_move(world, lambda: lane.refresh(["a"]))
+        world.switch()
+        assert _embeddings(world, NEW) == {"a": [9.0]}
 
     def test_a_switch_that_was_killed_is_taken_up(self) -> None:
         world = migrated("a")

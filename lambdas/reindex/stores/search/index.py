@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
-from reindex.domain.records import Guard
+from reindex.domain.records import PROVENANCE, Guard
 from reindex.image.misfits import surprising
 from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
@@ -28,8 +28,6 @@ _PROBE_GUARD = Guard(2**53 - 1, 1)
 
 #: Of a bulk's answer only what decides the verdicts: most of it would be echo.
 _BULK_ANSWER = {"filter_path": "items.*.status,items.*.error"}
-
-_PROVENANCE = "esInfo.reindex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ class SearchIndex(IndexReader):
         live = self.mapping(index)
         gaps = mapping_gaps(live, self._schema.mapping)
         if (_provenance(live) or {}).get("enabled") not in (False, "false"):
-            gaps.append(f"{_PROVENANCE} is not there as an object with enabled: false")
+            gaps.append(f"{PROVENANCE} is not there as an object with enabled: false")
         return gaps
 
     def write(
