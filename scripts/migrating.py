@@ -321,16 +321,12 @@ class Switch:
 
     def _last_round(self, found: Migration) -> Migration:
         """Start a round that ends with the scan of the whole table."""
-        from reindex.steps.ambient import fresh_name
-        from reindex.steps.catch_up import changes_of
+        from reindex.steps.rounds import changes_of
 
-        wiring = self._wiring
-        run_id = fresh_name(wiring.clock)
         options = changes_of(found, surplus=True, scan=True)
-        begun = found.round_begun(run_id, options, wiring.clock.now())
-        if not wiring.migrations.save(begun, found):
+        begun = self._wiring.rounds.begin(found, options)
+        if begun is None:
             raise MigrationRefused(f"migration {found.id} was changed by another call: repeat it")
-        wiring.executions.start(run_id, options)
         return begun
 
     def _await_round(self, found: Migration) -> Migration:
@@ -339,36 +335,18 @@ class Switch:
         Raises:
             MigrationRefused: The round failed.
         """
-        wiring = self._wiring
+        rounds = self._wiring.rounds
+        rounds.start_missing(found)
         while found.round is not None:
-            execution = wiring.executions.find(found.round.run_id)
-            if execution is None:
-                wiring.executions.start(found.round.run_id, found.round.options)
-            elif not execution.is_running:
-                found = self._ended_round(execution.message)
-                continue
-            wiring.clock.sleep(_LOOK_SECONDS)
-            found = wiring.migration_control.current()
+            found = rounds.look(found)
+            if found.round is not None:
+                self._wiring.clock.sleep(_LOOK_SECONDS)
+        if found.failed_rounds:
+            raise MigrationRefused(
+                f"the round failed: {found.rounds[-1].problem}. Mend it and repeat the switch; "
+                "reindex migrate resume gives it up"
+            )
         return found
-
-    def _ended_round(self, message: str) -> Migration:
-        """Return the record after a round's execution has ended.
-
-        Raises:
-            MigrationRefused: The round failed.
-        """
-        wiring = self._wiring
-        found = wiring.migration_control.current()
-        if found.round is None:
-            return found
-        run = wiring.runs.current()
-        problem = (run.reason if run and run.run_id == found.round.run_id else None) or message
-        failed = found.round_failed(problem, wiring.clock.now())
-        wiring.migrations.save(failed, found)
-        raise MigrationRefused(
-            f"the round failed: {problem}. Mend it and repeat the switch; reindex migrate resume "
-            "gives it up"
-        )
 
 
 def abort_migration(session: Session, *, yes: bool) -> None:

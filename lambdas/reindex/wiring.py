@@ -27,7 +27,7 @@ from reindex.processors.loading import LIBRARY_FOLDER, ProcessorsError, load
 from reindex.processors.processing import NamedProcessor
 from reindex.reports.forecast import StageCapacity
 from reindex.settings import Settings, SettingsError
-from reindex.steps.ambient import SystemClock, fresh_name
+from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
@@ -46,6 +46,7 @@ from reindex.steps.preflight import Preflight, Probe
 from reindex.steps.project import Projection
 from reindex.steps.projector_probe import probe_projector
 from reindex.steps.rehearse import CALLS, Rehearsal
+from reindex.steps.rounds import Rounds
 from reindex.steps.switching import Switching
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
@@ -631,12 +632,16 @@ class Wiring:
             runs=self.runs,
             phases=self.phases,
             index=self.index,
-            starter=self.executions,
+            rounds=self.rounds,
             schedule=self.catch_up_schedule,
-            new_name=lambda: fresh_name(self.clock),
             clock=self.clock,
             meter=self.meter,
         )
+
+    @cached_property
+    def rounds(self) -> Rounds:
+        """What starts a migration's rounds and looks at them."""
+        return Rounds(self.migrations, self.runs, self.executions, self.clock)
 
     @cached_property
     def migration_control(self) -> MigrationControl:

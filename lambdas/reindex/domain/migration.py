@@ -100,20 +100,20 @@ class RoundMark:
     Attributes:
         id: Of the migration.
         source: The index that documents' preserved fields are read from.
-        moved_at: The target's position when the alias was moved to it: what lies beyond may be
-            written by live writers. None before that.
+        target_position: The target's position when the alias was moved to it: what lies beyond may
+            be written by live writers. None before that.
         is_partial: Whether it has only what changed: then the table is not scanned.
     """
 
     id: str
     source: str
-    moved_at: Position | None = None
+    target_position: Position | None = None
     is_partial: bool = False
 
     @property
     def after_switch(self) -> bool:
         """Whether live writers may have written to the target: the alias has moved."""
-        return self.moved_at is not None
+        return self.target_position is not None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self | None:
@@ -341,7 +341,7 @@ class Migration:
                 "the new index has not passed a comparison since it was built: reindex migrate "
                 "compare"
             )
-        return self._next(state=MigrationState.SWITCHING, paused=False)
+        return self._next(state=MigrationState.SWITCHING, paused=False, failed_rounds=0)
 
     def moving(self, target_position: Position, now: float) -> Migration:
         """The alias is moved in the next moment: what the target has beyond is not ours alone."""

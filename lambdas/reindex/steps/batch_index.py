@@ -270,9 +270,9 @@ class IndexPhase:
     def _live(self, run: RunRecord, ids: Sequence[str]) -> AbstractSet[str]:
         """The ids whose document in the target live writers may have written."""
         mark = run.round_mark
-        if mark is None or mark.moved_at is None or not ids:
+        if mark is None or mark.target_position is None or not ids:
             return frozenset()
-        return self.index.written_since(run.index, ids, mark.moved_at)
+        return self.index.written_since(run.index, ids, mark.target_position)
 
     def _outage(self, answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
         """What kept a whole batch from being done, if that is no image's doing: for people.

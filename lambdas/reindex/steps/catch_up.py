@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reindex.domain.migration import Migration, MigrationState
-from reindex.domain.options import RunOptions, Source
-from reindex.domain.source_kinds import CHANGES
+from reindex.domain.migration import Migration
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.rounds import Rounds, changes_of
 from reindex.stores.interfaces import (
     CatchUpSchedule,
     MigrationIndex,
     Migrations,
     Phases,
     Runs,
-    RunStarter,
 )
 
 log = logging.getLogger(__name__)
@@ -34,6 +32,7 @@ class CatchUpOutcome(StrEnum):
     TURNED_OFF = "turned off"
     ROUND_RUNS = "a round runs"
     OTHER_RUN = "another run is open"
+    ROUND_ENDED = "a round has ended"
     ROUND_FAILED = "a round failed"
     UNCHANGED = "nothing changed"
     STARTED = "a round was started"
@@ -42,19 +41,14 @@ class CatchUpOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Starts the rounds of a migration, one after the other.
-
-    Attributes:
-        new_name: Returns a name for a run.
-    """
+    """Starts the rounds of a migration, one after the other."""
 
     migrations: Migrations
     runs: Runs
     phases: Phases
     index: MigrationIndex
-    starter: RunStarter
+    rounds: Rounds
     schedule: CatchUpSchedule
-    new_name: Callable[[], str]
     clock: Clock
     meter: Meter
 
@@ -73,30 +67,25 @@ class CatchUp:
             self.schedule.turn_off()
             return CatchUpOutcome.TURNED_OFF
         if migration.round is not None:
-            return self._attend(migration, migration.round.run_id, migration.round.options)
+            return self._attend(migration)
         run = self.runs.current()
         if run and run.is_open and self.phases.is_running(run.execution):
             return CatchUpOutcome.OTHER_RUN
         options = self._next_round(migration)
         return self._begin(migration, options) if options else CatchUpOutcome.UNCHANGED
 
-    def _attend(
-        self, migration: Migration, run_id: str, options: Mapping[str, Any]
-    ) -> CatchUpOutcome:
-        """See to the round that the record names: it runs, was never started, or failed."""
-        execution = self.starter.find(run_id)
-        if execution is None:
-            # Recorded, and then not started: the tick before died, or had no answer.
-            self.starter.start(run_id, options)
+    def _attend(self, migration: Migration) -> CatchUpOutcome:
+        """See to the round that the record names: it runs, was never started, or has ended."""
+        if self.rounds.start_missing(migration):
             return CatchUpOutcome.STARTED
-        if execution.is_running:
+        found = self.rounds.look(migration)
+        if found.round is not None:
             return CatchUpOutcome.ROUND_RUNS
-        run = self.runs.current()
-        has_record = run is not None and run.run_id == run_id
-        problem = (run.reason if run and has_record else None) or execution.message
-        failed = migration.round_failed(problem, self.clock.now())
-        if self.migrations.save(failed, migration) and failed.is_held:
-            log.error("a migration is held", extra={"migration": migration.id, "reason": problem})
+        if found.failed_rounds == 0:
+            return CatchUpOutcome.ROUND_ENDED
+        if found.is_held:
+            reason = found.rounds[-1].problem
+            log.error("a migration is held", extra={"migration": found.id, "reason": reason})
             self.meter.count("MigrationsHeld")
         return CatchUpOutcome.ROUND_FAILED
 
@@ -104,8 +93,6 @@ class CatchUp:
         """The input of the next round; None when there is nothing for it to do."""
         if migration.sources:
             return migration.sources[0]
-        if migration.state is MigrationState.CATCHING_UP and not migration.rounds:
-            return changes_of(migration)
         now = self.clock.now()
         # It refreshes the index: what was written a moment ago counts.
         self.index.position(migration.source.name)
@@ -139,23 +126,5 @@ class CatchUp:
         current = self.migrations.current()
         if current is None or current.id != migration.id or not current.follows or current.round:
             return CatchUpOutcome.OVERTAKEN
-        begun = current.round_begun(self.new_name(), options, self.clock.now())
-        if not self.migrations.save(begun, current):
-            return CatchUpOutcome.OVERTAKEN
-        assert begun.round is not None
-        self.starter.start(begun.round.run_id, options)
-        return CatchUpOutcome.STARTED
-
-
-def changes_of(
-    migration: Migration, *, surplus: bool = False, scan: bool = False
-) -> dict[str, Any]:
-    """The input of a round that brings what changed since the last.
-
-    Args:
-        migration: The migration.
-        surplus: Also look up what only the target has.
-        scan: End with the Tally's scan of the whole table, and its certificate.
-    """
-    source = Source(kind=CHANGES, surplus=surplus or None)
-    return RunOptions(source=source, migration=migration.id, scan=scan).as_input()
+        begun = self.rounds.begin(current, options)
+        return CatchUpOutcome.OVERTAKEN if begun is None else CatchUpOutcome.STARTED

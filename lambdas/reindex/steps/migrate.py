@@ -53,11 +53,6 @@ class MigrationControl:
         """
         return self.index.followable(self.index.resolve(self.alias))
 
-    def begin(self, sources: Sequence[RunOptions]) -> Migration:
-        """Create the new index, and have it built: see :meth:`create` and :meth:`follow`."""
-        self.create(sources)
-        return self.follow()
-
     def follow(self) -> Migration:
         """Have the rounds of the open migration started.
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from reindex.domain.migration import MigrationState
-from reindex.steps.catch_up import changes_of
+from reindex.steps.rounds import changes_of
 from tests.unit.scripts.stage import Stage, squeezed
 from tests.unit.steps.migrations import MigratingWorld
 
@@ -158,6 +158,21 @@ def test_other_aliases_are_named_and_stay_unless_they_are_listed(stage: Migratin
     kept = stage.reindex("migrate", "drop-old", "--yes")
     assert kept.exit_code == 1
     assert "searched" in kept.stderr
+
+
+def test_a_last_round_that_fails_is_named_and_the_switch_can_be_repeated_or_given_up(
+    stage: MigratingStage,
+) -> None:
+    begun(stage)
+    stage.reindex("migrate", "compare")
+    stage.index.aliases["images"] = [NEW]
+    failed = stage.reindex("migrate", "switch", "--yes")
+    assert failed.exit_code == 1
+    assert "somebody moved it" in failed.stderr
+    stage.index.aliases["images"] = ["images-000001"]
+    assert stage.reindex("migrate", "resume").exit_code == 0
+    assert stage.migration.state is MigrationState.CATCHING_UP
+    assert stage.reindex("migrate", "switch", "--yes").exit_code == 0
 
 
 def test_an_abort_says_what_it_would_do_and_deletes_the_new_index(stage: MigratingStage) -> None:

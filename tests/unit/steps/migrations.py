@@ -73,6 +73,11 @@ class MigratingWorld(World):
         assert found is not None
         return found
 
+    def begin(self, *sources: RunOptions) -> Migration:
+        """Create the new index, and have it built."""
+        self.migrating.create(sources or [FROM_INDEX])
+        return self.migrating.follow()
+
     def tick_migration(self) -> CatchUpOutcome:
         """One tick of the schedule, and the whole of the round that it starts."""
         self.meanwhile()
@@ -164,7 +169,7 @@ def migrated(*ids: str, **settings: Any) -> MigratingWorld:
     """A world of some images whose new index is built, and has caught up."""
     world = MigratingWorld(**settings)
     world.publish(*ids, title="true")
-    world.migrating.begin([FROM_INDEX])
+    world.begin(FROM_INDEX)
     world.follow()
     return world
 

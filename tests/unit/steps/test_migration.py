@@ -33,7 +33,7 @@ class TestBuilding:
     def test_preserved_fields_are_carried_from_the_old_index(self) -> None:
         world = MigratingWorld()
         world.publish("a", embedding=3.0)
-        world.migrating.begin([FROM_INDEX])
+        world.begin(FROM_INDEX)
         world.follow()
         assert _embeddings(world, NEW) == {"a": [3.0]}
 
@@ -41,14 +41,14 @@ class TestBuilding:
         world = MigratingWorld()
         world.publish("a")
         world.add("forgotten", title="true")
-        world.migrating.begin([FROM_INDEX, FROM_BUCKET])
+        world.begin(FROM_INDEX, FROM_BUCKET)
         world.follow()
         world.assert_true(NEW)
 
     def test_what_was_written_while_it_was_built_is_brought_by_the_next_round(self) -> None:
         world = MigratingWorld()
         world.publish("a", "b", title="before")
-        world.migrating.begin([FROM_INDEX])
+        world.begin(FROM_INDEX)
         edits = iter([lambda: world.edit("a", title="after"), lambda: world.publish("c")])
         world.meanwhile = lambda: _next(edits)
         world.follow()
@@ -59,16 +59,16 @@ class TestBuilding:
         world.publish("a")
         _before_build(world)
         with pytest.raises(StoreUnavailable):
-            world.migrating.begin([FROM_INDEX])
+            world.begin(FROM_INDEX)
         planned = world.migration
-        assert world.migrating.begin([FROM_INDEX]).id == planned.id
+        assert world.begin(FROM_INDEX).id == planned.id
         world.follow()
         world.assert_true(NEW)
 
     def test_a_second_migration_is_refused_by_name(self) -> None:
         world = migrated("a")
         with pytest.raises(MigrationRefused, match=f"migration {world.migration.id} is open"):
-            world.migrating.begin([FROM_INDEX])
+            world.begin(FROM_INDEX)
 
     def test_an_ordinary_run_is_refused_by_name_while_it_is_open(self) -> None:
         world = migrated("a")
@@ -80,7 +80,7 @@ class TestBuilding:
         world.publish("a", "b", title="true")
         world.index.next_mapping = {"properties": {"title": {"type": "text"}}}
         world.index.refused = {"b": "mapper_parsing_exception"}
-        world.migrating.begin([FROM_INDEX])
+        world.begin(FROM_INDEX)
         world.follow()
         assert world.index.documents_of(NEW).keys() == {"a"}
         row = world.table.rows["b"]

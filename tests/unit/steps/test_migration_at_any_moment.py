@@ -108,7 +108,7 @@ def test_a_migration_there_and_back_ends_with_the_truth(seed: int) -> None:
         world.follow()
 
     sources = [FROM_INDEX, FROM_BUCKET] if rng.random() < 0.5 else [FROM_INDEX]
-    world.migrating.begin(sources)
+    world.begin(*sources)
     follow()
     assert_true(world.migration.new.name)
     world.compared()

@@ -33,6 +33,7 @@ from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.migrate import MigrationControl
 from reindex.steps.preflight import Preflight, PreflightFailed
+from reindex.steps.rounds import Rounds
 from reindex.steps.switching import Switching
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Outcome, Ticker, TickReport
@@ -426,16 +427,18 @@ class World:
         )
 
     @property
+    def rounds(self) -> Rounds:
+        return Rounds(self.migrations, self.runs, self.starter, self.clock)
+
+    @property
     def catch_up(self) -> CatchUp:
-        names = (f"round-{next(self._holders)}" for _ in itertools.count())
         return CatchUp(
             migrations=self.migrations,
             runs=self.runs,
             phases=self.phases,
             index=self.index,
-            starter=self.starter,
+            rounds=self.rounds,
             schedule=self.schedule,
-            new_name=lambda: next(names),
             clock=self.clock,
             meter=self.meter,
         )

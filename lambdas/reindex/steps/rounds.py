@@ -1,0 +1,91 @@
+"""The rounds of a migration: each is started once, and what became of it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reindex.domain.migration import Migration
+from reindex.domain.options import RunOptions, Source
+from reindex.domain.source_kinds import CHANGES
+from reindex.steps.ambient import Clock, fresh_name
+from reindex.stores.interfaces import Migrations, Runs, RunStarter
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """Starts the rounds of a migration, and records those that failed.
+
+    A round that succeeds records that itself, in its report.
+    """
+
+    migrations: Migrations
+    runs: Runs
+    starter: RunStarter
+    clock: Clock
+
+    def begin(self, migration: Migration, options: Mapping[str, Any]) -> Migration | None:
+        """Record a round and start its run.
+
+        Args:
+            migration: The record as it was read.
+            options: The run's input.
+
+        Returns:
+            The new record; None, with nothing started, if the record was changed meanwhile.
+
+        Raises:
+            StoreUnavailable: A service does not answer. The round may be recorded and not started:
+                see :meth:`start_missing`.
+        """
+        run_id = fresh_name(self.clock)
+        begun = migration.round_begun(run_id, options, self.clock.now())
+        if not self.migrations.save(begun, migration):
+            return None
+        self.starter.start(run_id, options)
+        return begun
+
+    def start_missing(self, migration: Migration) -> bool:
+        """Start the recorded round if it has no execution; return True if it was started now.
+
+        Raises:
+            StoreUnavailable: Step Functions does not answer.
+        """
+        recorded = migration.round
+        if recorded is None or self.starter.find(recorded.run_id) is not None:
+            return False
+        self.starter.start(recorded.run_id, recorded.options)
+        return True
+
+    def look(self, migration: Migration) -> Migration:
+        """Return the record as it is now; a round whose execution has failed is recorded as failed.
+
+        Raises:
+            StoreUnavailable: A service does not answer.
+        """
+        execution = self.starter.find(migration.round.run_id) if migration.round else None
+        # Read after the execution: one that succeeded has recorded that before it ended.
+        current = self.migrations.current()
+        if current is None or current.id != migration.id:
+            return migration
+        if execution is None or execution.is_running or current.round is None:
+            return current
+        run = self.runs.current()
+        reason = run.reason if run and run.run_id == current.round.run_id else None
+        failed = current.round_failed(reason or execution.message, self.clock.now())
+        return failed if self.migrations.save(failed, current) else current
+
+
+def changes_of(
+    migration: Migration, *, surplus: bool = False, scan: bool = False
+) -> dict[str, Any]:
+    """Return the input of a round that brings what changed since the last.
+
+    Args:
+        migration: The migration.
+        surplus: Also look up what only the target has.
+        scan: End with the Tally's scan of the whole table, and its certificate.
+    """
+    source = Source(kind=CHANGES, surplus=surplus or None)
+    return RunOptions(source=source, migration=migration.id, scan=scan).as_input()
