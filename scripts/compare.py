@@ -10,6 +10,7 @@ import click
 
 from .comparing import Terms, compare_indices, comparison_options, concrete_index
 from .errors import Findings
+from .options import result_options
 from .session import Session, example, on_stack
 
 
@@ -23,14 +24,7 @@ from .session import Session, example, on_stack
 @click.argument("old")
 @click.argument("new")
 @comparison_options
-@click.option("--json", "as_json", is_flag=True, help="All that was found, as JSON.")
-@click.option(
-    "--html",
-    "file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write it to a file, as a page with thumbnails.",
-)
+@result_options
 @on_stack
 def compare(
     session: Session, *, old: str, new: str, terms: Terms, as_json: bool, file: str | None

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
+from .options import with_options
 from .rehearsing import TOLERATED
 
 if TYPE_CHECKING:
@@ -113,10 +114,7 @@ def comparison_options(verb: Callable[..., Any]) -> Callable[..., Any]:
         terms = Terms(**{each.name: given.pop(each.name) for each in fields(Terms)})
         return verb(*args, terms=terms, **given)
 
-    wrapped: Callable[..., Any] = call
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    return with_options(call, _OPTIONS)
 
 
 def compare_indices(wiring: Wiring, old: str, new: str, terms: Terms) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import click
 from reindex.domain.source_kinds import BUCKET, FILE
 
 from .comparing import Terms, comparison_options
+from .options import result_options
 from .session import Session, example, on_stack
 
 
@@ -123,14 +124,7 @@ def status(session: Session, *, as_json: bool) -> None:
     )
 )
 @comparison_options
-@click.option("--json", "as_json", is_flag=True, help="All that was found, as JSON.")
-@click.option(
-    "--html",
-    "file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write it to a file, as a page with thumbnails.",
-)
+@result_options
 @on_stack
 def compare(session: Session, *, terms: Terms, as_json: bool, file: str | None) -> None:
     """Compare all of the new index with the old one.

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .options import result_options
 from .rehearsing import Sampling, rehearsal_options, rehearse_on
 from .session import Session, example, on_stack
 
@@ -21,14 +22,7 @@ from .session import Session, example, on_stack
     )
 )
 @rehearsal_options
-@click.option("--json", "as_json", is_flag=True, help="All that was found, as JSON.")
-@click.option(
-    "--html",
-    "file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write it to a file, as a page with thumbnails.",
-)
+@result_options
 @on_stack
 def rehearse(session: Session, *, sampling: Sampling, as_json: bool, file: str | None) -> None:
     """Show what a run would change; nothing is written.

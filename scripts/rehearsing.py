@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from .options import with_options
 from .run_options import json_object
 
 if TYPE_CHECKING:
@@ -111,10 +112,7 @@ def rehearsal_options(verb: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("Give --ids or --query, not both.")
         return verb(*args, sampling=sampling, **given)
 
-    wrapped: Callable[..., Any] = call
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    return with_options(call, _OPTIONS)
 
 
 def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from reindex.domain.states import State
 from reindex.text import counted
 
 from .id_files import read_ids
+from .options import failure_options
 from .selections import RESTING, SEGMENTS, left_alone, show_chosen
 from .session import Session, example, on_stack
 
@@ -25,14 +26,7 @@ from .session import Session, example, on_stack
 @click.option(
     "--state", "states", type=click.Choice(RESTING), multiple=True, help="Images in this state."
 )
-@click.option("--code", "codes", multiple=True, metavar="CODE", help="With this failure code.")
-@click.option(
-    "--fingerprint",
-    "fingerprints",
-    multiple=True,
-    metavar="HEX",
-    help="With this failure fingerprint, as reindex report shows it.",
-)
+@failure_options("reindex report")
 @click.option("--ids", "file", metavar="FILE|-", help="Named in a file, one id per line.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
 @click.option("--yes", is_flag=True, help="Do it; without, the plan is only printed.")

@@ -9,6 +9,7 @@ import click
 from reindex.text import counted
 
 from .ingest_options import ingest_wiring
+from .options import failure_options
 from .session import Session, example, on_stack
 
 
@@ -16,14 +17,7 @@ from .session import Session, example, on_stack
     epilog=example("reindex resubmit --code unexpected", "reindex resubmit 3f9a01c2b7de --yes")
 )
 @click.argument("names", metavar="[ID|KEY]...", nargs=-1)
-@click.option("--code", "codes", multiple=True, metavar="CODE", help="With this failure code.")
-@click.option(
-    "--fingerprint",
-    "fingerprints",
-    multiple=True,
-    metavar="HEX",
-    help="With this failure fingerprint, as reindex submissions shows it.",
-)
+@failure_options("reindex submissions")
 @click.option("--by", "submitter", metavar="NAME", help="That NAME submitted.")
 @click.option("--yes", is_flag=True, help="Do it; without, the plan is only printed.")
 @on_stack

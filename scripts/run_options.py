@@ -12,6 +12,8 @@ import click
 
 from reindex.domain.source_kinds import FILE, SOURCES, TABLE, UPLOADS
 
+from .options import with_options
+
 if TYPE_CHECKING:
     from reindex.domain.options import RunOptions
 
@@ -136,7 +138,4 @@ def run_options(verb: Callable[..., Any]) -> Callable[..., Any]:
         asked.require_consistent()
         return verb(*args, asked=asked, **given)
 
-    wrapped: Callable[..., Any] = call
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    return with_options(call, _OPTIONS)
