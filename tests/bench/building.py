@@ -5,26 +5,24 @@
 The indexer writes the same documents, each an image that has everything, to one real
 Elasticsearch, five hundred at a time by as many threads as its event source mapping has at once:
 into a live index, which holds them already and refreshes itself every second, as a run does; and
-into a new one, set up to be filled as a migration does. Both take turns. A single node has no
-replicas: what it saves to write none of them is not in the ratio.
+into a new one, set up to be filled as a migration does. Both take turns. Two things keep the ratio
+low on one machine: a single node has no replicas that need not be written, and the indexer's one
+process is slower than an idle server.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from reindex.batches import in_batches
-from reindex.domain.progress import Retry, iso
-from reindex.domain.records import Guard, OutgoingMessage
+from reindex.domain.records import Guard
 from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH
-from reindex.steps.ambient import SystemClock
-from reindex.steps.index_messages import Delivery, Indexer
 from reindex.stores.search.migration_index import MigratingIndex
 from reindex.stores.search.schema import Schema
+from tests.bench.indexer import ALIAS, PATIENCE, deliveries, write_all
 from tests.bench.projection import Row
 from tests.bench.results import (
     Result,
@@ -36,24 +34,10 @@ from tests.bench.results import (
     report,
     spent,
 )
-from tests.bench.workload import NOW, RUN_ID, image_ids, projected
+from tests.bench.workload import image_ids, projected
 from tests.contract.analysis import without_analysis_common
 from tests.local.search_servers import real_server
 from tests.local.versions import SearchServer
-from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
-from tests.twins.progress_table import MemoryProgressTable
-from tests.twins.run_files import MemoryRunFiles
-from tests.twins.runs import MemoryRuns
-from tests.twins.work_list import MemoryWorkList
-from tests.unit.steps.world import CountingMeter
-
-AT_ONCE = 4
-"""Invocations at once: where a run begins."""
-
-PATIENCE = 300
-"""Seconds for a request: on a busy machine, no answer shall be given up and asked for again."""
-
-ALIAS = "bench"
 
 #: The least that the rate into a new index may be of that into a live one.
 BUDGET = 1.3
@@ -94,49 +78,13 @@ class Builds:
 
     def write(self, name: str, guards: Mapping[str, Guard]) -> Spent:
         """Write all documents to an index, under their guards where there are any."""
-        deliveries = [
-            Delivery(str(n), str(n), self._body(name, image_id, text, guards.get(image_id)), 1)
-            for n, (image_id, text) in enumerate(zip(self.images, self.texts, strict=True))
-        ]
-        batches = list(in_batches(deliveries, INDEXER_BATCH))
-        indexer = Indexer(
-            table=MemoryProgressTable(),
-            work_list=MemoryWorkList(),
-            runs=MemoryRuns(),
-            index=self.index,
-            files=MemoryRunFiles(),
-            queue=MemoryBacklog(),
-            dead_letters=MemoryDeadLetters(),
-            retry=Retry(),
-            clock=SystemClock(),
-            meter=CountingMeter(),
-        )
-
-        def work() -> None:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                again = [id_ for ids in pool.map(indexer.handle, batches) for id_ in ids]
-            assert not again
-
-        taken = spent(work)
+        found = deliveries(name, self.images, self.texts, guards)
+        batches = list(in_batches(found, INDEXER_BATCH))
+        taken = spent(lambda: write_all(self.index, batches))
         position = self.index.position(name)
         assert position
         assert self.index.count(name, {"match_all": {}}) == len(self.images)
         return taken
-
-    @staticmethod
-    def _body(name: str, image_id: str, text: str, guard: Guard | None) -> str:
-        return OutgoingMessage(
-            id=image_id,
-            rev=1,
-            run_id=RUN_ID,
-            digest="0" * 32,
-            index=name,
-            index_uuid=None,
-            guard=guard,
-            preserved="{}",
-            projected_at=iso(NOW),
-            image=text,
-        ).body()
 
 
 def measure(documents: int, rounds: int) -> Result:

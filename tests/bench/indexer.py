@@ -30,7 +30,7 @@ from opensearchpy.helpers import parallel_bulk as opensearch_bulk
 
 from reindex.batches import in_batches
 from reindex.domain.progress import Retry, iso
-from reindex.domain.records import OutgoingMessage
+from reindex.domain.records import Guard, OutgoingMessage
 from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH
 from reindex.steps.ambient import SystemClock
@@ -98,15 +98,9 @@ class Race:
     def ours(self) -> Spent:
         """Write them as the indexer does."""
         with self._new_index() as name:
-            batches = list(in_batches([*self._deliveries(name)], INDEXER_BATCH))
-            indexer = self._indexer()
-
-            def work() -> None:
-                with ThreadPoolExecutor(AT_ONCE) as pool:
-                    again = [id_ for ids in pool.map(indexer.handle, batches) for id_ in ids]
-                assert not again
-
-            return self._spent(OURS, work)
+            found = deliveries(name, self.images, self.texts, {})
+            batches = list(in_batches(found, INDEXER_BATCH))
+            return self._spent(OURS, lambda: write_all(SearchIndex(self.cluster), batches))
 
     def guarded(self) -> Spent:
         """Write them as the client library does, under the same guard."""
@@ -156,35 +150,49 @@ class Race:
         assert self.cluster.read("GET", f"/{name}/_count")["count"] == len(self.images)
         self.cluster.send("DELETE", f"/{name}")
 
-    def _deliveries(self, index: str) -> Iterator[Delivery]:
-        for number, (image_id, text) in enumerate(zip(self.images, self.texts, strict=True)):
-            message = OutgoingMessage(
-                id=image_id,
-                rev=1,
-                run_id=RUN_ID,
-                digest="0" * 32,
-                index=index,
-                index_uuid=None,
-                guard=None,
-                preserved="{}",
-                projected_at=iso(NOW),
-                image=text,
-            )
-            yield Delivery(str(number), str(number), message.body(), 1)
 
-    def _indexer(self) -> Indexer:
-        return Indexer(
-            table=MemoryProgressTable(),
-            work_list=MemoryWorkList(),
-            runs=MemoryRuns(),
-            index=SearchIndex(self.cluster),
-            files=MemoryRunFiles(),
-            queue=MemoryBacklog(),
-            dead_letters=MemoryDeadLetters(),
-            retry=Retry(),
-            clock=SystemClock(),
-            meter=CountingMeter(),
-        )
+def deliveries(
+    index: str, images: Sequence[str], texts: Sequence[str], guards: Mapping[str, Guard]
+) -> list[Delivery]:
+    """Return a delivery of each document to an index, under its guard where there is one."""
+    return [
+        Delivery(str(number), str(number), _body(index, image_id, text, guards.get(image_id)), 1)
+        for number, (image_id, text) in enumerate(zip(images, texts, strict=True))
+    ]
+
+
+def _body(index: str, image_id: str, text: str, guard: Guard | None) -> str:
+    return OutgoingMessage(
+        id=image_id,
+        rev=1,
+        run_id=RUN_ID,
+        digest="0" * 32,
+        index=index,
+        index_uuid=None,
+        guard=guard,
+        preserved="{}",
+        projected_at=iso(NOW),
+        image=text,
+    ).body()
+
+
+def write_all(index: SearchIndex, batches: Sequence[Sequence[Delivery]]) -> None:
+    """Have the indexer write batches, as many at once as the stack gives it at first."""
+    indexer = Indexer(
+        table=MemoryProgressTable(),
+        work_list=MemoryWorkList(),
+        runs=MemoryRuns(),
+        index=index,
+        files=MemoryRunFiles(),
+        queue=MemoryBacklog(),
+        dead_letters=MemoryDeadLetters(),
+        retry=Retry(),
+        clock=SystemClock(),
+        meter=CountingMeter(),
+    )
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        again = [id_ for ids in pool.map(indexer.handle, batches) for id_ in ids]
+    assert not again
 
 
 #: What is raced on: the figures of the first are those that docs/cost.md is made from.
