@@ -27,6 +27,7 @@ BENCHES = (
     "indexer",
     "own_work",
     "building",
+    "renditions",
     "comparing",
     "whole_run",
     "model",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
@@ -62,11 +63,15 @@ _PILLOW: Final[dict[sniff.Family, tuple[str, ...]]] = {
 #: Families that browsers do not show.
 _NOT_FOR_BROWSERS: Final = frozenset({"tiff", "psd", "jpeg2000"})
 
-register_heif_opener()
-# Enable only the loaders that are tested against hostile files.
-pyvips.block_untrusted_set(True)
-# Each original is read once, so a cache of operations would only waste memory.
-pyvips.cache_set_max(0)
+
+@cache
+def _set_up_decoders() -> None:
+    """Configure both libraries, once for a process."""
+    register_heif_opener()
+    # Enable only the loaders that are tested against hostile files.
+    pyvips.block_untrusted_set(True)
+    # Each original is read once, so a cache of operations would only waste memory.
+    pyvips.cache_set_max(0)
 
 
 class Kind(StrEnum):
@@ -133,6 +138,7 @@ def render(path: Path, head: bytes, dimensions: Dimensions, notice: Notice) -> I
             "The image declares more pixels than are rendered.",
             f"{dimensions.width} x {dimensions.height}",
         )
+    _set_up_decoders()
     family, mime_type = found
     original = _Original(path, family)
     with _decoding():
