@@ -295,7 +295,7 @@ class Switch:
         self._session.on_interrupt("the switch may be half done; repeat it")
         switching = wiring.switching(note)
         if found.target_position is None:
-            found = switching.hold()
+            found = switching.stop_rounds()
             with progress("Waiting for the round that runs"):
                 found = self._await_round(found)
             with progress(f"Waiting for {found.target.name} to be healthy"):

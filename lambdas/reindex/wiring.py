@@ -31,7 +31,7 @@ from reindex.steps.ambient import SystemClock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
-from reindex.steps.eager import Eager, NoDeliveries, Straight, Unlisted
+from reindex.steps.eager import Eager, InlineQueue, NoPostponing, NoWorkList
 from reindex.steps.follow import Follow
 from reindex.steps.function_answers import FunctionAnswers
 from reindex.steps.gates import Gates
@@ -661,8 +661,8 @@ class Wiring:
     @cached_property
     def eager(self) -> Eager:
         """The steps of a run in this process."""
-        indexer = replace(self.indexer, work_list=Unlisted(), queue=NoDeliveries())
-        straight = Straight(indexer)
+        indexer = replace(self.indexer, work_list=NoWorkList(), queue=NoPostponing())
+        straight = InlineQueue(indexer)
         return Eager(
             self.table,
             self.runs,

@@ -49,7 +49,7 @@ def test_a_record_is_read_as_it_was_written(migrations: Migrations) -> None:
 
 def test_of_two_writers_one_wins(migrations: Migrations) -> None:
     assert migrations.save(MIGRATION, None)
-    one, other = MIGRATION.set_paused(True), MIGRATION.looked(3, 9.0)
+    one, other = MIGRATION.set_paused(True), MIGRATION.lag_measured(3, 9.0)
     assert migrations.save(one, MIGRATION)
     assert not migrations.save(other, MIGRATION)
     assert migrations.current() == one

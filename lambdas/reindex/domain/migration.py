@@ -52,7 +52,7 @@ FOLLOWING = frozenset(
 
 #: States in which ordinary runs are refused: people search the source, and a run would write to it
 #: what the target then has to be given again.
-EXCLUSIVE = FOLLOWING | {MigrationState.SWITCHING}
+REFUSING_RUNS = FOLLOWING | {MigrationState.SWITCHING}
 
 _ENDED = frozenset({MigrationState.FINISHED, MigrationState.ABORTED})
 
@@ -201,9 +201,9 @@ class Migration:
         return self.state not in _ENDED
 
     @property
-    def is_exclusive(self) -> bool:
+    def refuses_runs(self) -> bool:
         """Whether ordinary runs have to wait for it."""
-        return self.state in EXCLUSIVE
+        return self.state in REFUSING_RUNS
 
     @property
     def is_held(self) -> bool:
@@ -289,27 +289,27 @@ class Migration:
         )
 
     def round_abandoned(self) -> Migration:
-        """The round's documents are brought once more: the next begins where it began."""
+        """End the round without advancing the position: the next one brings its documents again."""
         return self._next(round=None)
 
-    def looked(self, lag: int, now: float) -> Migration:
-        """It was looked how far the target is behind; nothing changed means: not at all."""
+    def lag_measured(self, lag: int, now: float) -> Migration:
+        """Record how many documents the target lacks; if none, its position is that of now."""
         if lag:
             return self._next(lag=lag)
         return self._next(lag=0, position_at=now)
 
-    def surplus_found(self, surplus: int) -> Migration:
-        """The documents that only the target has were counted, and are looked up if they are more.
+    def surplus_counted(self, surplus: int) -> Migration:
+        """Record how many more documents the target has than the source.
 
-        Some may rightly be there: a bucket has originals that the source never had. So only a
-        growing number is a reason to look again, until the round before the alias is moved.
+        Some belong there: a bucket has originals that the source never had. Only a growing number
+        is a reason to look for documents without an original, until the round before the switch.
         """
         return self._next(surplus=surplus)
 
     def set_paused(self, paused: bool) -> Migration:  # noqa: FBT001 - the one thing it sets
-        """An operator pauses it, or lets it go on; failed rounds no longer hold it then.
+        """Pause the migration, or resume it and forget its failed rounds.
 
-        A switch that was given up before the alias moved goes on following, too.
+        Resuming also gives up a switch that has not moved the alias yet.
 
         Raises:
             MigrationRefused: None of its rounds is started by itself.

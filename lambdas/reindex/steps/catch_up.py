@@ -100,9 +100,9 @@ class CatchUp:
         surplus = self._surplus(migration)
         looks_for_surplus = migration.surplus is None or surplus > migration.surplus
         self.meter.count("MigrationLag", lag)
-        looked = migration.looked(lag, now)
+        looked = migration.lag_measured(lag, now)
         if surplus != migration.surplus:
-            looked = looked.surplus_found(surplus)
+            looked = looked.surplus_counted(surplus)
         is_news = (lag, surplus) != (migration.lag, migration.surplus)
         # What says the same as before need not be said each time.
         if (is_news or now - migration.position_at > _SAME_SECONDS) and not self.migrations.save(

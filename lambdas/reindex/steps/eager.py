@@ -40,8 +40,8 @@ _NO_DEADLINE: Final = Deadline(float("inf"), float("inf"))
 
 
 @dataclass(slots=True)
-class Straight:
-    """The low-priority queue in eager mode: each message goes to the indexer at once.
+class InlineQueue:
+    """A low-priority queue that passes each message to the indexer within the call that sends it.
 
     Attributes:
         indexer: Writes the documents.
@@ -60,17 +60,17 @@ class Straight:
         return {m.id for m in messages} - again
 
 
-class NoDeliveries:
-    """The queue's deliveries in eager mode: there is none that could be hidden for longer."""
+class NoPostponing:
+    """Deliveries without a queue: nothing is redelivered, so nothing is postponed."""
 
     def postpone(self, seconds: Mapping[str, int]) -> None:
         """Do nothing."""
 
 
-class Unlisted:
-    """The work list in eager mode: what is worked on at once is not listed.
+class NoWorkList:
+    """A work list that ignores what is added: the rows are worked on at once.
 
-    If the process dies, its rows have work left all the same: the Tally of the next run lists them.
+    If the process dies, its rows are still unfinished, and the Tally of the next run lists them.
     """
 
     def add(self, chunks: Sequence[Chunk]) -> None:
@@ -83,11 +83,11 @@ class EagerResult:
 
     Attributes:
         rows: By id, as they are now.
-        lost: Ids that are none, or whose row cannot be read.
+        without_row: Ids that are not valid, or whose row cannot be read.
     """
 
     rows: dict[str, ProgressRow] = field(default_factory=dict)
-    lost: list[str] = field(default_factory=list)
+    without_row: list[str] = field(default_factory=list)
 
     @property
     def states(self) -> Counter[str]:
@@ -105,7 +105,7 @@ class Eager:
     """Reindexes a few images at once.
 
     Attributes:
-        index_phase: With :class:`Straight` for its queue.
+        index_phase: With :class:`InlineQueue` for its queue.
         check_phase: Likewise.
     """
 
@@ -140,7 +140,7 @@ class Eager:
         phase = self.index_phase if settle else without_settling(self.index_phase)
         for number, page in enumerate(in_batches(list(dict.fromkeys(ids)), PAGE)):
             upload = Upload(
-                self.table, Unlisted(), self.runs, self.clock, f"{run.run_id}-{number:06d}"
+                self.table, NoWorkList(), self.runs, self.clock, f"{run.run_id}-{number:06d}"
             )
             upload.upload(page)
             self._work(phase, quiet, page, result)
@@ -165,7 +165,7 @@ class Eager:
                 raise problem
         found = self.table.read(ids)
         result.rows |= found.rows
-        result.lost += [image_id for image_id in ids if image_id not in found.rows]
+        result.without_row += [image_id for image_id in ids if image_id not in found.rows]
 
     def _try(
         self, phase: IndexPhase, run: RunRecord, rows: Sequence[ProgressRow]

@@ -104,7 +104,7 @@ class Gathering:
         """
         current = self.migrations.current()
         if options.migration is None:
-            if current and current.is_exclusive:
+            if current and current.refuses_runs:
                 raise PreflightFailed(
                     [f"migration {current.id} is open ({current.state}): finish it, or abort it"]
                 )

@@ -34,11 +34,11 @@ from reindex.stores.interfaces import (
 )
 
 #: Documents left over that are few enough to move the alias: their projection takes a second.
-FEW: Final = 25
+MAX_LEFT: Final = 25
 
 #: Looks at what changed before the alias is moved in any case: a library in which more changes in
-#: the time of a projection would never come to :data:`FEW`.
-MAX_LOOKS: Final = 10
+#: the time of a projection would never come to :data:`MAX_LEFT`.
+MAX_PASSES: Final = 10
 
 #: How healthy an index is, from worst to best.
 _HEALTH: Final = ("red", "yellow", "green")
@@ -80,8 +80,8 @@ class Switching:
         """
         return self.eager.reindex(self._run(migration, fresh_name(self.clock)), ids, settle=False)
 
-    def hold(self) -> Migration:
-        """Have no further round started by itself: the alias is about to be moved.
+    def stop_rounds(self) -> Migration:
+        """Record that the alias is about to be moved, so that no further round is started.
 
         Raises:
             MigrationRefused: It may not be switched.
@@ -135,11 +135,11 @@ class Switching:
         return self._sweep(migration)
 
     def _catch_up(self, migration: Migration) -> Migration:
-        for look in range(MAX_LOOKS):
+        for look in range(MAX_PASSES):
             migration, count = self._pass(migration, _Pass.CATCH_UP)
-            if count <= FEW:
+            if count <= MAX_LEFT:
                 break
-            self.note(f"{count:,} documents changed meanwhile; look {look + 1} of {MAX_LOOKS}.")
+            self.note(f"{count:,} documents changed meanwhile; look {look + 1} of {MAX_PASSES}.")
         return migration
 
     def _move(self, migration: Migration, names: tuple[str, ...]) -> Migration:

@@ -26,7 +26,7 @@ from reindex.settings import Pace, PhaseRules
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
-from reindex.steps.eager import Eager, NoDeliveries, Straight, Unlisted
+from reindex.steps.eager import Eager, InlineQueue, NoPostponing, NoWorkList
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Delivery, Indexer
@@ -449,8 +449,8 @@ class World:
 
     @property
     def eager(self) -> Eager:
-        indexer = replace(self.indexer, work_list=Unlisted(), queue=NoDeliveries())
-        straight = Straight(indexer)
+        indexer = replace(self.indexer, work_list=NoWorkList(), queue=NoPostponing())
+        straight = InlineQueue(indexer)
         return Eager(
             table=self.table,
             runs=self.runs,
