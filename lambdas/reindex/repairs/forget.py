@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reindex.domain.records import Forgetting
-from reindex.repairs.requeue import Chosen, Selection, chosen_rows
+from reindex.repairs.requeue import Chosen, Selection, chosen_rows, count_chosen
 from reindex.stores.interfaces import Forgetter, ProgressTable
 
 
@@ -31,10 +31,7 @@ class Forget:
         Raises:
             StoreUnavailable: The table does not answer.
         """
-        plan = Chosen()
-        for _ in chosen_rows(self.table, self.segments, selection, limit, plan):
-            pass
-        return plan
+        return count_chosen(self.table, self.segments, selection, limit)
 
     def apply(
         self, selection: Selection, operation: Forgetting, limit: int | None = None

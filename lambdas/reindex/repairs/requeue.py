@@ -98,10 +98,7 @@ class Requeue:
         Raises:
             StoreUnavailable: The table does not answer.
         """
-        plan = Chosen()
-        for _ in chosen_rows(self.table, self.segments, selection, limit, plan):
-            pass
-        return plan
+        return count_chosen(self.table, self.segments, selection, limit)
 
     def apply(self, selection: Selection, limit: int | None = None) -> Chosen:
         """Queue images again, each with a clean sheet; it may be repeated after a failure.
@@ -123,6 +120,16 @@ class Requeue:
             written = write_and_list(self.table, self.work_list, changes, name)
             done.moved += len(rows) - len(written)
         return done
+
+
+def count_chosen(
+    table: ProgressTable, segments: int, selection: Selection, limit: int | None
+) -> Chosen:
+    """Return the counts of what :func:`chosen_rows` yields; nothing is changed."""
+    counts = Chosen()
+    for _ in chosen_rows(table, segments, selection, limit, counts):
+        pass
+    return counts
 
 
 def chosen_rows(
