@@ -9,10 +9,12 @@ word, a word without a test, or a page that is out of date is an error.
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from reindex.stores import interfaces
@@ -432,14 +434,19 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
 def methods() -> Iterator[str]:
     """The methods of all interfaces, each by the first that declares it."""
     seen: set[object] = set()
-    for name, interface in inspect.getmembers(interfaces, inspect.isclass):
+    modules = [
+        import_module(found.name)
+        for found in pkgutil.iter_modules(interfaces.__path__, f"{interfaces.__name__}.")
+    ]
+    classes = {cls for module in modules for _, cls in inspect.getmembers(module, inspect.isclass)}
+    for interface in sorted(classes, key=lambda cls: cls.__name__):
         if not getattr(interface, "_is_protocol", False):
             continue
         for method, function in vars(interface).items():
             if method.startswith("_") or not inspect.isfunction(function) or function in seen:
                 continue
             seen.add(function)
-            yield f"{name}.{method}"
+            yield f"{interface.__name__}.{method}"
 
 
 def problems() -> Iterator[str]:

@@ -13,7 +13,8 @@ from reindex.domain.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import Phases, Runs
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.runs import Runs
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring

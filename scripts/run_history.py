@@ -15,7 +15,9 @@ from reindex.reports.run_summary import RunSummary, is_whole
 from reindex.steps.ambient import Clock
 from reindex.steps.tally import REPORTS, report_key
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import PastExecution, RunFiles, Runs
+from reindex.stores.interfaces.executions import PastExecution
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 from .run_control import NotNow
 

@@ -16,7 +16,9 @@ from reindex.reports.run_estimate import estimated, finished, images_per_second,
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import Depth, Phases, Queue, Runs
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.queues import Depth, Queue
+from reindex.stores.interfaces.runs import Runs
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring

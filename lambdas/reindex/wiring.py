@@ -63,7 +63,10 @@ from reindex.stores.function_logs import GROUPS_AT_ONCE, FunctionLogs
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
-from reindex.stores.interfaces import HighPriority, IdSource, MigrationIndex, SubmittedFiles
+from reindex.stores.interfaces.id_sources import IdSource
+from reindex.stores.interfaces.migrations import MigrationIndex
+from reindex.stores.interfaces.queues import HighPriority
+from reindex.stores.interfaces.submissions import SubmittedFiles
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations

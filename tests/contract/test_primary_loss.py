@@ -13,7 +13,7 @@ import pytest
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.records import Guard
-from reindex.stores.interfaces import IndexWrite, Verdict
+from reindex.stores.interfaces.index import IndexWrite, Verdict
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema

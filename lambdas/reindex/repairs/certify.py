@@ -16,7 +16,10 @@ from reindex.domain.records import PROVENANCE, Indexed, Provenance, RunRecord
 from reindex.domain.states import State
 from reindex.domain.tally import PREFIX_LENGTH, Prefix, Tally
 from reindex.steps.scanning import scan_all
-from reindex.stores.interfaces import Index, ProgressTable, RunFiles, Runs
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 #: Images looked at together.
 CHUNK = 500

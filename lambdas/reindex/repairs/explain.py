@@ -36,21 +36,14 @@ from reindex.repairs.image_evidence import (
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.reports.samples import Sample, kept
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import (
-    BoundedLogSearch,
-    DeadLetter,
-    DeadLetterReview,
-    FoundLines,
-    Index,
-    IndexerConcurrency,
-    Library,
-    ObjectHistory,
-    Phases,
-    ProgressTable,
-    Queue,
-    RunFiles,
-    Runs,
-)
+from reindex.stores.interfaces.function_logs import BoundedLogSearch, FoundLines
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.library import Library, ObjectHistory
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import DeadLetter, DeadLetterReview, IndexerConcurrency, Queue
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 #: Which share of the time the index may take, so that some is left to compare what it answers with
 #: the truth.

@@ -12,7 +12,9 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Indexed, RunRecord
 from reindex.image.truth import UserData
 from reindex.reports.samples import Sample
-from reindex.stores.interfaces import Depth, FoundLines, ObjectHistory
+from reindex.stores.interfaces.function_logs import FoundLines
+from reindex.stores.interfaces.library import ObjectHistory
+from reindex.stores.interfaces.queues import Depth
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ from reindex.repairs.image_evidence import (
 )
 from reindex.steps.batch_index import BACKLOG_FULL
 from reindex.steps.gates import CLUSTER_RED, LIVE_QUEUE_DEEP, OVER_BUDGET
-from reindex.stores.interfaces import Depth, ObjectHistory
+from reindex.stores.interfaces.library import ObjectHistory
+from reindex.stores.interfaces.queues import Depth
 from reindex.text import counted
 
 #: Fields that a sentence names; the facts name them all.

@@ -13,7 +13,8 @@ from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.listing import write_and_list
 from reindex.steps.scanning import scan_all
-from reindex.stores.interfaces import Change, ProgressTable, WorkList
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Rows per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.states import Phase
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 
 log = logging.getLogger(__name__)
 

@@ -22,15 +22,11 @@ from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import PAGE_SIZE, Capacity, Deadline, PageResult
-from reindex.stores.interfaces import (
-    Backlog,
-    Change,
-    Index,
-    Library,
-    ProgressTable,
-    Runs,
-    Verdict,
-)
+from reindex.stores.interfaces.index import Index, Verdict
+from reindex.stores.interfaces.library import Library
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.queues import Backlog
+from reindex.stores.interfaces.runs import Runs
 
 #: Originals asked after at once.
 EXISTENCE_CHECKS = 16

@@ -50,14 +50,11 @@ from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import Capacity, Deadline, PageResult
-from reindex.stores.interfaces import (
-    Backlog,
-    Change,
-    MigrationIndex,
-    ProgressTable,
-    Projector,
-    RunFiles,
-)
+from reindex.stores.interfaces.migrations import MigrationIndex
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.queues import Backlog
+from reindex.stores.interfaces.run_files import RunFiles
 
 #: How many images a projection call builds where there are few: a small reindex is to be as
 #: concurrent as a large one.

@@ -24,7 +24,9 @@ from reindex.steps.batch_index import IndexPhase
 from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.phase_work import Deadline
 from reindex.steps.upload import Upload
-from reindex.stores.interfaces import Depth, ProgressTable, Runs
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import Depth
+from reindex.stores.interfaces.runs import Runs
 
 #: Images worked on together.
 PAGE: Final = 500

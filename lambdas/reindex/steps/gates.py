@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from reindex.domain.records import RunRecord
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Index, Queue
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.queues import Queue
 
 #: Some shard of the cluster has no copy that answers.
 CLUSTER_RED = "the cluster is red"

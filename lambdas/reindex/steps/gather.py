@@ -22,17 +22,13 @@ from reindex.domain.source_kinds import CHANGES, TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way
 from reindex.steps.upload import Upload, Uploaded
-from reindex.stores.interfaces import (
-    Cursor,
-    IdSource,
-    MigrationIndex,
-    Migrations,
-    Part,
-    Phases,
-    ProgressTable,
-    Runs,
-    WorkList,
-)
+from reindex.stores.interfaces.id_sources import IdSource, Part
+from reindex.stores.interfaces.migrations import MigrationIndex, Migrations
+from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 

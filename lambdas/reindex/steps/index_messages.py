@@ -31,19 +31,12 @@ from reindex.domain.records import (
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.listing import write_and_list
-from reindex.stores.interfaces import (
-    Change,
-    DeadLetters,
-    Deliveries,
-    Index,
-    IndexWrite,
-    ProgressTable,
-    RunFiles,
-    Runs,
-    Verdict,
-    WorkLister,
-    WriteResult,
-)
+from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.queues import DeadLetters, Deliveries
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkLister
 from reindex.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)

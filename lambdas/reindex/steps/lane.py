@@ -34,7 +34,9 @@ from reindex.settings import PhaseRules
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.assignment import Assignment
 from reindex.steps.phase_work import PAGE_SIZE, Capacity, Deadline, PageResult, PhaseWork
-from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkList
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 

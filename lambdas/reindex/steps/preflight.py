@@ -19,7 +19,11 @@ from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
 from reindex.steps.ambient import Clock
 from reindex.steps.ordering import ORDER_ABOVE
-from reindex.stores.interfaces import Index, Migrations, Phases, Runs, WorkList
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.migrations import Migrations
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 

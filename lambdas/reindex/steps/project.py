@@ -28,7 +28,9 @@ from reindex.image.truth import ImageTruth, Rendition, UserData
 from reindex.processors.processing import Change, NamedProcessor, explained
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
-from reindex.stores.interfaces import Library, Loader, OpenObject, RunFiles
+from reindex.stores.interfaces.library import Library, OpenObject
+from reindex.stores.interfaces.projection import Loader
+from reindex.stores.interfaces.run_files import RunFiles
 from reindex.tag_names import TagNames
 from reindex.time_limit import TimeLimit
 

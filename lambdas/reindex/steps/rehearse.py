@@ -19,7 +19,9 @@ from reindex.reports.rehearsal import RehearsalResult
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import SMALL_BATCH, only
 from reindex.steps.index_messages import merged
-from reindex.stores.interfaces import Index, Projector, RunFiles
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.run_files import RunFiles
 
 #: Projection calls that are waited on at once, if nobody says otherwise.
 CALLS: Final = 16

@@ -27,11 +27,7 @@ from reindex.steps.ambient import Clock, fresh_name
 from reindex.steps.eager import Eager, EagerResult
 from reindex.steps.migrate import changed
 from reindex.stores.changed_ids import ChangedIds, all_ids
-from reindex.stores.interfaces import (
-    CatchUpSchedule,
-    MigrationIndex,
-    Migrations,
-)
+from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
 
 #: Documents left over that are few enough to move the alias: their projection takes a second.
 MAX_LEFT: Final = 25

@@ -34,15 +34,13 @@ from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.ordering import ORDER_ABOVE
 from reindex.steps.preflight import PreflightFailed
-from reindex.stores.interfaces import (
-    Index,
-    Migrations,
-    ProgressTable,
-    Queue,
-    RunFiles,
-    Runs,
-    WorkList,
-)
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.migrations import Migrations
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import Queue
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Seconds of scanning after which a segment hands over to a further invocation.
 SEGMENT_SECONDS = 600

@@ -25,7 +25,11 @@ from reindex.steps.ambient import Clock, Meter
 from reindex.steps.lane import ShiftResult, attempt
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.shift import Shift
-from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs, WorkList
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 

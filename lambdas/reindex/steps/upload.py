@@ -13,7 +13,9 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Ledger
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkLister
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkLister
 
 #: Ids per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS

@@ -7,7 +7,9 @@ from typing import Final
 
 from reindex.domain.failures import SourceUnusable
 from reindex.domain.migration import Migration, PinnedIndex, Position
-from reindex.stores.interfaces import Cursor, IdPage, MigrationIndex, Migrations, Part
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.migrations import MigrationIndex, Migrations
+from reindex.stores.interfaces.paging import Cursor
 
 #: Ids of one page.
 PAGE_IDS: Final = 5_000

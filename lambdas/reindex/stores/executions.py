@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import Execution, PastExecution
+from reindex.stores.interfaces.executions import Execution, PastExecution
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

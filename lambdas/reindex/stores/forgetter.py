@@ -17,7 +17,7 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import FOLDED, Forgetting, Ledger
 from reindex.stores.attributes import Plain, to_attribute, to_attributes
 from reindex.stores.aws import backoff, error_code, unavailable
-from reindex.stores.interfaces import Runs
+from reindex.stores.interfaces.runs import Runs
 from reindex.stores.runs import FORGOTTEN, addition, ledger_item
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from reindex.domain.failures import SourceUnusable
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import Cursor, IdPage, Part
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.paging import Cursor
 from reindex.stores.sources import ARCHIVES
 
 if TYPE_CHECKING:

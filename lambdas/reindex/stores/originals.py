@@ -25,7 +25,7 @@ from reindex.image.truth import StoredObject
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, with_body
 from reindex.stores.folders import KeyPage, keys_by_image
-from reindex.stores.interfaces import ObjectHistory, ObjectVersion, OpenObject
+from reindex.stores.interfaces.library import ObjectHistory, ObjectVersion, OpenObject
 from reindex.stores.sources import ARCHIVES, reading
 
 if TYPE_CHECKING:

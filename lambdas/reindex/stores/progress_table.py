@@ -15,7 +15,8 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow, from_values, to_values
 from reindex.stores.attributes import MalformedItem, from_attributes, to_attributes
 from reindex.stores.aws import TRANSIENT, persist, unavailable, was_retried
-from reindex.stores.interfaces import Change, Cursor, FoundRows, RowPage
+from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.interfaces.progress_table import Change, FoundRows, RowPage
 from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:

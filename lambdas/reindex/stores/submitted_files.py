@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from reindex.domain.failures import StoreUnavailable, SubmissionGone
 from reindex.domain.submissions import NO_VERSION, SubmissionRef
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import WaitingFile
+from reindex.stores.interfaces.submissions import WaitingFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

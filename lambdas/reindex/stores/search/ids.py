@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reindex.domain.failures import SourceUnusable
-from reindex.stores.interfaces import Cursor, IdPage, Part
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.paging import Cursor
 from reindex.stores.search.reading import IndexReader
 
 #: How long the cluster keeps a point in time after each page: ids go into a table between the

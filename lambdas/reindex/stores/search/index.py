@@ -10,7 +10,7 @@ from typing import Any
 from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
 from reindex.domain.records import PROVENANCE, Guard
 from reindex.image.misfits import surprising
-from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.index import IndexWrite, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
 from reindex.stores.search.bulk import batches, operation, verdict
 from reindex.stores.search.cluster import Refusal, SearchCluster, path
