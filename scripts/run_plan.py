@@ -35,7 +35,7 @@ def planned(wiring: Wiring, source: Source, asked: Asked) -> str:
     images, where = _counted(wiring, source, asked)
     if asked.limit is not None:
         images = min(images, asked.limit)
-    found = forecast(images, images, images, wiring.stage_capacity)
+    found = forecast(images, images, images, wiring.run_steps.stage_capacity)
     return f"{counted(images, 'image')} {where}: {in_words(found)}"
 
 

@@ -163,7 +163,7 @@ class StatusReader:
             wiring.executions,
             wiring.clock,
             wiring.settings[Pace],
-            wiring.stage_capacity,
+            wiring.run_steps.stage_capacity,
         )
 
     def look(self) -> RunStatus | None:

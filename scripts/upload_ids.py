@@ -70,7 +70,9 @@ def upload_ids(session: Session, *, file: str, only_new: bool, lower: bool) -> N
         first = [*_up_to_an_id(lines)]
         if not first or first[-1].isspace():
             raise click.ClickException(f"no ids in {file}")
-        upload = session.wiring.upload(fresh_name(session.wiring.clock), only_new=only_new)
+        upload = session.wiring.run_steps.upload(
+            fresh_name(session.wiring.clock), only_new=only_new
+        )
         forms = IdForms.of_table(session.wiring.table)
         ids = ids_of(chain(first, lines), lower=lower)
         done = upload.upload(forms.counting(ids), note)

@@ -20,6 +20,7 @@ PACKAGES = (
     "lambdas/reindex/domain",
     "lambdas/reindex/image",
     "lambdas/reindex/processors",
+    "lambdas/reindex/wiring",
 )
 
 #: Modules of these packages that have not been rewritten yet.
