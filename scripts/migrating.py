@@ -42,7 +42,7 @@ class Wanted:
         mapping: Path of the file with the new mapping; None for the stage's own.
         source: Where further ids come from; None for nowhere.
         ids: Path of the file of ids, or ``-``.
-        lower: Whether its ids are turned to lower case.
+        lower: True if its ids are turned to lower case.
         sample: Documents that are tried first; None for none.
     """
 

@@ -122,7 +122,7 @@ def _open(page: Path) -> None:
 
 
 def _latest(wiring: Wiring) -> str:
-    """The latest run, if it has a report."""
+    """Return the latest run, if it has a report."""
     from .run_control import NotNow
 
     run = wiring.runs.current()

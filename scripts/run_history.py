@@ -43,7 +43,7 @@ class RunHistory:
 
     @classmethod
     def of(cls, wiring: Wiring) -> RunHistory:
-        """The history of a stage."""
+        """Return the history of a stage."""
         return cls(
             wiring.runs,
             wiring.executions,

@@ -40,7 +40,7 @@ def planned(wiring: Wiring, source: Source, asked: Asked) -> str:
 
 
 def in_words(found: Forecast) -> str:
-    """A forecast in a few words."""
+    """Return a forecast in a few words."""
     return (
         f"about {found.hours:,.1f} h and ${found.dollars:,.2f}, bound by {_BOUNDS[found.bound_by]}"
     )

@@ -93,7 +93,7 @@ def counts(done: Uploaded) -> str:
 
 
 def _up_to_an_id(lines: IO[str]) -> Iterator[str]:
-    """The lines up to the first that is not blank."""
+    """Yield the lines up to the first that is not blank."""
     for line in lines:
         yield line
         if not line.isspace():
