@@ -21,6 +21,7 @@ PACKAGES = (
     "lambdas/reindex/domain/**/*.py",
     "lambdas/reindex/image/**/*.py",
     "lambdas/reindex/processors/**/*.py",
+    "lambdas/reindex/stores/**/*.py",
     "lambdas/reindex/wiring/**/*.py",
 )
 
