@@ -62,6 +62,10 @@ class Names:
         """An alarm."""
         return self._of(name)
 
+    def notice(self, name: str) -> str:
+        """A rule whose events people are told of."""
+        return self._of(name)
+
     @property
     def alarm_topic(self) -> str:
         """The topic that alarms go to."""

@@ -371,6 +371,20 @@ class CatchUpRule:
     catch_up_rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Where people are told that a run ended.
+
+    Attributes:
+        notice_topic: ARN of the topic.
+        notice_webhook: ARN of a Secrets Manager secret whose text is the URL of a chat's incoming
+            webhook; None when there is none.
+    """
+
+    notice_topic: str
+    notice_webhook: str | None = None
+
+
 _RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
 _PHASE = (*_RUN, IndexerFeed)
 
@@ -386,6 +400,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
+    "notices": (Stage, Tables, Bucket, Notices),
 }
 
 #: What each function of the live lane reads, in a stage that has one.
@@ -397,6 +412,13 @@ INGEST_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
 #: Likewise, in a stage whose index follows the truth.
 FOLLOW_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "follow": (Stage, LibrarySettings, Ingest, Following),
+}
+
+#: Every function that a stage may have.
+ALL_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
+    **FUNCTIONS,
+    **INGEST_FUNCTIONS,
+    **FOLLOW_FUNCTIONS,
 }
 
 #: What the ``reindex`` command reads beside the rest, of a stage with a live lane.

@@ -40,6 +40,7 @@ from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.live_index import LiveIndex, LiveMessages
 from reindex.steps.migrate import MigrationControl
+from reindex.steps.notify import Notifier
 from reindex.steps.now import Now
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight, Probe
@@ -70,6 +71,7 @@ from reindex.stores.interfaces.submissions import SubmittedFiles
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
+from reindex.stores.notices import ChatWebhook, SnsTopic
 from reindex.stores.phases import AwsCatchUpSchedule, AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import LambdaProjector, projector_config
@@ -727,6 +729,20 @@ class Wiring:
     def ordering(self) -> Ordering:
         """What puts a long work list in order."""
         return Ordering(self.work_list, self.files, self.clock)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Sends notices to people."""
+        notices = self.settings[groups.Notices]
+        secret = notices.notice_webhook
+        return Notifier(
+            stage=self.settings[groups.Stage].stage,
+            runs=self.runs,
+            files=self.files,
+            topic=SnsTopic(boto3.client("sns", config=CLIENT_CONFIG), notices.notice_topic),
+            chat=ChatWebhook(partial(self._secret, secret)) if secret else None,
+            clock=self.clock,
+        )
 
     def upload(self, name: str, *, only_new: bool) -> Upload:
         """An upload of ids.
