@@ -168,7 +168,7 @@ class Alarms(Construct):
             yield from self._of_lane(watched.lane, watched.settings.ingest)
 
     def _of_lane(self, lane: IngestLane, ingest: IngestSettings) -> Iterator[_Alarm]:
-        """The alarms of the live lane."""
+        """Yield the alarms of the live lane."""
         yield _Alarm(
             "not-searchable",
             f"A submitted file has waited for over {ingest.searchable_minutes} minutes and is not "

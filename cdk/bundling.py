@@ -150,7 +150,7 @@ def _install(requirements: str, target: Target, contents: Path) -> None:
 
 
 def _names(requirements: str) -> list[str]:
-    """The names of the packages that a list of requirements pins."""
+    """Return the names of the packages that a list of requirements pins."""
     return re.findall(r"^([\w.-]+)==", requirements, re.MULTILINE)
 
 
@@ -216,7 +216,7 @@ def _built(what: str, content_hash: str) -> Asset:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[Path]:
-    """A place to write a file that then appears whole: others may build beside us."""
+    """Return a place to write a file that then appears whole: others may build beside us."""
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as work:
         unfinished = Path(work, path.name)

@@ -70,7 +70,7 @@ def _notices(stack: Stack, settings: StageSettings) -> dict[str, Any]:
 
 
 def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
-    """The settings of the live lane."""
+    """Return the settings of the live lane."""
     return {
         "ingest_bucket": lane.ingest.bucket_name,
         "failed_bucket": lane.failed.bucket_name,
@@ -85,13 +85,13 @@ def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
 
 
 def _live_queue(settings: StageSettings, lane: IngestLane | None) -> str | None:
-    """The queue that makes a reindex hold back: the stage's own choice, else the live lane's."""
+    """Return the queue whose depth throttles a run: the stage's choice, else the live lane's."""
     named: str | None = tuned(settings)["live_queue_url"]
     return named or (lane.high_priority.queue_url if lane else None)
 
 
 def _projection(settings: StageSettings) -> dict[str, Any]:
-    """The settings of who builds the documents."""
+    """Return the settings of who builds the documents."""
     projection = settings.projection
     values: dict[str, Any] = {
         "projection_by": OWN,
@@ -123,7 +123,7 @@ def _projection(settings: StageSettings) -> dict[str, Any]:
 
 
 def _unusual(library: LibrarySettings) -> dict[str, object]:
-    """The library's settings without those that are as the defaults: variables share 4 KB.
+    """Return the library's settings without those that are as the defaults: variables share 4 KB.
 
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """

@@ -330,7 +330,7 @@ class Grants:
         return self._arn("lambda", "function", self._names.function(name))
 
     def _projector(self) -> str:
-        """The function that projects: ours, or the library's own."""
+        """Return the function that projects: ours, or the library's own."""
         return self.settings.projection.function or self._function("image_projection")
 
     def _rule(self, phase: str) -> str:

@@ -16,7 +16,7 @@ from cdk.stage_settings import RETENTION, StageSettings
 def log_group(
     scope: Construct, construct_id: str, name: str, settings: StageSettings
 ) -> logs.LogGroup:
-    """A log group of the stage's retention and key; logs are gone with their stack."""
+    """Return a log group of the stage's retention and key; logs are gone with their stack."""
     key = settings.encryption_key
     return logs.LogGroup(
         scope,

@@ -12,4 +12,4 @@ from reindex.wiring import Wiring
 @lambda_handler("notices")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> None:  # noqa: ARG001
     """Send the notice that an event of EventBridge asks for; an error has it tried again."""
-    wiring.notifier.handle(event)
+    wiring.run_steps.notifier.handle(event)

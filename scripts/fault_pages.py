@@ -446,7 +446,7 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
 
 
 def methods() -> Iterator[str]:
-    """The methods of all interfaces, each by the first that declares it."""
+    """Yield the methods of all interfaces, each by the first that declares it."""
     seen: set[object] = set()
     modules = [
         import_module(found.name)
@@ -491,7 +491,7 @@ def _is_there(test: str) -> bool:
 
 
 def matrix() -> str:
-    """The matrix, in Markdown."""
+    """Return the matrix, in Markdown."""
     head = f"| | {' | '.join(COLUMNS)} |\n|{' --- |' * (len(COLUMNS) + 1)}\n"
     calls = "".join(_line(f"`{name}`", cells) for name, cells in CALLS.items())
     inputs = "".join(_line(name, cells) for name, cells in INPUTS.items())
@@ -517,7 +517,7 @@ def _short(test: str) -> str:
 
 
 def page(text: str) -> str:
-    """The page with the matrix as it should be."""
+    """Return the page with the matrix as it should be."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}\n{matrix()}\n{_END}{after}"

@@ -43,9 +43,13 @@ class RunHistory:
 
     @classmethod
     def of(cls, wiring: Wiring) -> RunHistory:
-        """The history of a stage."""
+        """Return the history of a stage."""
         return cls(
-            wiring.runs, wiring.executions, wiring.files, wiring.clock, wiring.stage_capacity
+            wiring.runs,
+            wiring.executions,
+            wiring.files,
+            wiring.clock,
+            wiring.run_steps.stage_capacity,
         )
 
     def report(self, run_id: str) -> Mapping[str, Any]:

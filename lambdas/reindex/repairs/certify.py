@@ -130,7 +130,7 @@ class Certifying:
             yield from self._surplus(suspect, counted.index)
 
     def _index(self, run: RunRecord | None) -> str:
-        """The index that images are verified in: people search it, but for a migration's rounds."""
+        """Return the index that images are verified in: in a migration's rounds, the target."""
         mark = run.round_mark if run else None
         if run and mark and not mark.after_switch and run.index:
             # It is gone once the migration was aborted.
@@ -176,7 +176,7 @@ class Certifying:
                 yield Difference(image_id, "its document was changed since it was reindexed")
 
     def _missing(self, prefixes: Collection[str], index: str) -> Iterator[Difference]:
-        """Verified images of some prefixes whose document is not, or not any more, there."""
+        """Yield verified images of some prefixes whose document is not, or not any more, there."""
         for page in scan_all(self.table, self.segments):
             verified = [
                 row

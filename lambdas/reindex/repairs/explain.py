@@ -77,7 +77,7 @@ class Explaining:
     Attributes:
         connect: Makes the index's client, for which credentials may have to be read.
         preserve: Dotted fields that the index holds and the truth does not.
-        has_thumbnails: Whether the library keeps any.
+        has_thumbnails: True if the library keeps any.
         stage_capacity: For what its run costs.
     """
 
@@ -232,7 +232,7 @@ class Explaining:
     def _gates(
         self, row: ProgressRow | Unknown | None, run: LatestRun | Unknown | None
     ) -> Sequence[Sample]:
-        """The ticks around the row's last change that were held."""
+        """Return the ticks around the row's last change that were held."""
         if not isinstance(row, ProgressRow):
             return ()
         open_run = run.record.run_id if isinstance(run, LatestRun) and run.record.is_open else None

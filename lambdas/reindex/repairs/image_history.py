@@ -66,7 +66,7 @@ class Fact:
     Attributes:
         name: Of what.
         text: How it is, for people.
-        fine: Whether it is as it should be; None when that cannot be said.
+        fine: True if it is as it should be; None when that cannot be said.
     """
 
     name: str

@@ -52,7 +52,7 @@ class Finding:
 
     Attributes:
         demand: What must hold.
-        holds: Whether it does.
+        holds: True if it does.
         detail: What was seen, for people; may be empty.
     """
 

@@ -38,7 +38,7 @@ class Selection:
     ids: Iterable[str] | None = None
 
     def takes(self, row: ProgressRow) -> bool:
-        """Whether a row fits, its work aside."""
+        """Return True if a row fits, its work aside."""
         failure = row.failure
         return (
             (not self.states or row.state in self.states)
@@ -136,7 +136,7 @@ def count_chosen(
 def chosen_rows(
     table: ProgressTable, segments: int, selection: Selection, limit: int | None, note: Chosen
 ) -> Iterator[Sequence[ProgressRow]]:
-    """The rows of finished images that fit a selection, in chunks; noted as they come.
+    """Yield the rows of finished images that fit a selection, in chunks; noted as they come.
 
     Args:
         table: Where they are.

@@ -39,7 +39,7 @@ _SERIES_NAMES = {
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The page of a report, as it is stored."""
+    """Return the page of a report, as it is stored."""
     title = f"{str(report['status']).capitalize()}: reindex {report['run_id']}"
     return page_of(
         title,
@@ -315,7 +315,7 @@ def _failed_percent(run: RunSummary) -> float:
 
 
 def _share(percent: float, most: float) -> Markup:
-    """A percentage, and a bar as long as its part of the largest one."""
+    """Return a percentage, and a bar as long as its part of the largest one."""
     bar = element(
         "span", class_="trend", style=f"width:{percent / most * 40:.0f}px", aria_hidden="true"
     )

@@ -78,7 +78,7 @@ def keep(files: RunFiles, run_id: str, sample: Sample) -> None:
 def kept(
     files: RunFiles, run_id: str, since: float = -math.inf, until: float = math.inf
 ) -> list[Sample]:
-    """A run's samples, in order of time; none at all, rather than no report, if S3 fails.
+    """Return a run's samples, in order of time; none at all, rather than no report, if S3 fails.
 
     A file that is no sample is passed over.
 

@@ -265,7 +265,7 @@ class IndexPhase:
         return self.index.read(mark.source, ids, [*STAMPS, PROVENANCE, *self.preserve])
 
     def _live(self, run: RunRecord, ids: Sequence[str]) -> AbstractSet[str]:
-        """The ids whose document in the target live writers may have written."""
+        """Return the ids whose document in the target live writers may have written."""
         mark = run.round_mark
         if mark is None or mark.target_position is None or not ids:
             return frozenset()
@@ -298,7 +298,7 @@ class IndexPhase:
     def _split_unchanged(
         self, images: Sequence[Projected], found: Mapping[str, Indexed], run: RunRecord
     ) -> tuple[list[Projected], list[Projected]]:
-        """The images whose document must be written, and those that the index holds already."""
+        """Return the images whose document must be written, and those whose document is current."""
         changed: list[Projected] = []
         unchanged: list[Projected] = []
         for image in images:
@@ -308,7 +308,7 @@ class IndexPhase:
         return changed, unchanged
 
     def _is_current(self, image: Projected, stored: Indexed, run: RunRecord) -> bool:
-        """Whether the index held what was projected: as its provenance says, and in truth.
+        """Return True if the index held what was projected: as its provenance says, and in truth.
 
         Provenance alone would prove nothing: a live writer's update may have left it in place.
         What this run wrote itself is for the check to confirm. Which leases are active is no
@@ -470,7 +470,7 @@ class IndexPhase:
 
 
 def _is_created(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
-    """Whether a document is, or would be, there by a create that nobody has verified.
+    """Return True if a document is, or would be, there by a create that nobody has verified.
 
     One may be there already: of a worker that died, or lost an answer, before it could settle
     what it had sent, in this run or in one before it that did not get to its end.

@@ -86,7 +86,7 @@ class CatchUp:
         return CatchUpOutcome.ROUND_FAILED
 
     def _next_round(self, migration: Migration) -> Mapping[str, Any] | None:
-        """The input of the next round; None when there is nothing for it to do."""
+        """Return the input of the next round; None when there is nothing for it to do."""
         if migration.sources:
             return migration.sources[0]
         now = self.clock.now()

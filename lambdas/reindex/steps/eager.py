@@ -129,7 +129,7 @@ class Eager:
         Args:
             run: Says which index, and under which name; it need not be the open run's record.
             ids: Of the images.
-            settle: Whether an image that a live writer has just changed is waited for, as in a
+            settle: True if an image that a live writer has just changed is waited for, as in a
                 run; without, reads by secondary index may show less than that writer wrote.
 
         Raises:
@@ -189,5 +189,5 @@ class Eager:
 
 
 def without_settling(phase: IndexPhase) -> IndexPhase:
-    """The same phase, which does not wait for what live writers have just changed."""
+    """Return the same phase, which does not wait for what live writers have just changed."""
     return replace(phase, pace=replace(phase.pace, settle_seconds=0))

@@ -39,7 +39,7 @@ class Gates:
     stage_capacity: StageCapacity
 
     def held_by(self, run: RunRecord) -> str | None:
-        """The gate that holds now, in words for people; None when none does.
+        """Return the gate that holds now, in words for people; None when none does.
 
         Raises:
             IndexMisconfigured: The index cannot be used: a gate, too, that names itself.

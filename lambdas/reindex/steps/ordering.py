@@ -168,7 +168,7 @@ class Ordering:
 
 
 def _disorder(chunks: Sequence[ListedChunk]) -> float:
-    """The share of chunks that begin before one of those before them ends.
+    """Return the share of chunks that begin before one of those before them ends.
 
     Args:
         chunks: Sorted by their first id.

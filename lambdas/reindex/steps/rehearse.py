@@ -142,7 +142,7 @@ class Rehearsal:
             found.changes.add(image.id, before, after)
 
     def _document(self, text: str, standing: Indexed | None) -> dict[str, Any]:
-        """The document as it would be written: with what only the index holds."""
+        """Return the document as it would be written: with what only the index holds."""
         if key := key_claimed_by(text):
             text = document_text(json.loads(self.files.get(str(key))))
         document: dict[str, Any] = json.loads(text)

@@ -199,7 +199,7 @@ class Switching:
         return self._save(done, migration), len(ids)
 
     def _run(self, migration: Migration, run_id: str) -> RunRecord:
-        """The record of a round that no execution holds."""
+        """Return the record of a round that no execution holds."""
         now = self.clock.now()
         return RunRecord(
             run_id=run_id,

@@ -102,7 +102,7 @@ class Tallying:
             segment: From 0.
             segments: How many there are.
             cursor: As the invocation before returned it; None for the first.
-            listing: Whether what has work left is put on the work list.
+            listing: True if what has work left is put on the work list.
 
         Returns:
             ``{"next": cursor}`` to go on from; None at the segment's end.
@@ -404,7 +404,7 @@ class Tallying:
         return problems + self._alias_problems(run)
 
     def _alias_problems(self, run: RunRecord) -> list[str]:
-        """Whether the alias, and the index that the run wrote to, are what they were."""
+        """Return True if the alias, and the index that the run wrote to, are what they were."""
         mark = run.round_mark
         expected = mark.source if mark and not mark.after_switch else run.index
         try:

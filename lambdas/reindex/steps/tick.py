@@ -56,7 +56,7 @@ class Admission(StrEnum):
 
     @property
     def turns_rule_off(self) -> bool:
-        """Whether the rule that sent this tick has nothing left to tick for."""
+        """True if the rule that sent this tick has nothing left to tick for."""
         return self in {
             Admission.NO_RUN,
             Admission.OTHER_PHASE,
@@ -82,7 +82,7 @@ class TickReport:
 
     Attributes:
         outcome: How it ended.
-        admission: Whether it was admitted, and why not.
+        admission: True if it was admitted, and why not.
         moved: Rows that changed, by what they became.
         held_by: The gate that held it last; None when none did.
         error: What it ended in; None when it ended well.
@@ -95,7 +95,7 @@ class TickReport:
     error: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The report as the lambda returns and logs it."""
+        """Return the report as the lambda returns and logs it."""
         return {
             "outcome": self.outcome,
             "admission": self.admission,

@@ -181,12 +181,12 @@ class Upload:
 
 
 def ids_of_lines(lines: Iterable[str]) -> Iterator[str]:
-    """The ids of a file's lines, without the blanks around them; empty for a blank line."""
+    """Return the ids of a file's lines, without the blanks around them; empty for a blank line."""
     return map(str.strip, lines)
 
 
 def _present(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
-    """The ids that are not empty."""
+    """Yield the ids that are not empty."""
     for image_id in ids:
         if image_id:
             yield image_id
@@ -195,7 +195,7 @@ def _present(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
 
 
 def _distinct(ids: Sequence[str], done: Uploaded) -> list[str]:
-    """Some ids, each once: an upload of any length is told apart only so far."""
+    """Return some ids, each once: an upload of any length is told apart only so far."""
     distinct = list(dict.fromkeys(ids))
     done.duplicates += len(ids) - len(distinct)
     return distinct

@@ -24,7 +24,7 @@ class ChangedIds:
     Args:
         index: Where they are.
         migrations: Says from where on, and up to where.
-        surplus: Whether also those that only the target has.
+        surplus: True if also those that only the target has.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ChangedIds:
         return _parts(migration.target, {}, migration.target_position or until)
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The next ids of a part; it may be repeated, and shows what has changed since.
+        """Return the next ids of a part; it may be repeated, and shows what has changed since.
 
         Raises:
             IndexMisconfigured: One of the indices is gone.

@@ -140,7 +140,7 @@ class DynamoForgetter:
 
 
 def _by_upload(rows: Sequence[ProgressRow], uploads: Collection[str]) -> dict[str, Ledger]:
-    """What is forgotten of each upload; of those that the ledger does not name, of their sum."""
+    """Return what is forgotten of each upload; of folded uploads, under ``FOLDED``."""
     found: dict[str, Ledger] = {}
     for row in rows:
         name = row.upload if row.upload in uploads else FOLDED

@@ -43,7 +43,7 @@ _Result = TypeVar("_Result")
 
 
 def to_item(row: ProgressRow) -> dict[str, AttributeValueTypeDef]:
-    """The item that holds a row.
+    """Return the item that holds a row.
 
     Raises:
         ValueError: The row has work left but is never due, or the reverse.
@@ -79,7 +79,7 @@ def _rows(
 
 
 def insertion(table: str, row: ProgressRow) -> BatchStatementRequestTypeDef:
-    """The PartiQL statement that writes a row unless its id has one."""
+    """Return the PartiQL statement that writes a row unless its id has one."""
     item = to_item(row)
     members = ", ".join(f"'{name}': ?" for name in item)
     return {
@@ -89,7 +89,7 @@ def insertion(table: str, row: ProgressRow) -> BatchStatementRequestTypeDef:
 
 
 def update(table: str, change: Change) -> BatchStatementRequestTypeDef:
-    """The PartiQL statement that makes one row of another, if that still stands.
+    """Return the PartiQL statement that makes one row of another, if that still stands.
 
     Only what differs is set or removed. That is enough, for every write raises ``rev``: the
     stored row equals the one read in all its attributes if it does in ``rev``.

@@ -153,7 +153,7 @@ class S3SubmittedFiles:
         return SubmissionRef(key, found.get("VersionId", NO_VERSION))
 
     def is_waiting(self, key: str) -> bool:
-        """Whether a submitted file of that key is in the ingest bucket."""
+        """Return True if a submitted file of that key is in the ingest bucket."""
         try:
             self.metadata(SubmissionRef(key))
         except SubmissionGone:

@@ -25,7 +25,7 @@ class Execution:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """True if it has not ended."""
         return self.status == "RUNNING"
 
     @property

@@ -53,7 +53,7 @@ class Index(Protocol):
     """
 
     def resolve(self, alias: str) -> str:
-        """The one concrete index behind an alias.
+        """Return the one concrete index behind an alias.
 
         Raises:
             IndexMisconfigured: There is none, or more than one.
@@ -61,27 +61,30 @@ class Index(Protocol):
         ...
 
     def uuid(self, index: str) -> str:
-        """What the index is known by for life: one made later under the same name has another."""
+        """Return the index's UUID; another index of the same name would have another one."""
         ...
 
     def denied(self, index: str) -> list[str]:
-        """What a run must be able to do with the index and is not let do; nothing is changed."""
+        """Return the operations that a run needs and the index denies; change nothing."""
         ...
 
     def accepts(self, index: str) -> list[str]:
-        """What the index's mapping lacks for our documents; empty when it will take them."""
+        """Return what the index's mapping lacks for our documents; empty if it accepts them."""
         ...
 
     def mapping(self, index: str) -> Mapping[str, Any]:
-        """The index's mapping: ``dynamic``, ``properties``."""
+        """Return the index's mapping: ``dynamic``, ``properties``."""
         ...
 
     def misfits(self, index: str) -> dict[str, str]:
-        """The fields whose mapping may refuse ours, see :func:`reindex.image.misfits.misfits`."""
+        """Return the fields whose mapping may reject a value of our documents, with the reason.
+
+        See :func:`reindex.image.misfits.misfits`.
+        """
         ...
 
     def health(self) -> str:
-        """The cluster's health: ``green``, ``yellow`` or ``red``."""
+        """Return the cluster's health: ``green``, ``yellow`` or ``red``."""
         ...
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:

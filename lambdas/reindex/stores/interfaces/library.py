@@ -45,7 +45,7 @@ class ObjectHistory:
         size: Bytes; None when it does not exist now.
         last_modified: When it was stored; None when it does not exist now.
         storage_class: As the store names it.
-        archived: Whether it must be restored before it can be read.
+        archived: True if it must be restored before it can be read.
         versions: The newest first; None when the store does not let us list them.
     """
 
@@ -59,7 +59,7 @@ class ObjectHistory:
 
     @property
     def exists(self) -> bool:
-        """Whether the object exists now."""
+        """True if the object exists now."""
         return self.size is not None
 
 
@@ -87,7 +87,7 @@ class Originals(Protocol):
         ...
 
     def exists(self, image_id: str) -> bool:
-        """Whether the original exists now."""
+        """Return True if the original exists now."""
         ...
 
     def history(self, image_id: str) -> ObjectHistory:

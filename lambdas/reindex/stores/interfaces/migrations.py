@@ -56,11 +56,11 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def followable(self, index: str) -> list[str]:
-        """What keeps changes of the index from being found; empty when nothing does."""
+        """Return the reasons why changes of the index cannot be found; empty if they can."""
         ...
 
     def free_name(self, alias: str) -> str:
-        """The first name ``ALIAS-00000N`` that no index has."""
+        """Return the first name ``ALIAS-00000N`` that no index has."""
         ...
 
     def build(self, name: str, like: str) -> PinnedIndex:
@@ -73,7 +73,7 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def live_settings(self, like: str) -> Mapping[str, str]:
-        """The settings that an index has while people search it, as an index like it has them."""
+        """Return the settings for the time when an index is searched, copied from another index."""
         ...
 
     def apply(self, index: str, settings: Mapping[str, str]) -> None:
@@ -81,11 +81,11 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def health_of(self, index: str) -> str:
-        """The health of one index: ``green``, ``yellow`` or ``red``."""
+        """Return the health of one index: ``green``, ``yellow`` or ``red``."""
         ...
 
     def aliases_of(self, index: str) -> list[str]:
-        """The names of the aliases of an index."""
+        """Return the names of the aliases of an index."""
         ...
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:

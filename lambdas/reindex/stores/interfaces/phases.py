@@ -15,11 +15,11 @@ class Phases(Protocol):
         ...
 
     def is_on(self, phase: Phase) -> bool:
-        """Whether a phase's schedule is on."""
+        """Return True if a phase's schedule is on."""
         ...
 
     def is_running(self, execution: str) -> bool:
-        """Whether an execution of the state machine still runs."""
+        """Return True if an execution of the state machine still runs."""
         ...
 
     def heartbeat(self, token: str) -> bool:

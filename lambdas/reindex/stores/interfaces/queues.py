@@ -110,5 +110,5 @@ class IndexerConcurrency(Protocol):
         ...
 
     def is_enabled(self) -> bool:
-        """Whether the queue's messages are given to the indexer at all."""
+        """Return True if the queue's messages are given to the indexer at all."""
         ...

@@ -29,5 +29,5 @@ class RunFiles(Protocol):
         ...
 
     def keys(self, prefix: str) -> list[str]:
-        """The keys that begin so, in order."""
+        """Return the keys that begin so, in order."""
         ...

@@ -104,7 +104,7 @@ class Runs(Protocol):
         ...
 
     def uploads(self) -> dict[str, UploadRecord]:
-        """What each upload brought, by its name; under ``FOLDED`` the sum of those folded."""
+        """Return the record of each upload by its name; under ``FOLDED`` the sum of folded ones."""
         ...
 
     def fold(self, uploads: Mapping[str, UploadRecord]) -> None:
@@ -112,5 +112,5 @@ class Runs(Protocol):
         ...
 
     def forgettings(self) -> list[Forgetting]:
-        """The operations that took images out of the progress table, in order of time."""
+        """Return the operations that took images out of the progress table, in order of time."""
         ...

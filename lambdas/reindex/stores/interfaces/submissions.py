@@ -107,7 +107,7 @@ class SubmissionDesk(SubmittedFiles, Protocol):
         ...
 
     def is_waiting(self, key: str) -> bool:
-        """Whether a submitted file of that key is in the ingest bucket."""
+        """Return True if a submitted file of that key is in the ingest bucket."""
         ...
 
     def waiting(self) -> Iterator[WaitingFile]:

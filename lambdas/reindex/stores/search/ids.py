@@ -27,7 +27,7 @@ _POINTS_BYTES = 120_000
 
 
 def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
-    """The query that a source of ids means.
+    """Return the query that a source of ids means.
 
     Args:
         query: In the cluster's own language; None for all documents.
@@ -80,7 +80,7 @@ class IndexIds:
         return [{"points": opened, "slice": k, "slices": slices} for k in range(slices)]
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The next ids of a slice.
+        """Return the next ids of a slice.
 
         Raises:
             StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
