@@ -18,7 +18,7 @@ from cdk.ingest import IngestLane
 from cdk.measures import Watched, identified, total
 from cdk.stage_settings import IngestSettings
 
-#: The alarm that people are told of in more words.
+#: The alarm that a notice explains.
 STALLED_RUN = "stalled-run"
 
 #: A phase in which nothing moves for so long stalls.

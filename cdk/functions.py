@@ -78,7 +78,7 @@ _SHAPES = {
     "live_indexer": _Shape("Brings documents of the high-priority queue up to date", 90),
     "follow": _Shape("Sends images to be indexed whose rows or crops have changed", 60),
     # A chat is outside of the VPC, and nothing that it reads is inside.
-    "notices": _Shape("Tells people that a run ended, or is held", 60, in_network=False),
+    "notices": _Shape("Sends notices: a run ended, or it is held", 60, in_network=False),
 }
 
 

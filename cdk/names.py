@@ -63,7 +63,7 @@ class Names:
         return self._of(name)
 
     def notice(self, name: str) -> str:
-        """A rule whose events people are told of."""
+        """A rule whose events notices are sent for."""
         return self._of(name)
 
     @property

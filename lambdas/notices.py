@@ -1,4 +1,4 @@
-"""Tells people that a run ended, or that it is held."""
+"""Sends notices: a run ended, or it is held."""
 
 from __future__ import annotations
 

@@ -374,7 +374,7 @@ class CatchUpRule:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Where people are told that a run ended.
+    """The destinations of notices: texts for people about a run.
 
     Attributes:
         notice_topic: ARN of the topic.

@@ -1,4 +1,4 @@
-"""What people are told when a run ends or is held, whatever became of it."""
+"""Notices: what is sent when a run ends or is held."""
 
 from __future__ import annotations
 
