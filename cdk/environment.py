@@ -52,6 +52,7 @@ def environment(
         **_projection(settings),
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
         "catch_up_rule": names.catch_up,
+        **_notices(stack, settings),
         "state_machine_arn": stack.format_arn(
             service="states",
             resource="stateMachine",
@@ -60,6 +61,12 @@ def environment(
         ),
     }
     return texts(values | (_ingest(settings.ingest, lane) if settings.ingest and lane else {}))
+
+
+def _notices(stack: Stack, settings: StageSettings) -> dict[str, Any]:
+    """The destinations of notices."""
+    topic = stack.format_arn(service="sns", resource=Names(settings.stage).alarm_topic)
+    return {"notice_topic": topic, "notice_webhook": settings.notice_webhook}
 
 
 def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:

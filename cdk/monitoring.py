@@ -40,9 +40,10 @@ class Monitoring(Construct):
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        alarms = (
-            Alarms(self, "Alarms", watched=watched, key=key).alarms
-            if watched.settings.alarms
-            else []
+        self.alarms = Alarms(self, "Alarms", watched=watched, key=key)
+        Dashboard(
+            self,
+            "Dashboard",
+            watched=watched,
+            alarms=[*self.alarms.by_name.values()],
         )
-        Dashboard(self, "Dashboard", watched=watched, alarms=alarms)

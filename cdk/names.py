@@ -62,6 +62,10 @@ class Names:
         """Return an alarm."""
         return self._of(name)
 
+    def notice(self, name: str) -> str:
+        """A rule whose events notices are sent for."""
+        return self._of(name)
+
     @property
     def alarm_topic(self) -> str:
         """The topic that alarms go to."""

@@ -252,7 +252,9 @@ class StageSettings:
         log_retention_days: Of all log groups.
         tracing: True if X-Ray traces functions and runs.
         alarms: True if there are any; a local cloud knows none that reckon, and rings none.
-        alarm_subscribers: E-mail addresses that the alarms go to; each must confirm.
+        alarm_subscribers: E-mail addresses that alarms and notices go to; each must confirm.
+        notice_webhook: ARN of a Secrets Manager secret whose text is the URL of a chat's incoming
+            webhook: notices go there, too.
         alarm_failure_percent: Share of an hour's images whose failing alarms.
         runbook: Where the people who are woken find the runbook: a path or a URL.
         schedule: When runs start by themselves; never, without.
@@ -281,6 +283,7 @@ class StageSettings:
     tracing: bool = False
     alarms: bool = True
     alarm_subscribers: tuple[str, ...] = ()
+    notice_webhook: str | None = None
     alarm_failure_percent: int = 5
     runbook: str = "docs/runbook.md"
     schedule: Schedule | None = None

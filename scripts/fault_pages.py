@@ -203,6 +203,18 @@ ENDINGS: Mapping[str, Ending] = {
             "unit/steps/test_migration.py::test_a_round_that_failed_is_made_again_from_where_it_began",
         ),
     ),
+    "unsent": Ending(
+        "Lambda handles the event twice more, within minutes; then that notice is not sent, and "
+        "the log says why. The run is not touched.",
+        ("unit/steps/test_notify.py::test_a_topic_that_does_not_take_it_has_the_event_again",),
+    ),
+    "appended": Ending(
+        "The notice goes to the topic all the same, and says at its end why the chat has it not.",
+        (
+            "unit/steps/test_notify.py::test_a_chat_that_does_not_answer_keeps_nobody_from_being_told",
+            "unit/test_stores_notices.py::",
+        ),
+    ),
     "line": Ending(
         "An operator's command: one line that says what happened, exit status 1; it may be "
         "repeated.",
@@ -402,6 +414,8 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Archive.publish": _LANE,
     "HighPriority.send": _LANE,
     "FunctionLog.search": _LINE,
+    "NoticeTopic.publish": _row("unsent unsent unsent unsent never never same never"),
+    "Chat.post": _row("appended appended appended appended never never same never"),
 }
 
 INPUTS: Mapping[str, tuple[str, ...]] = {

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
-from reindex.settings import FOLLOW_FUNCTIONS, FUNCTIONS, INGEST_FUNCTIONS
+from reindex.settings import ALL_FUNCTIONS
 from reindex.steps.index_messages import Delivery
 from reindex.wiring import Wiring
 
@@ -37,7 +37,7 @@ Handler = Callable[[Mapping[str, Any], Context], Any]
 
 @cache
 def _wiring(function: str) -> Wiring:
-    return Wiring(os.environ, {**FUNCTIONS, **INGEST_FUNCTIONS, **FOLLOW_FUNCTIONS}[function])
+    return Wiring(os.environ, ALL_FUNCTIONS[function])
 
 
 @cache
@@ -56,8 +56,7 @@ def lambda_handler(function: str) -> Callable[[Step], Handler]:
     """Make a step the handler of a function.
 
     Args:
-        function: Its name in :data:`reindex.settings.FUNCTIONS` , ``INGEST_FUNCTIONS`` or
-            ``FOLLOW_FUNCTIONS``.
+        function: Its name in :data:`reindex.settings.ALL_FUNCTIONS`.
     """
 
     def decorate(step: Step) -> Handler:

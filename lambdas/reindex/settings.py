@@ -372,6 +372,20 @@ class CatchUpRule:
     catch_up_rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """The destinations of notices: texts for people about a run.
+
+    Attributes:
+        notice_topic: ARN of the topic.
+        notice_webhook: ARN of a Secrets Manager secret whose text is the URL of a chat's incoming
+            webhook; None when there is none.
+    """
+
+    notice_topic: str
+    notice_webhook: str | None = None
+
+
 _RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
 _PHASE = (*_RUN, IndexerFeed)
 
@@ -387,6 +401,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
+    "notices": (Stage, Tables, Bucket, Notices),
 }
 
 #: The groups that each function of the live lane reads, in a stage that has one.
@@ -398,6 +413,13 @@ INGEST_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
 #: The groups that the follow function reads, in a stage whose index follows the truth.
 FOLLOW_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "follow": (Stage, LibrarySettings, Ingest, Following),
+}
+
+#: Every function that a stage may have.
+ALL_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
+    **FUNCTIONS,
+    **INGEST_FUNCTIONS,
+    **FOLLOW_FUNCTIONS,
 }
 
 #: The groups that the ``reindex`` command reads in addition, in a stage with a live lane.

@@ -8,11 +8,11 @@ policy forbids whatever might be loaded or run all the same.
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reindex.domain.states import CODES, State
+from reindex.reports.failure_groups import FailureGroup, failure_groups
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
 from reindex.reports.rate_plot import plot
@@ -156,12 +156,10 @@ def _states(report: Mapping[str, Any]) -> Markup:
 
 
 def _failures(report: Mapping[str, Any]) -> Markup:
-    kinds = sorted(
-        report["failures"].items(), key=lambda pair: (-pair[1]["count"], pair[1]["code"], pair[0])
-    )
-    if not kinds:
+    groups = failure_groups(report)
+    if not groups:
         return section("Failures", element("p", "No image failed."))
-    untold = sum(report["failure_codes"].values()) - sum(kind["count"] for _, kind in kinds)
+    untold = sum(report["failure_codes"].values()) - sum(group.count for group in groups)
     return section(
         "Failures",
         element(
@@ -170,26 +168,25 @@ def _failures(report: Mapping[str, Any]) -> Markup:
             "without --yes it only says what it would do.",
             class_="soft",
         ),
-        *(_kind(fingerprint, kind) for fingerprint, kind in kinds),
+        *(_group(group) for group in groups),
         element("p", f"And {counted(untold, 'image')} of further kinds.") if untold > 0 else "",
     )
 
 
-def _kind(fingerprint: str, kind: Mapping[str, Any]) -> Markup:
-    command = f"reindex requeue --fingerprint {shlex.quote(fingerprint)} --yes"
+def _group(group: FailureGroup) -> Markup:
     return element(
         "div",
-        element("b", f"{kind['count']:,}"),
+        element("b", f"{group.count:,}"),
         element(
             "div",
-            element("p", element("code", kind["code"], class_="code"), kind["message"]),
+            element("p", element("code", group.code, class_="code"), group.message),
             element(
                 "p",
                 element("span", "for example", class_="soft"),
-                *(element("code", example) for example in kind["examples"]),
+                *(element("code", example) for example in group.examples),
                 class_="examples",
             ),
-            element("code", command, class_="command"),
+            element("code", group.command, class_="command"),
         ),
         class_="kind",
     )

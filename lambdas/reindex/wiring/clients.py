@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -53,6 +54,11 @@ class Clients:
     def lambda_(self) -> LambdaClient:
         """Lambda, for short calls; the projection is invoked by a client of its own."""
         return boto3.client("lambda", config=CLIENT_CONFIG)
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """SNS."""
+        return boto3.client("sns", config=CLIENT_CONFIG)
 
     @cached_property
     def caller(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from reindex import __version__
@@ -20,6 +20,7 @@ from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer
 from reindex.steps.indexer_pacing import IndexerPacing
+from reindex.steps.notify import Notifier
 from reindex.steps.ordering import Ordering
 from reindex.steps.preflight import Preflight
 from reindex.steps.project import Projection
@@ -30,6 +31,7 @@ from reindex.steps.upload import Upload
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.interfaces.id_sources import IdSource
+from reindex.stores.notices import ChatWebhook, SnsTopic
 from reindex.wiring.preflight_probes import TRUTHS, probes
 from reindex.wiring.search import ASSET
 from reindex.wiring.stores import Stores
@@ -287,6 +289,21 @@ class RunSteps:
             pace=self._settings[groups.Pace],
             clock=stores.clock,
             meter=stores.meter,
+        )
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        """Sends notices to people."""
+        stores = self._stores
+        notices = self._settings[groups.Notices]
+        secret = notices.notice_webhook
+        return Notifier(
+            stage=self._settings[groups.Stage].stage,
+            runs=stores.runs,
+            files=stores.files,
+            topic=SnsTopic(stores.clients.sns, notices.notice_topic),
+            chat=ChatWebhook(partial(stores.clients.secret, secret)) if secret else None,
+            clock=stores.clock,
         )
 
     @cached_property
