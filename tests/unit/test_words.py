@@ -21,6 +21,10 @@ PACKAGES = (
     "lambdas/reindex/domain/**/*.py",
     "lambdas/reindex/image/**/*.py",
     "lambdas/reindex/processors/**/*.py",
+    "lambdas/reindex/repairs/**/*.py",
+    "lambdas/reindex/reports/**/*.py",
+    "lambdas/reindex/steps/**/*.py",
+    "lambdas/reindex/stores/**/*.py",
     "lambdas/reindex/wiring/**/*.py",
 )
 
