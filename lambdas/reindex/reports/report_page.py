@@ -13,6 +13,7 @@ from typing import Any
 
 from reindex.domain.states import CODES, State
 from reindex.reports.failure_groups import FailureGroup, failure_groups
+from reindex.reports.fill_rates import field_rates, filled_before, percent
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
 from reindex.reports.rate_plot import plot
@@ -29,6 +30,9 @@ _MEANINGS: Mapping[State, str] = {
     State.ENQUEUED: "on the queue, not checked: work was left",
     State.QUEUED: "not projected: work was left",
 }
+
+#: Runs before it whose fill rates a report's page shows.
+EARLIER_COLUMNS = 4
 
 _SERIES_NAMES = {
     "enqueued": "enqueued",
@@ -52,6 +56,7 @@ def page(report: Mapping[str, Any]) -> str:
         _bulk_limits(report),
         _run(report),
         _earlier(report),
+        _fill_rates(report),
         _cost(report["cost"]),
         _certificate(report),
     )
@@ -308,6 +313,45 @@ def _earlier(report: Mapping[str, Any]) -> Markup | str:
         "run", "started", "ended", "source", "images", "not verified", "share", "mostly", "cost"
     )  # fmt: skip
     return section("Runs over time", table(heads, rows, numbers=(4, 5, 8)))
+
+
+def _fill_rates(report: Mapping[str, Any]) -> Markup | str:
+    """Say how many documents have each field; nothing if that is not known."""
+    counts = report.get("filled", {})
+    if not counts:
+        return ""
+    rates = field_rates(counts, filled_before(report))
+    earlier = [run for run in report.get("earlier", ()) if run.get("filled")][-EARLIER_COLUMNS:]
+    rows = [
+        (
+            element("code", rate.path),
+            *(_rate(percent(run["filled"], rate.path)) for run in earlier),
+            _rate(rate.percent),
+            f"{rate.points:+.1f}" if rate.points else "",
+        )
+        for rate in rates
+    ]
+    heads = ("field", *(run["started_at"][:10] for run in earlier), "now", "points")
+    all_fields = table(heads, rows, numbers=range(1, len(heads)))
+    fell = [rate for rate in rates if rate.fell]
+    names = ", ".join(rate.path for rate in fell)
+    return section(
+        "Fields of the index",
+        element(
+            "p",
+            f"{counted(counts[''], 'document')} can be searched. "
+            + (
+                f"Fewer of them have {names} than after the run before."
+                if fell
+                else "No field is much rarer than after the run before."
+            ),
+        ),
+        element("details", element("summary", counted(len(rows), "field")), all_fields),
+    )
+
+
+def _rate(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.1f}%"
 
 
 def _failed_percent(run: RunSummary) -> float:
