@@ -1,4 +1,4 @@
-"""How many documents of the index have each field, at a run's end and after the runs before."""
+"""The number of documents that have each field, at a run's end and after earlier runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _DYNAMIC: Final = (True, "true")
 
 @dataclass(frozen=True, slots=True)
 class FieldRate:
-    """What share of the documents has a field.
+    """The share of the documents that have a field.
 
     Attributes:
         path: The field's dotted name.
-        percent: Of the documents that have it now; None if it is not counted any more.
+        percent: Of the documents that have the field now; None if it is not counted any more.
         before: After the run before; None if it was not counted then.
     """
 
@@ -42,7 +42,7 @@ class FieldRate:
 
     @property
     def fell(self) -> bool:
-        """True if so many fewer documents have it that somebody should look."""
+        """True if so many fewer documents have the field that the report should say so."""
         return self.points < -NOTED_POINTS
 
 
@@ -95,7 +95,7 @@ def field_rates(now: Mapping[str, int], before: Mapping[str, int]) -> list[Field
 
     Args:
         now: Counts of :func:`count_filled`.
-        before: Likewise, after the run before; empty if there was none.
+        before: The same counts after the previous run; empty if there was none.
     """
     rates = (
         FieldRate(path, percent(now, path), percent(before, path))
