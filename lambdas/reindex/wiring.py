@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,7 +133,7 @@ class Wiring:
         self._measures = measures
         self.clock = SystemClock()
         self.time_limit = TimeLimit()
-        self._connected_index: MigratingIndex | None = None
+        self._connected: list[MigratingIndex] = []
 
     @cached_property
     def meter(self) -> EmfMeter:
@@ -274,31 +274,62 @@ class Wiring:
         return SqsDeadLetters(self.sqs, self.settings[groups.Queue].dead_letter_queue_url)
 
     @cached_property
-    def index(self) -> MigratingIndex:
-        """The search index."""
-        return self.index_made_of(self._schema())
+    def index(self) -> MigrationIndex:
+        """The search indices of the stage's clusters."""
+        return self.indices_made_of(self._schema())
 
     @cached_property
-    def patient_index(self) -> MigratingIndex:
-        """The search index, for commands that read for hours: a busy cluster is asked again."""
-        return self.index_made_of(self._schema(), read_pauses=READ_PAUSES)
+    def patient_index(self) -> MigrationIndex:
+        """The same, for commands that read for hours: a busy cluster is asked again."""
+        return self.indices_made_of(self._schema(), read_pauses=READ_PAUSES)
 
-    def index_made_of(
+    @cached_property
+    def own_index(self) -> MigratingIndex:
+        """The search indices of the stage's own cluster."""
+        return self.own_index_made_of(self._schema())
+
+    def own_index_made_of(self, schema: Schema | None) -> MigratingIndex:
+        """The same, held against a schema; None for that of our own documents."""
+        return self._connect(self.settings[groups.Elasticsearch].cluster, schema, ())
+
+    def indices_made_of(
         self, schema: Schema | None, *, read_pauses: Sequence[float] = ()
+    ) -> MigrationIndex:
+        """The search indices of the stage's clusters, held against a schema.
+
+        Args:
+            schema: None for that of our own documents.
+            read_pauses: As for :class:`reindex.stores.search.cluster.SearchCluster`.
+        """
+        from reindex.stores.search.clusters import Clusters, KnownCluster  # noqa: PLC0415 - as below
+
+        own = self.settings[groups.Elasticsearch].cluster
+        other = (
+            self.settings[groups.OtherCluster].cluster
+            if groups.OtherCluster in self.settings
+            else None
+        )
+        # The other one's secret is read when a migration asks for it, and by no ordinary run.
+        known = [
+            KnownCluster(each.urls, cache(partial(self._connect, each, schema, read_pauses)))
+            for each in (own, other)
+            if each
+        ]
+        return Clusters(*known)
+
+    def _connect(
+        self, place: groups.Cluster, schema: Schema | None, read_pauses: Sequence[float]
     ) -> MigratingIndex:
-        """The search index, held against a schema; None for that of our own documents."""
         # The client's import takes longer than all others together, and the projection, of
         # which most are started, never needs it.
         from reindex.stores.search.access import read_secret  # noqa: PLC0415
         from reindex.stores.search.connecting import connect  # noqa: PLC0415
         from reindex.stores.search.migration_index import MigratingIndex  # noqa: PLC0415
 
-        place = self.settings[groups.Elasticsearch]
-        arn = place.elasticsearch_secret
-        secret = read_secret(self._secret(arn)) if arn else None
+        secret = read_secret(self._secret(place.secret)) if place.secret else None
         cluster = connect(place, secret, time_limit=self.time_limit, read_pauses=read_pauses)
-        self._connected_index = MigratingIndex(cluster, schema)
-        return self._connected_index
+        self._connected.append(MigratingIndex(cluster, schema))
+        return self._connected[-1]
 
     def _schema(self) -> Schema | None:
         """What the index is held against; None for documents of our own shape."""
@@ -313,9 +344,8 @@ class Wiring:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether the cluster refuses the credentials that were read: they may be others now."""
-        index = self._connected_index
-        return index is not None and index.credentials_rejected
+        """Whether a cluster refuses the credentials that were read: they may be others now."""
+        return any(index.credentials_rejected for index in self._connected)
 
     @cached_property
     def files(self) -> S3RunFiles:
@@ -650,12 +680,16 @@ class Wiring:
 
     def migration_control_of(self, index: MigrationIndex) -> MigrationControl:
         """The same with an index that makes new ones of another schema."""
+        place = self.settings[groups.Elasticsearch]
+        other = self.settings[groups.OtherCluster].cluster
         return MigrationControl(
-            self.migrations,
-            index,
-            self.catch_up_schedule,
-            self.settings[groups.Elasticsearch].index_alias,
-            self.clock,
+            migrations=self.migrations,
+            index=index,
+            schedule=self.catch_up_schedule,
+            alias=place.index_alias,
+            cluster_urls=place.cluster.urls,
+            other_urls=other.urls if other else (),
+            clock=self.clock,
         )
 
     @cached_property
@@ -740,7 +774,7 @@ class Wiring:
             from reindex.stores.search.ids import IndexIds  # noqa: PLC0415 - as in index
 
             alias = self.settings[groups.Elasticsearch].index_alias
-            return IndexIds(self.index, alias, source.query, source.lacking)
+            return IndexIds(self.own_index, alias, source.query, source.lacking)
         if source.kind == CHANGES:
             return ChangedIds(self.index, self.migrations, surplus=bool(source.surplus))
         if source.kind == FILE:

@@ -70,7 +70,7 @@ class Builds:
 
     def into_new(self) -> Spent:
         """Create the documents in a new index, which is dropped afterwards."""
-        new = self.index.build(self.index.free_name(ALIAS), self.live)
+        new = self.index.build(self.index.free_name(ALIAS), self.index.shards(self.live))
         try:
             return self.write(new.name, {})
         finally:

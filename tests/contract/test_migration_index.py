@@ -149,10 +149,10 @@ def test_a_new_index_is_built_like_the_old_and_adopted_when_asked_again(
 ) -> None:
     free = index.free_name(alias)
     assert free == f"{alias}-000002"
-    built = index.build(free, name)
+    built = index.build(free, index.shards(name))
     assert built == PinnedIndex(free, index.uuid(free))
     assert index.position(free).keys() == index.position(name).keys()
-    assert index.build(free, name) == built
+    assert index.build(free, index.shards(name)) == built
     assert index.free_name(alias) == f"{alias}-000003"
 
 
@@ -160,24 +160,44 @@ def test_an_index_that_people_search_is_not_adopted(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
     with pytest.raises(IndexMisconfigured, match="exists"):
-        index.build(name, name)
+        index.build(name, 1)
 
 
 def test_an_alias_moves_once_and_may_be_moved_again(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
-    new = index.build(index.free_name(alias), name).name
+    new = index.build(index.free_name(alias), 1).name
     for _ in range(2):
         index.move_aliases([alias], name, new)
         assert index.resolve(alias) == new
-    assert index.aliases_of(name) == []
-    assert index.aliases_of(new) == [alias]
+    assert list(index.aliases_of(name)) == []
+    assert list(index.aliases_of(new)) == [alias]
+
+
+def test_aliases_are_added_once_and_may_be_added_again(
+    index: MigrationIndex, alias: str, name: str
+) -> None:
+    new = index.build(index.free_name(alias), 1).name
+    said = {f"{name}-too": index.aliases_of(name)[alias]}
+    for _ in range(2):
+        index.add_aliases(new, said)
+        assert index.indices_behind(f"{name}-too") == [new]
+    assert index.indices_behind(alias) == [name]
+
+
+def test_an_alias_is_not_taken_from_another_index(
+    index: MigrationIndex, alias: str, name: str
+) -> None:
+    new = index.build(index.free_name(alias), 1).name
+    with pytest.raises(IndexMisconfigured, match="already"):
+        index.add_aliases(new, index.aliases_of(name))
+    assert index.indices_behind(alias) == [name]
 
 
 def test_an_alias_that_leads_elsewhere_is_not_moved(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
-    new = index.build(index.free_name(alias), name).name
+    new = index.build(index.free_name(alias), 1).name
     with pytest.raises(IndexMisconfigured, match="another"):
         index.move_aliases([alias, "another"], name, new)
     assert index.resolve(alias) == name
@@ -186,7 +206,7 @@ def test_an_alias_that_leads_elsewhere_is_not_moved(
 def test_an_index_is_dropped_unless_people_search_it_or_another_has_its_name(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
-    new = index.build(index.free_name(alias), name)
+    new = index.build(index.free_name(alias), 1)
     index.drop(PinnedIndex(new.name, "another"))
     assert index.uuid(new.name) == new.uuid
     with pytest.raises(IndexMisconfigured, match="searched"):
@@ -208,7 +228,8 @@ class TestOnARealServer:
         cluster.send("PUT", f"/{old}/_alias/{alias}", body=says)
         cluster.send("PUT", f"/{old}/_alias/{alias}-routed", body=routed)
         before = cluster.read("GET", f"/{old}/_alias")[old]["aliases"]
-        new = real.build(real.free_name(alias), old).name
+        assert real.aliases_of(old) == before
+        new = real.build(real.free_name(alias), 1).name
         real.move_aliases([alias, f"{alias}-routed"], old, new)
         assert cluster.read("GET", f"/{new}/_alias")[new]["aliases"] == before
 
@@ -220,7 +241,7 @@ class TestOnARealServer:
         old = index.resolve(alias)
         cluster.send("PUT", f"/{old}/_settings", body={"refresh_interval": "7s"})
         live = index.live_settings(old)
-        new = index.build(index.free_name(alias), old).name
+        new = index.build(index.free_name(alias), index.shards(old)).name
         built = index._settings(new)
         assert built["index.number_of_shards"] == "2"
         assert built["index.refresh_interval"] == "-1"

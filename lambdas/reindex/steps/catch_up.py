@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reindex.domain.migration import Migration
+from reindex.domain.migration import Migration, MigrationState, Position
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.rounds import Rounds, changes_of
 from reindex.stores.interfaces import (
@@ -95,9 +95,11 @@ class CatchUp:
             return migration.sources[0]
         now = self.clock.now()
         # It refreshes the index: what was written a moment ago counts.
-        self.index.position(migration.source.name)
+        position = self.index.position(migration.source.name)
         lag = self.index.count_changed(migration.source.name, migration.position)
-        surplus = self._surplus(migration)
+        surplus = migration.surplus
+        if surplus is None or not _has_moved_on(migration, position):
+            surplus = self._surplus(migration)
         looks_for_surplus = migration.surplus is None or surplus > migration.surplus
         self.meter.count("MigrationLag", lag)
         looked = migration.lag_measured(lag, now)
@@ -128,3 +130,12 @@ class CatchUp:
             return CatchUpOutcome.OVERTAKEN
         begun = self.rounds.begin(current, options)
         return CatchUpOutcome.OVERTAKEN if begun is None else CatchUpOutcome.STARTED
+
+
+def _has_moved_on(migration: Migration, position: Position) -> bool:
+    """Whether the library has left the source, in which nothing is written or deleted any more.
+
+    What the target then has beyond the source is the library's own, and never the reason for a
+    look at all of its ids.
+    """
+    return migration.state is MigrationState.HANDED_OVER and position == migration.position

@@ -448,10 +448,11 @@ class WriteResult:
 
 
 class Index(Protocol):
-    """The search index. Every call names the concrete index.
+    """The search indices. Every call names the concrete index, or an alias.
 
-    Every call raises :class:`reindex.domain.failures.IndexMisconfigured` when that index cannot be
-    used, and its subclass ``IndexGone`` when it does not exist.
+    A name may say the cluster, see :mod:`reindex.domain.index_names`. Every call raises
+    :class:`reindex.domain.failures.IndexMisconfigured` when that index cannot be used, and its
+    subclass ``IndexGone`` when it, or its cluster, does not exist.
     """
 
     def resolve(self, alias: str) -> str:
@@ -482,8 +483,8 @@ class Index(Protocol):
         """The fields whose mapping may refuse ours, see :func:`reindex.image.misfits.misfits`."""
         ...
 
-    def health(self) -> str:
-        """The cluster's health: ``green``, ``yellow`` or ``red``."""
+    def health(self, index: str) -> str:
+        """The health of the whole cluster that an index is on: ``green``, ``yellow`` or ``red``."""
         ...
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
@@ -624,16 +625,28 @@ class MigrationIndex(Index, Protocol):
         """What keeps changes of the index from being found; empty when nothing does."""
         ...
 
+    def indices_behind(self, alias: str) -> list[str]:
+        """The concrete indices that an alias leads to; none when there is no such alias.
+
+        Raises:
+            IndexMisconfigured: It is the name of an index.
+        """
+        ...
+
     def free_name(self, alias: str) -> str:
         """The first name ``ALIAS-00000N`` that no index has."""
         ...
 
-    def build(self, name: str, like: str) -> PinnedIndex:
+    def shards(self, index: str) -> int:
+        """The number of an index's primary shards."""
+        ...
+
+    def build(self, name: str, shards: int) -> PinnedIndex:
         """Create an index, set up to be filled quickly; one that exists already is adopted.
 
         Args:
             name: Of the new index.
-            like: The index whose number of shards it has, unless its schema says another.
+            shards: Its primary shards, unless its schema says another number.
         """
         ...
 
@@ -649,8 +662,8 @@ class MigrationIndex(Index, Protocol):
         """The health of one index: ``green``, ``yellow`` or ``red``."""
         ...
 
-    def aliases_of(self, index: str) -> list[str]:
-        """The names of the aliases of an index."""
+    def aliases_of(self, index: str) -> Mapping[str, Mapping[str, Any]]:
+        """The aliases of an index by name, in order: the filter, routing and write flag of each."""
         ...
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
@@ -660,6 +673,18 @@ class MigrationIndex(Index, Protocol):
 
         Raises:
             IndexMisconfigured: One of them is on neither.
+        """
+        ...
+
+    def add_aliases(self, index: str, aliases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Have aliases lead to an index, all at once; harmless when they do already.
+
+        Args:
+            index: The concrete index.
+            aliases: As :meth:`aliases_of` returns them.
+
+        Raises:
+            IndexMisconfigured: One of them leads to another index of the cluster.
         """
         ...
 
