@@ -118,6 +118,19 @@ class TestMoving:
         world.follow()
         world.assert_moved()
 
+    def test_what_came_and_went_since_is_removed_and_what_live_writers_wrote_is_not(self) -> None:
+        world = handed_over("a")
+        world.publish("b", title="short-lived")
+        world.follow()
+        world.remove("b")
+        # Its original is yet to come.
+        world.other.live_write("c", {"id": "c", "title": "early"})
+        world.follow()
+        assert world.other.documents.keys() == {"a", "c"}
+        world.remove("a")
+        world.finish()
+        assert world.other.documents.keys() == {"c"}
+
     def test_a_pause_holds_them(self) -> None:
         world = handed_over("a")
         world.migrating.pause()
