@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured
+from reindex.domain.index_names import cluster_and_name, on_cluster
 from reindex.domain.migration import PinnedIndex
 from reindex.domain.records import Guard
 from reindex.stores.interfaces import IndexWrite, MigrationIndex, Verdict
 from reindex.stores.search.cluster import SearchCluster
+from reindex.stores.search.clusters import Clusters, KnownCluster
 from reindex.stores.search.migration_index import MigratingIndex
 from reindex.stores.search.schema import Schema
 from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
@@ -22,12 +24,23 @@ SCHEMA = Schema(
 )
 
 
-@pytest.fixture(params=["memory", *REAL])
+#: The cluster of the indices that are named by URL.
+ELSEWHERE = "https://elsewhere.example:9200"
+
+
+@pytest.fixture(params=["memory", "elsewhere", *REAL])
 def index(
     request: pytest.FixtureRequest, search_servers: SearchServers
 ) -> Iterator[MigrationIndex]:
     if request.param == "memory":
         yield MemoryIndex()
+        return
+    if request.param == "elsewhere":
+        own, other = MemoryIndex("another-000001", "another"), MemoryIndex()
+        yield Clusters(
+            KnownCluster(["https://own.example"], lambda: own),
+            KnownCluster([ELSEWHERE], lambda: other),
+        )
         return
     with search_servers.get(request.param).cluster() as cluster:
         yield MigratingIndex(cluster, SCHEMA)
@@ -50,7 +63,13 @@ def real(cluster: SearchCluster) -> MigratingIndex:
 def alias(index: MigrationIndex) -> str:
     if isinstance(index, MigratingIndex):
         return prepared(index, shards=3)
-    return "images"
+    return on_cluster(ELSEWHERE, "images") if isinstance(index, Clusters) else "images"
+
+
+@pytest.fixture
+def plain(alias: str) -> str:
+    """The name of the alias on its own cluster."""
+    return cluster_and_name(alias)[1]
 
 
 @pytest.fixture
@@ -144,6 +163,13 @@ def test_an_index_that_is_gone_is_said_so(index: MigrationIndex) -> None:
         index.aliases_of("no-such-index")
 
 
+def test_an_index_of_a_cluster_that_the_stage_does_not_have_is_gone() -> None:
+    clusters = Clusters(KnownCluster(["https://own.example"], MemoryIndex))
+    assert clusters.resolve("https://own.example/images") == "https://own.example/images-000001"
+    with pytest.raises(IndexGone, match="no cluster"):
+        clusters.uuid("https://gone.example/images-000001")
+
+
 def test_a_new_index_is_built_like_the_old_and_adopted_when_asked_again(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
@@ -164,24 +190,24 @@ def test_an_index_that_people_search_is_not_adopted(
 
 
 def test_an_alias_moves_once_and_may_be_moved_again(
-    index: MigrationIndex, alias: str, name: str
+    index: MigrationIndex, alias: str, plain: str, name: str
 ) -> None:
     new = index.build(index.free_name(alias), 1).name
     for _ in range(2):
-        index.move_aliases([alias], name, new)
+        index.move_aliases([plain], name, new)
         assert index.resolve(alias) == new
     assert list(index.aliases_of(name)) == []
-    assert list(index.aliases_of(new)) == [alias]
+    assert list(index.aliases_of(new)) == [plain]
 
 
 def test_aliases_are_added_once_and_may_be_added_again(
-    index: MigrationIndex, alias: str, name: str
+    index: MigrationIndex, alias: str, plain: str, name: str
 ) -> None:
     new = index.build(index.free_name(alias), 1).name
-    said = {f"{name}-too": index.aliases_of(name)[alias]}
+    said = {f"{plain}-too": index.aliases_of(name)[plain]}
     for _ in range(2):
         index.add_aliases(new, said)
-        assert index.indices_behind(f"{name}-too") == [new]
+        assert index.indices_behind(f"{alias}-too") == [new]
     assert index.indices_behind(alias) == [name]
 
 
@@ -195,11 +221,11 @@ def test_an_alias_is_not_taken_from_another_index(
 
 
 def test_an_alias_that_leads_elsewhere_is_not_moved(
-    index: MigrationIndex, alias: str, name: str
+    index: MigrationIndex, alias: str, plain: str, name: str
 ) -> None:
     new = index.build(index.free_name(alias), 1).name
     with pytest.raises(IndexMisconfigured, match="another"):
-        index.move_aliases([alias, "another"], name, new)
+        index.move_aliases([plain, "another"], name, new)
     assert index.resolve(alias) == name
 
 

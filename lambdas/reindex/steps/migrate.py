@@ -98,10 +98,11 @@ class MigrationControl:
             IndexMisconfigured: The old index cannot be followed, or the new one not be created.
             StoreUnavailable: A service does not answer: repeat it.
         """
+        to = to and to.rstrip("/")
         found = self.migrations.current()
         if found is None or not found.is_open:
-            found = self._recorded(found, sources, to and to.rstrip("/"))
-        elif found.state is not MigrationState.BUILDING:
+            found = self._recorded(found, sources, to)
+        elif found.state is not MigrationState.BUILDING or found.destination != to:
             raise MigrationRefused(f"migration {found.id} is open ({found.state})")
         if not found.new.uuid:
             new = self.index.build(found.new.name, self.index.shards(found.old.name))

@@ -40,6 +40,12 @@ class TestBeginning:
         [found] = world.migrating.findings(OTHER_CLUSTER)
         assert f"{OTHER_CLUSTER}/images exists, and leads to {OTHER_CLUSTER}/unrelated" in found
 
+    def test_a_start_does_not_take_up_one_that_leads_elsewhere(self) -> None:
+        world = MovingWorld()
+        world.begin(FROM_INDEX)
+        with pytest.raises(MigrationRefused, match="is open"):
+            world.migrating.create([FROM_INDEX], OTHER_CLUSTER)
+
     def test_the_new_index_is_built_there_and_nothing_changes_here(self) -> None:
         world = moved("a", "b")
         assert (world.migration.old.name, world.migration.new.name) == (OLD, NEW)
