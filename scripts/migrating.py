@@ -380,8 +380,8 @@ def _show_what_to_do(found: Migration) -> None:
 
     note(f"{found.new.name} is ready, and follows {found.old.name}. Now, in this order:")
     note(f"1. Lead people and live writers to {found.destination}, alias {found.alias}.")
-    note("2. Exchange elasticsearch_url and index.other_cluster in the stage, each with its secret,")
-    note("   engine and domain, and deploy it.")
+    note("2. Exchange elasticsearch_url and index.other_cluster in the stage, each with its")
+    note("   secret, engine and domain, and deploy it.")
     note("3. reindex migrate finish --yes, once nothing writes to the old cluster any more.")
     note("Until then the library may go back to the old cluster, which stays as it is.")
 
