@@ -19,7 +19,7 @@ from .errors import Findings
 from .session import Session
 
 if TYPE_CHECKING:
-    from reindex.stores.interfaces import MigrationIndex
+    from reindex.stores.interfaces.migrations import MigrationIndex
     from reindex.wiring import Wiring
 
 #: Seconds between looks at a round that is waited for.
@@ -43,7 +43,7 @@ class Wanted:
         mapping: Path of the file with the new mapping; None for the stage's own.
         source: Where further ids come from; None for nowhere.
         ids: Path of the file of ids, or ``-``.
-        lower: Whether its ids are turned to lower case.
+        lower: True if its ids are turned to lower case.
         sample: Documents that are tried first; None for none.
     """
 
@@ -72,8 +72,8 @@ def begin(session: Session, wanted: Wanted) -> Migration:
         raise click.UsageError(
             "the stage's documents have a shape of their own: give --mapping FILE"
         )
-    index = _index_made_of(wiring, wanted.mapping) if wanted.mapping else wiring.index
-    control = wiring.migration_control_of(index)
+    index = _index_with_mapping(wiring, wanted.mapping) if wanted.mapping else wiring.index
+    control = wiring.migration_steps.control_with(index)
     if findings := control.findings(wanted.to):
         raise Findings("A migration cannot begin", findings)
     RunControl.of(wiring).require_none_open()
@@ -111,7 +111,7 @@ def _try(session: Session, found: Migration, size: int) -> None:
     wiring = session.wiring
     ids = wiring.index.sample(found.old.name, size, int(wiring.clock.now()))
     with progress("Trying the new index"):
-        result = wiring.switching(note).try_out(found, ids)
+        result = wiring.migration_steps.switching(note).try_out(found, ids)
     # One without an original is no matter of the index: the new one is not to have it.
     refused = [
         row for row in result.rows.values() if row.failure and row.state is not State.NOT_FOUND
@@ -131,12 +131,12 @@ def _try(session: Session, found: Migration, size: int) -> None:
     note(f"{found.new.name} took {taken:,} of {counted(len(ids), 'document')} that were tried.")
 
 
-def _index_made_of(wiring: Wiring, file: str) -> MigrationIndex:
+def _index_with_mapping(wiring: Wiring, file: str) -> MigrationIndex:
     from pathlib import Path
 
     from reindex.stores.search.schema import library_schema
 
-    return wiring.indices_made_of(library_schema(Path(file).read_text(encoding="utf-8")))
+    return wiring.index_with_schema(library_schema(Path(file).read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +274,7 @@ class Switch:
         """
         from .terminal import note
 
-        found = require_built(self._wiring.migration_control.current())
+        found = require_built(self._wiring.migration_steps.control.current())
         if found.target_position is None:
             found.switching()
         names = ", ".join((found.alias, *self._also))
@@ -307,10 +307,10 @@ class Switch:
         from .terminal import note, progress
 
         wiring = self._wiring
-        found = require_built(wiring.migration_control.current())
+        found = require_built(wiring.migration_steps.control.current())
         left = self._left(found)
         self._session.on_interrupt("the switch may be half done; repeat it")
-        switching = wiring.switching(note)
+        switching = wiring.migration_steps.switching(note)
         if found.target_position is None:
             found = switching.stop_rounds()
             with progress("Waiting for the round that runs"):
@@ -344,7 +344,7 @@ class Switch:
         from reindex.steps.rounds import changes_of
 
         options = changes_of(found, surplus=True, scan=True)
-        begun = self._wiring.rounds.begin(found, options)
+        begun = self._wiring.migration_steps.rounds.begin(found, options)
         if begun is None:
             raise MigrationRefused(f"migration {found.id} was changed by another call: repeat it")
         return begun
@@ -366,7 +366,7 @@ class Switch:
 
 def _without_round(wiring: Wiring, found: Migration) -> Migration:
     """Wait until no round runs, and return the record."""
-    rounds = wiring.rounds
+    rounds = wiring.migration_steps.rounds
     rounds.start_missing(found)
     while found.round is not None:
         found = rounds.look(found)
@@ -396,18 +396,18 @@ def finish_migration(session: Session, *, yes: bool) -> None:
     from .terminal import note, progress
 
     wiring = session.wiring
-    found = wiring.migration_control.current()
+    found = wiring.migration_steps.control.current()
     found.finished(wiring.clock.now())
     if not yes:
         note(f"Would bring along what was written to {found.old.name} in the last moments, and end")
         note(f"migration {found.id}. Neither index is deleted. --yes does it.")
         return
     session.on_interrupt("the migration is paused; repeat it, or reindex migrate resume")
-    paused = wiring.migration_control.pause()
+    paused = wiring.migration_steps.control.pause()
     with progress("Waiting for the round that runs"):
         paused = _without_round(wiring, paused)
     with progress("Bringing along the last moments"):
-        done = wiring.switching(note).finish(paused)
+        done = wiring.migration_steps.switching(note).finish(paused)
     note(f"Migration {done.id} is finished: {done.new.name} follows no further.")
     note("index.other_cluster may leave the stage.")
 
@@ -422,7 +422,7 @@ def abort_migration(session: Session, *, yes: bool) -> None:
     from .terminal import note
 
     wiring = session.wiring
-    control = wiring.migration_control
+    control = wiring.migration_steps.control
     if not yes:
         found = control.current()
         found.aborted(wiring.clock.now())
@@ -445,7 +445,7 @@ def drop_old_index(session: Session, *, yes: bool) -> None:
     """
     from .terminal import note
 
-    control = session.wiring.migration_control
+    control = session.wiring.migration_steps.control
     if not yes:
         found = control.current()
         found.old_dropped(session.wiring.clock.now())

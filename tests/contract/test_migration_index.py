@@ -10,7 +10,8 @@ from reindex.domain.failures import IndexGone, IndexMisconfigured
 from reindex.domain.index_names import cluster_and_name, on_cluster
 from reindex.domain.migration import PinnedIndex
 from reindex.domain.records import Guard
-from reindex.stores.interfaces import IndexWrite, MigrationIndex, Verdict
+from reindex.stores.interfaces.index import IndexWrite, Verdict
+from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.clusters import Clusters, KnownCluster
 from reindex.stores.search.migration_index import MigratingIndex

@@ -1,4 +1,4 @@
-"""What an operator does with a migration, but for moving its alias: begin, pause, go back, end."""
+"""An operator's actions on a migration, except moving its alias: begin, pause, roll back, end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reindex.domain.index_names import on_cluster
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState, PinnedIndex
 from reindex.domain.options import RunOptions
 from reindex.steps.ambient import Clock, fresh_name
-from reindex.stores.interfaces import CatchUpSchedule, MigrationIndex, Migrations
+from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
 
 #: Times that a change is made again which another overtook: ticks change the record once a minute.
 _TRIES: Final = 5
@@ -51,13 +51,13 @@ class MigrationControl:
         return found
 
     def findings(self, to: str | None = None) -> list[str]:
-        """What keeps a migration from beginning; empty when nothing does. Nothing is changed.
+        """Return the reasons why a migration cannot begin; empty if it can. Change nothing.
 
         Args:
             to: URL of the cluster that it leads to; None for the stage's own.
 
         Raises:
-            IndexMisconfigured: There is no one index behind the alias.
+            IndexMisconfigured: The alias does not have exactly one index.
             StoreUnavailable: A cluster does not answer.
         """
         found = self.index.followable(self.index.resolve(self.alias))

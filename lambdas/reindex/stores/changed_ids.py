@@ -8,7 +8,9 @@ from typing import Any, Final
 from reindex.domain.failures import SourceUnusable
 from reindex.domain.migration import Migration, PinnedIndex, Position
 from reindex.domain.records import PROVENANCE
-from reindex.stores.interfaces import Cursor, IdPage, MigrationIndex, Migrations, Part
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.migrations import MigrationIndex, Migrations
+from reindex.stores.interfaces.paging import Cursor
 
 #: Ids of one page.
 PAGE_IDS: Final = 5_000
@@ -23,7 +25,7 @@ class ChangedIds:
     Args:
         index: Where they are.
         migrations: Says from where on, and up to where.
-        surplus: Whether also those that only the target has.
+        surplus: True if also those that only the target has.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class ChangedIds:
         ]
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The next ids of a part; it may be repeated, and shows what has changed since.
+        """Return the next ids of a part; it may be repeated, and shows what has changed since.
 
         Raises:
             IndexMisconfigured: One of the indices is gone.

@@ -6,7 +6,7 @@ from typing import Any
 
 from reindex.domain.index_names import on_cluster
 from reindex.domain.migration import Migration
-from reindex.stores.interfaces import MigrationIndex
+from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.clusters import Clusters, KnownCluster
 from tests.twins.index import MemoryIndex
 from tests.unit.steps.migrations import FROM_INDEX, MigratingWorld
