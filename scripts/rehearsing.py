@@ -120,8 +120,8 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
 
     Raises:
         ClickException: There is nothing to rehearse.
-        IndexMisconfigured: There is no one index behind the alias.
-        SourceUnusable: The index does not take the query.
+        IndexMisconfigured: The alias does not have exactly one index.
+        SourceUnusable: The index rejects the query.
         StoreUnavailable: A service does not answer.
     """
     from reindex.reports.forecast import forecast
@@ -166,7 +166,7 @@ def _drawn_from_file(file: str, sampling: Sampling) -> list[str]:
 def thumbnails(library: AwsLibrary, ids: Iterable[str]) -> dict[str, str]:
     """Return the thumbnails of the first hundred images, as ``data:`` URLs by id.
 
-    One that is missing, cannot be read or is no picture is left out.
+    One that is missing, cannot be read or is not a picture is left out.
     """
     first = list(dict.fromkeys(ids))[:_THUMBNAILS]
     with ThreadPoolExecutor(8) as pool:

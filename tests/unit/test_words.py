@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 #: The modules that have been rewritten. To extend the rule, add a package and fix what fails.
 PACKAGES = (
+    "cdk/**/*.py",
+    "lambdas/*.py",
     "lambdas/reindex/*.py",
     "lambdas/reindex/domain/**/*.py",
     "lambdas/reindex/image/**/*.py",
@@ -26,6 +28,7 @@ PACKAGES = (
     "lambdas/reindex/steps/**/*.py",
     "lambdas/reindex/stores/**/*.py",
     "lambdas/reindex/wiring/**/*.py",
+    "scripts/**/*.py",
 )
 
 FILES = sorted(path for package in PACKAGES for path in ROOT.glob(package))
