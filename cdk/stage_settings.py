@@ -209,7 +209,7 @@ class OtherClusterSettings:
         url: Of the cluster.
         secret: ARN of the secret with its credentials.
         engine: As in :class:`IndexSettings`.
-        domain: Likewise.
+        domain: As in :class:`IndexSettings`.
     """
 
     url: str
@@ -482,7 +482,7 @@ def _index_problems(settings: StageSettings) -> Iterator[str]:
 def _cluster_problems(
     where: str, found: IndexSettings | OtherClusterSettings, secret: tuple[str, str | None]
 ) -> Iterator[str]:
-    """What is wrong with the server of a cluster.
+    """Yield what is wrong with the settings of a cluster.
 
     Args:
         where: The setting that it is the value of.

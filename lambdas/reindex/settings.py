@@ -128,9 +128,9 @@ class OtherCluster:
 
     Attributes:
         other_url: As in :class:`Cluster`; None for a stage that declares no other cluster.
-        other_secret: Likewise.
-        other_engine: Likewise.
-        other_domain: Likewise.
+        other_secret: As in :class:`Cluster`.
+        other_engine: As in :class:`Cluster`.
+        other_domain: As in :class:`Cluster`.
     """
 
     other_url: str | None = None

@@ -417,7 +417,7 @@ def test_each_function_may_ask_the_other_cluster_as_it_asks_its_own(asset: Asset
         "image_projection": set(),
         "indexer": reads,
         "preflight": reads | deletes,
-        "tally": {"es:ESHttpGet"},
+        "tally": reads,
         # Only rounds write there: live writers go where the alias leads.
         "live_indexer": set(),
     }.items():

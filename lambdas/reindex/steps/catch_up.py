@@ -94,7 +94,7 @@ class CatchUp:
         position = self.index.position(migration.source.name)
         lag = self.index.count_changed(migration.source.name, migration.position)
         surplus = migration.surplus
-        if surplus is None or not _has_moved_on(migration, position):
+        if surplus is None or not _is_unchanged(migration, position):
             surplus = self._surplus(migration)
         looks_for_surplus = migration.surplus is None or surplus > migration.surplus
         self.meter.count("MigrationLag", lag)
@@ -128,10 +128,10 @@ class CatchUp:
         return CatchUpOutcome.OVERTAKEN if begun is None else CatchUpOutcome.STARTED
 
 
-def _has_moved_on(migration: Migration, position: Position) -> bool:
-    """Whether the library has left the source, in which nothing is written or deleted any more.
+def _is_unchanged(migration: Migration, position: Position) -> bool:
+    """Return True if nothing was written to or deleted from the source since the last round.
 
-    What the target then has beyond the source is the library's own, and never the reason for a
-    look at all of its ids.
+    Then the target's further documents are those of live writers that use it already: there is no
+    reason to look at all of its ids.
     """
     return migration.state is MigrationState.HANDED_OVER and position == migration.position

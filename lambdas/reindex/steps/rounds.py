@@ -88,7 +88,9 @@ class Rounds:
 
 
 def alias_problem(index: Index, migration: Migration, alias: str) -> str | None:
-    """Why a round may not write: the alias does not lead to where the migration has it.
+    """Return why a round may not write: the alias leads to neither of the migration's indices.
+
+    Before the switch it must lead to the source.
 
     Raises:
         IndexMisconfigured: The alias leads to none, or to several.

@@ -430,7 +430,7 @@ class Tallying:
         return []
 
     def _moved_alias(self, run: RunRecord) -> str | None:
-        """Whether the alias was moved during the run; None if it was not."""
+        """Return a problem if the alias was moved during the run; None if it was not."""
         if run.round_mark:
             migration = self.migrations.current()
             if migration is None or migration.id != run.round_mark.id:
