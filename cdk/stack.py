@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
+from cdk.audit import Audit
 from cdk.bundling import Asset
 from cdk.catch_up import CatchUp
 from cdk.environment import environment
@@ -140,6 +141,7 @@ class ReindexStack(Stack):
             rules=phases.rules,
             functions=functions,
         )
+        audit = Audit(self, "Audit", settings=settings, function=functions["audit"])
         if settings.schedule:
             RunSchedule(
                 self,
@@ -157,7 +159,7 @@ class ReindexStack(Stack):
             lane=lane,
         )
         Monitoring(self, "Monitoring", watched=watched, key=key)
-        for user in (*functions, workflow.state_machine):
+        for user in (*functions, workflow.state_machine, audit.state_machine):
             if key:
                 key.grant_encrypt_decrypt(user)
             depend_on_policy_alone(user)

@@ -315,6 +315,13 @@ class StateMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditMachine:
+    """ARN of the state machine of audits."""
+
+    audit_machine_arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """The live lane, from a submitted file to a searchable image.
 
@@ -386,6 +393,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
+    "audit": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, Pace, Projection),
 }
 
 #: What each function of the live lane reads, in a stage that has one.
@@ -411,6 +419,7 @@ COMMAND: tuple[type, ...] = (
     Projection,
     StateMachine,
     CatchUpRule,
+    AuditMachine,
 )
 
 

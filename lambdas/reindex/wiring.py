@@ -17,6 +17,7 @@ import boto3
 
 from reindex import __version__
 from reindex import settings as groups
+from reindex.domain.audit import Listing
 from reindex.domain.failures import IndexMisconfigured
 from reindex.domain.options import Source
 from reindex.domain.progress import Retry
@@ -28,6 +29,7 @@ from reindex.processors.processing import NamedProcessor
 from reindex.reports.forecast import StageCapacity
 from reindex.settings import Settings, SettingsError
 from reindex.steps.ambient import SystemClock
+from reindex.steps.audit import Auditing
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import TRUTH, IndexPhase
 from reindex.steps.catch_up import CatchUp
@@ -47,6 +49,7 @@ from reindex.steps.project import Projection
 from reindex.steps.projector_probe import probe_projector
 from reindex.steps.rehearse import CALLS, Rehearsal
 from reindex.steps.rounds import Rounds
+from reindex.steps.second_look import SecondLook
 from reindex.steps.switching import Switching
 from reindex.steps.tally import Tallying
 from reindex.steps.tick import Ticker
@@ -63,8 +66,15 @@ from reindex.stores.function_logs import GROUPS_AT_ONCE, FunctionLogs
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.id_sources import BucketIds, FileIds
 from reindex.stores.indexer_concurrency import MappingConcurrency
-from reindex.stores.interfaces import HighPriority, IdSource, MigrationIndex, SubmittedFiles
+from reindex.stores.interfaces import (
+    EntryListing,
+    HighPriority,
+    IdSource,
+    MigrationIndex,
+    SubmittedFiles,
+)
 from reindex.stores.library import AwsLibrary
+from reindex.stores.listings import DocumentListing, library_listings, progress_listing
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
 from reindex.stores.phases import AwsCatchUpSchedule, AwsPhases
@@ -226,6 +236,11 @@ class Wiring:
         """The executions of the state machine."""
         arn = self.settings[groups.StateMachine].state_machine_arn
         return Executions(self.stepfunctions, arn)
+
+    @cached_property
+    def audit_executions(self) -> Executions:
+        """The executions of the state machine of audits."""
+        return Executions(self.stepfunctions, self.settings[groups.AuditMachine].audit_machine_arn)
 
     @cached_property
     def catch_up_schedule(self) -> AwsCatchUpSchedule:
@@ -724,6 +739,45 @@ class Wiring:
     def ordering(self) -> Ordering:
         """What puts a long work list in order."""
         return Ordering(self.work_list, self.files, self.clock)
+
+    @cached_property
+    def auditing(self) -> Auditing:
+        """What the audit does."""
+        place = self.settings[groups.Elasticsearch]
+        return Auditing(
+            listings=self._listings,
+            second_look=SecondLook(
+                library=self.library,
+                table=self.table,
+                index=lambda: self.index,
+                alias=place.index_alias,
+                preserve=place.preserve,
+                project=self.rehearsal.project,
+            ),
+            runs=self.runs,
+            files=self.files,
+            settle_seconds=self.settings[groups.Pace].settle_seconds,
+            clock=self.clock,
+        )
+
+    def _listings(self) -> Mapping[Listing, EntryListing]:
+        """Everything that an audit lists."""
+        from reindex.stores.search.ids import IndexSlices  # noqa: PLC0415 - as in index
+
+        place, index = self.settings[groups.Elasticsearch], self.index
+        documents = DocumentListing(
+            IndexSlices(index, place.index_alias),
+            lambda: index.count(index.resolve(place.index_alias), {"match_all": {}}),
+            place.preserve,
+        )
+        library = library_listings(
+            self.s3,
+            self.dynamodb,
+            self.settings[groups.LibrarySettings],
+            own_documents=self.settings[groups.Projection].own_documents,
+        )
+        progress = progress_listing(self.dynamodb, self.settings[groups.Tables].progress_table)
+        return {**library, Listing.DOCUMENTS: documents, Listing.PROGRESS: progress}
 
     def upload(self, name: str, *, only_new: bool) -> Upload:
         """An upload of ids.

@@ -20,8 +20,8 @@ _LEAST_MB: Final = 512
 CORE_MB: Final = 1769
 
 #: Memory of each function. The ticks' own processor time bounds how fast a worker is, and is a
-#: small part of the bill; an original is decoded on a whole core; everything else goes on many
-#: times side by side.
+#: small part of the bill; an original is decoded on a whole core; an audit holds a partition of all
+#: listings in memory; everything else goes on many times side by side.
 MEMORY_MB: Final[Mapping[str, int]] = {
     "gather": _LEAST_MB,
     "batch_index": CORE_MB,
@@ -33,6 +33,7 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "ingest": CORE_MB,
     "live_indexer": _LEAST_MB,
     "follow": _LEAST_MB,
+    "audit": CORE_MB,
 }
 
 #: Bulks that the indexer sends side by side at most, and the messages of each, if the stage does

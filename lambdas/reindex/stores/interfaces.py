@@ -15,6 +15,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from reindex.domain.audit import Entry
 from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk
 from reindex.domain.failures import Failure
 from reindex.domain.migration import Migration, PinnedIndex, Position
@@ -849,6 +850,39 @@ class IdSource(Protocol):
         Raises:
             SourceUnusable: It is not what it should be.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """A page of what an audit lists.
+
+    Attributes:
+        entries: See :mod:`reindex.domain.audit`.
+        next: Where the next page begins; None at the end.
+    """
+
+    entries: Sequence[Entry]
+    next: Cursor | None
+
+
+class EntryListing(Protocol):
+    """A store, as an audit lists it."""
+
+    def size(self) -> int:
+        """Return about how many entries it has; 0 when the store cannot tell."""
+        ...
+
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """Cut it into disjoint parts that hold every entry together.
+
+        Args:
+            at_most: Parts; of 1, the only one is the whole.
+        """
+        ...
+
+    def page(self, part: Part, after: Cursor | None) -> EntryPage:
+        """Page through a part; asked again, it may show what has changed since."""
         ...
 
 

@@ -36,8 +36,8 @@ def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, 
     return {"bool": {"filter": [query or {"match_all": {}}], "must_not": without}}
 
 
-class IndexIds:
-    """The ids of the documents that match a query, as they were at one moment.
+class IndexSlices:
+    """The documents that match a query, as they were at one moment, in slices.
 
     Args:
         index: Where they are.
@@ -78,8 +78,16 @@ class IndexIds:
         slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most, fitting)
         return [{"points": opened, "slice": k, "slices": slices} for k in range(slices)]
 
-    def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The next ids of a slice.
+    def hits(
+        self, part: Part, after: Cursor | None, size: int, fields: Sequence[str] = ()
+    ) -> tuple[Sequence[Mapping[str, Any]], Cursor | None]:
+        """Return the next documents of a slice, and where the next page begins.
+
+        Args:
+            part: The slice.
+            after: Where the page before ended; None for the first.
+            size: Documents of a page.
+            fields: Dotted names; ``*`` for all there are.
 
         Raises:
             StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
@@ -90,12 +98,24 @@ class IndexIds:
         page = self._index.page(
             point,
             after["after"] if after else None,
-            size=_PAGE_IDS,
+            size=size,
             keep_alive=_IDS_KEEP_ALIVE,
             query=self._query,
-            _source=False,
+            _source=list(fields) or False,
             **({} if whole else {"slice": {"id": part["slice"], "max": part["slices"]}}),
         )
         remaining = [page.point_in_time, *others] if page.after else others
-        following = {"points": remaining, "after": page.after} if remaining else None
-        return IdPage([hit["_id"] for hit in page.hits], following)
+        return page.hits, {"points": remaining, "after": page.after} if remaining else None
+
+
+class IndexIds(IndexSlices):
+    """The ids of the documents that match a query, as they were at one moment."""
+
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """The next ids of a slice.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
+        """
+        hits, following = self.hits(part, after, _PAGE_IDS)
+        return IdPage([hit["_id"] for hit in hits], following)
