@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 #: Seconds between looks at an audit that goes on.
 _LOOK_SECONDS = 2.0
 
+#: Seconds after its failure in which an audit is resumed.
+_RESUMABLE_SECONDS = 1_200
+
 
 @click.command(
     epilog=example(
@@ -36,12 +40,6 @@ _LOOK_SECONDS = 2.0
     help="Project every image, and compare: costs as much as projecting in a run.",
 )
 @click.option("--last", is_flag=True, help="Show the last audit; start none.")
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with the last audit, which failed less than half an hour ago; what it has done is "
-    "not done again.",
-)
 @click.option(
     "--accept",
     multiple=True,
@@ -70,7 +68,6 @@ def audit(
     *,
     deep: bool,
     last: bool,
-    resume: bool,
     accept: Sequence[str],
     folder: str | None,
     as_json: bool,
@@ -84,16 +81,17 @@ def audit(
     were never uploaded, documents of no run. What is found is looked at again after a while, so
     that what somebody was just changing is not reported. Nothing is changed.
 
-    The audit goes on if this is interrupted; called again, it waits for the same. The exit status
-    is 1 if something was found, but for classes that --accept names.
+    The audit goes on if this is interrupted; called again, it waits for the same. After one that
+    failed a moment ago, it goes on with what is left. The exit status is 1 if something was found,
+    but for classes that --accept names.
     """
-    if last and (deep or resume):
-        raise click.UsageError("--last starts no audit: leave out --deep and --resume.")
+    if last and deep:
+        raise click.UsageError("--last starts no audit: leave out --deep.")
     from pathlib import Path
 
     from reindex.steps.audit_files import page_key
 
-    summary = _last(session) if last else _audit(session, deep=deep, resume=resume)
+    summary = _last(session) if last else _audit(session, deep=deep)
     files = session.wiring.files
     if folder:
         _write_lists(files, summary, Path(folder))
@@ -118,7 +116,7 @@ def _last(session: Session) -> Mapping[str, Any]:
     return found
 
 
-def _audit(session: Session, *, deep: bool, resume: bool) -> Mapping[str, Any]:
+def _audit(session: Session, *, deep: bool) -> Mapping[str, Any]:
     """Start an audit, or find the one that goes on; wait for its end, return its summary."""
     from reindex.domain.records import run_id_of
     from reindex.steps.audit_files import AuditFiles, audit_id_of, summary_key
@@ -130,7 +128,7 @@ def _audit(session: Session, *, deep: bool, resume: bool) -> Mapping[str, Any]:
     executions = wiring.audit_executions
     session.on_interrupt("an audit may have been started; reindex audit waits for it")
     [execution, *_] = executions.running() or [
-        executions.start(_name(session, resume=resume), {"deep": deep})
+        executions.start(_name(session, deep=deep), {"deep": deep})
     ]
     audit_id = audit_id_of(run_id_of(execution))
     session.on_interrupt(f"audit {audit_id} goes on; reindex audit waits for it")
@@ -139,26 +137,32 @@ def _audit(session: Session, *, deep: bool, resume: bool) -> Mapping[str, Any]:
             advance(*AuditFiles(wiring.files, audit_id).progress())
             wiring.clock.sleep(_LOOK_SECONDS)
     if state.status != "SUCCEEDED":
-        raise NotNow(f"audit {audit_id} failed: {state.message}; reindex audit --resume goes on")
+        raise NotNow(f"audit {audit_id} failed: {state.message}")
     found: Mapping[str, Any] = json.loads(wiring.files.get(summary_key(audit_id)))
     return found
 
 
-def _name(session: Session, *, resume: bool) -> str:
-    """Return the name of a new execution: of a new audit, or of the one that failed last."""
+def _name(session: Session, *, deep: bool) -> str:
+    """Return the name of a new execution.
+
+    It goes on with the last audit if that failed a moment ago, while the index still keeps the
+    state that it lists; what is done is not done again.
+    """
     from reindex.domain.records import run_id_of
     from reindex.steps.ambient import fresh_name
-    from reindex.steps.audit_files import audit_id_of
+    from reindex.steps.audit_files import AuditFiles, audit_id_of
 
-    from .run_control import NotNow
-
-    fresh = fresh_name(session.wiring.clock)
-    if not resume:
-        return fresh
-    past = session.wiring.audit_executions.latest(1)
-    if not past or past[0].status == "SUCCEEDED":
-        raise NotNow("the last audit did not fail: reindex audit makes a new one")
-    return f"{audit_id_of(run_id_of(past[0].arn))}.{fresh}"
+    wiring = session.wiring
+    fresh = fresh_name(wiring.clock)
+    for past in wiring.audit_executions.latest(1):
+        audit_id = audit_id_of(run_id_of(past.arn))
+        ended = past.ended_at.timestamp() if past.ended_at else 0.0
+        has_failed = past.status not in {"RUNNING", "SUCCEEDED"}
+        if has_failed and wiring.clock.now() - ended < _RESUMABLE_SECONDS:
+            with suppress(KeyError):
+                if AuditFiles(wiring.files, audit_id).plan()["deep"] is deep:
+                    return f"{audit_id}.{fresh}"
+    return fresh
 
 
 def _write_lists(files: RunFiles, summary: Mapping[str, Any], folder: Path) -> None:
