@@ -37,7 +37,7 @@ class Audit(Steps):
         name = Names(settings.stage).audit_machine
         self.state_machine = sfn.StateMachine(
             self,
-            "Audit",
+            "Machine",
             state_machine_name=name,
             state_machine_type=sfn.StateMachineType.STANDARD,
             comment="One execution is one audit: it reads the library and changes nothing of it",

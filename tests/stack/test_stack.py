@@ -120,6 +120,7 @@ def test_functions_run_alike(prod: Stage) -> None:
         "indexer": 60,
         "preflight": 120,
         "tally": 900,
+        "audit": 900,
     }
     assert found["image_projection"]["ReservedConcurrentExecutions"] == 200
     assert "ReservedConcurrentExecutions" not in found["indexer"]
@@ -135,7 +136,8 @@ def test_tracing_when_asked_for(asset: Asset) -> None:
     traced = templates.synthesize(settings, asset)
     for properties in functions(traced).values():
         assert properties["TracingConfig"] == {"Mode": "Active"}
-    assert traced.one("AWS::StepFunctions::StateMachine")["TracingConfiguration"]["Enabled"]
+    for machine in traced.properties("AWS::StepFunctions::StateMachine").values():
+        assert machine["TracingConfiguration"]["Enabled"]
 
 
 def test_a_late_tick_is_dropped_and_a_failed_one_not_repeated(stage: Stage) -> None:
@@ -249,7 +251,15 @@ def test_the_bucket_is_private_and_keeps_reports(stage: Stage) -> None:
     assert {
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in bucket["LifecycleConfiguration"]["Rules"]
-    } == {"claims/": 14, "uploads/": 90, "work/": 90, "order/": 7, "tallies/": 90, "samples/": 90}
+    } == {
+        "claims/": 14,
+        "uploads/": 90,
+        "work/": 90,
+        "order/": 7,
+        "tallies/": 90,
+        "samples/": 90,
+        "audit-work/": 30,
+    }
 
 
 def test_log_groups_forget(prod: Stage) -> None:
@@ -257,6 +267,7 @@ def test_log_groups_forget(prod: Stage) -> None:
     assert {group["LogGroupName"] for group in groups.values()} == {
         *(f"/aws/lambda/image-reindex-prod-{name.replace('_', '-')}" for name in FUNCTIONS),
         "/aws/vendedlogs/states/image-reindex-prod-run",
+        "/aws/vendedlogs/states/image-reindex-prod-audits",
     }
     assert {group["RetentionInDays"] for group in groups.values()} == {90}
 
@@ -276,7 +287,9 @@ def test_the_command_reads_its_settings_from_the_outputs(
     if which == "prod":
         assert outputs.keys() == by_output.keys() - {"DocumentMapping", "IndexDomain"}
     assert outputs["ProgressTable"] == "<TablesProgress>"
-    machine = stage.one("AWS::StepFunctions::StateMachine")["StateMachineName"]
+    machine = stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"][
+        "StateMachineName"
+    ]
     assert outputs["StateMachineArn"].endswith(f":stateMachine:{machine}")
 
 
