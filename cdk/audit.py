@@ -12,9 +12,7 @@ from cdk.monitoring import log_group
 from cdk.names import Names
 from cdk.stage_settings import StageSettings
 from cdk.steps import Steps, accept_wildcards
-
-#: Parts of listings, and partitions, that are worked side by side.
-AT_ONCE = 16
+from reindex.reports.footprint import AUDITORS
 
 _PAYLOAD = {
     "execution_name": "{% $states.context.Execution.Name %}",
@@ -83,5 +81,5 @@ class Audit(Steps):
     def _parts(self, name: str, function: lambda_.IFunction, item: str) -> sfn.Map:
         payload: dict[str, Any] = _PAYLOAD
         return self._in_parts(
-            name, function, item=item, items=f"{{% ${item}s %}}", payload=payload, at_once=AT_ONCE
+            name, function, item=item, items=f"{{% ${item}s %}}", payload=payload, at_once=AUDITORS
         )

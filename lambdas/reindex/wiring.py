@@ -770,14 +770,17 @@ class Wiring:
             lambda: index.count(index.resolve(place.index_alias), {"match_all": {}}),
             place.preserve,
         )
+        # Most of a listing would be the parsing of times.
+        s3 = source_session().client("s3", config=CLIENT_CONFIG)
         library = library_listings(
-            self.s3,
+            s3,
             self.dynamodb,
             self.settings[groups.LibrarySettings],
             own_documents=self.settings[groups.Projection].own_documents,
         )
         progress = progress_listing(self.dynamodb, self.settings[groups.Tables].progress_table)
-        return {**library, Listing.DOCUMENTS: documents, Listing.PROGRESS: progress}
+        # The longest first.
+        return {Listing.DOCUMENTS: documents, Listing.PROGRESS: progress, **library}
 
     def upload(self, name: str, *, only_new: bool) -> Upload:
         """An upload of ids.

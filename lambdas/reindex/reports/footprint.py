@@ -44,6 +44,9 @@ INDEXER_BATCH: Final = IndexerFeed("").indexer_batch_size
 #: Most images that one projection call builds.
 PROJECTION_BATCH: Final = 100
 
+#: Parts of an audit's listings, and its partitions, that are worked side by side.
+AUDITORS: Final = 32
+
 #: GETs of the original and the thumbnail, with HEADs of crops.
 S3_READS: Final = 2.5
 

@@ -19,7 +19,7 @@ _PAGE_IDS = 5_000
 #: Documents that are worth a slice, and the most slices: each repeats the ids of the points in
 #: time, which take some bytes for each shard, and all of them are held in the state of a run.
 _SLICE_DOCUMENTS = 100_000
-_SLICES = 16
+SLICES = 16
 
 #: Bytes that those ids of all slices may take in the state of a run, which holds 256 KB.
 _POINTS_BYTES = 120_000
@@ -75,7 +75,7 @@ class IndexSlices:
         opened = self._index.open_points_in_time(name, _IDS_KEEP_ALIVE)
         count = self._index.count(name, self._query)
         fitting = max(1, _POINTS_BYTES // sum(map(len, opened)))
-        slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most, fitting)
+        slices = min(-(-count // _SLICE_DOCUMENTS), SLICES, at_most, fitting)
         return [{"points": opened, "slice": k, "slices": slices} for k in range(slices)]
 
     def hits(
