@@ -1,4 +1,4 @@
-"""What each function may do: actions and resources, one list per function.
+"""The permissions of each function: actions and resources, one list per function.
 
 Written out, not granted through constructs, so that a reviewer reads least privilege here and
 the stack tests compare it with what was synthesized.
@@ -32,7 +32,7 @@ from cdk.stage_settings import FollowSettings, StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings
 
-#: How the rows of one image are found in the tables not keyed by it.
+#: The indexes of the tables whose key is not the image id.
 _INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
 _TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
 
@@ -45,7 +45,7 @@ _INDEX_METHODS = {
     "indexer": ("Get", "Post"),
     "live_indexer": ("Get", "Post"),
     "preflight": ("Delete", "Get", "Post"),
-    "tally": ("Get",),
+    "tally": ("Get", "Post"),
     "audit": ("Get", "Post"),
 }
 
@@ -89,6 +89,7 @@ class Grants:
             "preflight": [*self._preflight()],
             "tally": [*self._tally()],
             "audit": [*self._audit()],
+            "notices": [*self._notices()],
         }
         if self.lane:
             own["ingest"] = [*self._ingest(self.lane)]
@@ -151,7 +152,7 @@ class Grants:
         yield _allow("events:DisableRule", self._rule_arn(self._names.catch_up))
 
     def _list_work(self) -> Iterator[iam.PolicyStatement]:
-        """What it takes to put chunks on the work list."""
+        """Yield the permissions to put chunks on the work list."""
         yield _allow("dynamodb:PutItem", self.tables.work.table_arn)
         yield _allow("s3:PutObject", self._files(CHUNKS))
 
@@ -168,12 +169,13 @@ class Grants:
         if (loader and loader.whole) or self.settings.projection.function:
             # Nothing of the library is read.
             return
-        # A loader reads the originals itself: what people made of them is still ours to read.
+        # A loader reads the originals itself: only the user data are still
+        # left for us to read.
         names = [self.library.crops_bucket] if loader else self._library_bucket_names()
         yield from self._read_library([self._bucket(name) for name in names if name])
 
     def _read_library(self, buckets: list[str]) -> Iterator[iam.PolicyStatement]:
-        """What it takes to read images' objects in some buckets, and their rows."""
+        """Yield the permissions to read images' objects in some buckets, and their rows."""
         if buckets:
             yield _allow("s3:ListBucket", *buckets)
             yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
@@ -196,7 +198,7 @@ class Grants:
         yield _allow("s3:GetObject", f"{originals}/*")
 
     def pace_indexer(self, mapping: str) -> iam.PolicyStatement:
-        """What it takes to let more or fewer indexers run side by side."""
+        """Return the permission to change the number of concurrent indexers."""
         return _allow("lambda:UpdateEventSourceMapping", mapping)
 
     def _indexer(self) -> Iterator[iam.PolicyStatement]:
@@ -240,6 +242,15 @@ class Grants:
                 *follow.streams,
             )
 
+    def _notices(self) -> Iterator[iam.PolicyStatement]:
+        # To publish is granted with the topic, which may have a key of its own.
+        yield _allow("dynamodb:GetItem", self.tables.runs.table_arn)
+        # Without it a missing report answers 403, which says nothing.
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        yield _allow("s3:GetObject", self._files(REPORTS))
+        if self.settings.notice_webhook:
+            yield _allow("secretsmanager:GetSecretValue", self.settings.notice_webhook)
+
     def _live_indexer(self, lane: IngestLane) -> Iterator[iam.PolicyStatement]:
         yield _allow(
             ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
@@ -250,7 +261,7 @@ class Grants:
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         claims: tuple[str, ...] = ("s3:GetObject",)
         if self.settings.projection.function:
-            # The documents of the library's own function are put there by whoever asks it.
+            # The caller of the library's own function stores its documents there.
             claims = (*claims, "s3:PutObject")
         yield _allow(claims, self._files(CLAIMS))
 
@@ -314,11 +325,11 @@ class Grants:
         kept = (self._files(AUDITS), self._files(AUDIT_WORK))
         yield _allow(("s3:GetObject", "s3:PutObject"), *kept)
         if self.settings.projection.function:
-            # The documents of the library's own function are put there by whoever asks it.
+            # The caller of the library's own function stores its documents there.
             yield _allow(("s3:GetObject", "s3:PutObject"), self._files(CLAIMS))
 
     def _index(self, function: str) -> Iterator[iam.PolicyStatement]:
-        """What it takes to ask the search cluster."""
+        """Yield the permissions to send requests to the search cluster."""
         methods = _INDEX_METHODS.get(function)
         if not methods:
             return
@@ -351,7 +362,7 @@ class Grants:
         return self._arn("lambda", "function", self._names.function(name))
 
     def _projector(self) -> str:
-        """The function that projects: ours, or the library's own."""
+        """Return the function that projects: ours, or the library's own."""
         return self.settings.projection.function or self._function("image_projection")
 
     def _rule(self, phase: str) -> str:

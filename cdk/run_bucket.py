@@ -19,16 +19,16 @@ CHUNKS = "work/"
 #: Rows on their way into order.
 ORDER = "order/"
 
-#: What the Tally's segments found.
+#: Prefix of the results of the Tally's segments.
 TALLIES = "tallies/"
 
-#: What each tick did: of these, a run's report makes its plot.
+#: Prefix of the samples of ticks, from which a run's report makes its plot.
 SAMPLES = "samples/"
 
-#: What runs ended with; kept.
+#: Prefix of the runs' reports, which are kept.
 REPORTS = "reports/"
 
-#: What audits ended with; kept. And what they listed, with the ids that they found.
+#: Summaries and pages of audits, which are kept; and the audits' listings and ids.
 AUDITS = "audits/"
 AUDIT_WORK = "audit-work/"
 

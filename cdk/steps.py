@@ -1,4 +1,4 @@
-"""The states that our state machines have in common: invocations, and parts worked side by side."""
+"""The states that our state machines have in common: invocations, and parts worked concurrently."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _LAMBDA_FAULTS = [
     "Lambda.TooManyRequestsException",
 ]
 
-#: A function that was killed, or ran out of time. All of ours may be invoked again.
+#: A function that was killed, or ran out of time. All our functions may be invoked again.
 _DEATHS = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"]
 
-#: What our functions raise when a service does not answer. Each of them may be invoked again
-#: with the same input: what it did before is found done.
+#: The errors that our functions raise if a service does not answer. Each function may be invoked
+#: again with the same input: it finds the work that is already done.
 _PASSING = ["StoreUnavailable"]
 
 ANY = ["States.ALL"]
 
-#: What was caught, kept until the run's record and the execution can say it.
+#: Stores the error that was caught, for the run's record and the execution's end.
 REMEMBER_ERROR = {
     "error_name": "{% $states.errorOutput.Error %}",
     "error_cause": "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}",
@@ -67,7 +67,7 @@ _WILDCARDS = {
 class Steps(Construct):
     """Makes states."""
 
-    #: Where every error leads; None lets an error fail the execution as it is.
+    #: The state that every error leads to; None lets an error fail the execution.
     _failure: sfn.IChainable | None = None
 
     def _in_parts(
@@ -80,15 +80,15 @@ class Steps(Construct):
         payload: Mapping[str, Any],
         at_once: int | None = None,
     ) -> sfn.Map:
-        """Parts that are worked side by side, each by as many invocations as it takes.
+        """Parts that are worked concurrently, each by as many invocations as it takes.
 
         Args:
             name: Of the state.
             function: Answers with ``next``: the cursor to go on from, null at the part's end.
             item: What a part is called, in the payload too; and the step that works it.
             items: The parts.
-            payload: What every invocation is told besides.
-            at_once: Most parts that are worked side by side; as many as there are, if None.
+            payload: Further input of every invocation.
+            at_once: Most parts that are worked concurrently; as many as there are, if None.
         """
         work = self._invoke(
             f"{name} {item}",

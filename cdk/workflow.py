@@ -33,11 +33,11 @@ GATHERERS = 16
 #: Groups that are cut, and ranges that are sorted, at the same time.
 SORTERS = 16
 
-#: How often a phase that fell silent is opened again.
+#: Most times that a phase without heartbeats is reopened.
 REOPENINGS = 3
 
-#: The same for the first step: whoever started a run waits to hear which service cannot be reached,
-#: and nothing is lost if it does not begin.
+#: The same for the first step: its caller waits for the name of a service that cannot be reached,
+#: and no work is lost if the run does not begin.
 _FIRST_ATTEMPTS = 2
 
 _RUN_ID = "{% $states.context.Execution.Name %}"
@@ -128,14 +128,14 @@ class Workflow(Steps):
         ordering = self._ordering(then=first[0])
         tallying = self._tallying(again=ordering)
         preflight.next(
-            # Where nothing is listed, the scan finds what is left to do, if anything is.
+            # If no chunk is listed, the scan finds the rows that have work left, if any.
             sfn.Choice.jsonata(self, "Anything listed?")
             .when(sfn.Condition.jsonata("{% $work %}"), ordering)
             .otherwise(tallying)
         )
         first[1].next(last[0])
         last[1].next(
-            # What the check sent back is on the work list: no scan has to find it.
+            # The rows that the check sent back are on the work list: no scan has to find them.
             sfn.Choice.jsonata(self, "Anything sent back?")
             .when(
                 sfn.Condition.jsonata(
@@ -149,7 +149,7 @@ class Workflow(Steps):
         return self._gathering().next(preflight)
 
     def _ordering(self, *, then: sfn.IChainable) -> sfn.IChainable:
-        """A long work list is put in order of ids before it is worked on."""
+        """Return the states that sort a long work list by id."""
         payload = {"run_id": _RUN_ID, "round": "{% $round_number %}"}
         plan = self._invoke(
             "Plan the order",
@@ -182,7 +182,7 @@ class Workflow(Steps):
         )
 
     def _gathering(self) -> sfn.Chain:
-        """The ids of the run's source, brought into the table; none when they are there."""
+        """Return the ids of the run's source, brought into the table; none when they are there."""
         plan = self._invoke(
             "Plan",
             self._gather,
@@ -202,7 +202,7 @@ class Workflow(Steps):
         return plan.next(gather)
 
     def _phase(self, phase: str) -> tuple[sfn.TaskStateBase, sfn.TaskStateBase]:
-        """The states of one phase: the one that opens it, and the one that waits for its end."""
+        """Return the states of one phase: one opens it, and one waits for its end."""
         opening = self._update_run(
             f"Open {phase} phase",
             settings={
@@ -250,7 +250,7 @@ class Workflow(Steps):
         return opening, wait
 
     def _tallying(self, *, again: sfn.IChainable) -> sfn.IChainable:
-        """The consistent scan, what it decides, and the report."""
+        """Return the consistent scan, what it decides, and the report."""
         tally = self._in_parts(
             "Tally",
             self._tally,
@@ -308,7 +308,7 @@ class Workflow(Steps):
         )
 
     def _failing(self) -> sfn.IChainable:
-        """What every error leads to: rules off, the record closed, and a loud end.
+        """Return the states after any error: disable the rules, close the record, fail.
 
         It begins by taking the phase off the record. If the record is another run's, or closed
         by an abort, that fails, and neither rules nor record are ours to touch.

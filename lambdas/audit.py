@@ -14,14 +14,15 @@ from reindex.wiring import Wiring
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
     """Do the step that the event names."""
     audit_id = audit_id_of(event["execution_name"])
+    auditing = wiring.audit_steps.auditing
     match event["step"]:
         case "plan":
-            return wiring.auditing.plan(audit_id, deep=event["input"].get("deep") is True)
+            return auditing.plan(audit_id, deep=event["input"].get("deep") is True)
         case "part":
-            return wiring.auditing.list_part(audit_id, event["part"], event["cursor"])
+            return auditing.list_part(audit_id, event["part"], event["cursor"])
         case "partition":
-            return wiring.auditing.compare(audit_id, event["partition"])
+            return auditing.compare(audit_id, event["partition"])
         case "report":
-            return wiring.auditing.report(audit_id)
+            return auditing.report(audit_id)
         case step:
             raise ValueError(f"the audit has no step {step!r}")

@@ -17,7 +17,7 @@ from .session import Session, example, on_stack
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reindex.stores.interfaces import RunFiles
+    from reindex.stores.interfaces.run_files import RunFiles
 
 #: Seconds between looks at an audit that goes on.
 _LOOK_SECONDS = 2.0
@@ -79,11 +79,11 @@ def audit(
     cloud, and compares them: originals without a document, documents and rows without an
     original, documents that are older than their truth, missing thumbnails and crops, ids that
     were never uploaded, documents of no run. What is found is looked at again after a while, so
-    that what somebody was just changing is not reported. Nothing is changed.
+    that a change that was just under way is not reported. Nothing is changed.
 
     The audit goes on if this is interrupted; called again, it waits for the same. After one that
     failed a moment ago, it goes on with what is left. The exit status is 1 if something was found,
-    but for classes that --accept names.
+    except in classes that --accept names.
     """
     if last and deep:
         raise click.UsageError("--last starts no audit: leave out --deep.")

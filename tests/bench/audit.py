@@ -31,7 +31,7 @@ from reindex.steps.audit import MAX_PARTS, PARTITION_IMAGES, Auditing
 from reindex.steps.audit_files import HELD_ENTRIES, AuditFiles, Spill
 from reindex.steps.second_look import SecondLook
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import EntryListing
+from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.listings import PAGE_DOCUMENTS, library_listings
 from reindex.stores.search.ids import SLICES
 from reindex.stores.sources import source_session

@@ -14,7 +14,9 @@ from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
 from reindex.stores import listings
-from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
+from reindex.stores.interfaces.id_sources import Part
+from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.paging import Cursor
 from reindex.stores.listings import DocumentListing
 from reindex.stores.search import ids as ids_module
 from reindex.stores.search import reading as reading_module

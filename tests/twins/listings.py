@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from reindex.domain.audit import Entry
-from reindex.stores.interfaces import Cursor, EntryListing, EntryPage, Part
+from reindex.stores.interfaces.id_sources import Part
+from reindex.stores.interfaces.listings import EntryListing, EntryPage
+from reindex.stores.interfaces.paging import Cursor
 from tests.twins.outages import Outages
 
 

@@ -13,7 +13,7 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import EntryListing
+from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.listings import library_listings, progress_listing
 from tests.unit.aws import SESSION
 

@@ -20,7 +20,7 @@ from reindex.domain.states import State
 
 
 class Listing(StrEnum):
-    """What an audit lists."""
+    """The listings of an audit."""
 
     ORIGINALS = "originals"
     THUMBNAILS = "thumbnails"
@@ -48,7 +48,7 @@ ROW_STAMPS: Final[Mapping[Listing, Sequence[str]]] = {
 
 
 class ImageClass(StrEnum):
-    """What an audit reports of an image; an image may be in several classes."""
+    """The classes that an audit puts images in; an image may be in several."""
 
     ORIGINAL_WITHOUT_DOCUMENT = "original_without_document"
     DOCUMENT_WITHOUT_ORIGINAL = "document_without_original"
@@ -74,7 +74,7 @@ ABSENT_FROM: Final[Mapping[ImageClass, Listing]] = {
     ImageClass.CROP_MISSING: Listing.CROPS,
 }
 
-#: Who wrote a document.
+#: The writer of a document.
 RUN, LIVE_LANE, OTHERS = "run", "live", ""
 
 Entry = tuple[str, str, Any]
@@ -82,16 +82,16 @@ Entry = tuple[str, str, Any]
 
 
 class DocumentFacts(NamedTuple):
-    """What an audit keeps of a document.
+    """The facts that an audit keeps of a document.
 
     Attributes:
         written_by: ``RUN``, ``LIVE_LANE`` or ``OTHERS``.
         projected_as: Digest in its provenance; empty without provenance.
         digest: Of the document as it is stored.
         projected_at: Time of its projection, epoch seconds; 0 when it is not known.
-        modified_at: Its latest time stamp, likewise.
-        has_thumbnail: Whether it names a thumbnail.
-        has_optimised_png: Likewise.
+        modified_at: Its latest time stamp, epoch seconds; 0 without any.
+        has_thumbnail: True if it names a thumbnail.
+        has_optimised_png: True if it names an optimised PNG.
         crops: Hashes of the keys of its crops.
     """
 
@@ -150,12 +150,12 @@ def uri_hash(uri: str) -> int:
 
 @dataclass(slots=True)
 class ImageFacts:
-    """What the listings hold of one image.
+    """The facts that the listings hold of one image.
 
     Attributes:
-        original: Whether it is listed.
-        thumbnail: Likewise.
-        optimised_png: Likewise.
+        original: True if the original is listed.
+        thumbnail: True if the thumbnail is listed.
+        optimised_png: True if the optimised PNG is listed.
         stored_at: Epoch seconds at which the latest of these was stored.
         crops: Hashes of the keys of its crops.
         tables: The library's tables that have rows of it.
@@ -296,7 +296,7 @@ def _crops(facts: ImageFacts, listed: Collection[Listing]) -> tuple[set[int], se
 
 
 def _never_uploaded(facts: ImageFacts, _: Collection[Listing]) -> bool:
-    # What the live lane brought has a document and needs no row.
+    # An image of the live lane has a document and needs no row.
     by_live_lane = facts.document is not None and facts.document.written_by == LIVE_LANE
     return facts.original and facts.progress is None and not by_live_lane
 
@@ -322,7 +322,7 @@ _RULES: Final[Mapping[ImageClass, Callable[[ImageFacts, Collection[Listing]], bo
 
 @dataclass(slots=True)
 class Counted:
-    """What one part of an audit, or all of them, came to.
+    """The counts of one part of an audit, or of all parts.
 
     Attributes:
         listed: Entries by listing.
@@ -340,7 +340,7 @@ class Counted:
             self.originals[prefix] = self.originals.get(prefix, 0) + 1
 
     def add(self, other: Counted) -> None:
-        """Add what another part came to."""
+        """Add the counts of another part."""
         for mine, theirs in (
             (self.listed, other.listed),
             (self.originals, other.originals),

@@ -1,4 +1,4 @@
-"""What an audit found as one page: the classes with counts, examples and the command for each."""
+"""Makes the page of an audit: the classes with counts, examples and the command for each."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ from typing import Any, Final
 
 from reindex.domain.audit import ABSENT_FROM, Counted, ImageClass, Shrunk
 
-#: Where ``reindex audit --lists audit`` puts the files that the commands name.
+#: The folder of the files that the commands name: ``reindex audit --lists audit`` writes them.
 FOLDER: Final = "audit"
 
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
-    """What an audit found of one class.
+    """The images that an audit found of one class.
 
     Attributes:
         name: The class.
@@ -54,11 +54,11 @@ class ClassResult:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What people are told of a class.
+    """The words for a class.
 
     Attributes:
-        title: What is wrong with its images.
-        advice: What it means, and what to do.
+        title: The fault of its images.
+        advice: The meaning, and the cure.
         command: Template of the command, with ``{file}`` for the file of ids.
     """
 
@@ -138,14 +138,14 @@ def file_of(name: str, folder: str = FOLDER) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """What an audit came to.
+    """The result of an audit.
 
     Attributes:
         audit_id: Of the audit.
         started_at: ISO 8601.
-        ended_at: Likewise.
+        ended_at: ISO 8601.
         deep: Whether all images were projected.
-        counted: What its parts came to.
+        counted: The counts of its parts.
         classes: One for each class.
         shrunk: Listings that have shrunk sharply.
         open_run: The run that was open at its end; None when none was.

@@ -1,4 +1,4 @@
-"""What a run takes of AWS: the size of its functions, its steps, and what one image asks for.
+"""The AWS resources of a run: the size of its functions, its steps, and the calls for one image.
 
 The stack is made by it, and costs are estimated with it. What one image asks for was measured on
 the sample library, in which most images have all that an image can have: docs/cost.md names the
@@ -21,7 +21,7 @@ CORE_MB: Final = 1769
 
 #: Memory of each function. The ticks' own processor time bounds how fast a worker is, and is a
 #: small part of the bill; an original is decoded on a whole core; an audit holds a partition of all
-#: listings in memory; everything else goes on many times side by side.
+#: listings in memory; everything else goes on many times concurrently.
 MEMORY_MB: Final[Mapping[str, int]] = {
     "gather": _LEAST_MB,
     "batch_index": CORE_MB,
@@ -34,9 +34,10 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "live_indexer": _LEAST_MB,
     "follow": _LEAST_MB,
     "audit": CORE_MB,
+    "notices": _LEAST_MB,
 }
 
-#: Bulks that the indexer sends side by side at most, and the messages of each, if the stage does
+#: The most bulks that the indexer sends concurrently, and the messages of each, if the stage does
 #: not say otherwise.
 INDEXER_CONCURRENCY: Final = IndexerFeed("").indexer_concurrency
 INDEXER_BATCH: Final = IndexerFeed("").indexer_batch_size
@@ -44,7 +45,7 @@ INDEXER_BATCH: Final = IndexerFeed("").indexer_batch_size
 #: Most images that one projection call builds.
 PROJECTION_BATCH: Final = 100
 
-#: Parts of an audit's listings, and its partitions, that are worked side by side.
+#: Parts of an audit's listings, and its partitions, that are worked concurrently.
 AUDITORS: Final = 32
 
 #: GETs of the original and the thumbnail, with HEADs of crops.

@@ -32,7 +32,9 @@ from reindex.steps.audit_files import (
     summary_key,
 )
 from reindex.steps.second_look import SecondLook
-from reindex.stores.interfaces import EntryListing, RunFiles, Runs
+from reindex.stores.interfaces.listings import EntryListing
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 #: Images of a partition, which one invocation compares, and the most partitions.
 PARTITION_IMAGES: Final = 100_000
@@ -63,8 +65,8 @@ class Auditing:
     Attributes:
         listings: Opens them.
         second_look: Looks suspects up.
-        settle_seconds: From the last listing to the second look: what somebody was changing during
-            the first is then changed everywhere.
+        settle_seconds: From the last listing to the second look: a change that a live writer began
+            during the first look is then complete.
     """
 
     listings: Callable[[], Mapping[Listing, EntryListing]]
@@ -106,7 +108,7 @@ class Auditing:
         started = self.clock.now()
         listings = self.listings()
         sizes = {name: listing.size() for name, listing in listings.items()}
-        # Nobody knows the size of a bucket: about as many objects as the largest table has rows.
+        # S3 does not count objects: expect as many as the largest table has rows.
         images = max(sizes.values())
         parts = []
         for name, listing in listings.items():
@@ -219,7 +221,7 @@ class Auditing:
     def _images(
         self, files: AuditFiles, partition: int, partitions: int
     ) -> Iterator[dict[str, ImageFacts]]:
-        """The images of a partition, in as many passes as it has too many entries for one."""
+        """Yield the images of a partition: in several passes if it has too many entries for one."""
         keys, entries = files.entry_files(partition)
         passes = max(1, math.ceil(entries / HELD_ENTRIES))
         for number in range(passes):

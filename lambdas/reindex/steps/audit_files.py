@@ -13,9 +13,9 @@ from typing import Any, Final
 from reindex.batches import in_batches
 from reindex.domain.audit import Counted, Entry, ImageClass
 from reindex.domain.digest import id_hash
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 
-#: Where summaries and pages are; kept. And all else, which expires.
+#: Prefixes of the summaries and pages, which are kept; and of all other files, which expire.
 AUDITS: Final = "audits/"
 AUDIT_WORK: Final = "audit-work/"
 

@@ -26,9 +26,11 @@ from reindex.domain.records import Indexed, ProjectionAnswer
 from reindex.image.crops import crops
 from reindex.image.truth import Row, UserData
 from reindex.reports.footprint import PROJECTION_BATCH
-from reindex.stores.interfaces import Index, Library, ProgressTable
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.library import Library
+from reindex.stores.interfaces.progress_table import ProgressTable
 
-#: Images that are looked up side by side.
+#: Images that are looked up concurrently.
 _LOOKERS: Final = 16
 
 Project = Callable[[Sequence[str], Mapping[str, str]], ProjectionAnswer]

@@ -1,4 +1,4 @@
-"""What an audit lists: buckets in order of keys, tables in segments, the index in slices."""
+"""The listings of an audit: buckets in order of keys, tables in segments, the index in slices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import unavailable
 from reindex.stores.id_sources import KeyRanges, kinds_in, ranges
-from reindex.stores.interfaces import Cursor, EntryListing, EntryPage, Part
+from reindex.stores.interfaces.id_sources import Part
+from reindex.stores.interfaces.listings import EntryListing, EntryPage
+from reindex.stores.interfaces.paging import Cursor
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -293,7 +295,7 @@ def library_listings(
 
 
 def _tables(library: LibrarySettings) -> Mapping[Listing, tuple[str | None, str]]:
-    """The name of each of the library's tables, and the attribute that holds the image id."""
+    """Return the name of each of the library's tables, and the attribute with the image id."""
     return {
         Listing.USAGES: (library.usages_table, library.usages_image),
         Listing.LEASES: (library.leases_table, library.leases_image),

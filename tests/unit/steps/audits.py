@@ -11,7 +11,7 @@ from reindex.steps.audit import Auditing
 from reindex.steps.audit_files import summary_key
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.second_look import SecondLook
-from reindex.stores.interfaces import EntryListing
+from reindex.stores.interfaces.listings import EntryListing
 from tests.twins.library import UPLOADED
 from tests.twins.listings import MemoryListing
 from tests.unit.steps.world import ALIAS, World
