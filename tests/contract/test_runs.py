@@ -1,4 +1,4 @@
-"""What the run record and the ledger do, whoever keeps them."""
+"""The contract of the run record and the ledger."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_start_gathers_from_the_bucket(stage: Stage) -> None:
     stage.add("a", "b", "c")
     result = stage.reindex("start", "--source", "bucket", "--limit", "2", "--skip-unchanged")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert stage.stepfunctions.told == {
+    assert stage.stepfunctions.last_input == {
         "source": {"kind": "bucket"},
         "limit": 2,
         "skip_unchanged": True,
@@ -156,7 +156,7 @@ def test_start_gathers_what_the_index_lacks(stage: Stage) -> None:
     )
     assert (result.exit_code, result.stderr) == (0, "")
     source = {"kind": "index", "query": query, "lacking": "metadata.title"}
-    assert stage.stepfunctions.told == {"source": source}
+    assert stage.stepfunctions.last_input == {"source": source}
     assert stage.table.rows.keys() == {"a"}
 
 
@@ -175,7 +175,10 @@ def test_start_uploads_a_file_and_gathers_it(stage: Stage, stdin: bool, tmp_path
     assert (result.exit_code, result.stderr) == (0, "")
     key = f"uploads/{result.stdout.strip()}.txt"
     assert stage.files.files[key] == b"a\nb\n"
-    assert stage.stepfunctions.told == {"source": {"kind": "file", "key": key}, "only_new": True}
+    assert stage.stepfunctions.last_input == {
+        "source": {"kind": "file", "key": key},
+        "only_new": True,
+    }
     assert stage.states() == {"verified": 1, "queued": 1}
 
 

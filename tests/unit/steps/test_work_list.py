@@ -1,4 +1,4 @@
-"""The work list in a run: what becomes of chunks, whoever takes them and whatever happens."""
+"""The work list in a run: the outcomes of chunks, for any worker and any fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def in_index_phase(world: World) -> None:
 
 
 def listed_as_they_are(world: World) -> bool:
-    """Whether the list holds each row with work left, once, as the table has it."""
+    """Return True if the list has each row with work left once, as it is in the table."""
     listed = [row for each in world.work_list.listed.values() for row in each.chunk.rows]
     unfinished = [row for row in world.table.rows.values() if row.state.phase]
     return sorted(listed, key=lambda row: row.id) == sorted(unfinished, key=lambda row: row.id)
