@@ -223,7 +223,7 @@ def test_an_answer_of_the_list_that_is_lost_costs_no_image(method: str, lands: b
 @pytest.mark.parametrize("port", ["work_list", "runs", "table"])
 def test_one_call_without_an_answer_takes_no_row_from_the_list(port: str) -> None:
     world, ids = library_of(3 * 500)
-    method = {"work_list": "mark", "runs": "moved", "table": "write"}[port]
+    method = {"work_list": "mark", "runs": "record_progress", "table": "write"}[port]
     in_index_phase(world)
     store = getattr(world, port)
     real, calls = getattr(store, method), itertools.count()
