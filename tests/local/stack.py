@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 STAGE: Final = "TEST"
 
-#: Nothing is slow here, and nobody else writes: waiting would prove nothing.
+#: Nothing is slow here, and no other program writes: waiting would prove nothing.
 _TUNING: Final[Mapping[str, Any]] = {
     "settle_seconds": 0,
     "check_delay_seconds": 0,
@@ -196,7 +196,7 @@ class LocalStack:
         return {row.id: row for page in scan_all(self.table, 1) for row in page.rows}
 
     def outcomes(self) -> dict[str, Outcome]:
-        """Where each image's row stands, and the code of its failure."""
+        """The state of each image's row, and the code of its failure."""
         return {
             id_: (row.state, row.failure.code if row.failure else None)
             for id_, row in self.rows().items()
@@ -210,7 +210,7 @@ class LocalStack:
         return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
     def log_tails(self) -> str:
-        """What each lambda logged last, for whoever must find out why something failed."""
+        """The last log lines of each lambda, to find the cause of a failure."""
         logs: CloudWatchLogsClient = self.client("logs")
         tails = []
         live_lane = INGEST_FUNCTIONS if groups.Ingest in self.settings else ()
@@ -243,7 +243,7 @@ def local_stack(
         endpoint_url: Of the cloud; without it, a ministack, or what ``AWS_ENDPOINT_URL`` names.
         projection: The stage's setting of that name; without it, our own projection.
         overrides: Laid over the stage's settings, such as a ``library`` of one's own, which then
-            stands in for the sample library.
+            replaces the sample library.
 
     Raises:
         LocalServerError: A server could not be started.
@@ -274,7 +274,7 @@ def local_stack(
         try:
             yield running
         except Exception as error:
-            # Once the block is left, nobody can look any more.
+            # After the block the logs are gone.
             error.add_note(running.log_tails())
             raise
 

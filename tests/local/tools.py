@@ -25,7 +25,7 @@ class Tool:
     Attributes:
         name: For people.
         needed_for: What does not run without it.
-        is_here: Returns whether the machine has it.
+        is_here: Returns True if it is installed.
     """
 
     name: str
