@@ -20,7 +20,8 @@ from reindex.settings import (
     variables,
 )
 from tests.stack import templates
-from tests.stack.templates import EXAMPLE, ROOT, STREAM, Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import EXAMPLE, ROOT, STREAM, Stage
 from tests.stack.test_grants import (
     EXPECTED,
     FILES,
