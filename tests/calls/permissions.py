@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from tests.calls.recording import RecordedCall
 
-
 #: Stands in :attr:`Permission.within` for the executions of a state machine.
 EXECUTIONS: Final = "executions"
 
@@ -78,7 +77,9 @@ _TRANSACTED: Final = {
 }
 
 #: What an ARN says of a resource before its name.
-_KIND: Final = re.compile("^(?:(?:table|rule|stack)/|(?:function|stateMachine|event-source-mapping):)")
+_KIND: Final = re.compile(
+    "^(?:(?:table|rule|stack)/|(?:function|stateMachine|event-source-mapping):)"
+)
 
 
 def needed(call: RecordedCall) -> Iterator[Permission]:

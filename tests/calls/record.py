@@ -92,6 +92,13 @@ class RecordedDeployment:
             if function in policies.statements and not policies.allow(function, action, resource):
                 yield f"{function} calls what its role does not allow: {action} on {resource}"
 
+    def unknown(self, record: Record) -> Iterator[str]:
+        """Yield a line for each call of a verb that a record does not have."""
+        known = set(pairs(record.verbs))
+        for verb, resource, action in pairs(self.record.verbs):
+            if (verb, resource, action) not in known:
+                yield f"reindex {verb} calls what the record does not have: {action} on {resource}"
+
 
 def pairs(needs: Mapping[str, Needs]) -> Iterator[tuple[str, str, str]]:
     """Yield each principal with a resource and an action on it."""

@@ -24,6 +24,7 @@ STREAM = (
     "arn:aws:dynamodb:eu-west-1:111122223333:table/library-edits/stream/2026-01-01T00:00:00.000"
 )
 
+
 @dataclass(frozen=True)
 class Stage:
     """A synthesized stage."""
