@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from tests.calls import operators
 from tests.calls.record import deployments
 from tests.calls.recording import VARIABLE
 from tests.calls.walk import walk
@@ -21,6 +22,7 @@ def main() -> None:
         walk(work)
         [deployment] = deployments(calls)
         deployment.record.write()
+    operators.write()
 
 
 if __name__ == "__main__":

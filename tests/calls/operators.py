@@ -1,21 +1,27 @@
-"""Writes what each verb needs into ``docs/security.md``: ``python -m tests.calls.operators``.
-
-With ``--check`` it only looks whether that is up to date.
-"""
+"""Writes what each verb needs into ``docs/security.md``: ``python -m tests.calls.operators``."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from tests.calls.record import Needs, Record, verbs
+from tests.calls.operator_policy import policy
+from tests.calls.record import Needs, Record, pairs, verbs
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "security.md"
 
 _BEGIN: Final = "<!-- permissions of verbs: made by python -m tests.calls.operators -->\n"
 _END: Final = "<!-- end of the permissions of verbs -->\n"
+
+_POLICY: Final = """\
+This policy is enough for the verbs that change nothing. `${STAGE}` is the stage, `${stage}` the same
+in lower case; the others are names in the stack's outputs (of a queue's URL or an ARN, the last
+part). In a checkout `python -m tests.calls.operators --policy VERB…` prints it for other verbs.
+"""
 
 #: How the names of actions that change nothing begin.
 _READS: Final = (
@@ -35,7 +41,7 @@ def table(record: Record) -> str:
         for verb in verbs()
         if verb in record.verbs
     )
-    return f"| verb | reads | changes |\n| --- | --- | --- |\n{''.join(lines)}"
+    return f"| verb | reads | changes and calls |\n| --- | --- | --- |\n{''.join(lines)}"
 
 
 def _cell(needs: Needs, *, reads: bool) -> str:
@@ -60,20 +66,56 @@ def is_read(action: str) -> bool:
     return action.partition(":")[2].startswith(_READS)
 
 
+def lookers_policy(record: Record) -> str:
+    """Return the policy for all verbs that change nothing on AWS, as a JSON block of Markdown."""
+    harmless = [
+        verb
+        for verb, needs in record.verbs.items()
+        if all(is_read(action) for _, _, action in pairs({verb: needs}))
+    ]
+    return f"```json\n{_text(policy(record, sorted(harmless)))}\n```\n"
+
+
+def _text(found: Mapping[str, Any]) -> str:
+    """A policy as JSON, with a line for each part of a statement."""
+    statements = ",\n".join(
+        "    {\n"
+        + ",\n".join(f'      "{name}": {json.dumps(value)}' for name, value in statement.items())
+        + "\n    }"
+        for statement in found["Statement"]
+    )
+    return f'{{\n  "Version": "{found["Version"]}",\n  "Statement": [\n{statements}\n  ]\n}}'
+
+
 def page(text: str, record: Record) -> str:
-    """Return the page with the table as it should be."""
+    """Return the page with the table and the policy as they should be."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}\n{table(record)}\n{_END}{after}"
+    made = f"{table(record)}\n{_POLICY}\n{lookers_policy(record)}"
+    return f"{before}{_BEGIN}\n{made}\n{_END}{after}"
+
+
+def write() -> None:
+    """Write the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(page(text, Record.read()), encoding="utf-8")
 
 
 def main() -> None:
-    """Write the table, or check it."""
+    """Write the page, check it, or print the policy for the verbs that are named."""
+    arguments = argparse.ArgumentParser("python -m tests.calls.operators", description=__doc__)
+    arguments.add_argument("--check", action="store_true", help="only look if it is up to date")
+    arguments.add_argument("--policy", nargs="+", metavar="VERB", help="print the policy for verbs")
+    found = arguments.parse_args()
+    record = Record.read()
+    if found.policy:
+        print(_text(policy(record, found.policy)))
+        return
+    if not found.check:
+        write()
+        return
     text = PAGE.read_text(encoding="utf-8")
-    new = page(text, Record.read())
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(new, encoding="utf-8")
-    elif text != new:
+    if text != page(text, record):
         sys.exit("docs/security.md is out of date: python -m tests.calls.operators")
 
 

@@ -68,10 +68,11 @@ class Resources:
         words |= dict.fromkeys((topic, _TOPIC_REFERENCE), "topic of the alarms")
         for function in (*FUNCTIONS, *INGEST_FUNCTIONS, *FOLLOW_FUNCTIONS):
             words[f"/aws/lambda/{function_name(stage, function)}"] = "log groups of the functions"
-        for output, value in outputs.items():
-            word = _WORDS.get(variable_of(output).lower())
-            if word:
-                words[place(value)[0]] = word
+        values = {variable_of(output).lower(): value for output, value in outputs.items()}
+        for setting, word in _WORDS.items():
+            if setting in values:
+                # One bucket may be several things: the first of the words stands for all.
+                words.setdefault(place(values[setting])[0], word)
         return cls(words)
 
     def named(self, permission: Permission) -> str:
@@ -88,6 +89,16 @@ class Resources:
         if permission.action.startswith("s3:") and within:
             within = f"{within.split('/')[0]}/*" if word == _RUN_BUCKET else "*"
         return f"{word}: {within}" if within else word
+
+
+def output_of(word: str) -> str:
+    """Return the output that holds the name of a resource, less what else it says: ``Url``, ``Arn``.
+
+    Raises:
+        KeyError: There is none.
+    """
+    setting = {word: setting for setting, word in _WORDS.items()}[word]
+    return "".join(part.capitalize() for part in setting.split("_") if part not in {"url", "arn"})
 
 
 def function_of(name: str, stage: str) -> str:

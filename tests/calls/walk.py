@@ -5,9 +5,11 @@ It is there for the calls alone: what the verbs achieve is tested elsewhere.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -17,7 +19,7 @@ from PIL import Image
 
 from reindex.domain.migration import MigrationState
 from reindex.domain.states import Phase, State
-from reindex.settings import Ingest, LibrarySettings, Queue
+from reindex.settings import Ingest, IngestQueues, LibrarySettings, Queue, Tables
 from reindex.stores.submissions import DynamoSubmissions
 from tests.chaos.index_faults import IndexFaults, index_faults
 from tests.local.deploy import ACCOUNT, REGION
@@ -65,20 +67,28 @@ def walk(work: Path) -> None:
         _look(stack, sound, library)
         _choose_again(stack, index, sound)
         _gather(stack, sound, work)
+        _lose_work(stack, sound)
         _set_aside(stack, sound)
-        _submit(stack, work)
+        _submit(stack, index, work)
         _follow(stack, sound[0])
-        _migrate(stack)
+        _migrate(stack, sound[0])
 
 
 def _hold_a_run(stack: LocalStack, library: SampleLibrary) -> None:
     """Start a run, pause, resume and abort it, and have the next one finish."""
     _reindex(stack, "upload-ids", "-", stdin="\n".join(library.ids))
     with stack.indexer_stopped():
-        _reindex(stack, "start")
+        with _ticks_stopped(stack):
+            _reindex(stack, "start")
+            _await(lambda: _phase(stack) is Phase.INDEX, "the index phase")
+            _reindex(stack, "pause")
+            _reindex(stack, "status")
+            _reindex(stack, "explain", library.ids[0], may_fail=True)
+            _reindex(stack, "resume")
         _await(lambda: _phase(stack) is Phase.CHECK, "the check phase")
-        for verb in ("pause", "status", "resume", "abort"):
-            _reindex(stack, verb)
+        _reindex(stack, "status")
+        _reindex(stack, "explain", library.ids[0], may_fail=True)
+        _reindex(stack, "abort")
     _reindex(stack, "start", "--watch")
 
 
@@ -89,9 +99,6 @@ def _look(stack: LocalStack, sound: list[str], library: SampleLibrary) -> None:
     _reindex(stack, "status")
     _reindex(stack, "report")
     _reindex(stack, "report", "--again")
-    runs = _reindex(stack, "runs", "--json").splitlines()
-    ids = [json.loads(line)["run_id"] for line in runs]
-    _reindex(stack, "runs", "compare", ids[0], ids[-1])
     _reindex(stack, "scan-states")
     _reindex(stack, "certify", "--deep")
     _reindex(stack, "rehearse", "--sample", "3", may_fail=True)
@@ -121,6 +128,18 @@ def _gather(stack: LocalStack, sound: list[str], work: Path) -> None:
     ids = work / "ids.txt"
     ids.write_text("\n".join(sound[:3]))
     _reindex(stack, "start", "--source", "file", "--file", str(ids), "--watch")
+    runs = [json.loads(line)["run_id"] for line in _reindex(stack, "runs", "--json").splitlines()]
+    _reindex(stack, "runs", "compare", *runs[:2])
+
+
+def _lose_work(stack: LocalStack, sound: list[str]) -> None:
+    """Take chunks off the work list, so that the Tally must find the rows."""
+    dynamodb, table = stack.client("dynamodb"), stack.settings[Tables].work_table
+    _reindex(stack, "upload-ids", "-", stdin="\n".join(sound[:3]))
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        key = {name: item[name] for name in ("phase", "chunk")}
+        dynamodb.delete_item(TableName=table, Key=key)
+    _reindex(stack, "start", "--watch")
 
 
 def _set_aside(stack: LocalStack, sound: list[str]) -> None:
@@ -143,10 +162,12 @@ def _set_aside(stack: LocalStack, sound: list[str]) -> None:
     sqs.send_message(QueueUrl=queues.reingest_queue_url, MessageBody="not a message of ours")
 
 
-def _submit(stack: LocalStack, work: Path) -> None:
-    """Submit an image and a file that is none."""
+def _submit(stack: LocalStack, index: IndexFaults, work: Path) -> None:
+    """Submit an image, a file that is none, and an image that the index refuses."""
     table = DynamoSubmissions(stack.client("dynamodb"), stack.settings[Ingest].submissions_table)
-    picture, text, eager = (work / name for name in ("a.jpg", "text.jpg", "eager.jpg"))
+    picture, text, eager, refused = (
+        work / name for name in ("a.jpg", "text.jpg", "eager.jpg", "refused.jpg")
+    )
     Image.new("RGB", (640, 480), "red").save(picture)
     Image.new("RGB", (640, 480), "blue").save(eager)
     text.write_text("not an image at all")
@@ -160,6 +181,19 @@ def _submit(stack: LocalStack, work: Path) -> None:
     _reindex(stack, "trace", image_id)
     _reindex(stack, "explain", image_id, may_fail=True)
     _reindex(stack, "resubmit", "--code", "not_an_image", "--yes")
+    Image.new("RGB", (640, 480), "green").save(refused)
+    refused_id = hashlib.sha1(refused.read_bytes()).hexdigest()
+    index.refused_ids.add(refused_id)
+    _reindex(stack, "submit", str(refused))
+    _await(
+        lambda: any(row.image_id == refused_id and row.failure for row in table.scan()),
+        "the index refused it",
+    )
+    for url in (
+        stack.settings[Ingest].high_priority_queue_url,
+        stack.settings[IngestQueues].ingest_queue_url,
+    ):
+        stack.client("sqs").send_message(QueueUrl=url, MessageBody="not a message of ours")
 
 
 def _follow(stack: LocalStack, image_id: str) -> None:
@@ -182,7 +216,7 @@ def _follow(stack: LocalStack, image_id: str) -> None:
     _await(has_crop, "the crop is in the document")
 
 
-def _migrate(stack: LocalStack) -> None:
+def _migrate(stack: LocalStack, image_id: str) -> None:
     """Migrate there, back and there again; give one new index up, and the old one."""
     _reindex(stack, "migrate", "start", "--source", "bucket", "--sample", "3")
     for verb in ("pause", "resume"):
@@ -196,6 +230,9 @@ def _migrate(stack: LocalStack) -> None:
     tolerant = ("--tolerate-missing", "50", "--tolerate", "100")
     _reindex(stack, "migrate", "compare", *tolerant, may_fail=True)
     _reindex(stack, "compare", migration.old.name, migration.new.name, *tolerant, may_fail=True)
+    # What is written after the last round, the switch itself brings along.
+    change = {"doc": {"usagesLastModified": "2024-05-01T00:00:00.000Z"}}
+    stack.cluster.send("POST", f"/{stack.alias}/_update/{image_id}", body=change)
     _reindex(stack, "migrate", "switch", "--yes")
     _reindex(stack, "migrate", "rollback")
     _await(lambda: _has_caught_up(stack), "the old index has caught up")
@@ -203,6 +240,7 @@ def _migrate(stack: LocalStack) -> None:
     _reindex(stack, "migrate", "abort", "--yes")
     _reindex(stack, "migrate", "start")
     _await(lambda: _has_caught_up(stack), "the new index has caught up")
+    _reindex(stack, "migrate", "compare", *tolerant)
     _reindex(stack, "migrate", "switch", "--yes")
     _reindex(stack, "migrate", "drop-old", "--yes")
 
@@ -211,6 +249,16 @@ def _has_caught_up(stack: LocalStack) -> bool:
     found = json.loads(_reindex(stack, "migrate", "status", "--json"))
     is_built = found["state"] in (MigrationState.CATCHING_UP, MigrationState.ROLLING_BACK)
     return is_built and found["lag"] == 0 and found["round"] is None
+
+
+@contextmanager
+def _ticks_stopped(stack: LocalStack) -> Iterator[None]:
+    """Keep a run in its phase for the time of a `with` block."""
+    rules, stack.ticker.rules = stack.ticker.rules, ()
+    try:
+        yield
+    finally:
+        stack.ticker.rules = rules
 
 
 def _phase(stack: LocalStack) -> Phase | None:
