@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from aws_cdk import ArnFormat, Stack
@@ -13,7 +13,14 @@ from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
-from cdk.stage_settings import IngestSettings, StageSettings, loader_pace, texts, tuned
+from cdk.stage_settings import (
+    IngestSettings,
+    OtherClusterSettings,
+    StageSettings,
+    loader_pace,
+    texts,
+    tuned,
+)
 from reindex.settings import FUNCTION, LOADER, OWN, LibrarySettings
 
 
@@ -49,6 +56,7 @@ def environment(
         "dead_letter_queue_url": queue.dead_letters.queue_url,
         "tag_names": settings.projection.tag_names,
         "projection_function": names.function("image_projection"),
+        **_other_cluster(settings.index.other_cluster),
         **_projection(settings),
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
         "catch_up_rule": names.catch_up,
@@ -63,14 +71,19 @@ def environment(
     return texts(values | (_ingest(settings.ingest, lane) if settings.ingest and lane else {}))
 
 
+def _other_cluster(other: OtherClusterSettings | None) -> dict[str, Any]:
+    """Return the settings of the other cluster."""
+    return {f"other_{name}": value for name, value in asdict(other).items()} if other else {}
+
+
 def _notices(stack: Stack, settings: StageSettings) -> dict[str, Any]:
-    """Where people are told that a run ended."""
+    """Return the destinations of notices."""
     topic = stack.format_arn(service="sns", resource=Names(settings.stage).alarm_topic)
     return {"notice_topic": topic, "notice_webhook": settings.notice_webhook}
 
 
 def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
-    """The settings of the live lane."""
+    """Return the settings of the live lane."""
     return {
         "ingest_bucket": lane.ingest.bucket_name,
         "failed_bucket": lane.failed.bucket_name,
@@ -85,13 +98,13 @@ def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
 
 
 def _live_queue(settings: StageSettings, lane: IngestLane | None) -> str | None:
-    """The queue that makes a reindex hold back: the stage's own choice, else the live lane's."""
+    """Return the queue whose depth throttles a run: the stage's choice, else the live lane's."""
     named: str | None = tuned(settings)["live_queue_url"]
     return named or (lane.high_priority.queue_url if lane else None)
 
 
 def _projection(settings: StageSettings) -> dict[str, Any]:
-    """The settings of who builds the documents."""
+    """Return the settings of who builds the documents."""
     projection = settings.projection
     values: dict[str, Any] = {
         "projection_by": OWN,
@@ -123,7 +136,7 @@ def _projection(settings: StageSettings) -> dict[str, Any]:
 
 
 def _unusual(library: LibrarySettings) -> dict[str, object]:
-    """The library's settings without those that are as the defaults: variables share 4 KB.
+    """Return the library's settings without those that are as the defaults: variables share 4 KB.
 
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """

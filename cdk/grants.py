@@ -1,4 +1,4 @@
-"""What each function may do: actions and resources, one list per function.
+"""The permissions of each function: actions and resources, one list per function.
 
 Written out, not granted through constructs, so that a reviewer reads least privilege here and
 the stack tests compare it with what was synthesized.
@@ -20,11 +20,7 @@ from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import CHUNKS, CLAIMS, ORDER, REPORTS, SAMPLES, TALLIES, RunBucket
 from cdk.stage_settings import FollowSettings, StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
-from reindex.settings import LibrarySettings
-
-#: How the rows of one image are found in the tables not keyed by it.
-_INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
-_TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
+from reindex.settings import LibrarySettings, user_tables
 
 #: The HTTP methods of each function's requests to the search cluster; a function that is not named
 #: sends none.
@@ -35,7 +31,7 @@ _INDEX_METHODS = {
     "indexer": ("Get", "Post"),
     "live_indexer": ("Get", "Post"),
     "preflight": ("Delete", "Get", "Post"),
-    "tally": ("Get",),
+    "tally": ("Get", "Post"),
 }
 
 
@@ -140,7 +136,7 @@ class Grants:
         yield _allow("events:DisableRule", self._rule_arn(self._names.catch_up))
 
     def _list_work(self) -> Iterator[iam.PolicyStatement]:
-        """What it takes to put chunks on the work list."""
+        """Yield the permissions to put chunks on the work list."""
         yield _allow("dynamodb:PutItem", self.tables.work.table_arn)
         yield _allow("s3:PutObject", self._files(CHUNKS))
 
@@ -157,19 +153,18 @@ class Grants:
         if (loader and loader.whole) or self.settings.projection.function:
             # Nothing of the library is read.
             return
-        # A loader reads the originals itself: what people made of them is still ours to read.
+        # A loader reads the originals itself: image-projection reads only the user data.
         names = [self.library.crops_bucket] if loader else self._library_bucket_names()
         buckets = [self._bucket(name) for name in names if name]
         if buckets:
             yield _allow("s3:ListBucket", *buckets)
             yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
-        by_image = self._library_tables(*_TABLES_BY_IMAGE)
-        if by_image:
-            yield _allow("dynamodb:BatchGetItem", *by_image)
+        tables = user_tables(self.library)
+        by_key = [self._table(table.name) for table in tables if not table.index]
+        if by_key:
+            yield _allow("dynamodb:BatchGetItem", *by_key)
         indexes = [
-            f"{table}/index/{getattr(self.library, index)}"
-            for field, index in _INDEXES_BY_IMAGE.items()
-            for table in self._library_tables(field)
+            f"{self._table(table.name)}/index/{table.index}" for table in tables if table.index
         ]
         if indexes:
             yield _allow("dynamodb:PartiQLSelect", *indexes)
@@ -182,7 +177,7 @@ class Grants:
         yield _allow("s3:GetObject", f"{originals}/*")
 
     def pace_indexer(self, mapping: str) -> iam.PolicyStatement:
-        """What it takes to let more or fewer indexers run side by side."""
+        """Return the permission to change the number of concurrent indexers."""
         return _allow("lambda:UpdateEventSourceMapping", mapping)
 
     def _indexer(self) -> Iterator[iam.PolicyStatement]:
@@ -245,13 +240,13 @@ class Grants:
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         claims: tuple[str, ...] = ("s3:GetObject",)
         if self.settings.projection.function:
-            # The documents of the library's own function are put there by whoever asks it.
+            # The caller of the library's own function stores its documents there.
             claims = (*claims, "s3:PutObject")
         yield _allow(claims, self._files(CLAIMS))
 
     def _preflight(self) -> Iterator[iam.PolicyStatement]:
         progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
-        tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
+        tables = [self._table(table.name) for table in user_tables(self.library)]
         if tables:
             yield _allow("dynamodb:DescribeTable", *tables)
         yield _allow("dynamodb:BatchGetItem", progress)
@@ -297,14 +292,20 @@ class Grants:
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
 
     def _index(self, function: str) -> Iterator[iam.PolicyStatement]:
-        """What it takes to ask the search cluster."""
+        """Yield the permissions to send requests to the search cluster."""
         methods = _INDEX_METHODS.get(function)
         if not methods:
             return
-        if self.settings.elasticsearch_secret:
-            yield _allow("secretsmanager:GetSecretValue", self.settings.elasticsearch_secret)
-        if domain := self.settings.index.domain:
-            yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
+        other = self.settings.index.other_cluster
+        # Live writers write to where the alias leads, on the stage's own cluster.
+        if function == "live_indexer":
+            other = None
+        for secret in (self.settings.elasticsearch_secret, other and other.secret):
+            if secret:
+                yield _allow("secretsmanager:GetSecretValue", secret)
+        for domain in (self.settings.index.domain, other and other.domain):
+            if domain:
+                yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
 
     def _keys(self) -> Iterator[iam.PolicyStatement]:
         if self.settings.library_keys:
@@ -330,7 +331,7 @@ class Grants:
         return self._arn("lambda", "function", self._names.function(name))
 
     def _projector(self) -> str:
-        """The function that projects: ours, or the library's own."""
+        """Return the function that projects: ours, or the library's own."""
         return self.settings.projection.function or self._function("image_projection")
 
     def _rule(self, phase: str) -> str:
@@ -355,13 +356,8 @@ class Grants:
     def _library_buckets(self) -> list[str]:
         return [self._bucket(name) for name in self._library_bucket_names() if name]
 
-    def _library_tables(self, *fields: str) -> list[str]:
-        names = [getattr(self.library, field) for field in fields]
-        return [
-            self.stack.format_arn(service="dynamodb", resource="table", resource_name=name)
-            for name in names
-            if name
-        ]
+    def _table(self, name: str) -> str:
+        return self.stack.format_arn(service="dynamodb", resource="table", resource_name=name)
 
     def _live_queue(self) -> list[str]:
         url = tuned(self.settings)["live_queue_url"]

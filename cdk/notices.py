@@ -1,4 +1,4 @@
-"""What tells people that a run ended or is held: two rules that call the notices function."""
+"""Notices of runs that ended or are held: two rules that invoke the notices function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDINGS = ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]
 
 
 class Notices(Construct):
-    """The events that people are told of."""
+    """The events that notices are sent for."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Notices(Construct):
             self,
             "RunEnded",
             rule_name=names.notice("run-ended"),
-            description="Tells people that a run ended",
+            description="Sends a notice when a run ends",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
@@ -52,7 +52,7 @@ class Notices(Construct):
             self,
             "RunHeld",
             rule_name=names.notice("run-held"),
-            description="Tells people that nothing moves in a run",
+            description="Sends a notice when a run is held",
             event_pattern=events.EventPattern(
                 source=["aws.cloudwatch"],
                 detail_type=["CloudWatch Alarm State Change"],

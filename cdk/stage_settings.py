@@ -1,4 +1,4 @@
-"""What a stage's entry in ``cdk.json`` may say, read with one clear line for what is wrong."""
+"""The settings of a stage in ``cdk.json``, read with one clear line for each problem."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from reindex.settings import (
     FOLLOW_FUNCTIONS,
     FUNCTIONS,
     INGEST_FUNCTIONS,
+    Cluster,
     Engine,
     LibrarySettings,
     MetadataRules,
     Naming,
+    OtherCluster,
     PhaseRules,
     Projection,
     Settings,
@@ -36,7 +38,7 @@ from reindex.settings import (
 from reindex.strict_json import Read, merged, read
 from reindex.tag_names import TagNames
 
-#: Stands for the library that the sample-library stack makes.
+#: The name of the library that the sample-library stack makes.
 SAMPLE = "sample"
 
 #: An EventBridge rule has at most five targets.
@@ -59,6 +61,8 @@ _FUNCTION = re.compile(
     r"arn:aws[\w-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:(\$LATEST|[\w-]{1,128}))?"
 )
 _DOMAIN = re.compile(r"arn:aws[\w-]*:es:[a-z0-9-]+:\d{12}:domain/[a-z][a-z0-9-]{2,27}")
+#: Without a name or password: it becomes part of the names of indices.
+_CLUSTER_URL = re.compile(r"https?://[^/@?#\s]+(/[^?#\s]*)?")
 _LOADER_URL = re.compile(r"https?://[^/@?#{}\s]+/[^#{}\s]*\{id\}[^#{}\s]*")
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
@@ -68,7 +72,7 @@ _REQUESTS_PER_CALL = 16
 #: Enough to tell an address from a name or a URL.
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
-#: What Lambda accepts of an event source mapping, and of a function; and what is a share.
+#: The ranges that Lambda accepts for event source mappings and functions, and those of shares.
 _RANGES = {
     "alarm_failure_percent": (1, 100),
     "indexer_batch_size": (1, 10_000),
@@ -80,7 +84,7 @@ _BATCH_WITHOUT_WINDOW = 10
 _STREAM = re.compile(r"arn:aws[\w-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]+/stream/[\w.:-]+")
 _LONGEST_DELAY = 900
 
-#: Likewise; and what one request can put into S3, in megabytes.
+#: The ranges of the live lane's settings; and the most that one request can put into S3, in MB.
 _INGEST_RANGES = {
     "max_megabytes": (1, 5_000),
     "concurrency": (2, 1_000),
@@ -89,7 +93,7 @@ _INGEST_RANGES = {
 }
 _LONGEST_FUNCTION = 900
 
-#: What CloudWatch Logs accepts and an operator may want, in days.
+#: The retention times that CloudWatch Logs accepts, in days.
 RETENTION = {
     1: logs.RetentionDays.ONE_DAY,
     3: logs.RetentionDays.THREE_DAYS,
@@ -105,14 +109,14 @@ RETENTION = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Where the functions run, if the index can be reached from within a VPC only.
+    """The VPC in which the functions run, if the index can be reached only from there.
 
     Attributes:
         subnets: Ids, all of one VPC, each in a zone of its own; they need a way to the AWS
             services: NAT, or endpoints.
         security_groups: Ids; they must let HTTPS out.
         vpc: Id of the VPC; only ``endpoints`` needs it.
-        endpoints: Whether the stack makes the interface endpoints of the services that the
+        endpoints: True if the stack makes the interface endpoints of the services that the
             functions call; those of S3 and DynamoDB, which cost nothing, it does not.
     """
 
@@ -124,7 +128,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(RunOptions):
-    """When runs start by themselves, and what they are told.
+    """The schedule of runs, and their options.
 
     Attributes:
         expression: As EventBridge takes it, in UTC: ``cron(0 18 1 * ? *)``.
@@ -145,7 +149,7 @@ class LoaderSettings:
             of a private CA.
         concurrency: Requests in flight at once, of all workers together.
         timeout_seconds: How long one request may take.
-        whole: Whether its answer is the whole document; if not, user data are merged in.
+        whole: True if its answer is the whole document; if not, user data are merged in.
     """
 
     kind: str
@@ -159,17 +163,17 @@ class LoaderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionSettings:
-    """How documents are built.
+    """The settings of the projection.
 
     Attributes:
         tag_names: By whose names ``fileMetadata`` shows tags: ``standard`` or
             ``metadata-extractor``.
-        loader: The library's own image loader, in place of our reading of originals.
-        function: ARN of the library's own function, in place of ours.
+        loader: The library's own image loader, which then reads the originals in place of our code.
+        function: ARN of the library's own function, in place of image-projection.
         processors: What is made of files' metadata, in order: see docs/processors.md.
         rights: File of rules for rights and keywords, relative to ``cdk.json``.
-        mapping: File with the library's own mapping, relative to ``cdk.json``: the index is held
-            against it before each run.
+        mapping: File with the library's own mapping, relative to ``cdk.json``: the index is
+            compared with it before each run.
     """
 
     tag_names: str = TagNames.STANDARD.value
@@ -182,12 +186,12 @@ class ProjectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowSettings:
-    """How the index follows the truth by itself.
+    """The settings with which the index follows the truth.
 
     Attributes:
         streams: ARNs of the DynamoDB streams of the library's tables. Those of usages and leases
             need a view with images, for their keys do not name the image.
-        crops: Whether there is a queue for S3's events about the bucket of crops; whoever owns that
+        crops: True if there is a queue for S3's events about the bucket of crops; the owner of that
             bucket sends them there.
         window_seconds: See :class:`reindex.settings.Following`.
     """
@@ -198,6 +202,23 @@ class FollowSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherClusterSettings:
+    """Another cluster, which a migration leads to or comes from.
+
+    Attributes:
+        url: Of the cluster.
+        secret: ARN of the secret with its credentials.
+        engine: As in :class:`IndexSettings`.
+        domain: As in :class:`IndexSettings`.
+    """
+
+    url: str
+    secret: str | None = None
+    engine: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
     """The server of the search index.
 
@@ -205,10 +226,12 @@ class IndexSettings:
         engine: ``elasticsearch`` or ``opensearch``; without it, the cluster is asked.
         domain: ARN of the domain of Amazon OpenSearch Service that the cluster is: functions sign
             their requests with their roles, and may send it those that they need.
+        other_cluster: Another cluster, which a migration leads to or comes from.
     """
 
     engine: str | None = None
     domain: str | None = None
+    other_cluster: OtherClusterSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +240,8 @@ class IngestSettings:
 
     Attributes:
         max_megabytes: Of a submitted file.
-        concurrency: Submitted files that are processed side by side, at most.
-        indexer_concurrency: Live indexers that run side by side, at most.
+        concurrency: Most submitted files that are processed concurrently.
+        indexer_concurrency: Most concurrent live indexers.
         searchable_minutes: An alarm rings when a submitted file waits for longer.
         follow: How the index follows the truth by itself; None if it does not.
     """
@@ -246,12 +269,12 @@ class StageSettings:
         encryption_key: ARN of a KMS key for the product's own tables, queues and bucket;
             without it, keys that AWS manages.
         account: AWS account to deploy to; without it, the one of the credentials at hand.
-        region: Likewise.
+        region: AWS region to deploy to; without it, the one of the credentials at hand.
         network: VPC, subnets and security groups of the functions.
-        disposable: Whether destroying the stack deletes its data.
+        disposable: True if destroying the stack deletes its data.
         log_retention_days: Of all log groups.
-        tracing: Whether X-Ray traces functions and runs.
-        alarms: Whether there are any; a local cloud knows none that reckon, and rings none.
+        tracing: True if X-Ray traces functions and runs.
+        alarms: True if there are any; a local cloud knows none that reckon, and rings none.
         alarm_subscribers: E-mail addresses that alarms and notices go to; each must confirm.
         notice_webhook: ARN of a Secrets Manager secret whose text is the URL of a chat's incoming
             webhook: notices go there, too.
@@ -263,7 +286,7 @@ class StageSettings:
         reserved_concurrency: Of functions, by name.
         indexer_batch_size: Messages the indexer is given at once.
         indexer_window_seconds: How long a batch may wait to fill.
-        indexer_concurrency: Indexers that run side by side at most.
+        indexer_concurrency: Most concurrent indexers.
         tuning: Overrides of the defaults in :mod:`reindex.settings`, by setting.
     """
 
@@ -303,7 +326,7 @@ TUNABLE = {
     for group in COMMAND
     for f in fields(group)
     if f.default is not MISSING
-    and group not in (LibrarySettings, MetadataRules, Naming, Projection)
+    and group not in (LibrarySettings, MetadataRules, Naming, OtherCluster, Projection)
     and f.name not in {g.name for g in fields(StageSettings)}
     and f.name not in {f"index_{g.name}" for g in fields(IndexSettings)}
 }
@@ -346,18 +369,18 @@ def tuned(settings: StageSettings) -> dict[str, Any]:
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as environment variables; those that are None are left out."""
+    """Return settings as environment variables; those that are None are left out."""
     return {name.upper(): _text(value) for name, value in values.items() if value is not None}
 
 
 def phase_rules(settings: StageSettings) -> PhaseRules:
-    """The schedules' settings, with this stage's tuning."""
+    """Return the schedules' settings, with this stage's tuning."""
     return _group(PhaseRules, settings)
 
 
 def _group(group: type[Read], settings: StageSettings) -> Read:
-    """A group of settings as a function will read it, to judge it before it is deployed."""
-    # What the stack is yet to name may be any text here.
+    """Return a group of settings as a function will read it, to judge it before it is deployed."""
+    # Names that the stack will generate may be any text here.
     required = {variable(f): "-" for f in fields(group) if f.default is MISSING}
     return Settings((group,), required | texts(tuned(settings)))[group]
 
@@ -383,7 +406,7 @@ def _object(text: str | None) -> dict[str, Any]:
 
 
 def _problems(settings: StageSettings) -> Iterator[str]:
-    """What is wrong with settings that are each of the right type."""
+    """Yield the contradictions among settings that each have the right type."""
     if not _STAGE_NAME.fullmatch(settings.stage):
         yield f"its name must match {_STAGE_NAME.pattern}"
     for name in sorted(settings.reserved_concurrency.keys() - {*functions(settings)}):
@@ -407,7 +430,7 @@ def _problems(settings: StageSettings) -> Iterator[str]:
 
 
 def functions(settings: StageSettings) -> dict[str, tuple[type, ...]]:
-    """The settings that each function of a stage reads, by its handler's module."""
+    """Return the settings that each function of a stage reads, by its handler's module."""
     ingest = settings.ingest
     return {
         **FUNCTIONS,
@@ -441,19 +464,44 @@ def _network_problems(network: Network | None) -> Iterator[str]:
 
 
 def _index_problems(settings: StageSettings) -> Iterator[str]:
-    index = settings.index
-    if index.engine and index.engine not in set(Engine):
-        yield f"index.engine must be one of {', '.join(Engine)}"
-    if not index.domain:
+    index, other = settings.index, settings.index.other_cluster
+    secret = settings.elasticsearch_secret
+    yield from _cluster_problems("index", index, ("elasticsearch_secret", secret))
+    if other is None:
         return
-    if not _DOMAIN.fullmatch(index.domain):
-        yield "index.domain is no ARN of a domain of Amazon OpenSearch Service"
-    if index.engine == Engine.ELASTICSEARCH:
-        yield "index.domain is for OpenSearch: index.engine says elasticsearch"
-    if settings.elasticsearch_secret:
+    where = "index.other_cluster"
+    yield from _cluster_problems(where, other, (f"{where}.secret", other.secret))
+    urls = Cluster(other.url).urls
+    for url in urls:
+        if not _CLUSTER_URL.fullmatch(url):
+            yield f"{where}.url: {url} is no URL of a cluster"
+    if set(urls) & set(Cluster(settings.elasticsearch_url).urls):
+        yield f"{where}.url is that of the stage's own cluster"
+
+
+def _cluster_problems(
+    where: str, found: IndexSettings | OtherClusterSettings, secret: tuple[str, str | None]
+) -> Iterator[str]:
+    """Yield what is wrong with the settings of a cluster.
+
+    Args:
+        where: The setting that it is the value of.
+        found: The value.
+        secret: The setting of its secret, and the ARN.
+    """
+    if found.engine and found.engine not in set(Engine):
+        yield f"{where}.engine must be one of {', '.join(Engine)}"
+    if not found.domain:
+        return
+    if not _DOMAIN.fullmatch(found.domain):
+        yield f"{where}.domain is no ARN of a domain of Amazon OpenSearch Service"
+    if found.engine == Engine.ELASTICSEARCH:
+        yield f"{where}.domain is for OpenSearch: {where}.engine says elasticsearch"
+    setting, arn = secret
+    if arn:
         yield (
-            "either index.domain, for requests signed with the functions' roles, or "
-            "elasticsearch_secret, not both"
+            f"either {where}.domain, for requests signed with the functions' roles, or "
+            f"{setting}, not both"
         )
 
 
@@ -496,19 +544,23 @@ def _loader_problems(loader: LoaderSettings) -> Iterator[str]:
 
 
 def secrets(settings: StageSettings) -> list[str]:
-    """The ARNs of all secrets that functions read."""
-    loader = settings.projection.loader
-    found = (settings.elasticsearch_secret, loader.secret if loader else None)
+    """Return the ARNs of all secrets that functions read."""
+    loader, other = settings.projection.loader, settings.index.other_cluster
+    found = (
+        settings.elasticsearch_secret,
+        other.secret if other else None,
+        loader.secret if loader else None,
+    )
     return [arn for arn in found if arn]
 
 
 def stage_file(path: str) -> Path:
-    """A file that a stage names, relative to ``cdk.json``."""
+    """Return a file that a stage names, relative to ``cdk.json``."""
     return ROOT / path
 
 
 def asset_files(projection: ProjectionSettings) -> dict[str, Path]:
-    """The library's own files that go into the asset, by their name there."""
+    """Return the library's own files that go into the asset, by their name there."""
     files = {LIBRARY_MAPPING: stage_file(projection.mapping)} if projection.mapping else {}
     for file in files_of(projection.processors, projection.rights):
         files[f"{LIBRARY_FOLDER}/{file}"] = stage_file(file)
@@ -516,7 +568,7 @@ def asset_files(projection: ProjectionSettings) -> dict[str, Path]:
 
 
 def loader_pace(settings: StageSettings) -> tuple[int, int]:
-    """How a loader's concurrency is shared out.
+    """Divide a loader's concurrency among projection calls.
 
     Few calls with many requests each cost less than the opposite: a call is billed while it waits.
 
@@ -539,7 +591,7 @@ def _range_problems(settings: StageSettings) -> Iterator[str]:
 
 
 def _library_problems(library: LibrarySettings, schedule: Schedule | None) -> Iterator[str]:
-    """What is wrong with the library's layout."""
+    """Yield the problems of the library's layout."""
     templates = {}
     for name in ("original_key", "thumbnail_key", "optimised_png_key", "crops_folder"):
         try:
@@ -569,13 +621,13 @@ def _library_problems(library: LibrarySettings, schedule: Schedule | None) -> It
 
 
 def _may_meet(one: KeyTemplate, other: KeyTemplate) -> bool:
-    """Whether two templates may give one key."""
+    """Return True if two templates may give one key."""
     return one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
 
 
 def _schedule_problems(schedule: Schedule) -> Iterator[str]:
     if schedule.expression.startswith("rate("):
-        # The stage is deployed when somebody has time for it, not when a run may start.
+        # A rate counts from the deployment, which is seldom the time at which a run should start.
         yield (
             "schedule.expression: a rate counts from each deployment, and may fire with it: "
             "use cron(…)"

@@ -37,6 +37,9 @@ def migrate() -> None:
     People search the old index, and live writers write to it, until "switch" moves the alias in
     one request. The new one is built from the truth, and follows what changes in the old one by
     itself. "rollback" leads people back until "drop-old" ends it. No write is lost on the way.
+
+    With "start --to" the new index is on another cluster. Then "switch" makes it ready and the
+    library moves by itself, while the new index follows the old one until "finish".
     """
 
 
@@ -45,7 +48,14 @@ def migrate() -> None:
         "reindex migrate start",
         "reindex migrate start --mapping new.json --sample 100",
         "reindex migrate start --source bucket",
+        "reindex migrate start --to https://new.example:9200",
     )
+)
+@click.option(
+    "--to",
+    metavar="URL",
+    help="Create the new index on another cluster, which may run the other engine: the stage's "
+    "index.other_cluster.",
 )
 @click.option(
     "--mapping",
@@ -72,13 +82,14 @@ def migrate() -> None:
 def start(
     session: Session,
     *,
+    to: str | None,
     file: str | None,
     source: str | None,
     ids: str | None,
     lower: bool,
     sample: int | None,
 ) -> None:
-    """Create the new index, and have it built.
+    """Create the new index, and start its build.
 
     First from every document of the old index, then from every id of --source, if one is given.
     A start that was killed is taken up by the next.
@@ -90,7 +101,7 @@ def start(
     from .migrating import Wanted, begin
     from .terminal import note
 
-    found = begin(session, Wanted(file, source, ids, lower, sample))
+    found = begin(session, Wanted(to, file, source, ids, lower, sample))
     note(f"Migration {found.id} builds {found.new.name} beside {found.old.name}.")
     note("Its rounds start by themselves: reindex migrate status shows how far it is.")
 
@@ -137,7 +148,7 @@ def compare(session: Session, *, terms: Terms, as_json: bool, file: str | None) 
     from .migrating import require_built
 
     wiring = session.wiring
-    control = wiring.migration_control
+    control = wiring.migration_steps.control
     found = require_built(control.current())
     began_at = wiring.clock.now()
     result = compare_indices(wiring, found.source.name, found.target.name, terms)
@@ -163,6 +174,9 @@ def switch(session: Session, *, also: Sequence[str], yes: bool) -> None:
     its report and certificate. Then what changed meanwhile is brought along, the alias is moved in
     one request, and what was written in the last moments is brought along, too: twice, the second
     time after settle_seconds. It may be repeated if it is interrupted.
+
+    To another cluster: the same, but the alias is made there, and stays where it is, too. The
+    library then moves by itself. The new index follows the old one until "finish".
     """
     from .migrating import Switch
 
@@ -183,9 +197,24 @@ def rollback(session: Session) -> None:
     """
     from .terminal import note
 
-    found = session.wiring.migration_control.roll_back()
+    found = session.wiring.migration_steps.control.roll_back()
     note(f"{found.old.name} follows {found.new.name}: reindex migrate status shows how far it is.")
     note("Then reindex migrate switch leads people back to it.")
+
+
+@migrate.command(epilog=example("reindex migrate finish --yes"))
+@click.option("--yes", is_flag=True, help="Do it; without, it is only said what would be done.")
+@on_stack
+def finish(session: Session, *, yes: bool) -> None:
+    """End a migration to another cluster, once the library has moved.
+
+    What was written to the old index in the last moments is brought along, after settle_seconds.
+    Then the new index follows no further. Neither index is deleted. It may be repeated if it is
+    interrupted; "resume" gives it up.
+    """
+    from .migrating import finish_migration
+
+    finish_migration(session, yes=yes)
 
 
 @migrate.command(epilog=example("reindex migrate pause"))
@@ -197,7 +226,7 @@ def pause(session: Session) -> None:
     """
     from .terminal import note
 
-    found = session.wiring.migration_control.pause()
+    found = session.wiring.migration_steps.control.pause()
     note(f"Migration {found.id} is paused: {found.target.name} follows no further.")
 
 
@@ -210,7 +239,7 @@ def resume(session: Session) -> None:
     """
     from .terminal import note
 
-    found = session.wiring.migration_control.resume()
+    found = session.wiring.migration_steps.control.resume()
     note(f"Migration {found.id} goes on: {found.target.name} follows {found.source.name}.")
 
 

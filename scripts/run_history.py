@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Reports that are read at once.
 _READERS = 16
 
-#: How an execution's status is called in a run's record.
+#: The status of a run's record, by the status of its execution.
 _STATUSES = {"RUNNING": "open", "SUCCEEDED": "succeeded", "ABORTED": "aborted"}
 
 
@@ -43,9 +43,13 @@ class RunHistory:
 
     @classmethod
     def of(cls, wiring: Wiring) -> RunHistory:
-        """The history of a stage."""
+        """Return the history of a stage."""
         return cls(
-            wiring.runs, wiring.executions, wiring.files, wiring.clock, wiring.stage_capacity
+            wiring.runs,
+            wiring.executions,
+            wiring.files,
+            wiring.clock,
+            wiring.run_steps.stage_capacity,
         )
 
     def report(self, run_id: str) -> Mapping[str, Any]:

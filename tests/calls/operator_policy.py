@@ -21,7 +21,9 @@ _KINDS: Final = {
 #: Resources that no output names, and those whose ARN has another form than their service's.
 _SPECIAL: Final = {
     "stack": "arn:aws:cloudformation:*:*:stack/image-reindex-${STAGE}/*",
-    "log groups of the functions": "arn:aws:logs:*:*:log-group:/aws/lambda/image-reindex-${stage}-*",
+    "log groups of the functions": (
+        "arn:aws:logs:*:*:log-group:/aws/lambda/image-reindex-${stage}-*"
+    ),
     "state machine: executions": "arn:aws:states:*:*:execution:${StateMachine}:*",
     "event source mapping of the indexer": (
         "arn:aws:lambda:*:*:event-source-mapping:${IndexerMapping}"

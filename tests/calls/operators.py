@@ -18,9 +18,10 @@ _BEGIN: Final = "<!-- permissions of verbs: made by python -m tests.calls.operat
 _END: Final = "<!-- end of the permissions of verbs -->\n"
 
 _POLICY: Final = """\
-This policy is enough for the verbs that change nothing. `${STAGE}` is the stage, `${stage}` the same
-in lower case; the others are names in the stack's outputs (of a queue's URL or an ARN, the last
-part). In a checkout `python -m tests.calls.operators --policy VERB…` prints it for other verbs.
+This policy is enough for the verbs that change nothing. `${STAGE}` is the stage, `${stage}` the
+same in lower case; the others are names in the stack's outputs (of a queue's URL or an ARN, the
+last part). In a checkout `python -m tests.calls.operators --policy VERB…` prints that of other
+verbs.
 """
 
 #: How the names of actions that change nothing begin.

@@ -92,7 +92,7 @@ class Resources:
 
 
 def output_of(word: str) -> str:
-    """Return the output that holds the name of a resource, less what else it says: ``Url``, ``Arn``.
+    """Return the output that holds the name of a resource, without ``Url`` or ``Arn`` at its end.
 
     Raises:
         KeyError: There is none.

@@ -1,4 +1,4 @@
-"""What is known of one image, as lines for people: past events, and present facts. Pure."""
+"""The history and the present facts of one image, as lines of text. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from reindex.domain.records import Indexed
 from reindex.domain.states import CODES
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import Comparison, Evidence, NoIndex, Unknown
+from reindex.settings import PARTS_BY_KEY
 from reindex.stores.interfaces.function_logs import LoggedLine
 from reindex.stores.interfaces.library import ObjectHistory
 from reindex.stores.interfaces.queues import Depth
@@ -23,7 +24,7 @@ from reindex.text import counted
 #: Uploads are named by the moment at which they began, or by their run, which is.
 _STAMP = re.compile(r"\d{8}-\d{6}")
 
-#: What a line of the log says beside its message, and what the functions add to each of them.
+#: The keys that every line of the log has in addition to its message.
 _USUAL_KEYS = frozenset(
     {
         "level",
@@ -66,7 +67,7 @@ class Fact:
     Attributes:
         name: Of what.
         text: How it is, for people.
-        fine: Whether it is as it should be; None when that cannot be said.
+        fine: True if it is as it should be; None when that cannot be said.
     """
 
     name: str
@@ -257,11 +258,7 @@ def _user_fact(data: UserData | Failure) -> Fact:
         *((counted(len(data.usages), "usage"),) if data.usages else ()),
         *((counted(len(data.leases), "lease"),) if data.leases else ()),
         *((counted(len(data.crops), "object") + " of crops",) if data.crops else ()),
-        *(
-            name
-            for name in ("collections", "edits", "syndication", "status")
-            if getattr(data, name) is not None
-        ),
+        *(part for part in PARTS_BY_KEY if getattr(data, part) is not None),
     ]
     return Fact("user data", ", ".join(counts) or "none", fine=True)
 

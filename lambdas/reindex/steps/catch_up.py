@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reindex.domain.migration import Migration
+from reindex.domain.migration import Migration, MigrationState, Position
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.rounds import Rounds, changes_of
 from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
@@ -23,7 +23,7 @@ _SAME_SECONDS = 30.0
 
 
 class CatchUpOutcome(StrEnum):
-    """What a tick came to."""
+    """The outcome of a tick."""
 
     TURNED_OFF = "turned off"
     ROUND_RUNS = "a round runs"
@@ -86,21 +86,23 @@ class CatchUp:
         return CatchUpOutcome.ROUND_FAILED
 
     def _next_round(self, migration: Migration) -> Mapping[str, Any] | None:
-        """The input of the next round; None when there is nothing for it to do."""
+        """Return the input of the next round; None when there is nothing for it to do."""
         if migration.sources:
             return migration.sources[0]
         now = self.clock.now()
         # It refreshes the index: what was written a moment ago counts.
-        self.index.position(migration.source.name)
+        position = self.index.position(migration.source.name)
         lag = self.index.count_changed(migration.source.name, migration.position)
-        surplus = self._surplus(migration)
+        surplus = migration.surplus
+        if surplus is None or not _is_unchanged(migration, position):
+            surplus = self._surplus(migration)
         looks_for_surplus = migration.surplus is None or surplus > migration.surplus
         self.meter.count("MigrationLag", lag)
         looked = migration.lag_measured(lag, now)
         if surplus != migration.surplus:
             looked = looked.surplus_counted(surplus)
         is_news = (lag, surplus) != (migration.lag, migration.surplus)
-        # What says the same as before need not be said each time.
+        # An unchanged lag is not written at each tick.
         if (is_news or now - migration.position_at > _SAME_SECONDS) and not self.migrations.save(
             looked, migration
         ):
@@ -110,7 +112,7 @@ class CatchUp:
         return changes_of(migration, surplus=looks_for_surplus)
 
     def _surplus(self, migration: Migration) -> int:
-        """How many more documents the target has than the source."""
+        """Return how many more documents the target has than the source."""
         everything: Mapping[str, Any] = {"match_all": {}}
         # The target is not refreshed by itself while it is built.
         self.index.position(migration.target.name)
@@ -124,3 +126,12 @@ class CatchUp:
             return CatchUpOutcome.OVERTAKEN
         begun = self.rounds.begin(current, options)
         return CatchUpOutcome.OVERTAKEN if begun is None else CatchUpOutcome.STARTED
+
+
+def _is_unchanged(migration: Migration, position: Position) -> bool:
+    """Return True if nothing was written to or deleted from the source since the last round.
+
+    Then the target's further documents are those of live writers that use it already: there is no
+    reason to look at all of its ids.
+    """
+    return migration.state is MigrationState.HANDED_OVER and position == migration.position

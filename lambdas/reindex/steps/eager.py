@@ -81,7 +81,7 @@ class NoWorkList:
 
 @dataclass(slots=True)
 class EagerResult:
-    """What became of images.
+    """The outcomes of images.
 
     Attributes:
         rows: By id, as they are now.
@@ -93,7 +93,7 @@ class EagerResult:
 
     @property
     def states(self) -> Counter[str]:
-        """How many images are in each state."""
+        """The number of images in each state."""
         return Counter(str(row.state) for row in self.rows.values())
 
     @property
@@ -108,7 +108,7 @@ class Eager:
 
     Attributes:
         index_phase: With :class:`InlineQueue` for its queue.
-        check_phase: Likewise.
+        check_phase: With :class:`InlineQueue` for its queue.
     """
 
     table: ProgressTable
@@ -129,7 +129,7 @@ class Eager:
         Args:
             run: Says which index, and under which name; it need not be the open run's record.
             ids: Of the images.
-            settle: Whether an image that a live writer has just changed is waited for, as in a
+            settle: True if an image that a live writer has just changed is waited for, as in a
                 run; without, reads by secondary index may show less than that writer wrote.
 
         Raises:
@@ -137,7 +137,7 @@ class Eager:
             IndexMisconfigured: The index cannot be used.
         """
         result = EagerResult()
-        # Nothing of ours is on a queue: what is not there now is missing, and not early.
+        # This run has no messages on a queue: a document that is not found now is missing.
         quiet = replace(run, quiet_since=0.0)
         phase = self.index_phase if settle else without_settling(self.index_phase)
         for number, page in enumerate(in_batches(list(dict.fromkeys(ids)), PAGE)):
@@ -189,5 +189,5 @@ class Eager:
 
 
 def without_settling(phase: IndexPhase) -> IndexPhase:
-    """The same phase, which does not wait for what live writers have just changed."""
+    """Return the same phase, which does not wait for what live writers have just changed."""
     return replace(phase, pace=replace(phase.pace, settle_seconds=0))

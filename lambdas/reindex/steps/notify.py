@@ -1,9 +1,9 @@
-"""Tells people that a run ended, or that it is held.
+"""Sends notices: a run ended, or it is held.
 
 Step Functions says so to EventBridge when an execution ends, however it ends, and CloudWatch when
 an alarm is raised: nothing in a run waits for a notice or fails with it. A notice is sent at least
-once. A migration's rounds are not told of: they go on by themselves, and an alarm says when they
-do not.
+once. None is sent about a migration's rounds: they continue by themselves, and an alarm is raised
+when they do not.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from reindex.stores.interfaces.runs import Runs
 
 log = logging.getLogger(__name__)
 
-#: What EventBridge calls the two events.
+#: The detail types of the two events in EventBridge.
 #: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 EXECUTION_ENDED = "Step Functions Execution Status Change"
 ALARM_RAISED = "CloudWatch Alarm State Change"
 
-#: How a run's status is called that Step Functions ended.
+#: A run's status by that of its execution.
 _ENDINGS = {
     "SUCCEEDED": "succeeded",
     "FAILED": "failed",
@@ -69,8 +69,8 @@ class Notifier:
         """Send the notice that an event asks for, if it asks for any.
 
         Raises:
-            StoreUnavailable: What is to be told cannot be read, or the topic does not take it: the
-                event is to be handled again.
+            StoreUnavailable: The report or the run record cannot be read, or the topic does not
+                accept the notice: the event is to be handled again.
         """
         found = self._notice(event)
         if found is None:
@@ -106,7 +106,7 @@ class Notifier:
 
 
 def _is_round(detail: Mapping[str, Any], run: RunRecord | None) -> bool:
-    """Whether the execution was a round of a migration."""
+    """Return True if the execution was a round of a migration."""
     if run and run.round_mark:
         return True
     try:
@@ -117,7 +117,7 @@ def _is_round(detail: Mapping[str, Any], run: RunRecord | None) -> bool:
 
 
 def _summary(detail: Mapping[str, Any], run: RunRecord | None) -> RunSummary:
-    """What is known of a run that has no report."""
+    """Return the facts of a run that has no report."""
     reason = ": ".join(filter(None, (detail.get("error"), detail.get("cause"))))
     if detail["status"] == "TIMED_OUT":
         reason = "the execution ran out of time"

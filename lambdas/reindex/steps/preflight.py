@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reindex.domain.failures import (
+    IndexGone,
     IndexMisconfigured,
     InternalFailure,
     ReindexFailure,
@@ -19,6 +20,7 @@ from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
 from reindex.steps.ambient import Clock
 from reindex.steps.ordering import ORDER_ABOVE
+from reindex.steps.rounds import alias_problem
 from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.migrations import Migrations
 from reindex.stores.interfaces.phases import Phases
@@ -35,7 +37,7 @@ _QUICK_SECONDS = 3.0
 #: Fields that the run record names whose mapping may refuse ours: it is written at every tick.
 NAMED_MISFITS = 20
 
-#: Looks whether one thing a run needs is there and lets us in.
+#: Checks that one resource of a run exists and gives access.
 Probe = Callable[[], object]
 
 
@@ -70,7 +72,7 @@ class Preflight:
         connect: Makes the index's client, for which credentials may have to be read.
         probes: What each thing that a run needs is asked first, by its name for people.
         alias: The alias that people search through.
-        segments: Parts of the table that the Tally scans side by side.
+        segments: Parts of the table that the Tally scans concurrently.
     """
 
     work_list: WorkList
@@ -135,27 +137,26 @@ class Preflight:
         }
 
     def _target(self, index: Index, run: RunRecord | None) -> str:
-        """The index behind the alias; in a round of a migration, the one that follows it.
+        """Return the index behind the alias; in a round of a migration, the one that follows it.
 
         Raises:
-            IndexMisconfigured: The alias leads to none, or not to where the migration has it.
+            IndexMisconfigured: The alias has no index, or another than the migration's record.
         """
-        searched = index.resolve(self.alias)
         mark = run.round_mark if run else None
         if mark is None:
-            return searched
+            return index.resolve(self.alias)
         migration = self.migrations.current()
         if migration is None or migration.id != mark.id:
             raise IndexMisconfigured(f"migration {mark.id} has ended")
-        if searched != (migration.target if mark.after_switch else migration.source).name:
-            raise IndexMisconfigured(
-                f"the alias {self.alias} leads to {searched}, not to where migration {mark.id} "
-                "has it: somebody moved it"
-            )
+        if problem := alias_problem(index, migration, self.alias):
+            raise IndexMisconfigured(problem)
+        for each in (migration.source, migration.target):
+            if index.uuid(each.name) != each.uuid:
+                raise IndexGone(f"{each.name} was deleted, and another index has its name.")
         return migration.target.name
 
     def _failed_probes(self, findings: list[str], execution: str) -> set[str]:
-        """Try all probes side by side: what cannot be reached takes seconds to say so.
+        """Call all probes concurrently: a service out of reach takes seconds to fail.
 
         Returns:
             The names of those that failed; each is a finding.
@@ -176,7 +177,7 @@ class Preflight:
         return failed
 
     def _pinned(self, findings: list[str], run: RunRecord | None) -> _Pinned:
-        """The index that the run writes to, with a finding for whatever it lacks."""
+        """Return the index that the run writes to, with a finding for whatever it lacks."""
         index = self._try(findings, "index", self.connect)
         name = index and self._try(findings, "index", lambda: self._target(index, run))
         if name is None:
@@ -189,9 +190,9 @@ class Preflight:
         return _Pinned(name, uuid, surprising(misfits))
 
     def _try(self, findings: list[str], name: str, call: Callable[[], Any]) -> Any:
-        """What a call returns; None, and a finding, when it fails.
+        """Return the result of a call; None, with a finding, if it fails.
 
-        A service that is throttled, or busy for a moment, is asked again.
+        A probe that was throttled, or met a busy service, is retried.
         """
         for pause in (*_PAUSES, None):
             started = self.clock.now()
@@ -211,7 +212,7 @@ class Preflight:
         return None
 
     def _listed(self) -> int:
-        """How many images the work list holds."""
+        """Return the number of images on the work list."""
         return sum(self.work_list.count(phase) for phase in Phase)
 
 
@@ -240,5 +241,5 @@ def in_the_way(current: RunRecord | None, execution: str, phases: Phases) -> str
 
 
 def _quick_to_fail(seconds: float) -> bool:
-    """Whether a service that failed so soon may answer next time; one out of reach takes long."""
+    """Return True if the call failed so soon that a retry may succeed: no route takes longer."""
     return seconds < _QUICK_SECONDS

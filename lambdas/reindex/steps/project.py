@@ -68,10 +68,10 @@ class Projection:
 
     Attributes:
         projector: Name and version of what projects, for the documents' provenance.
-        stage: The deployment, likewise.
+        stage: The deployment.
         loader: The library's own image loader, which reads the originals in place of us; None when
             we do.
-        is_whole: Whether the loader's documents hold the user data already.
+        is_whole: True if the loader's documents hold the user data already.
         tag_names: By whose names ``fileMetadata`` shows tags.
         processors: What the library makes of files' metadata, before people's edits.
     """
@@ -255,7 +255,7 @@ class Projection:
         return loaded if self.is_whole else merge(loaded, user_data, now, misfits)
 
     def _fitted(self, built: Sequence[_Built], run_id: str) -> list[Projected]:
-        """The documents as they travel: the largest behind claim checks until the rest fits."""
+        """Return the answer's documents: the largest behind claim checks until the rest fits."""
         room = ANSWER_BYTES
         travelling: dict[str, _Built] = {}
         for image in sorted(built, key=lambda image: len(image.text)):
@@ -273,7 +273,7 @@ def _answer_bytes(image: _Built) -> int:
 
 
 def _rendition(found: OpenObject | None) -> Rendition | None:
-    """A file made from the original; what cannot be read of it is left out of the document."""
+    """Return a rendition; None if it cannot be read, so that the document has no such file."""
     if found is None:
         return None
     with found.file:

@@ -19,6 +19,7 @@ from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
 from reindex.stores.executions import Executions
+from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.index import Prepared
 from reindex.stores.search.schema import Schema
 from reindex.wiring import Wiring
@@ -103,7 +104,7 @@ class MemoryStateMachine:
 
 
 class Stage(World):
-    """A world with everything of it that the command asks its wiring for.
+    """A world with everything that the command uses of its wiring.
 
     Attributes:
         prepared: What preparing the index comes to.
@@ -121,6 +122,24 @@ class Stage(World):
         self.function_logs = MemoryLogs()
         self.caller = "arn:aws:iam::000000000000:user/ada"
 
+    # The areas of a wiring: a stage is each of them.
+
+    @property
+    def clients(self) -> Stage:
+        return self
+
+    @property
+    def run_steps(self) -> Stage:
+        return self
+
+    @property
+    def migration_steps(self) -> Stage:
+        return self
+
+    @property
+    def lane(self) -> Stage:
+        return self
+
     @property
     def executions(self) -> Executions:
         return Executions(cast("SFNClient", self.stepfunctions), ARN)
@@ -130,15 +149,18 @@ class Stage(World):
         return self.schedule
 
     @property
-    def patient_index(self) -> MemoryIndex:
+    def patient_index(self) -> MigrationIndex:
+        return self.indices
+
+    @property
+    def own_index(self) -> MemoryIndex:
         return self.index
 
     @property
-    def migration_control(self) -> MigrationControl:
+    def control(self) -> MigrationControl:
         return self.migrating
 
-    def migration_control_of(self, index: MemoryIndex) -> MigrationControl:
-        assert index is self.index
+    def control_with(self, index: MigrationIndex) -> MigrationControl:
         return self.migrating
 
     @property
@@ -179,9 +201,13 @@ class Stage(World):
         """Deploy the stage with other settings."""
         self.settings = Settings(COMMAND, {**environment(), **variables})
 
-    def index_made_of(self, schema: Schema) -> MemoryIndex:
+    def own_index_with_schema(self, schema: Schema) -> MemoryIndex:
         self.schemas.append(schema)
         return self.index
+
+    def index_with_schema(self, schema: Schema) -> MigrationIndex:
+        self.schemas.append(schema)
+        return self.indices
 
     def connect(self, stage: str) -> Wiring:
         assert stage == "TEST"

@@ -1,4 +1,4 @@
-"""What people are told when a run ends or is held, whatever became of it."""
+"""Notices: what is sent when a run ends or is held."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sent:
 
 @dataclass
 class Told:
-    """A world whose people are told."""
+    """A world with a topic and a chat."""
 
     world: World = field(default_factory=World)
     topic: Sent = field(default_factory=Sent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from reindex.domain.migration import Migration, PinnedIndex, Position
 from reindex.stores.interfaces.index import Index
@@ -16,7 +16,7 @@ class ChangedPage:
 
     Attributes:
         ids: In the order in which they changed.
-        last: The last one's sequence number; None when no more follow.
+        last: The last one's sequence number; None if no page follows.
     """
 
     ids: Sequence[str]
@@ -24,12 +24,12 @@ class ChangedPage:
 
 
 class MigrationIndex(Index, Protocol):
-    """The search index, as a migration sees it: what changed, and where people are led."""
+    """The search index, with the operations of migrations: changes, settings and aliases."""
 
     def position(self, index: str) -> Position:
-        """Read up to where all writes are known, and make them searchable.
+        """Return the position up to which all writes are known, and make them searchable.
 
-        What is written later has a higher sequence number in its shard, whatever fails meanwhile.
+        Later writes have a higher sequence number in their shard, even if a node fails meanwhile.
         """
         ...
 
@@ -48,61 +48,85 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def count_changed(self, index: str, since: Position) -> int:
-        """Count the documents that were written since a position, as far as searches show them."""
+        """Count the searchable documents that were written since a position."""
         ...
 
     def written_since(self, index: str, ids: Sequence[str], since: Position) -> set[str]:
-        """Return those ids whose document was written after a position: all until now."""
+        """Return those ids whose document was written after a position, up to now."""
         ...
 
     def followable(self, index: str) -> list[str]:
-        """What keeps changes of the index from being found; empty when nothing does."""
+        """Return the reasons why changes of the index cannot be found; empty if they can."""
+        ...
+
+    def indices_behind(self, alias: str) -> list[str]:
+        """Return the concrete indices behind an alias; none when there is no such alias.
+
+        Raises:
+            IndexMisconfigured: It is the name of an index.
+        """
         ...
 
     def free_name(self, alias: str) -> str:
-        """The first name ``ALIAS-00000N`` that no index has."""
+        """Return the first name ``ALIAS-00000N`` that no index has."""
         ...
 
-    def build(self, name: str, like: str) -> PinnedIndex:
-        """Create an index, set up to be filled quickly; one that exists already is adopted.
+    def shards(self, index: str) -> int:
+        """Return the number of an index's primary shards."""
+        ...
+
+    def build(self, name: str, shards: int) -> PinnedIndex:
+        """Create an index with settings for a fast build; one that exists is used as it is.
 
         Args:
             name: Of the new index.
-            like: The index whose number of shards it has, unless its schema says another.
+            shards: Its primary shards, unless its schema has another number.
         """
         ...
 
     def live_settings(self, like: str) -> Mapping[str, str]:
-        """The settings that an index has while people search it, as an index like it has them."""
+        """Return the settings for the time when an index is searched, copied from another index."""
         ...
 
     def apply(self, index: str, settings: Mapping[str, str]) -> None:
-        """Change settings of an index, and write to disk what it holds in memory."""
+        """Change settings of an index, and flush it to disk."""
         ...
 
     def health_of(self, index: str) -> str:
-        """The health of one index: ``green``, ``yellow`` or ``red``."""
+        """Return the health of one index: ``green``, ``yellow`` or ``red``."""
         ...
 
-    def aliases_of(self, index: str) -> list[str]:
-        """The names of the aliases of an index."""
+    def aliases_of(self, index: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the aliases of an index by name: the filter, routing and write flag of each."""
         ...
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
-        """Move aliases from one index to another, all at once, each with all that it says.
+        """Move aliases from one index to another in one request, with their filters and routing.
 
-        Harmless when they have moved already.
+        No effect if they have moved already.
 
         Raises:
-            IndexMisconfigured: One of them is on neither.
+            IndexMisconfigured: Neither index has one of them.
+        """
+        ...
+
+    def add_aliases(self, index: str, aliases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add aliases to an index in one request; no effect if it has them already.
+
+        Args:
+            index: The concrete index.
+            aliases: As :meth:`aliases_of` returns them.
+
+        Raises:
+            IndexMisconfigured: One of them leads to another index of the cluster.
         """
         ...
 
     def drop(self, index: PinnedIndex) -> None:
-        """Delete an index; harmless when it is gone.
+        """Delete an index; no effect if it is gone.
 
         Raises:
-            IndexMisconfigured: An alias still leads to it.
+            IndexMisconfigured: It still has an alias.
         """
         ...
 
@@ -115,7 +139,7 @@ class Migrations(Protocol):
         ...
 
     def save(self, migration: Migration, instead_of: Migration | None) -> bool:
-        """Write a record in place of the one that was read; False when another was quicker."""
+        """Replace the record that was read; return False if another process changed it."""
         ...
 
 
@@ -123,9 +147,9 @@ class CatchUpSchedule(Protocol):
     """The schedule that starts a migration's rounds."""
 
     def turn_on(self) -> None:
-        """Turn it on; harmless when it is on."""
+        """Turn it on; no effect if it is on."""
         ...
 
     def turn_off(self) -> None:
-        """Turn it off; harmless when it is off."""
+        """Turn it off; no effect if it is off."""
         ...
