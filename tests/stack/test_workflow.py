@@ -13,7 +13,8 @@ from reindex.domain.states import Phase
 from reindex.reports import footprint
 from reindex.steps.gather import MAX_PARTS, PART_SECONDS
 from reindex.steps.ordering import GROUP_ROWS, RANGE_ROWS
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
 State = Mapping[str, Any]
 

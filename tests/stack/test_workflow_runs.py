@@ -15,7 +15,8 @@ import pytest
 from reindex.reports import footprint
 from tests.local.deploy import CREDENTIALS, REGION
 from tests.local.ministack import ministack
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
 #: The run's id says what the stubs do; the file has their inputs.
 STUBS = """
