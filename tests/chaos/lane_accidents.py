@@ -29,6 +29,14 @@ from tests.local.ministack import Ministack
 #: Milliseconds that a call is held, and seconds in which its function must be killed.
 _HELD_MS: Final = 1_200
 
+#: Messages cannot be postponed: what must come again does so after the queue's visibility timeout,
+#: and not after minutes.
+_NOT_POSTPONED: Final = {
+    "service": "sqs",
+    "operation": "ChangeMessageVisibilityBatch",
+    "error": {"code": "InternalError", "status": 500},
+}
+
 #: Share of the kills whose call is lost; of the others it arrives after the death of its caller.
 _LOST: Final = 0.5
 
@@ -75,6 +83,7 @@ class LaneAccidents:
     def deal(self, *, pause: float, over: threading.Event) -> list[str]:
         """Let accidents happen until each has, or the event is set; return those that have not."""
         doings = self._doings()
+        self._set_rules()
 
         def happens(name: str) -> bool:
             came_about = doings[name]()
@@ -156,19 +165,19 @@ class LaneAccidents:
         held = {**call, "times": 1, "latency": _HELD_MS}
         if lost:
             held["error"] = {"code": "InternalError", "status": 500}
-        self._set_rules([held, *aws_faults()])
+        self._set_rules(held)
         self.submitters.submit_another(is_image=is_image)
         try:
             if not self._comes_about(lambda: self.aws.count_of(0) > 0):
                 return False
             return self._kill("ingest")
         finally:
-            self._set_rules(aws_faults())
+            self._set_rules()
 
-    def _set_rules(self, rules: list[dict[str, Any]]) -> None:
+    def _set_rules(self, *first: Mapping[str, Any]) -> None:
         """Replace the rules of the proxy, which forgets what they have counted."""
         self.calls_failed += self.aws.count()
-        self.aws.set_rules(rules)
+        self.aws.set_rules([*first, _NOT_POSTPONED, *aws_faults()])
 
     def _kill(self, function: str) -> bool:
         """Kill all processes of a function; return False if there was none."""
