@@ -40,7 +40,17 @@ _LEFT_OUT_OF_DEPENDENCIES = {"bin", ".lock"}
 
 #: The services that the functions call. botocore describes four hundred, in half of all files:
 #: every cold start would have them unpacked.
-SERVICES = {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions", "sts"}
+SERVICES = {
+    "dynamodb",
+    "events",
+    "lambda",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "stepfunctions",
+    "sts",
+}
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -51,7 +61,7 @@ class BundlingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an asset is to run on.
+    """The platform of an asset.
 
     Attributes:
         python: Version of the interpreter, as ``3.14``.
@@ -79,7 +89,7 @@ LAMBDA = Target(python="3.14", platform="aarch64-manylinux_2_28")
 LOCAL = Target(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None)
 
 
-#: Where a library's own mapping lies in the asset.
+#: Path of a library's own mapping in the asset.
 LIBRARY_MAPPING = "library-mapping.json"
 
 
@@ -108,7 +118,8 @@ def build(target: Target, files: Mapping[str, Path] | None = None) -> Asset:
 
 
 def _dependencies(requirements: str, target: Target) -> Asset:
-    asset = _built("dependencies", _hash(str(_RECIPE), repr(target), requirements))
+    recipe = (str(_RECIPE), *sorted(SERVICES))
+    asset = _built("dependencies", _hash(*recipe, repr(target), requirements))
     if not asset.path.exists():
         with _appearing(asset.path) as path:
             contents = path.with_name("contents")
@@ -139,7 +150,7 @@ def _install(requirements: str, target: Target, contents: Path) -> None:
 
 
 def _names(requirements: str) -> list[str]:
-    """The names of the packages that a list of requirements pins."""
+    """Return the names of the packages that a list of requirements pins."""
     return re.findall(r"^([\w.-]+)==", requirements, re.MULTILINE)
 
 
@@ -205,7 +216,7 @@ def _built(what: str, content_hash: str) -> Asset:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[Path]:
-    """A place to write a file that then appears whole: others may build beside us."""
+    """Return a place to write a file that then appears whole: others may build beside us."""
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as work:
         unfinished = Path(work, path.name)
@@ -214,7 +225,7 @@ def _appearing(path: Path) -> Iterator[Path]:
 
 
 def _forget_old() -> None:
-    """Delete what was built over an hour ago: nobody deploys from it any more."""
+    """Delete assets that were built over an hour ago: no deployment uses them any more."""
     for path in BUILD.glob("lambdas-*.zip"):
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - 3600:

@@ -23,7 +23,7 @@ _SECTIONS = {
     "Deploying during a run": "deploying-during-a-run",
 }
 
-#: What the source, the two phases, and the indexer between them are done with.
+#: The metrics of finished images of the source, of the two phases and of the indexer.
 _PROGRESS = {
     "ImagesGathered": "gathered",
     "ImagesProjected": "projected",
@@ -350,7 +350,7 @@ def _status(alarms: Sequence[cloudwatch.IAlarm]) -> list[cloudwatch.IWidget]:
 
 
 def _id(name: str) -> str:
-    """An identifier in expressions: it must begin with a small letter."""
+    """Return an identifier in expressions: it must begin with a small letter."""
     return name[0].lower() + name[1:]
 
 

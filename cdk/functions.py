@@ -17,7 +17,7 @@ from cdk.measures import NAMESPACE
 from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.names import PHASES, Names
-from cdk.stage_settings import StageSettings, functions, phase_rules
+from cdk.stage_settings import Network, StageSettings, functions, phase_rules
 from reindex.reports.footprint import MEMORY_MB
 from reindex.settings import variables
 
@@ -51,17 +51,19 @@ _WILDCARDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What sets one function apart; the stage says how long a tick's may take.
+    """The properties of one function; the time-out of ticks is a setting of the stage.
 
     Attributes:
         does: For people.
         seconds: Time-out.
         disk_mb: Of temporary files, beyond Lambda's default.
+        in_network: Whether it runs in the stage's VPC, if there is one.
     """
 
     does: str
     seconds: int | None = None
     disk_mb: int | None = None
+    in_network: bool = True
 
 
 _SHAPES = {
@@ -75,18 +77,21 @@ _SHAPES = {
     "ingest": _Shape("Checks, archives and renders submitted files", 180, 6_144),
     "live_indexer": _Shape("Brings documents of the high-priority queue up to date", 90),
     "follow": _Shape("Sends images to be indexed whose rows or crops have changed", 60),
+    # A chat is outside of the VPC, and nothing that it reads is inside.
+    "notices": _Shape("Sends notices: a run ended, or it is held", 60, in_network=False),
 }
 
 
 def timeout(name: str, settings: StageSettings) -> Duration:
-    """How long a function may take."""
+    """Return the time-out of a function."""
     return Duration.seconds(_SHAPES[name].seconds or phase_rules(settings).function_seconds)
 
 
 def depend_on_policy_alone(user: lambda_.Function | sfn.StateMachine) -> None:
     """Let a resource wait for its role's policy, and not for the role, which it names anyway.
 
-    The constructs would have it wait for both. To be called once the role has its statements.
+    By default the constructs would make it wait for both. Call this when the role has all its
+    statements.
     """
     resource = user.node.default_child
     assert isinstance(resource, CfnResource)
@@ -135,6 +140,7 @@ class Functions(Construct):
         )
         is_tick = name in PHASE_FUNCTIONS.values()
         disk = _SHAPES[name].disk_mb
+        network = self._network if _SHAPES[name].in_network else None
         function = lambda_.Function(
             self,
             construct_id,
@@ -152,7 +158,7 @@ class Functions(Construct):
                 "POWERTOOLS_SERVICE_NAME": name.replace("_", "-"),
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
             },
-            role=self._role(f"{construct_id}Role", group),
+            role=self._role(f"{construct_id}Role", group, network=network),
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE if self._settings.tracing else lambda_.Tracing.DISABLED,
@@ -161,18 +167,18 @@ class Functions(Construct):
             retry_attempts=0 if is_tick else None,
             max_event_age=TICK_MAX_AGE if is_tick else None,
         )
-        if self._network:
+        if network:
             resource = function.node.default_child
             assert isinstance(resource, lambda_.CfnFunction)
             # The construct's own property wants a VPC it can look up; Lambda asks for less.
             resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
-                subnet_ids=[*self._network.subnets],
-                security_group_ids=[*self._network.security_groups],
+                subnet_ids=[*network.subnets],
+                security_group_ids=[*network.security_groups],
             )
         return function
 
     def _variables(self, name: str) -> dict[str, str]:
-        """Exactly the settings a function reads, but for those that are not set."""
+        """Exactly the settings a function reads except those that are not set."""
         known = variables(functions(self._settings)[name])
         missing = [
             v
@@ -182,16 +188,18 @@ class Functions(Construct):
         assert not missing, f"{name} would start without {', '.join(missing)}"
         return {v: self._environment[v] for v in known if v in self._environment}
 
-    def _role(self, construct_id: str, group: logs.LogGroup) -> iam.Role:
+    def _role(
+        self, construct_id: str, group: logs.LogGroup, *, network: Network | None
+    ) -> iam.Role:
         # Of our own, for the managed policies that CDK would attach reach every log group.
         role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         group.grant_write(role)
-        if self._network:
+        if network:
             # Lambda makes its network interfaces before their ARNs can be known.
             role.add_to_policy(
                 iam.PolicyStatement(actions=[*_NETWORK_INTERFACE_ACTIONS], resources=["*"])
             )
-        if self._network or self._settings.tracing:
+        if network or self._settings.tracing:
             reason = "Network interfaces and traces have no ARN before Lambda makes them"
             accept(role, "AwsSolutions-IAM5", reason, only=["Resource::\\*"])
         for pattern, reason in _WILDCARDS.items():

@@ -1,7 +1,7 @@
-"""What is measured, as CloudWatch names it: the source of the dashboard and of the alarms.
+"""The metrics of the dashboard and of the alarms, by their names in CloudWatch.
 
-The functions write metrics of their own as log lines (``reindex.metrics``); the services that
-they stand on publish the rest.
+The functions write their own metrics as log lines (``reindex.metrics``); the services publish the
+rest.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Watched:
     def own(
         self, name: str, statistic: str, *, label: str | None = None, period: Duration = MINUTE
     ) -> cloudwatch.Metric:
-        """A metric that the functions write.
+        """Return a metric that the functions write.
 
         Args:
             name: As the code gives it.
@@ -72,7 +72,7 @@ class Watched:
     def of_each_function(
         self, name: str, statistic: str, period: Duration = MINUTE
     ) -> dict[str, cloudwatch.Metric]:
-        """A metric that Lambda publishes, for every function."""
+        """Return a metric that Lambda publishes, for every function."""
         return {
             module: function.metric(name, statistic=statistic, period=period, label=module)
             for module, function in self.functions.items()
@@ -108,7 +108,7 @@ def total(
     scale: float = 1,
     period: Duration = MINUTE,
 ) -> cloudwatch.MathExpression:
-    """The sum of metrics, times a factor; one without data counts as zero.
+    """Return the sum of metrics, times a factor; one without data counts as zero.
 
     Args:
         metrics: By the identifiers they get in the expression: letters, digits, underscores.
@@ -130,5 +130,5 @@ def total(
 def identified(
     prefix: str, metrics: Mapping[str, cloudwatch.Metric]
 ) -> dict[str, cloudwatch.Metric]:
-    """Metrics by identifiers that are unique in a widget, where other kinds stand beside them."""
+    """Return metrics by identifiers that are unique in a widget with other kinds of metrics."""
     return {f"{prefix}_{name.replace(' ', '_')}": metric for name, metric in metrics.items()}

@@ -1,4 +1,4 @@
-"""A stand-in for the library, for the demo and for stages that test.
+"""A sample library, for the demo and for test stages.
 
 Buckets and tables have the Grid's keys and indexes, and names computed from the stage, so
 that the product's stack is given them by name as it is given a real library's.
@@ -32,7 +32,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], str | None]] = {
 
 
 def sample_library(names: Names) -> LibrarySettings:
-    """The sample library as settings would give it."""
+    """Return the sample library as settings would give it."""
     given: dict[str, Any] = {
         **{f"{bucket}_bucket": names.sample_bucket(bucket) for bucket in _BUCKETS},
         **{f"{table}_table": names.sample_table(table) for table in _TABLES},

@@ -1,4 +1,4 @@
-"""What a stage's entry in ``cdk.json`` may say, read with one clear line for what is wrong."""
+"""The settings of a stage in ``cdk.json``, read with one clear line for each problem."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from reindex.settings import (
 from reindex.strict_json import Read, merged, read
 from reindex.tag_names import TagNames
 
-#: Stands for the library that the sample-library stack makes.
+#: The name of the library that the sample-library stack makes.
 SAMPLE = "sample"
 
 #: An EventBridge rule has at most five targets.
@@ -68,7 +68,7 @@ _REQUESTS_PER_CALL = 16
 #: Enough to tell an address from a name or a URL.
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
-#: What Lambda accepts of an event source mapping, and of a function; and what is a share.
+#: The ranges that Lambda accepts for event source mappings and functions, and those of shares.
 _RANGES = {
     "alarm_failure_percent": (1, 100),
     "indexer_batch_size": (1, 10_000),
@@ -80,7 +80,7 @@ _BATCH_WITHOUT_WINDOW = 10
 _STREAM = re.compile(r"arn:aws[\w-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]+/stream/[\w.:-]+")
 _LONGEST_DELAY = 900
 
-#: Likewise; and what one request can put into S3, in megabytes.
+#: The ranges of the live lane's settings; and the most that one request can put into S3, in MB.
 _INGEST_RANGES = {
     "max_megabytes": (1, 5_000),
     "concurrency": (2, 1_000),
@@ -89,7 +89,7 @@ _INGEST_RANGES = {
 }
 _LONGEST_FUNCTION = 900
 
-#: What CloudWatch Logs accepts and an operator may want, in days.
+#: The retention times that CloudWatch Logs accepts, in days.
 RETENTION = {
     1: logs.RetentionDays.ONE_DAY,
     3: logs.RetentionDays.THREE_DAYS,
@@ -105,14 +105,14 @@ RETENTION = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Where the functions run, if the index can be reached from within a VPC only.
+    """The VPC in which the functions run, if the index can be reached only from there.
 
     Attributes:
         subnets: Ids, all of one VPC, each in a zone of its own; they need a way to the AWS
             services: NAT, or endpoints.
         security_groups: Ids; they must let HTTPS out.
         vpc: Id of the VPC; only ``endpoints`` needs it.
-        endpoints: Whether the stack makes the interface endpoints of the services that the
+        endpoints: True if the stack makes the interface endpoints of the services that the
             functions call; those of S3 and DynamoDB, which cost nothing, it does not.
     """
 
@@ -124,7 +124,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(RunOptions):
-    """When runs start by themselves, and what they are told.
+    """The schedule of runs, and their options.
 
     Attributes:
         expression: As EventBridge takes it, in UTC: ``cron(0 18 1 * ? *)``.
@@ -145,7 +145,7 @@ class LoaderSettings:
             of a private CA.
         concurrency: Requests in flight at once, of all workers together.
         timeout_seconds: How long one request may take.
-        whole: Whether its answer is the whole document; if not, user data are merged in.
+        whole: True if its answer is the whole document; if not, user data are merged in.
     """
 
     kind: str
@@ -159,17 +159,17 @@ class LoaderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionSettings:
-    """How documents are built.
+    """The settings of the projection.
 
     Attributes:
         tag_names: By whose names ``fileMetadata`` shows tags: ``standard`` or
             ``metadata-extractor``.
-        loader: The library's own image loader, in place of our reading of originals.
-        function: ARN of the library's own function, in place of ours.
+        loader: The library's own image loader, which then reads the originals in place of our code.
+        function: ARN of the library's own function, in place of image-projection.
         processors: What is made of files' metadata, in order: see docs/processors.md.
         rights: File of rules for rights and keywords, relative to ``cdk.json``.
-        mapping: File with the library's own mapping, relative to ``cdk.json``: the index is held
-            against it before each run.
+        mapping: File with the library's own mapping, relative to ``cdk.json``: the index is
+            compared with it before each run.
     """
 
     tag_names: str = TagNames.STANDARD.value
@@ -182,12 +182,12 @@ class ProjectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowSettings:
-    """How the index follows the truth by itself.
+    """The settings with which the index follows the truth.
 
     Attributes:
         streams: ARNs of the DynamoDB streams of the library's tables. Those of usages and leases
             need a view with images, for their keys do not name the image.
-        crops: Whether there is a queue for S3's events about the bucket of crops; whoever owns that
+        crops: True if there is a queue for S3's events about the bucket of crops; the owner of that
             bucket sends them there.
         window_seconds: See :class:`reindex.settings.Following`.
     """
@@ -217,8 +217,8 @@ class IngestSettings:
 
     Attributes:
         max_megabytes: Of a submitted file.
-        concurrency: Submitted files that are processed side by side, at most.
-        indexer_concurrency: Live indexers that run side by side, at most.
+        concurrency: Most submitted files that are processed concurrently.
+        indexer_concurrency: Most concurrent live indexers.
         searchable_minutes: An alarm rings when a submitted file waits for longer.
         follow: How the index follows the truth by itself; None if it does not.
     """
@@ -246,13 +246,15 @@ class StageSettings:
         encryption_key: ARN of a KMS key for the product's own tables, queues and bucket;
             without it, keys that AWS manages.
         account: AWS account to deploy to; without it, the one of the credentials at hand.
-        region: Likewise.
+        region: AWS region to deploy to; without it, the one of the credentials at hand.
         network: VPC, subnets and security groups of the functions.
-        disposable: Whether destroying the stack deletes its data.
+        disposable: True if destroying the stack deletes its data.
         log_retention_days: Of all log groups.
-        tracing: Whether X-Ray traces functions and runs.
-        alarms: Whether there are any; a local cloud knows none that reckon, and rings none.
-        alarm_subscribers: E-mail addresses that the alarms go to; each must confirm.
+        tracing: True if X-Ray traces functions and runs.
+        alarms: True if there are any; a local cloud knows none that reckon, and rings none.
+        alarm_subscribers: E-mail addresses that alarms and notices go to; each must confirm.
+        notice_webhook: ARN of a Secrets Manager secret whose text is the URL of a chat's incoming
+            webhook: notices go there, too.
         alarm_failure_percent: Share of an hour's images whose failing alarms.
         runbook: Where the people who are woken find the runbook: a path or a URL.
         schedule: When runs start by themselves; never, without.
@@ -261,7 +263,7 @@ class StageSettings:
         reserved_concurrency: Of functions, by name.
         indexer_batch_size: Messages the indexer is given at once.
         indexer_window_seconds: How long a batch may wait to fill.
-        indexer_concurrency: Indexers that run side by side at most.
+        indexer_concurrency: Most concurrent indexers.
         tuning: Overrides of the defaults in :mod:`reindex.settings`, by setting.
     """
 
@@ -281,6 +283,7 @@ class StageSettings:
     tracing: bool = False
     alarms: bool = True
     alarm_subscribers: tuple[str, ...] = ()
+    notice_webhook: str | None = None
     alarm_failure_percent: int = 5
     runbook: str = "docs/runbook.md"
     schedule: Schedule | None = None
@@ -343,18 +346,18 @@ def tuned(settings: StageSettings) -> dict[str, Any]:
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as environment variables; those that are None are left out."""
+    """Return settings as environment variables; those that are None are left out."""
     return {name.upper(): _text(value) for name, value in values.items() if value is not None}
 
 
 def phase_rules(settings: StageSettings) -> PhaseRules:
-    """The schedules' settings, with this stage's tuning."""
+    """Return the schedules' settings, with this stage's tuning."""
     return _group(PhaseRules, settings)
 
 
 def _group(group: type[Read], settings: StageSettings) -> Read:
-    """A group of settings as a function will read it, to judge it before it is deployed."""
-    # What the stack is yet to name may be any text here.
+    """Return a group of settings as a function will read it, to judge it before it is deployed."""
+    # Names that the stack will generate may be any text here.
     required = {variable(f): "-" for f in fields(group) if f.default is MISSING}
     return Settings((group,), required | texts(tuned(settings)))[group]
 
@@ -380,7 +383,7 @@ def _object(text: str | None) -> dict[str, Any]:
 
 
 def _problems(settings: StageSettings) -> Iterator[str]:
-    """What is wrong with settings that are each of the right type."""
+    """Yield the contradictions among settings that each have the right type."""
     if not _STAGE_NAME.fullmatch(settings.stage):
         yield f"its name must match {_STAGE_NAME.pattern}"
     for name in sorted(settings.reserved_concurrency.keys() - {*functions(settings)}):
@@ -404,7 +407,7 @@ def _problems(settings: StageSettings) -> Iterator[str]:
 
 
 def functions(settings: StageSettings) -> dict[str, tuple[type, ...]]:
-    """The settings that each function of a stage reads, by its handler's module."""
+    """Return the settings that each function of a stage reads, by its handler's module."""
     ingest = settings.ingest
     return {
         **FUNCTIONS,
@@ -493,19 +496,19 @@ def _loader_problems(loader: LoaderSettings) -> Iterator[str]:
 
 
 def secrets(settings: StageSettings) -> list[str]:
-    """The ARNs of all secrets that functions read."""
+    """Return the ARNs of all secrets that functions read."""
     loader = settings.projection.loader
     found = (settings.elasticsearch_secret, loader.secret if loader else None)
     return [arn for arn in found if arn]
 
 
 def stage_file(path: str) -> Path:
-    """A file that a stage names, relative to ``cdk.json``."""
+    """Return a file that a stage names, relative to ``cdk.json``."""
     return ROOT / path
 
 
 def asset_files(projection: ProjectionSettings) -> dict[str, Path]:
-    """The library's own files that go into the asset, by their name there."""
+    """Return the library's own files that go into the asset, by their name there."""
     files = {LIBRARY_MAPPING: stage_file(projection.mapping)} if projection.mapping else {}
     for file in files_of(projection.processors, projection.rights):
         files[f"{LIBRARY_FOLDER}/{file}"] = stage_file(file)
@@ -513,7 +516,7 @@ def asset_files(projection: ProjectionSettings) -> dict[str, Path]:
 
 
 def loader_pace(settings: StageSettings) -> tuple[int, int]:
-    """How a loader's concurrency is shared out.
+    """Divide a loader's concurrency among projection calls.
 
     Few calls with many requests each cost less than the opposite: a call is billed while it waits.
 
@@ -536,7 +539,7 @@ def _range_problems(settings: StageSettings) -> Iterator[str]:
 
 
 def _library_problems(library: LibrarySettings, schedule: Schedule | None) -> Iterator[str]:
-    """What is wrong with the library's layout."""
+    """Yield the problems of the library's layout."""
     templates = {}
     for name in ("original_key", "thumbnail_key", "optimised_png_key", "crops_folder"):
         try:
@@ -566,13 +569,13 @@ def _library_problems(library: LibrarySettings, schedule: Schedule | None) -> It
 
 
 def _may_meet(one: KeyTemplate, other: KeyTemplate) -> bool:
-    """Whether two templates may give one key."""
+    """Return True if two templates may give one key."""
     return one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
 
 
 def _schedule_problems(schedule: Schedule) -> Iterator[str]:
     if schedule.expression.startswith("rate("):
-        # The stage is deployed when somebody has time for it, not when a run may start.
+        # A rate counts from the deployment, which is seldom the time at which a run should start.
         yield (
             "schedule.expression: a rate counts from each deployment, and may fire with it: "
             "use cron(…)"

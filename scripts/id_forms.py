@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final
 from reindex.text import printable
 
 if TYPE_CHECKING:
-    from reindex.stores.interfaces import ProgressTable
+    from reindex.stores.interfaces.progress_table import ProgressTable
 
 #: Characters of an id that are shown as an example.
 _EXAMPLE: Final = 60
 
 
 class Form(Enum):
-    """What an id looks like, in words that complete a sentence; dashes aside, as UUIDs have them.
+    """Return the form of an id in words that complete a sentence, ignoring dashes as in UUIDs.
 
-    Fewer than eight letters and digits are ``OTHER``: a short word of ``a`` to ``f`` is no hash.
+    Fewer than eight letters and digits are ``OTHER``: a short word of ``a`` to ``f`` is not a hash.
     """
 
     DIGITS = "decimal digits"

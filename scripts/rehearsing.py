@@ -120,8 +120,8 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
 
     Raises:
         ClickException: There is nothing to rehearse.
-        IndexMisconfigured: There is no one index behind the alias.
-        SourceUnusable: The index does not take the query.
+        IndexMisconfigured: The alias does not have exactly one index.
+        SourceUnusable: The index rejects the query.
         StoreUnavailable: A service does not answer.
     """
     from reindex.reports.forecast import forecast
@@ -129,7 +129,7 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
 
     from .terminal import progress
 
-    rehearsal = wiring.rehearsal
+    rehearsal = wiring.run_steps.rehearsal
     with progress("Drawing the sample"):
         ids = (
             _drawn_from_file(sampling.ids, sampling)
@@ -142,7 +142,7 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
     with progress("Rehearsing", total=len(set(ids))) as advance:
         found = rehearsal.rehearse(ids, lambda done: advance(done, f"{done:,} of {len(ids):,}"))
     whole = wiring.index.count(found.index, {"match_all": {}})
-    cost = forecast(whole, whole, whole, wiring.stage_capacity, found.per_image)
+    cost = forecast(whole, whole, whole, wiring.run_steps.stage_capacity, found.per_image)
     tolerance = Tolerance(sampling.tolerate, sampling.accept)
     return to_json(found, tolerance, cost, seed=None if sampling.ids else sampling.seed)
 
@@ -166,7 +166,7 @@ def _drawn_from_file(file: str, sampling: Sampling) -> list[str]:
 def thumbnails(library: AwsLibrary, ids: Iterable[str]) -> dict[str, str]:
     """Return the thumbnails of the first hundred images, as ``data:`` URLs by id.
 
-    One that is missing, cannot be read or is no picture is left out.
+    One that is missing, cannot be read or is not a picture is left out.
     """
     first = list(dict.fromkeys(ids))[:_THUMBNAILS]
     with ThreadPoolExecutor(8) as pool:

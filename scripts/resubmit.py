@@ -30,7 +30,7 @@ def resubmit(
     submitter: str | None,
     yes: bool,
 ) -> None:
-    """Send failed submissions round again.
+    """Submit failed submissions again.
 
     Prints the plan; --yes applies it. A submission must fit every kind of option that is given,
     and of each kind one. ID is that of a submission or of an image.
@@ -45,14 +45,16 @@ def resubmit(
     wanted = Wanted(
         failed=True, submitter=submitter, codes=codes, fingerprints=fingerprints, names=names
     )
-    rows = listed(wiring.submissions, wiring.submitted_files, wanted)
+    rows = listed(wiring.lane.submissions, wiring.lane.submitted_files, wanted)
     for code, count in Counter(row.failure.code for row in rows if row.failure).most_common():
         note(f"{count:,}  {code}")
     if not yes:
         click.echo(f"Would send {counted(len(rows), 'submission')} again; --yes does.")
         return
     session.on_interrupt("some submissions were sent again; repeat it for the rest")
-    resubmitting = Resubmitting(wiring.submissions, wiring.submitted_files, wiring.high_priority)
+    resubmitting = Resubmitting(
+        wiring.lane.submissions, wiring.lane.submitted_files, wiring.lane.high_priority
+    )
     left = resubmitting.resubmit(rows)
     for row in left:
         note(f"{row.ref.id}  {row.ref.key}  its file is not in the failed bucket")

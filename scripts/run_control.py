@@ -13,7 +13,8 @@ from reindex.domain.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import Phases, Runs
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.runs import Runs
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -25,16 +26,16 @@ _ABORTED = "aborted by an operator"
 
 
 class NotNow(InternalFailure):
-    """What was asked for does not fit how the run stands."""
+    """The state of the run does not allow the operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """What an abort did.
+    """The outcome of an abort.
 
     Attributes:
         run: The latest run's record as it was found; None before the first run.
-        closed: Whether that run was open, and this abort closed it.
+        closed: True if that run was open, and this abort closed it.
         stopped: Executions that were running.
     """
 
@@ -54,14 +55,14 @@ class RunControl:
 
     @classmethod
     def of(cls, wiring: Wiring) -> RunControl:
-        """The control of a stage's runs."""
+        """Return the control of a stage's runs."""
         return cls(wiring.runs, wiring.phases, wiring.executions, wiring.clock)
 
     def require_none_open(self) -> None:
-        """Make sure that no other run stands in the way of one.
+        """Raise if another run is open.
 
         Raises:
-            NotNow: Another run stands in its way.
+            NotNow: Another run is open, or being opened.
             StoreUnavailable: A service does not answer.
         """
         current = self.runs.current()
@@ -109,7 +110,7 @@ class RunControl:
     def resume(self, budget: float | None = None) -> RunRecord:
         """Let the paused run go on; return its record as it was before.
 
-        Its time without progress starts anew, so that a long pause is no stall. What failed for
+        Its time without progress starts anew, so that a long pause is not a stall. What failed for
         one cause before no longer holds it.
 
         Args:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reindex.domain.migration import Migration
-from reindex.stores.interfaces import CatchUpSchedule, Execution, Migrations, RunStarter
+from reindex.stores.interfaces.executions import Execution, RunStarter
+from reindex.stores.interfaces.migrations import CatchUpSchedule, Migrations
 from tests.twins.outages import Outages
 
 
@@ -59,9 +60,9 @@ class MemoryStarter(Outages, RunStarter):
         self.started: dict[str, Mapping[str, Any]] = {}
         self.executions: dict[str, Execution] = {}
 
-    def start(self, name: str, told: Mapping[str, Any]) -> str:
+    def start(self, name: str, options: Mapping[str, Any]) -> str:
         self.answer()
-        self.started.setdefault(name, told)
+        self.started.setdefault(name, options)
         self.executions.setdefault(name, Execution("RUNNING"))
         return name
 

@@ -16,7 +16,10 @@ from reindex.domain.records import PROVENANCE, Indexed, Provenance, RunRecord
 from reindex.domain.states import State
 from reindex.domain.tally import PREFIX_LENGTH, Prefix, Tally
 from reindex.steps.scanning import scan_all
-from reindex.stores.interfaces import Index, ProgressTable, RunFiles, Runs
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 #: Images looked at together.
 CHUNK = 500
@@ -24,7 +27,7 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as the certificate has it.
+    """A difference between the certificate and the index.
 
     Attributes:
         about: An image id; or a prefix of ids, an upload or the whole, in words.
@@ -37,7 +40,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Certified:
-    """What was counted.
+    """The counts of a certification.
 
     Attributes:
         index: The concrete index.
@@ -58,7 +61,7 @@ class Certified:
 
 @dataclass(slots=True)
 class _IndexSide:
-    """What the index holds by reindexes, summed like a tally."""
+    """The documents that reindexes wrote, counted and summed as in a tally."""
 
     prefixes: dict[str, Prefix] = field(default_factory=dict)
 
@@ -98,7 +101,7 @@ class Certifying:
 
         Raises:
             StoreUnavailable: A service does not answer.
-            IndexMisconfigured: There is no one index behind the alias.
+            IndexMisconfigured: The alias does not have exactly one index.
         """
         for difference in self._all(counted, deep=deep):
             counted.differences += 1
@@ -127,7 +130,7 @@ class Certifying:
             yield from self._surplus(suspect, counted.index)
 
     def _index(self, run: RunRecord | None) -> str:
-        """The index that images are verified in: people search it, but for a migration's rounds."""
+        """Return the index that images are verified in: in a migration's rounds, the target."""
         mark = run.round_mark if run else None
         if run and mark and not mark.after_switch and run.index:
             # It is gone once the migration was aborted.
@@ -173,7 +176,7 @@ class Certifying:
                 yield Difference(image_id, "its document was changed since it was reindexed")
 
     def _missing(self, prefixes: Collection[str], index: str) -> Iterator[Difference]:
-        """Verified images of some prefixes whose document is not, or not any more, there."""
+        """Yield verified images of some prefixes whose document is not, or not any more, there."""
         for page in scan_all(self.table, self.segments):
             verified = [
                 row
@@ -210,7 +213,7 @@ class Certifying:
 
 
 def _flaw(row: ProgressRow, document: Indexed | None) -> str:
-    """What is wrong with the document of a verified image; empty when nothing is."""
+    """Return the problem of a verified image's document; empty if it has none."""
     if document is None:
         return "verified, but the index holds no document of it"
     provenance = document.provenance

@@ -1,4 +1,4 @@
-"""Gathers everything that is known of one image: reads only, side by side, in bounded time."""
+"""Gathers everything that is known of one image: reads only, concurrently, in bounded time."""
 
 from __future__ import annotations
 
@@ -36,28 +36,21 @@ from reindex.repairs.image_evidence import (
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.reports.samples import Sample, kept
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import (
-    BoundedLogSearch,
-    DeadLetter,
-    DeadLetterReview,
-    FoundLines,
-    Index,
-    IndexerConcurrency,
-    Library,
-    ObjectHistory,
-    Phases,
-    ProgressTable,
-    Queue,
-    RunFiles,
-    Runs,
-)
+from reindex.stores.interfaces.function_logs import BoundedLogSearch, FoundLines
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.library import Library, ObjectHistory
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import DeadLetter, DeadLetterReview, IndexerConcurrency, Queue
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 #: Which share of the time the index may take, so that some is left to compare what it answers with
 #: the truth.
 _INDEX_SHARE = 0.6
 
-#: How long the dead-letter queue is looked through, and for how long its messages are hidden from
-#: others if the command dies meanwhile.
+#: Seconds for which the dead-letter queue is searched, and for which its messages stay hidden
+#: from other consumers if the command is killed.
 _LETTERS_SECONDS = 4.0
 _HIDDEN_SECONDS = 15
 
@@ -65,8 +58,7 @@ _HIDDEN_SECONDS = 15
 #: about to show it. This is the default of ``index.refresh_interval``, and a bit.
 _REFRESH_SECONDS = 1.2
 
-#: What lies further from a row's last change is not read: lines of the log before and after it,
-#: ticks around it.
+#: Seconds around a row's last change for which log lines and ticks are read.
 _LOG_BEFORE = 3_600
 _LOG_AFTER = 900
 _TICKS_AROUND = 900
@@ -84,7 +76,7 @@ class Explaining:
     Attributes:
         connect: Makes the index's client, for which credentials may have to be read.
         preserve: Dotted fields that the index holds and the truth does not.
-        has_thumbnails: Whether the library keeps any.
+        has_thumbnails: True if the library keeps any.
         stage_capacity: For what its run costs.
     """
 
@@ -204,7 +196,7 @@ class Explaining:
         return DeadLetters(reasons, len(seen), total)
 
     def _index(self, image_id: str) -> tuple[IndexFacts, Mapping[str, str]] | NoIndex:
-        """What the index says of an image, and the fields of it that may refuse ours."""
+        """Return the image's document, and the fields whose mapping may reject ours."""
         try:
             index = self.connect()
             name = index.resolve(self.place.alias)
@@ -239,7 +231,7 @@ class Explaining:
     def _gates(
         self, row: ProgressRow | Unknown | None, run: LatestRun | Unknown | None
     ) -> Sequence[Sample]:
-        """The ticks around the row's last change that were held."""
+        """Return the ticks around the row's last change that were held."""
         if not isinstance(row, ProgressRow):
             return ()
         open_run = run.record.run_id if isinstance(run, LatestRun) and run.record.is_open else None
@@ -296,7 +288,7 @@ def _or_unknown(ask: Callable[[], Answer]) -> Answer | Unknown:
 
 
 def _or_failure(found: Answer | Failure | Unknown) -> Answer | Failure:
-    """What does not answer, as the failure that an image would have for it."""
+    """Return an unknown fact as the failure that an image would have for it."""
     if isinstance(found, Unknown):
         return Failure("source_unavailable", found.reason)
     return found

@@ -12,12 +12,14 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Indexed, RunRecord
 from reindex.image.truth import UserData
 from reindex.reports.samples import Sample
-from reindex.stores.interfaces import Depth, FoundLines, ObjectHistory
+from reindex.stores.interfaces.function_logs import FoundLines
+from reindex.stores.interfaces.library import ObjectHistory
+from reindex.stores.interfaces.queues import Depth
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Stands for a fact that could not be read.
+    """A fact that could not be read.
 
     Attributes:
         reason: Why, for people.
@@ -49,13 +51,13 @@ class NoIndex:
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """What the index says of the image.
+    """The image's document in the index.
 
     Attributes:
         name: Of the concrete index behind the alias.
         health: Of the cluster.
         document: As it is stored; None when there is none.
-        found: Whether a search through the alias finds it.
+        found: True if a search through the alias finds it.
     """
 
     name: str
@@ -66,7 +68,7 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """What the dead-letter queue holds of the image.
+    """The image's messages on the dead-letter queue.
 
     Attributes:
         reasons: Why each of its messages was set aside.
@@ -81,10 +83,10 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The document that would be projected now, held against the one in the index.
+    """The document that would be projected now, compared with the one in the index.
 
     Attributes:
-        same: Whether both have the same digest.
+        same: True if both have the same digest.
         fields: The dotted names of the fields that differ.
     """
 
@@ -98,8 +100,8 @@ class LatestRun:
 
     Attributes:
         record: Its record.
-        is_running: Whether its execution runs.
-        ticks: Whether its phase's schedule is on; True between phases.
+        is_running: True if its execution runs.
+        ticks: True if its phase's schedule is on; True between phases.
         dollars: What it will have cost at its end, by its estimate.
     """
 
@@ -110,7 +112,7 @@ class LatestRun:
 
     @property
     def is_open(self) -> bool:
-        """Whether it works, or will go on when what holds it is gone."""
+        """True if it works, or will go on when what holds it is gone."""
         return self.record.is_open and self.is_running
 
 
@@ -146,15 +148,15 @@ class Evidence:
         at: When it was gathered, epoch seconds.
         place: Names of the stage's parts.
         original: What S3 says of it; the failure of one that S3 does not let us see.
-        thumbnail: Whether there is one; None when the library keeps none.
+        thumbnail: True if there is one; None when the library keeps none.
         user_data: Its rows in the library's tables, and its crops.
-        row: Of the progress table; None when there is none, Unknown also when it is no row.
+        row: Of the progress table; None when there is none, Unknown also when it is not a row.
         run: The latest run; None before the first.
         queue: Depth of the low-priority queue.
-        indexer_enabled: Whether the queue's messages are given to the indexer.
+        indexer_enabled: True if the queue's messages are given to the indexer.
         letters: Its messages in the dead-letter queue.
-        index: What the index says of it.
-        comparison: The document held against the truth; the failure of an image that cannot be
+        index: Its document in the index.
+        comparison: The document compared with the truth; the failure of an image that cannot be
             projected; None when there is no document, yet it could be projected.
         gates: Ticks of its run around the row's last change that were held by a gate.
         logs: Lines of the functions' logs with its id.
@@ -185,7 +187,7 @@ class Evidence:
 
     @property
     def has_document(self) -> bool:
-        """Whether a document of the image is known to be in the index."""
+        """True if a document of the image is known to be in the index."""
         return isinstance(self.document, Indexed)
 
     @property

@@ -1,4 +1,4 @@
-"""What is known of one image, as lines for people: past events, and present facts. Pure."""
+"""The history and the present facts of one image, as lines of text. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from reindex.domain.records import Indexed
 from reindex.domain.states import CODES
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import Comparison, Evidence, NoIndex, Unknown
-from reindex.stores.interfaces import Depth, LoggedLine, ObjectHistory
+from reindex.stores.interfaces.function_logs import LoggedLine
+from reindex.stores.interfaces.library import ObjectHistory
+from reindex.stores.interfaces.queues import Depth
 from reindex.text import counted
 
 #: Uploads are named by the moment at which they began, or by their run, which is.
 _STAMP = re.compile(r"\d{8}-\d{6}")
 
-#: What a line of the log says beside its message, and what the functions add to each of them.
+#: The keys that every line of the log has in addition to its message.
 _USUAL_KEYS = frozenset(
     {
         "level",
@@ -64,7 +66,7 @@ class Fact:
     Attributes:
         name: Of what.
         text: How it is, for people.
-        fine: Whether it is as it should be; None when that cannot be said.
+        fine: True if it is as it should be; None when that cannot be said.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Whether a projector keeps the contract of ``docs/projection-contract.md``: asked, not believed.
+"""A check that a projector fulfils the contract of ``docs/projection-contract.md``.
 
 For owners of a function of their own or of an image loader. Nothing is written to the index, the
 progress table or the queue.
@@ -23,7 +23,9 @@ from reindex.domain.records import ProjectionAnswer, key_claimed_by
 from reindex.image.refusals import refusals
 from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Index, Projector, RunFiles
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.run_files import RunFiles
 from reindex.text import counted
 
 #: Seconds within which one call must be answered: batch-index begins none with less time left.
@@ -31,7 +33,7 @@ SECONDS: Final = 30.0
 
 ABSENT: Final = "image-reindex-absent"
 
-#: What an id may hold: any text. A projector may know no such image, and must not break on it.
+#: An id may be any text. A projector that has no such image must answer so, and not fail.
 ODD: Final = "../..//a?b=c&d#e%2F%00 é\u202e\"'{id}"
 
 #: Images that are asked for one by one.
@@ -46,11 +48,11 @@ _BROKEN: Final = {LoaderAnswer.code, UnexpectedError.code}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one demand came to.
+    """The result of one demand.
 
     Attributes:
         demand: What must hold.
-        holds: Whether it does.
+        holds: True if it does.
         detail: What was seen, for people; may be empty.
     """
 
@@ -154,7 +156,7 @@ class ProjectorCheck:
     def _odd(self, sound: str, misfits: Mapping[str, str]) -> Finding:
         answer, death, _ = self._ask([ODD, sound], misfits)
         code = _code_of(answer, ODD)
-        # Whether its neighbour has a document is another demand's: here it must have no worse.
+        # Another demand checks the neighbour's document; here it must only not have become worse.
         neighbour = _code_of(answer, sound)
         return Finding(
             "a failure with a code for an odd id, and its neighbour unharmed",

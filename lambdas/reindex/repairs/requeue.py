@@ -1,4 +1,4 @@
-"""Sends finished images round again, by an operator's choice."""
+"""Queues finished images again, chosen by an operator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.listing import write_and_list
 from reindex.steps.scanning import scan_all
-from reindex.stores.interfaces import Change, ProgressTable, WorkList
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Rows per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS
@@ -27,7 +28,7 @@ class Selection:
         states: The states they rest in.
         codes: Of their failures.
         fingerprints: Of their failures.
-        ids: Themselves, read once and held in chunks only; None for whoever fits the rest. One
+        ids: Of the images, read once and in chunks; None for all that fit the rest. One
             that comes again within a chunk counts once; later, it is in work by then.
     """
 
@@ -37,7 +38,7 @@ class Selection:
     ids: Iterable[str] | None = None
 
     def takes(self, row: ProgressRow) -> bool:
-        """Whether a row fits, its work aside."""
+        """Return True if a row fits, its work aside."""
         failure = row.failure
         return (
             (not self.states or row.state in self.states)
@@ -58,7 +59,7 @@ class Chosen:
         in_work: Fitting images that are in work: left alone.
         absent: Ids without a row.
         unreadable: Images whose row cannot be read.
-        moved: Images that somebody else moved meanwhile: left alone.
+        moved: Images that another process changed: they are left as they are.
     """
 
     kinds: Counter[tuple[State, str]] = field(default_factory=Counter)
@@ -135,7 +136,7 @@ def count_chosen(
 def chosen_rows(
     table: ProgressTable, segments: int, selection: Selection, limit: int | None, note: Chosen
 ) -> Iterator[Sequence[ProgressRow]]:
-    """The rows of finished images that fit a selection, in chunks; noted as they come.
+    """Yield the rows of finished images that fit a selection, in chunks; noted as they come.
 
     Args:
         table: Where they are.

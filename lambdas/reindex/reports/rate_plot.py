@@ -14,13 +14,13 @@ from reindex.text import counted
 #: Size of the whole, in its own units.
 _WIDTH, _HEIGHT = 920, 300
 
-#: Where the plot itself is: its left, right, top and bottom.
+#: The plot's left, right, top and bottom within the picture.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 908, 14, 250
 
 #: Lines across, and marks along the time, at most.
 _LINES, _MARKS = 5, 8
 
-#: How opaque the shade of a gate is that holds all workers all the time.
+#: Opacity of the shade of a gate that throttles all workers all the time.
 _SHADE = 0.4
 
 _MINUTE, _DAY = 60, 86_400
@@ -44,14 +44,14 @@ def plot(rates: Mapping[str, Any]) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """What is drawn, and the scales that it is drawn to.
+    """The data of a plot, and its scales.
 
     Attributes:
         start: Epoch seconds at the left.
         step: Seconds between points.
         series: Images a second, by series.
         held: The part of the time that a gate held.
-        bulks: How many might go on side by side; 0 where that is not known.
+        bulks: How many might go on concurrently; 0 where that is not known.
         top: Images a second at the top.
         line: Images a second between lines across.
     """
@@ -104,7 +104,7 @@ class _Plot:
         return f"{_BOTTOM - (_BOTTOM - _TOP) * rate / self.top:.1f}"
 
     def _said(self) -> str:
-        """The plot in words, for who does not see it."""
+        """Return the plot in words, for who does not see it."""
         end = _clock(self.start + self._seconds)
         said = [f"From {_clock(self.start)} to {end} UTC."]
         for name, rates in self.series.items():
@@ -118,7 +118,7 @@ class _Plot:
         return " ".join(said)
 
     def _across(self) -> Iterator[Markup]:
-        """The lines across, and the rates they stand for."""
+        """Yield the horizontal lines, each with its rate."""
         for n in range(round(self.top / self.line) + 1):
             rate = n * self.line
             y = self._y(rate)
@@ -134,7 +134,7 @@ class _Plot:
         )
 
     def _along(self) -> Iterator[Markup]:
-        """The marks along the time, at round moments, and the moments they stand for."""
+        """Yield the marks of the time axis, at round times, each with its time."""
         between = _mark_step(self._seconds)
         mark = math.ceil(self.start / between) * between
         while mark <= self.start + self._seconds:
@@ -147,7 +147,7 @@ class _Plot:
         yield element("text", "time (UTC)", x=f"{middle:.0f}", y=_HEIGHT - 8, class_="axis")
 
     def _line(self, name: str) -> Markup:
-        """A series: level for each step, which its point stands for; nothing where it is zero."""
+        """Return the SVG of a series: level within each step, and absent where it is zero."""
         path, before = "", 0.0
         for n, rate in enumerate([*self.series[name], 0.0]):
             if before and not rate:
@@ -178,7 +178,7 @@ class _Plot:
 
 
 def _round_step(least: float) -> float:
-    """The next of 1, 2, 5, 10, … at least so large."""
+    """Return the next of 1, 2, 5, 10, … at least so large."""
     if least <= 0:
         return 1
     power = 10.0 ** math.floor(math.log10(least))

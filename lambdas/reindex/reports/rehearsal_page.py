@@ -1,4 +1,4 @@
-"""What a rehearsal found as one page: the fields sorted by harm, with examples side by side."""
+"""The page of a rehearsal: the fields, those that lose most first, with examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = (LOST, CHANGED, GAINED)
 
 
 def page(rehearsed: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
-    """The page of a rehearsal.
+    """Return the page of a rehearsal.
 
     Args:
         rehearsed: As :func:`reindex.reports.rehearsal.to_json` returns it.

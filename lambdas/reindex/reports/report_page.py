@@ -8,11 +8,12 @@ policy forbids whatever might be loaded or run all the same.
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reindex.domain.states import CODES, State
+from reindex.reports.failure_groups import FailureGroup, failure_groups
+from reindex.reports.fill_rates import field_rates, filled_before, percent
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
 from reindex.reports.rate_plot import plot
@@ -30,6 +31,9 @@ _MEANINGS: Mapping[State, str] = {
     State.QUEUED: "not projected: work was left",
 }
 
+#: Runs before it whose fill rates a report's page shows.
+EARLIER_COLUMNS = 4
+
 _SERIES_NAMES = {
     "enqueued": "enqueued",
     "verified": "verified",
@@ -39,7 +43,7 @@ _SERIES_NAMES = {
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The page of a report, as it is stored."""
+    """Return the page of a report, as it is stored."""
     title = f"{str(report['status']).capitalize()}: reindex {report['run_id']}"
     return page_of(
         title,
@@ -52,6 +56,7 @@ def page(report: Mapping[str, Any]) -> str:
         _bulk_limits(report),
         _run(report),
         _earlier(report),
+        _fill_rates(report),
         _cost(report["cost"]),
         _certificate(report),
     )
@@ -63,7 +68,7 @@ def _unverified(report: Mapping[str, Any]) -> int:
 
 
 def _verdict(report: Mapping[str, Any]) -> Markup:
-    """What an operator wants to know first: did it succeed, how many, and what is wrong."""
+    """Return the summary of a run: its result, its numbers, and its problems."""
     status, images = report["status"], report["images"]
     verified = report["states"][State.VERIFIED]
     wrong = [str(problem) for problem in report["problems"]]
@@ -156,12 +161,10 @@ def _states(report: Mapping[str, Any]) -> Markup:
 
 
 def _failures(report: Mapping[str, Any]) -> Markup:
-    kinds = sorted(
-        report["failures"].items(), key=lambda pair: (-pair[1]["count"], pair[1]["code"], pair[0])
-    )
-    if not kinds:
+    groups = failure_groups(report)
+    if not groups:
         return section("Failures", element("p", "No image failed."))
-    untold = sum(report["failure_codes"].values()) - sum(kind["count"] for _, kind in kinds)
+    untold = sum(report["failure_codes"].values()) - sum(group.count for group in groups)
     return section(
         "Failures",
         element(
@@ -170,26 +173,25 @@ def _failures(report: Mapping[str, Any]) -> Markup:
             "without --yes it only says what it would do.",
             class_="soft",
         ),
-        *(_kind(fingerprint, kind) for fingerprint, kind in kinds),
+        *(_group(group) for group in groups),
         element("p", f"And {counted(untold, 'image')} of further kinds.") if untold > 0 else "",
     )
 
 
-def _kind(fingerprint: str, kind: Mapping[str, Any]) -> Markup:
-    command = f"reindex requeue --fingerprint {shlex.quote(fingerprint)} --yes"
+def _group(group: FailureGroup) -> Markup:
     return element(
         "div",
-        element("b", f"{kind['count']:,}"),
+        element("b", f"{group.count:,}"),
         element(
             "div",
-            element("p", element("code", kind["code"], class_="code"), kind["message"]),
+            element("p", element("code", group.code, class_="code"), group.message),
             element(
                 "p",
                 element("span", "for example", class_="soft"),
-                *(element("code", example) for example in kind["examples"]),
+                *(element("code", example) for example in group.examples),
                 class_="examples",
             ),
-            element("code", command, class_="command"),
+            element("code", group.command, class_="command"),
         ),
         class_="kind",
     )
@@ -245,7 +247,7 @@ def _bulk_limits(report: Mapping[str, Any]) -> Markup:
 
 
 def _round(migration: Mapping[str, Any]) -> dict[str, str]:
-    """What is said of the migration that the run was a round of."""
+    """Return the facts about the migration that the run was a round of; empty for none."""
     if not migration:
         return {}
     compared = migration["comparison"]
@@ -287,7 +289,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
 
 
 def _earlier(report: Mapping[str, Any]) -> Markup | str:
-    """How this run compares with those before it; nothing when there were none."""
+    """Return the comparison of this run with earlier ones; empty if there are none."""
     earlier = [RunSummary.from_json(raw) for raw in report.get("earlier", ())]
     if not earlier:
         return ""
@@ -313,12 +315,51 @@ def _earlier(report: Mapping[str, Any]) -> Markup | str:
     return section("Runs over time", table(heads, rows, numbers=(4, 5, 8)))
 
 
+def _fill_rates(report: Mapping[str, Any]) -> Markup | str:
+    """Say how many documents have each field; nothing if that is not known."""
+    counts = report.get("filled", {})
+    if not counts:
+        return ""
+    rates = field_rates(counts, filled_before(report))
+    earlier = [run for run in report.get("earlier", ()) if run.get("filled")][-EARLIER_COLUMNS:]
+    rows = [
+        (
+            element("code", rate.path),
+            *(_rate(percent(run["filled"], rate.path)) for run in earlier),
+            _rate(rate.percent),
+            f"{rate.points:+.1f}" if rate.points else "",
+        )
+        for rate in rates
+    ]
+    heads = ("field", *(run["started_at"][:10] for run in earlier), "now", "points")
+    all_fields = table(heads, rows, numbers=range(1, len(heads)))
+    fell = [rate for rate in rates if rate.fell]
+    names = ", ".join(rate.path for rate in fell)
+    return section(
+        "Fields of the index",
+        element(
+            "p",
+            f"{counted(counts[''], 'document')} can be searched. "
+            + (
+                f"Fewer of them have {names} than after the run before."
+                if fell
+                else "No field is much rarer than after the run before."
+            ),
+        ),
+        element("details", element("summary", counted(len(rows), "field")), all_fields),
+    )
+
+
+def _rate(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.1f}%"
+
+
 def _failed_percent(run: RunSummary) -> float:
     return 100 * (run.failed or 0) / run.images if run.images else 0.0
 
 
 def _share(percent: float, most: float) -> Markup:
-    """A percentage, and a bar as long as its part of the largest one."""
+    """Return a percentage, and a bar as long as its part of the largest one."""
     bar = element(
         "span", class_="trend", style=f"width:{percent / most * 40:.0f}px", aria_hidden="true"
     )
@@ -393,7 +434,7 @@ def _certificate(report: Mapping[str, Any]) -> Markup:
 
 
 def _forgotten(operations: Sequence[Mapping[str, Any]]) -> Iterator[Markup]:
-    """What has left the table: nothing of it is in the sums above."""
+    """Yield the section about images that were removed from the table, if there are any."""
     if not operations:
         return
     total = sum(operation["count"] for operation in operations)

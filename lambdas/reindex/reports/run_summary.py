@@ -1,4 +1,4 @@
-"""What a run came to, in a few values, and two runs held against each other. Pure."""
+"""The summary of a run, and the comparison of two runs. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from reindex.domain.options import options_in_words, source_in_words
 from reindex.domain.progress import iso
 from reindex.domain.records import RunRecord
 from reindex.domain.states import CODES, State
+from reindex.reports.fill_rates import field_rates
 from reindex.reports.page import dollars
 from reindex.text import duration
 
 
 def is_whole(stored: Mapping[str, Any]) -> bool:
-    """Whether a stored report has the counts of the whole table: a migration's rounds have not."""
+    """Return True if a stored report counts the whole table, unlike that of a migration's round."""
     return "images" in stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """What a run came to. A run without a report has fewer values.
+    """The summary of a run. A run without a report has fewer values.
 
     Attributes:
         run_id: Of the run.
@@ -33,6 +34,8 @@ class RunSummary:
         states: Images by state, at its end.
         failures: Images by failure code, at its end.
         dollars: What it cost, by the estimate.
+        filled: Documents of the index by field, at its end: see
+            :func:`reindex.reports.fill_rates.count_filled`.
         reason: Why it failed.
     """
 
@@ -45,6 +48,7 @@ class RunSummary:
     states: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     dollars: float | None = None
+    filled: Mapping[str, int] = field(default_factory=dict)
     reason: str | None = None
 
     @classmethod
@@ -66,6 +70,7 @@ class RunSummary:
             states={state: count for state, count in stored["states"].items() if count},
             failures=stored["failure_codes"],
             dollars=stored["cost"]["total"],
+            filled=stored.get("filled", {}),
         )
 
     @classmethod
@@ -102,12 +107,12 @@ class RunSummary:
 
     @property
     def source_in_words(self) -> str:
-        """Where its ids came from, for people."""
+        """A description of the source of its ids."""
         return "not known" if self.options is None else source_in_words(self.options)
 
     @property
     def options_in_words(self) -> str:
-        """How it treated them, for people; empty when it had no options."""
+        """A description of its other options; empty if it had none."""
         return "not known" if self.options is None else options_in_words(self.options)
 
 
@@ -119,7 +124,7 @@ class Comparison:
         name: Of what.
         first: Of the first run, for people.
         second: Of the second.
-        change: From the first to the second; empty when it cannot be told.
+        change: From the first to the second; empty if it is not known.
     """
 
     name: str
@@ -157,6 +162,14 @@ def compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Co
         counts = a.states.get(state, 0), b.states.get(state, 0)
         if any(counts):
             yield _counts(str(state), *counts)
+    for rate in field_rates(b.filled, a.filled):
+        if rate.points:
+            yield Comparison(
+                f"documents with {rate.path}",
+                f"{rate.before:.1f} %",
+                f"{rate.percent:.1f} %",
+                f"{rate.points:+.1f} points",
+            )
     kinds = {**first["failures"], **second["failures"]}
     for fingerprint, kind in sorted(kinds.items(), key=lambda pair: (pair[1]["code"], pair[0])):
         counts = (

@@ -24,7 +24,9 @@ from reindex.steps.batch_index import IndexPhase
 from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.phase_work import Deadline
 from reindex.steps.upload import Upload
-from reindex.stores.interfaces import Depth, ProgressTable, Runs
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import Depth
+from reindex.stores.interfaces.runs import Runs
 
 #: Images worked on together.
 PAGE: Final = 500
@@ -79,7 +81,7 @@ class NoWorkList:
 
 @dataclass(slots=True)
 class EagerResult:
-    """What became of images.
+    """The outcomes of images.
 
     Attributes:
         rows: By id, as they are now.
@@ -91,7 +93,7 @@ class EagerResult:
 
     @property
     def states(self) -> Counter[str]:
-        """How many images are in each state."""
+        """The number of images in each state."""
         return Counter(str(row.state) for row in self.rows.values())
 
     @property
@@ -106,7 +108,7 @@ class Eager:
 
     Attributes:
         index_phase: With :class:`InlineQueue` for its queue.
-        check_phase: Likewise.
+        check_phase: With :class:`InlineQueue` for its queue.
     """
 
     table: ProgressTable
@@ -127,7 +129,7 @@ class Eager:
         Args:
             run: Says which index, and under which name; it need not be the open run's record.
             ids: Of the images.
-            settle: Whether an image that a live writer has just changed is waited for, as in a
+            settle: True if an image that a live writer has just changed is waited for, as in a
                 run; without, reads by secondary index may show less than that writer wrote.
 
         Raises:
@@ -135,7 +137,7 @@ class Eager:
             IndexMisconfigured: The index cannot be used.
         """
         result = EagerResult()
-        # Nothing of ours is on a queue: what is not there now is missing, and not early.
+        # This run has no messages on a queue: a document that is not found now is missing.
         quiet = replace(run, quiet_since=0.0)
         phase = self.index_phase if settle else without_settling(self.index_phase)
         for number, page in enumerate(in_batches(list(dict.fromkeys(ids)), PAGE)):
@@ -187,5 +189,5 @@ class Eager:
 
 
 def without_settling(phase: IndexPhase) -> IndexPhase:
-    """The same phase, which does not wait for what live writers have just changed."""
+    """Return the same phase, which does not wait for what live writers have just changed."""
     return replace(phase, pace=replace(phase.pace, settle_seconds=0))

@@ -1,4 +1,4 @@
-"""What holds a reindex back so that it hurts nobody."""
+"""The gates that throttle a run, so that it does not disturb the library."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from reindex.domain.records import RunRecord
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Index, Queue
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.queues import Queue
 
 #: Some shard of the cluster has no copy that answers.
 CLUSTER_RED = "the cluster is red"
@@ -38,11 +39,11 @@ class Gates:
     stage_capacity: StageCapacity
 
     def held_by(self, run: RunRecord) -> str | None:
-        """The gate that holds now, in words for people; None when none does.
+        """Return the gate that holds now, in words for people; None when none does.
 
         Raises:
-            IndexMisconfigured: The index cannot be used: a gate, too, that names itself.
-            StoreUnavailable: A service does not answer; likewise.
+            IndexMisconfigured: The index cannot be used: also a gate, named by the error.
+            StoreUnavailable: A service does not answer: also a gate, named by the error.
         """
         if run.index_uuid and self.index.uuid(run.index) != run.index_uuid:
             return "the index was deleted, and another has its name"

@@ -45,15 +45,9 @@ from reindex.image.renditions import Notice, Rendered, render
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.index_messages import Delivery, postpone, set_aside
 from reindex.steps.workbench import sha1_of, workbench
-from reindex.stores.interfaces import (
-    Archive,
-    DeadLetters,
-    Deliveries,
-    HighPriority,
-    NewFile,
-    Submissions,
-    SubmittedFiles,
-)
+from reindex.stores.interfaces.archive import Archive, NewFile
+from reindex.stores.interfaces.queues import DeadLetters, Deliveries, HighPriority
+from reindex.stores.interfaces.submissions import Submissions, SubmittedFiles
 
 log = logging.getLogger(__name__)
 
@@ -248,7 +242,7 @@ def _looked_at(path: Path) -> tuple[str, list[Rendered]]:
     """Return a file's MIME type, by its bytes, and its renditions.
 
     Raises:
-        ReindexFailure: Why it is no image that the library takes.
+        ReindexFailure: It is not an image that the library accepts; the failure says why.
     """
     with open_path(path) as opened:
         head = opened.pread(0, sniff.HEAD)

@@ -1,11 +1,12 @@
-"""Whoever gives a row work puts it on the work list: one way to do both."""
+"""Writes rows that have work left, and lists them on the work list, in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from reindex.domain.chunks import chunks_of
-from reindex.stores.interfaces import Change, ProgressTable, WorkLister
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.work_list import WorkLister
 
 
 def write_and_list(
@@ -17,7 +18,7 @@ def write_and_list(
         table: The progress table.
         work_list: The work list.
         changes: As the progress table takes them.
-        name: For the chunks: no other may have it.
+        name: Of the chunks; unique.
 
     Returns:
         The ids written.

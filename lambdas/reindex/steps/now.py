@@ -1,4 +1,4 @@
-"""Images that somebody waits for: brought up to date and verified now, without a run."""
+"""Reindexes a few images at once, without a run: they are written and verified."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reindex.domain.progress import ProgressRow, Retry
 from reindex.domain.records import LIVE
 from reindex.steps.ambient import Clock
 from reindex.steps.live_index import LiveIndex, Outcome
-from reindex.stores.interfaces import Change, ProgressTable
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a phase does with a page of rows, and what it may do now: the two phases' common form."""
+"""The common interface of the two phases: how many rows may be processed, and their processing."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many rows may be worked on now.
+    """The number of rows that may be processed now.
 
     Attributes:
         rows: How many.
         held_by: The gate that holds the others; None when none does.
-        is_probe: Whether these rows are only to find out if the gate still has its reason: no
+        is_probe: True if these rows are only to find out if the gate still has its reason: no
             more are worked on in this tick.
     """
 
@@ -47,7 +47,7 @@ class Capacity:
 
 @dataclass(slots=True)
 class PageResult:
-    """What was done with a page of rows; a row that is in none of it was left as it was.
+    """The outcome of a page of rows; a row that is in no field was not changed.
 
     Attributes:
         moved: Rows that changed, by what they became.
@@ -55,7 +55,7 @@ class PageResult:
         after: The rows that changed, as they are now.
         overtaken: Ids of rows that another changed first.
         problem: What kept the other rows from being worked; None when nothing did.
-        is_uncertain: Whether the other rows may have changed all the same: a call was not answered.
+        is_uncertain: True if the other rows may have changed all the same: a call was not answered.
     """
 
     moved: Counter[str] = field(default_factory=Counter)
@@ -66,13 +66,13 @@ class PageResult:
     is_uncertain: bool = False
 
     def rest_of(self, rows: Iterable[ProgressRow]) -> list[ProgressRow]:
-        """The rows of the page that were left as they were."""
+        """Return the rows of the page that were left as they were."""
         gone = {row.id for row in self.after} | self.overtaken
         return [row for row in rows if row.id not in gone]
 
 
 class PhaseWork(Protocol):
-    """What a phase does."""
+    """The work of a phase."""
 
     @property
     def phase(self) -> Phase:
@@ -81,16 +81,16 @@ class PhaseWork(Protocol):
 
     @property
     def pace(self) -> Pace:
-        """How fast it may go, and how long it waits."""
+        """Its speed limits and waits."""
         ...
 
     @property
     def lanes(self) -> int:
-        """How many chunks a worker works at the same time."""
+        """The number of chunks that a worker processes concurrently."""
         ...
 
     def capacity(self, run: RunRecord) -> Capacity:
-        """How many rows may be worked on now."""
+        """Return the number of rows that may be processed now."""
         ...
 
     def page(self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline) -> PageResult:

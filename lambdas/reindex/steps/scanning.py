@@ -1,11 +1,11 @@
-"""Reads the whole progress table, its segments side by side."""
+"""Reads the whole progress table, its segments concurrently."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
-from reindex.stores.interfaces import ProgressTable, RowPage
+from reindex.stores.interfaces.progress_table import ProgressTable, RowPage
 
 
 def scan_all(table: ProgressTable, segments: int) -> Iterator[RowPage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,7 @@ from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, Phase, State
 from reindex.domain.tally import Tally
 from reindex.reports import cost, timeline
+from reindex.reports.fill_rates import count_filled
 from reindex.reports.page import CONTENT_TYPE
 from reindex.reports.report_page import page
 from reindex.reports.run_estimate import estimated
@@ -34,15 +36,13 @@ from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.ordering import ORDER_ABOVE
 from reindex.steps.preflight import PreflightFailed
-from reindex.stores.interfaces import (
-    Index,
-    Migrations,
-    ProgressTable,
-    Queue,
-    RunFiles,
-    Runs,
-    WorkList,
-)
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.migrations import Migrations
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import Queue
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Seconds of scanning after which a segment hands over to a further invocation.
 SEGMENT_SECONDS = 600
@@ -50,19 +50,21 @@ SEGMENT_SECONDS = 600
 #: Rows with work left that are sorted together before they are cut into chunks.
 _PILE = 10 * MAX_ROWS
 
+log = logging.getLogger(__name__)
+
 #: Runs before it that a report tells of.
 EARLIER_RUNS = 12
 
-#: Where reports are, in the run's bucket.
+#: Prefix of reports in the run's bucket.
 REPORTS = "reports/"
 
 #: Segments that one process counts at once, when a report is written again.
 _AT_ONCE = 8
 
-#: What became of ids that a source brought, and that the run then worked on.
+#: The counts of a source's ids that the run then processed.
 _BROUGHT = ("new", "queued_again", "in_work")
 
-#: Where the segments' files are, in the run's bucket.
+#: Prefix of the segments' files in the run's bucket.
 _TALLIES = "tallies/"
 
 
@@ -104,7 +106,7 @@ class Tallying:
             segment: From 0.
             segments: How many there are.
             cursor: As the invocation before returned it; None for the first.
-            listing: Whether what has work left is put on the work list.
+            listing: True if what has work left is put on the work list.
 
         Returns:
             ``{"next": cursor}`` to go on from; None at the segment's end.
@@ -134,14 +136,14 @@ class Tallying:
             after = self._get(key)["after"]
         return {"next": None if after is None else {"part": part + 1, "after": after}}
 
-    def decide(self, run_id: str, round_: int, segments: int, told: Any = None) -> dict[str, Any]:
+    def decide(self, run_id: str, round_: int, segments: int, input_: Any = None) -> dict[str, Any]:
         """Add the segments up, and decide whether the run goes on.
 
         Args:
             run_id: Of the run.
             round_: Number of the tally.
             segments: How many there are.
-            told: The execution's input.
+            input_: The execution's input.
 
         Raises:
             PreflightFailed: The run began with this tally, and there is nothing for it to do.
@@ -153,7 +155,7 @@ class Tallying:
         run = self.runs.current()
         if run and run.run_id == run_id and run.total == 0:
             changes["total"] = tally.unfinished
-            asked = RunOptions.of(told or {}).source.kind == TABLE and not run.unreported
+            asked = RunOptions.of(input_ or {}).source.kind == TABLE and not run.unreported
             if asked and not tally.unfinished and not tally.unreadable:
                 # As one that Preflight refused, it leaves nothing to report on.
                 self.runs.update(run_id, {"index": ""})
@@ -191,7 +193,7 @@ class Tallying:
     def report_again(self, run_id: str, segments: int) -> dict[str, Any]:
         """Count the table anew and write the report again, whatever became of the run's own.
 
-        Nothing is sent round again: what has work left is a problem that the report names.
+        No image is queued again: those with work left are a problem in the report.
 
         Raises:
             StoreUnavailable: A service does not answer.
@@ -260,6 +262,7 @@ class Tallying:
             "failures": {name: asdict(kind) for name, kind in tally.kinds.items()},
             "options": run.known_options,
             "earlier": self._earlier(run.last_reported),
+            "filled": self._filled(run),
             "gathered": dict(run.gathered),
             "misfits": list(run.misfits),
             "unreadable": tally.unreadable_examples,
@@ -316,7 +319,7 @@ class Tallying:
         return self._close(run, key, problems)
 
     def _migration(self, run: RunRecord) -> dict[str, Any]:
-        """What a report says of the migration that the run was a round of; empty for none."""
+        """Return the report's facts about the migration of a round; empty for an ordinary run."""
         if run.round_mark is None:
             return {}
         migration = self.migrations.current()
@@ -334,7 +337,7 @@ class Tallying:
         self.runs.reported(
             run,
             {
-                # What an operator ended stays so, whatever it came to.
+                # A run that an operator aborted keeps that status.
                 "status": run.status if run.status == "aborted" else status,
                 "ended_at": run.ended_at or now,
                 "report": key,
@@ -348,7 +351,7 @@ class Tallying:
         return {"run_id": run.run_id, "status": status, "report": key, "problems": [*problems]}
 
     def _end_round(self, run: RunRecord, mark: RoundMark, problems: Sequence[str]) -> None:
-        """Record in the migration what its round came to; harmless when that was done before."""
+        """Record in the migration what its round came to; no effect if that was done before."""
         migration = self.migrations.current()
         if (
             migration is None
@@ -367,6 +370,14 @@ class Tallying:
         if not self.migrations.save(after, migration):
             # The step is made again, and finds the record as it is now.
             raise StoreUnavailable(f"migration {mark.id} was changed in this moment")
+
+    def _filled(self, run: RunRecord) -> dict[str, int]:
+        """Return the documents by field; nothing if the index does not say: no promise needs it."""
+        try:
+            return count_filled(self.index, run.index)
+        except (IndexMisconfigured, StoreUnavailable) as error:
+            log.warning("fill rates", extra={"problem": str(error)})
+            return {}
 
     def _earlier(self, last_reported: str | None) -> list[dict[str, Any]]:
         """Summaries of the runs before, the latest last: each report hands them on to the next."""
@@ -406,7 +417,7 @@ class Tallying:
         return problems + self._alias_problems(run)
 
     def _alias_problems(self, run: RunRecord) -> list[str]:
-        """Whether the alias, and the index that the run wrote to, are what they were."""
+        """Return what has become of the alias, or of the index that the run wrote to."""
         mark = run.round_mark
         expected = mark.source if mark and not mark.after_switch else run.index
         try:
@@ -464,12 +475,12 @@ def _forgotten(operation: Forgetting) -> dict[str, Any]:
 
 
 def report_key(run_id: str) -> str:
-    """Where a run's report is, as JSON."""
+    """Return the key of a run's report, as JSON."""
     return f"{REPORTS}{run_id}.json"
 
 
 def page_key(run_id: str) -> str:
-    """Where a run's report is, as a page for people."""
+    """Return the key of a run's report, as a page for people."""
     return f"{REPORTS}{run_id}.html"
 
 

@@ -25,7 +25,11 @@ from reindex.steps.ambient import Clock, Meter
 from reindex.steps.lane import ShiftResult, attempt
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.shift import Shift
-from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs, WorkList
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +44,7 @@ _MAX_ERROR = 500
 
 
 class Admission(StrEnum):
-    """Whether a tick may work, and why not."""
+    """The reason why a tick may work, or may not."""
 
     WORK = "work"
     OPENING = "the phase is being opened"
@@ -52,7 +56,7 @@ class Admission(StrEnum):
 
     @property
     def turns_rule_off(self) -> bool:
-        """Whether the rule that sent this tick has nothing left to tick for."""
+        """True if the rule that sent this tick has nothing left to tick for."""
         return self in {
             Admission.NO_RUN,
             Admission.OTHER_PHASE,
@@ -62,7 +66,7 @@ class Admission(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a tick ended."""
+    """The outcome of a tick."""
 
     TURNED_AWAY = "turned away"
     WORKED = "worked"
@@ -74,11 +78,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TickReport:
-    """What one tick did.
+    """The report of one tick.
 
     Attributes:
         outcome: How it ended.
-        admission: Whether it was admitted, and why not.
+        admission: Admitted or not, and why.
         moved: Rows that changed, by what they became.
         held_by: The gate that held it last; None when none did.
         error: What it ended in; None when it ended well.
@@ -91,7 +95,7 @@ class TickReport:
     error: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The report as the lambda returns and logs it."""
+        """Return the report as the lambda returns and logs it."""
         return {
             "outcome": self.outcome,
             "admission": self.admission,
@@ -102,7 +106,7 @@ class TickReport:
 
 
 def admit(run: RunRecord | None, phase: Phase, *, running: bool) -> Admission:
-    """Decide whether a tick of ``phase`` may work, but for what only its token can tell."""
+    """Decide if a tick of ``phase`` may work; the task token is checked later."""
     if run is None or not run.is_open:
         return Admission.NO_RUN
     if run.phase != phase:
