@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -150,10 +150,14 @@ class LocalStack:
         """Return the phases whose rule ticks."""
         return [phase for phase in Phase if self.phases.is_on(phase)]
 
-    @contextmanager
-    def indexer_stopped(self) -> Iterator[None]:
+    def indexer_stopped(self) -> AbstractContextManager[None]:
         """Keep messages on the low-priority queue for the time of a `with` block."""
-        functions, mapping = self.client("lambda"), self.indexer_mapping()
+        return self.consumer_stopped(self.settings[groups.Queue].reingest_queue_url)
+
+    @contextmanager
+    def consumer_stopped(self, queue_url: str) -> Iterator[None]:
+        """Keep messages on a queue for the time of a `with` block."""
+        functions, mapping = self.client("lambda"), self._mapping_of(queue_url)
         functions.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             yield
@@ -162,7 +166,11 @@ class LocalStack:
 
     def indexer_mapping(self) -> str:
         """The UUID of the event source mapping that gives the indexer its messages."""
-        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
+        return self._mapping_of(self.settings[groups.Queue].reingest_queue_url)
+
+    def _mapping_of(self, queue_url: str) -> str:
+        """The UUID of the event source mapping that gives a function a queue's messages."""
+        queue = queue_url.rpartition("/")[2]
         [found] = (
             mapping["UUID"]
             for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
