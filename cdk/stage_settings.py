@@ -248,6 +248,7 @@ class StageSettings:
         account: AWS account to deploy to; without it, the one of the credentials at hand.
         region: Likewise.
         network: VPC, subnets and security groups of the functions.
+        production: True if the desk of this stage changes nothing unless it is started so.
         disposable: Whether destroying the stack deletes its data.
         log_retention_days: Of all log groups.
         tracing: Whether X-Ray traces functions and runs.
@@ -276,6 +277,7 @@ class StageSettings:
     account: str | None = None
     region: str | None = None
     network: Network | None = None
+    production: bool = False
     disposable: bool = False
     log_retention_days: int = 30
     tracing: bool = False

@@ -371,6 +371,17 @@ class CatchUpRule:
     catch_up_rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The operator's desk.
+
+    Attributes:
+        production: True on a stage whose desk changes nothing unless it is started so.
+    """
+
+    production: bool = False
+
+
 _RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
 _PHASE = (*_RUN, IndexerFeed)
 
@@ -411,6 +422,7 @@ COMMAND: tuple[type, ...] = (
     Projection,
     StateMachine,
     CatchUpRule,
+    Desk,
 )
 
 
