@@ -10,6 +10,7 @@ from .abort import abort
 from .certify import certify
 from .check_projector import check_projector
 from .compare import compare
+from .desk.verb import desk
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .explain import explain
@@ -52,6 +53,7 @@ VERBS = (
     dlq,
     certify,
     explain,
+    desk,
     compare,
     migrate,
     project,

@@ -15,7 +15,7 @@ from typing import Any
 from reindex.domain.states import CODES, State
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
-from reindex.reports.rate_plot import plot
+from reindex.reports.rate_plot import legend, plot
 from reindex.reports.run_summary import RunSummary
 from reindex.text import counted, duration
 
@@ -28,13 +28,6 @@ _MEANINGS: Mapping[State, str] = {
     State.INCONSISTENT: "enqueued, yet after every round the index does not hold it",
     State.ENQUEUED: "on the queue, not checked: work was left",
     State.QUEUED: "not projected: work was left",
-}
-
-_SERIES_NAMES = {
-    "enqueued": "enqueued",
-    "verified": "verified",
-    "failed": "failed",
-    "gate": "held by a gate",
 }
 
 
@@ -200,15 +193,7 @@ def _rates(report: Mapping[str, Any]) -> Markup:
     title = "Images per second"
     if not rates["images_per_second"]:
         return section(title, element("p", "No tick left a sample of its work."))
-    legend = element(
-        "p",
-        *(
-            element("span", element("span", class_=f"{name} key"), said)
-            for name, said in _SERIES_NAMES.items()
-        ),
-        class_="legend soft",
-    )
-    return section(title, legend, plot(rates))
+    return section(title, legend(), plot(rates))
 
 
 def _gates(report: Mapping[str, Any]) -> Markup:

@@ -1,0 +1,149 @@
+"""The panel of failures: the groups of the latest report, with examples and their thumbnails."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reindex.reports.markup import Markup, element, joined
+from reindex.reports.page import moment
+from reindex.steps.tally import report_key
+from reindex.stores.interfaces import RunFiles, Runs
+from reindex.text import counted
+
+from .views import ATTENTION, OK, action, command, explained_link, notice, thumbnail_of
+
+#: Seconds between looks for a newer report.
+POLL_SECONDS: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Images that failed for one reason.
+
+    Attributes:
+        fingerprint: Names the group.
+        code: Of the failure.
+        message: Of the failure.
+        count: Images, at the report's time.
+        examples: Ids of some.
+    """
+
+    fingerprint: str
+    code: str
+    message: str
+    count: int
+    examples: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The failures that the latest report lists.
+
+    Attributes:
+        run_id: Of the report; empty when there is none.
+        ended_at: Of that run, ISO 8601.
+        groups: The largest first.
+        unlisted: Images of groups that the report does not list.
+        is_open: Whether a run is open, whose failures are in no report yet.
+    """
+
+    run_id: str = ""
+    ended_at: str = ""
+    groups: Sequence[FailureGroup] = ()
+    unlisted: int = 0
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresReader:
+    """Reads the failures of the latest report."""
+
+    runs: Runs
+    files: RunFiles
+
+    def read(self) -> Failures:
+        """Return the failures of the latest report.
+
+        Raises:
+            StoreUnavailable: A service does not answer.
+        """
+        run = self.runs.current()
+        run_id = run and (run.run_id if run.report else run.last_reported)
+        is_open = bool(run and run.is_open)
+        if not run_id:
+            return Failures(is_open=is_open)
+        try:
+            report = json.loads(self.files.get(report_key(run_id)))
+        except KeyError:
+            return Failures(is_open=is_open)
+        groups = failure_groups(report)
+        listed = sum(group.count for group in groups)
+        failed = sum(report.get("failure_codes", {}).values())
+        return Failures(run_id, report["ended_at"], groups, max(0, failed - listed), is_open)
+
+
+def failure_groups(report: Mapping[str, Any]) -> list[FailureGroup]:
+    """Return the failures of a stored report, the largest group first."""
+    groups = [
+        FailureGroup(fingerprint, kind["code"], kind["message"], kind["count"], kind["examples"])
+        for fingerprint, kind in report.get("failures", {}).items()
+    ]
+    return sorted(groups, key=lambda group: (-group.count, group.code, group.fingerprint))
+
+
+def view(failures: Failures, *, has_thumbnails: bool, read_only: bool) -> Markup:
+    """Show the failures.
+
+    Args:
+        failures: What failed.
+        has_thumbnails: Whether the library keeps thumbnails.
+        read_only: Whether nothing can be changed here.
+    """
+    if not failures.run_id:
+        return notice(ATTENTION, "No run has written a report yet.")
+    source = f"As the report of run {failures.run_id} has them, of {moment(failures.ended_at)}."
+    if failures.is_open:
+        source += " Those of the open run are grouped when it ends."
+    head = element("p", source, class_="soft")
+    if not failures.groups:
+        return joined(head, notice(OK, "No image failed."))
+    more = counted(failures.unlisted, "image")
+    return joined(
+        head,
+        element(
+            "p",
+            "Once the cause is fixed, queue these images again; the next run reindexes them.",
+            class_="soft",
+        ),
+        *(_group(group, has_thumbnails, read_only) for group in failures.groups),
+        element("p", f"And {more} of further groups.") if failures.unlisted else "",
+    )
+
+
+def _group(group: FailureGroup, has_thumbnails: bool, read_only: bool) -> Markup:  # noqa: FBT001 - of one call
+    examples = (
+        explained_link(
+            example,
+            thumbnail_of(example) if has_thumbnails else "",
+            element("code", example),
+        )
+        for example in group.examples
+    )
+    fingerprint = group.fingerprint
+    again = command(f"reindex requeue --fingerprint {shlex.quote(fingerprint)} --yes")
+    button = action("requeue", "Queue again…", {"fingerprint": fingerprint})
+    return element(
+        "div",
+        element("b", f"{group.count:,}"),
+        element(
+            "div",
+            element("p", element("code", group.code, class_="code"), group.message),
+            element("div", *examples, class_="examples pictures"),
+            again if read_only else button,
+        ),
+        class_="kind",
+    )
