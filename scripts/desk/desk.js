@@ -56,7 +56,7 @@ class Panel {
       const answer = await fetch(this.source + query);
       show(this.body, await answer.text());
       if (answer.ok) seconds = Number(answer.headers.get("Poll-Seconds"));
-      if (this.readAt) this.readAt.textContent = new Date().toLocaleTimeString();
+      if (this.readAt) this.readAt.textContent = `${new Date().toISOString().slice(11, 19)} UTC`;
     } catch {
       showGone(this.body);
     }

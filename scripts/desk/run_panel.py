@@ -205,17 +205,19 @@ def _advice(status: RunStatus) -> Iterator[Markup]:
 
 def _tiles(status: RunStatus) -> Markup:
     run, depth = status.run, status.backlog
-    rate = "not measured" if status.rate is None else f"{status.rate:,.1f}"
+    rate = "–" if status.rate is None else f"{status.rate:,.1f}"
+    measured = "on average" if status.is_over else "lately"
     waits = f"{depth.visible:,} waiting, {depth.in_flight:,} in flight, {depth.delayed:,} delayed"
-    pace = f"bulks: {bulks(status)}" if run.indexer_pace and not status.is_over else ""
+    if run.indexer_pace and not status.is_over:
+        waits += f"; bulks: {bulks(status)}"
     parts = [
-        tile("images per second", rate, "on average" if status.is_over else pace or "lately"),
+        tile("images per second", rate, "not measured" if status.rate is None else measured),
         tile("backlog", f"{depth.total:,}", waits),
         tile("dead letters", f"{status.dead_letters:,}", "set aside", bad=status.dead_letters > 0),
-        tile("cost so far, estimate", dollars(status.cost.so_far), _budget(status)),
+        tile("cost so far", dollars(status.cost.so_far), _budget(status)),
     ]
     if not status.is_over:
-        parts.append(tile("cost to the end", dollars(status.cost.total), "in all, estimate"))
+        parts.append(tile("cost at its end", dollars(status.cost.total), "an estimate"))
     elapsed = (run.ended_at or status.at) - run.started_at
     moved = max(0.0, status.at - run.progressed_at)
     since = "took" if status.is_over else f"last progress {duration(moved)} ago"
@@ -225,7 +227,7 @@ def _tiles(status: RunStatus) -> Markup:
 
 def _budget(status: RunStatus) -> str:
     budget = status.run.budget
-    return "no budget" if budget is None else f"of a budget of {dollars(budget)}"
+    return "an estimate" if budget is None else f"an estimate, of {dollars(budget)} allowed"
 
 
 def _phases(status: RunStatus) -> Markup:
