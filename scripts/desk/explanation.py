@@ -30,7 +30,7 @@ def view(evidence: Evidence, found: Verdict, *, has_thumbnails: bool) -> Markup:
         notice(OK if found.is_fine else BAD, found.sentence, command(found.command)),
         element("p", thumbnail_of(evidence.image_id)) if has_thumbnails else "",
         element("h3", "What is so now"),
-        scrolled_table("What is so now", ("", "what", "how it is"), now),
+        scrolled_table("What is so now", ("state", "what", "how it is"), now),
         element("h3", "What happened"),
         scrolled_table("What happened", ("at", "where", "what happened"), history),
     )

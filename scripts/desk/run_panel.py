@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from reindex.domain.progress import iso
 from reindex.reports import timeline
 from reindex.reports.markup import Markup, element, joined
-from reindex.reports.page import dollars, table, tile
+from reindex.reports.page import dollars, moment, table, tile
 from reindex.reports.rate_plot import legend, plot
 from reindex.reports.samples import Sample, kept
 from reindex.stores.interfaces import RunFiles
@@ -157,12 +158,15 @@ def _headline(status: RunStatus) -> Markup:
         mood = ATTENTION if needs_attention else OK
     facts = [
         f"Index {run.index}." if run.index else "",
+        f"Ended {moment(iso(run.ended_at))}." if run.ended_at else "",
         f"Reason: {run.reason}" if run.reason else "",
     ]
     if gate := held_by(status):
         facts.append(f"Held by a gate: {gate}.")
     if left := time_left(status):
-        facts.append(left)
+        facts.append(f"Time left: {left.removesuffix(' left')}.")
+    if run.status == "failed" and run.report:
+        facts.append(command("reindex report --open"))
     return notice(mood, f"Run {run.run_id}: {phase(status)}", *filter(None, facts))
 
 
@@ -196,11 +200,9 @@ def _advice(status: RunStatus) -> Iterator[Markup]:
         yield notice(
             BAD,
             f"The dead-letter queue holds {letters}.",
-            "This says which images, and why; then it sends them again:",
+            "This says which images, and why; with --requeue it sends them again:",
             command("reindex dlq"),
         )
-    if status.is_over and run.status == "failed":
-        yield notice(BAD, "The run failed.", "What it came to:", command("reindex report --open"))
 
 
 def _tiles(status: RunStatus) -> Markup:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reindex.reports.markup import Markup, element, joined
-from reindex.reports.page import dollars, moment
+from reindex.reports.page import dollars
 from reindex.reports.run_summary import RunSummary
 from reindex.text import duration
 
@@ -45,13 +45,13 @@ def view(runs: Sequence[RunSummary]) -> Markup:
         return notice(ATTENTION, "No run has been started yet.")
     most = max(map(_percent, runs)) or 1.0
     heads = (
-        "run", "started", "ended", "images", "not verified", "share", "mostly", "took", "cost",
+        "run", "started, UTC", "ended", "images", "not verified", "share", "mostly", "took", "cost",
         "source and options",
     )  # fmt: skip
     rows = [
         (
             _report_link(run),
-            moment(run.started_at),
+            run.started_at[:16].replace("T", " "),
             run.status,
             "" if run.images is None else f"{run.images:,}",
             "" if run.failed is None else f"{run.failed:,}",
@@ -64,7 +64,7 @@ def view(runs: Sequence[RunSummary]) -> Markup:
         for run in runs
     ]
     return joined(
-        scrolled_table("Runs over time", heads, rows, numbers=(3, 4, 7, 8)),
+        scrolled_table("Past runs", heads, rows, numbers=(3, 4, 7, 8)),
         element("p", "Fill rates of fields are in no run's report, so they have no trend here.",
                 class_="soft"),
     )  # fmt: skip

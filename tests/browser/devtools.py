@@ -140,9 +140,7 @@ class _Browser:
 
     def tab(self) -> Tab:
         target = self.call("Target.createTarget", None, {"url": "about:blank"})["targetId"]
-        attached = self.call(
-            "Target.attachToTarget", None, {"targetId": target, "flatten": True}
-        )
+        attached = self.call("Target.attachToTarget", None, {"targetId": target, "flatten": True})
         complaints: list[str] = []
         self._heard = lambda event: complaints.extend(_complaints(event))
         tab = Tab(self, attached["sessionId"])
