@@ -207,7 +207,7 @@ def _advice(status: RunStatus) -> Iterator[Markup]:
 
 def _tiles(status: RunStatus) -> Markup:
     run, depth = status.run, status.backlog
-    rate = "–" if status.rate is None else f"{status.rate:,.1f}"
+    rate = "?" if status.rate is None else f"{status.rate:,.1f}"
     measured = "on average" if status.is_over else "lately"
     waits = f"{depth.visible:,} waiting, {depth.in_flight:,} in flight, {depth.delayed:,} delayed"
     if run.indexer_pace and not status.is_over:

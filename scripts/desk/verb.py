@@ -56,23 +56,18 @@ def desk(session: Session, *, read_only: bool | None, port: int, in_browser: boo
 
     stage = session.named_stage()
     found = Desk(stage, lambda: session.connect(stage), read_only=read_only)
-    session.on_interrupt(
-        lambda: (
-            "an operation may be half done; repeat it"
-            if found.plans.is_applying
-            else "the desk is closed; runs go on"
-        )
-    )
     with listening(found, port) as served:
         mode = "read-only" if found.read_only else "changes are allowed"
         note(f"The desk of {stage} ({mode}), until Ctrl-C:")
         note(f"  {served.address}")
-        if not in_browser:
-            served.server.serve_forever()
-        else:
-            with _launcher(served.address) as launcher:
+        with _launcher(served.address) as launcher:
+            if in_browser:
                 _open(launcher)
-                served.server.serve_forever()
+            # Returns on Ctrl-C.
+            served.server.serve_forever()
+    if found.plans.is_applying:
+        raise click.ClickException("an operation was still being done: repeat it")
+    note("The desk is closed; runs go on.")
 
 
 @contextmanager
