@@ -45,7 +45,7 @@ def desk(session: Session, *, read_only: bool | None, port: int, in_browser: boo
     try:
         from .serving import listening
     except ModuleNotFoundError as missing:
-        if missing.name != "werkzeug":
+        if (missing.name or "").partition(".")[0] != "werkzeug":
             raise
         raise click.ClickException(
             "the desk needs the extra desk: install image-reindex[desk] "
