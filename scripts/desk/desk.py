@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reindex.reports.markup import Markup
 from reindex.settings import Desk as DeskSettings
-from reindex.settings import LibrarySettings
+from reindex.settings import LibrarySettings, PhaseRules
 from reindex.steps.tally import page_key
 
 from ..explaining import explained_image
@@ -61,15 +61,21 @@ class Desk:
             self.places.append(Place(name, title))
             panels[name] = panel
 
-        reader = run_panel.RunReader(StatusReader.of(wiring), wiring.files)
+        tick_seconds = wiring.settings[PhaseRules].function_seconds
+        reader = run_panel.RunReader(
+            StatusReader.of(wiring),
+            wiring.files,
+            tick_seconds,
+            changed=lambda: self._forget("failures", "runs"),
+        )
         view = partial(run_panel.view, read_only=self.read_only)
-        add("run", "The run", Panel(reader.read, view, run_panel.poll_seconds))
+        add("run", "The run", Panel(reader.read, view, run_panel.keep_seconds))
         failures = failures_panel.FailuresReader(wiring.runs, wiring.files)
         shown = partial(
             failures_panel.view, has_thumbnails=self._has_thumbnails, read_only=self.read_only
         )
         add(
-            "failures", "Failures", Panel(failures.read, shown, _every(failures_panel.POLL_SECONDS))
+            "failures", "Failures", Panel(failures.read, shown, _every(failures_panel.KEEP_SECONDS))
         )
         if wiring.has_ingest:
             files = submissions_panel.SubmissionsReader(wiring.submissions, wiring.submitted_files)
@@ -80,7 +86,7 @@ class Desk:
         add(
             "runs",
             "Runs over time",
-            Panel(runs.read, runs_panel.view, _every(runs_panel.POLL_SECONDS)),
+            Panel(runs.read, runs_panel.view, _every(runs_panel.KEEP_SECONDS)),
         )
         return panels
 
@@ -119,7 +125,10 @@ class Desk:
         return self._wiring.files.get(page_key(run_id))
 
     def _was_done(self, action: Action) -> None:
-        for name in action.panels:
+        self._forget(*action.panels)
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
             if name in self.panels:
                 self.panels[name].forget()
 

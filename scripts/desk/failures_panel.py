@@ -17,7 +17,7 @@ from reindex.text import counted
 from .views import ATTENTION, OK, action, command, explained_link, notice, thumbnail_of
 
 #: Seconds between looks for a newer report.
-POLL_SECONDS: Final = 300.0
+KEEP_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)

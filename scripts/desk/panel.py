@@ -21,13 +21,16 @@ RETRY_SECONDS: Final = 15.0
 #: Seconds for which not even a request to refresh reads again.
 _LEAST_SECONDS: Final = 1.0
 
-#: Part of the poll interval for which a reading is kept: the next poll must find it expired.
-_KEPT: Final = 0.8
+#: Seconds between polls of a page, at most: a reading that is forgotten is then read again.
+_POLL_SECONDS: Final = 30.0
 
-#: Poll interval of a panel that is read only when the operator asks for it.
+#: Part of its time after which a reading is old: the poll at its end must find it so.
+_OLD: Final = 0.8
+
+#: For what is read only when the operator asks for it.
 ON_REQUEST: Final = 0.0
 
-#: Seconds for which such a panel is kept, if the operator does not ask for it again.
+#: Seconds for which that is kept, if the operator does not ask for it again.
 _ON_REQUEST_SECONDS: Final = 300.0
 
 
@@ -37,7 +40,7 @@ class Fragment:
 
     Attributes:
         html: What it shows.
-        poll_seconds: When to ask for it again; :data:`ON_REQUEST` for not by itself.
+        poll_seconds: When to poll for it again; :data:`ON_REQUEST` for not by itself.
     """
 
     html: Markup
@@ -50,7 +53,7 @@ class Panel(Generic[Data]):
     Args:
         read: Returns the data; may raise anything.
         view: Shows the data.
-        poll_seconds: Returns how often the data should be read, or :data:`ON_REQUEST`.
+        keep_seconds: Returns for how long the data is kept; or :data:`ON_REQUEST`.
         now: Returns seconds that only grow.
     """
 
@@ -58,15 +61,17 @@ class Panel(Generic[Data]):
         self,
         read: Callable[[], Data],
         view: Callable[[Data], Markup],
-        poll_seconds: Callable[[Data], float],
+        keep_seconds: Callable[[Data], float],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
         self._view = view
-        self._poll_seconds = poll_seconds
+        self._keep_seconds = keep_seconds
         self._now = now
         self._lock = Lock()
-        self._kept: tuple[float, Fragment] | None = None
+        self._kept: Fragment | None = None
+        self._read_at = 0.0
+        self._old_at = 0.0
 
     def fragment(self, *, refresh: bool = False) -> Fragment:
         """Return the panel.
@@ -75,27 +80,28 @@ class Panel(Generic[Data]):
             refresh: Read again, although what is kept has not expired.
         """
         with self._lock:
-            if self._kept is None or self._is_old(*self._kept, refresh=refresh):
-                self._kept = (self._now(), self._fresh())
-            return self._kept[1]
+            if self._kept is None or self._is_old(refresh=refresh):
+                self._kept = self._fresh()
+            return self._kept
 
     def forget(self) -> None:
         """Read again the next time: something was changed."""
         with self._lock:
             self._kept = None
 
-    def _is_old(self, read_at: float, fragment: Fragment, *, refresh: bool) -> bool:
-        age = self._now() - read_at
-        if refresh:
-            return age >= _LEAST_SECONDS
-        return age >= _KEPT * (fragment.poll_seconds or _ON_REQUEST_SECONDS)
+    def _is_old(self, *, refresh: bool) -> bool:
+        now = self._now()
+        return now >= (self._read_at + _LEAST_SECONDS if refresh else self._old_at)
 
     def _fresh(self) -> Fragment:
         try:
             data = self._read()
-            return Fragment(self._view(data), self._poll_seconds(data))
+            html, keep_seconds = self._view(data), self._keep_seconds(data)
         except Exception as error:  # noqa: BLE001 - whatever failed is the panel's state
-            return Fragment(failed(explained(error)), RETRY_SECONDS)
+            html, keep_seconds = failed(explained(error)), RETRY_SECONDS
+        self._read_at = self._now()
+        self._old_at = self._read_at + _OLD * (keep_seconds or _ON_REQUEST_SECONDS)
+        return Fragment(html, min(keep_seconds, _POLL_SECONDS))
 
 
 def failed(reason: str, *, is_tried_again: bool = True) -> Markup:

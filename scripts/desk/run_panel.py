@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,9 +27,6 @@ _IDLE_SECONDS: Final = 60.0
 
 #: Seconds between looks for new samples: a tick leaves one a minute.
 _SAMPLE_SECONDS: Final = 60.0
-
-#: Seconds that a tick may take at most: a sample that is new may have begun so long ago.
-_TICK_SECONDS: Final = 900.0
 
 #: Looks that are kept for the plots of backlog and cost: an hour's.
 _LOOKS: Final = 720
@@ -73,12 +70,23 @@ class RunReader:
     Args:
         status: Reads its status.
         files: Holds its samples.
+        tick_seconds: How long a tick may take: a sample that is new may have begun so long ago.
+        changed: Called when a run has begun or ended.
     """
 
-    def __init__(self, status: StatusReader, files: RunFiles) -> None:
+    def __init__(
+        self,
+        status: StatusReader,
+        files: RunFiles,
+        tick_seconds: float,
+        changed: Callable[[], None],
+    ) -> None:
         self._status = status
         self._files = files
+        self._tick_seconds = tick_seconds
+        self._changed = changed
         self._run_id = ""
+        self._run_status = ""
         self._samples: dict[tuple[float, str, int], Sample] = {}
         self._sampled_at = 0.0
         self._looks: deque[Look] = deque(maxlen=_LOOKS)
@@ -94,9 +102,13 @@ class RunReader:
             return LatestRun(None, self._status.being_opened(None))
         if found.run.run_id != self._run_id:
             self._run_id = found.run.run_id
+            self._run_status = ""
             self._samples.clear()
             self._sampled_at = 0.0
             self._looks.clear()
+        if found.run.status != self._run_status:
+            self._run_status = found.run.status
+            self._changed()
         self._read_samples(found)
         if not found.is_over:
             self._looks.append(Look(found.at, found.backlog.total, found.cost.so_far))
@@ -109,12 +121,12 @@ class RunReader:
         if status.is_over and self._sampled_at:
             return
         latest = max((at for at, _, _ in self._samples), default=0.0)
-        for sample in kept(self._files, self._run_id, latest - _TICK_SECONDS):
+        for sample in kept(self._files, self._run_id, latest - self._tick_seconds):
             self._samples[sample.at, sample.phase, sample.worker] = sample
         self._sampled_at = status.at
 
 
-def poll_seconds(run: LatestRun) -> float:
+def keep_seconds(run: LatestRun) -> float:
     """Return how often the run is worth a look."""
     is_open = run.opening or (run.status and (not run.status.is_over or run.status.next_run))
     return _OPEN_SECONDS if is_open else _IDLE_SECONDS

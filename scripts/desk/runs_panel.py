@@ -15,7 +15,7 @@ from ..run_history import RunHistory
 from .views import ATTENTION, notice, scrolled_table
 
 #: Seconds between looks for a run that ended.
-POLL_SECONDS: Final = 900.0
+KEEP_SECONDS: Final = 900.0
 
 #: Runs that are shown.
 _RUNS: Final = 20

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -145,6 +147,47 @@ def test_with_the_extra_it_reads_from_google_storage(
     [line] = map(json.loads, listed.splitlines())
     assert (line["source"], line["requests"]) == ("gs://originals/a/b", 1)
     assert line["dimensions"] == {"width": 3, "height": 2}
+
+
+def test_without_the_extra_it_says_what_the_desk_needs(environment: Path) -> None:
+    done = subprocess.run(
+        [environment / "bin" / "reindex", "desk", "--stage", "TEST"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "Error: the desk needs the extra desk: install image-reindex[desk] ("
+    )
+
+
+def test_with_the_extra_it_serves_the_desk(wheel: Wheel, stack: LocalStack, tmp_path: Path) -> None:
+    command = wheel.install(tmp_path / "environment", "[desk]") / "bin" / "reindex"
+    with subprocess.Popen(
+        [command, "desk", "--no-open"],
+        cwd=tmp_path,
+        env=stack.environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        head, address = process.stdout.readline(), process.stdout.readline().strip()
+        assert head == "The desk of TEST (changes are allowed), until Ctrl-C:\n"
+
+        def fetched(path: str) -> str:
+            with urlopen(address + path) as answer:
+                return str(answer.read().decode())
+
+        assert "Desk of TEST" in fetched("")
+        assert '"use strict"' in fetched("desk.js")
+        for panel in ("run", "failures", "runs"):
+            assert "could not be read" not in fetched(f"panels/{panel}")
+        assert 'class="notice' in fetched("explanation?id=absent")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "The desk is closed; runs go on.\n"
+    assert process.returncode == 0
 
 
 def test_it_works_on_a_deployed_stack(environment: Path, stack: LocalStack) -> None:
