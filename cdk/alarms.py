@@ -18,6 +18,9 @@ from cdk.ingest import IngestLane
 from cdk.measures import Watched, identified, total
 from cdk.stage_settings import IngestSettings
 
+#: The alarm that a notice explains.
+STALLED_RUN = "stalled-run"
+
 #: A phase in which nothing moves for so long stalls.
 STALLED_SECONDS = 30 * 60
 
@@ -59,7 +62,13 @@ class _Alarm:
 
 
 class Alarms(Construct):
-    """Every alarm of a stage, on one topic."""
+    """Every alarm of a stage, and the topic that people subscribe to.
+
+    Attributes:
+        topic: Where alarms and notices go.
+        by_name: The alarms, each by its section's name in the runbook; none in a stage that wants
+            none.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, watched: Watched, key: kms.IKey | None
@@ -67,13 +76,14 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._watched = watched
         self.topic = self._topic(key)
-        self.alarms = [self._alarm(alarm) for alarm in self._all()]
+        wanted = self._all() if watched.settings.alarms else ()
+        self.by_name = {alarm.name: self._alarm(alarm) for alarm in wanted}
 
     def _all(self) -> Iterator[_Alarm]:
         watched = self._watched
         dead_letters = watched.queue.dead_letters
         yield _Alarm(
-            "stalled-run",
+            STALLED_RUN,
             f"A run is open and not paused, and nothing has moved for {STALLED_SECONDS // 60} "
             "minutes. 'reindex status' names the gate that holds it.",
             watched.own("SecondsWithoutProgress", "Maximum", period=_SHORT),
@@ -158,7 +168,7 @@ class Alarms(Construct):
             yield from self._of_lane(watched.lane, watched.settings.ingest)
 
     def _of_lane(self, lane: IngestLane, ingest: IngestSettings) -> Iterator[_Alarm]:
-        """The alarms of the live lane."""
+        """Yield the alarms of the live lane."""
         yield _Alarm(
             "not-searchable",
             f"A submitted file has waited for over {ingest.searchable_minutes} minutes and is not "
@@ -210,7 +220,9 @@ class Alarms(Construct):
 
     def _of_functions(self, name: str, *, but: str | None = None) -> dict[str, cloudwatch.Metric]:
         found = self._watched.of_each_function(name, "Sum", _SHORT)
-        return {module: metric for module, metric in found.items() if module != but}
+        # An alarm takes ten metrics; and one about notices would say what an alarm said before.
+        left_out = {but, "notices"}
+        return {module: metric for module, metric in found.items() if module not in left_out}
 
     def _failure_percent(self) -> cloudwatch.MathExpression:
         hour = Duration.hours(1)

@@ -40,7 +40,17 @@ _LEFT_OUT_OF_DEPENDENCIES = {"bin", ".lock"}
 
 #: The services that the functions call. botocore describes four hundred, in half of all files:
 #: every cold start would have them unpacked.
-SERVICES = {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions", "sts"}
+SERVICES = {
+    "dynamodb",
+    "events",
+    "lambda",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "stepfunctions",
+    "sts",
+}
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -108,7 +118,8 @@ def build(target: Target, files: Mapping[str, Path] | None = None) -> Asset:
 
 
 def _dependencies(requirements: str, target: Target) -> Asset:
-    asset = _built("dependencies", _hash(str(_RECIPE), repr(target), requirements))
+    recipe = (str(_RECIPE), *sorted(SERVICES))
+    asset = _built("dependencies", _hash(*recipe, repr(target), requirements))
     if not asset.path.exists():
         with _appearing(asset.path) as path:
             contents = path.with_name("contents")
@@ -139,7 +150,7 @@ def _install(requirements: str, target: Target, contents: Path) -> None:
 
 
 def _names(requirements: str) -> list[str]:
-    """The names of the packages that a list of requirements pins."""
+    """Return the names of the packages that a list of requirements pins."""
     return re.findall(r"^([\w.-]+)==", requirements, re.MULTILINE)
 
 
@@ -205,7 +216,7 @@ def _built(what: str, content_hash: str) -> Asset:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[Path]:
-    """A place to write a file that then appears whole: others may build beside us."""
+    """Return a place to write a file that then appears whole: others may build beside us."""
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as work:
         unfinished = Path(work, path.name)

@@ -350,7 +350,7 @@ def _status(alarms: Sequence[cloudwatch.IAlarm]) -> list[cloudwatch.IWidget]:
 
 
 def _id(name: str) -> str:
-    """An identifier in expressions: it must begin with a small letter."""
+    """Return an identifier in expressions: it must begin with a small letter."""
     return name[0].lower() + name[1:]
 
 

@@ -53,6 +53,7 @@ def environment(
         **_projection(settings),
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
         "catch_up_rule": names.catch_up,
+        **_notices(stack, settings),
         "state_machine_arn": stack.format_arn(
             service="states",
             resource="stateMachine",
@@ -63,8 +64,14 @@ def environment(
     return texts(values | (_ingest(settings.ingest, lane) if settings.ingest and lane else {}))
 
 
+def _notices(stack: Stack, settings: StageSettings) -> dict[str, Any]:
+    """The destinations of notices."""
+    topic = stack.format_arn(service="sns", resource=Names(settings.stage).alarm_topic)
+    return {"notice_topic": topic, "notice_webhook": settings.notice_webhook}
+
+
 def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
-    """The settings of the live lane."""
+    """Return the settings of the live lane."""
     return {
         "ingest_bucket": lane.ingest.bucket_name,
         "failed_bucket": lane.failed.bucket_name,
@@ -79,13 +86,13 @@ def _ingest(ingest: IngestSettings, lane: IngestLane) -> dict[str, Any]:
 
 
 def _live_queue(settings: StageSettings, lane: IngestLane | None) -> str | None:
-    """The queue that makes a reindex hold back: the stage's own choice, else the live lane's."""
+    """Return the queue whose depth throttles a run: the stage's choice, else the live lane's."""
     named: str | None = tuned(settings)["live_queue_url"]
     return named or (lane.high_priority.queue_url if lane else None)
 
 
 def _projection(settings: StageSettings) -> dict[str, Any]:
-    """The settings of who builds the documents."""
+    """Return the settings of who builds the documents."""
     projection = settings.projection
     values: dict[str, Any] = {
         "projection_by": OWN,
@@ -117,7 +124,7 @@ def _projection(settings: StageSettings) -> dict[str, Any]:
 
 
 def _unusual(library: LibrarySettings) -> dict[str, object]:
-    """The library's settings without those that are as the defaults: variables share 4 KB.
+    """Return the library's settings without those that are as the defaults: variables share 4 KB.
 
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """

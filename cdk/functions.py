@@ -17,7 +17,7 @@ from cdk.measures import NAMESPACE
 from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.names import PHASES, Names
-from cdk.stage_settings import StageSettings, functions, phase_rules
+from cdk.stage_settings import Network, StageSettings, functions, phase_rules
 from reindex.reports.footprint import MEMORY_MB
 from reindex.settings import variables
 
@@ -57,11 +57,13 @@ class _Shape:
         does: For people.
         seconds: Time-out.
         disk_mb: Of temporary files, beyond Lambda's default.
+        in_network: Whether it runs in the stage's VPC, if there is one.
     """
 
     does: str
     seconds: int | None = None
     disk_mb: int | None = None
+    in_network: bool = True
 
 
 _SHAPES = {
@@ -75,6 +77,8 @@ _SHAPES = {
     "ingest": _Shape("Checks, archives and renders submitted files", 180, 6_144),
     "live_indexer": _Shape("Brings documents of the high-priority queue up to date", 90),
     "follow": _Shape("Sends images to be indexed whose rows or crops have changed", 60),
+    # A chat is outside of the VPC, and nothing that it reads is inside.
+    "notices": _Shape("Sends notices: a run ended, or it is held", 60, in_network=False),
 }
 
 
@@ -135,6 +139,7 @@ class Functions(Construct):
         )
         is_tick = name in PHASE_FUNCTIONS.values()
         disk = _SHAPES[name].disk_mb
+        network = self._network if _SHAPES[name].in_network else None
         function = lambda_.Function(
             self,
             construct_id,
@@ -152,7 +157,7 @@ class Functions(Construct):
                 "POWERTOOLS_SERVICE_NAME": name.replace("_", "-"),
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
             },
-            role=self._role(f"{construct_id}Role", group),
+            role=self._role(f"{construct_id}Role", group, network=network),
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,
             tracing=lambda_.Tracing.ACTIVE if self._settings.tracing else lambda_.Tracing.DISABLED,
@@ -161,13 +166,13 @@ class Functions(Construct):
             retry_attempts=0 if is_tick else None,
             max_event_age=TICK_MAX_AGE if is_tick else None,
         )
-        if self._network:
+        if network:
             resource = function.node.default_child
             assert isinstance(resource, lambda_.CfnFunction)
             # The construct's own property wants a VPC it can look up; Lambda asks for less.
             resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
-                subnet_ids=[*self._network.subnets],
-                security_group_ids=[*self._network.security_groups],
+                subnet_ids=[*network.subnets],
+                security_group_ids=[*network.security_groups],
             )
         return function
 
@@ -182,16 +187,18 @@ class Functions(Construct):
         assert not missing, f"{name} would start without {', '.join(missing)}"
         return {v: self._environment[v] for v in known if v in self._environment}
 
-    def _role(self, construct_id: str, group: logs.LogGroup) -> iam.Role:
+    def _role(
+        self, construct_id: str, group: logs.LogGroup, *, network: Network | None
+    ) -> iam.Role:
         # Of our own, for the managed policies that CDK would attach reach every log group.
         role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         group.grant_write(role)
-        if self._network:
+        if network:
             # Lambda makes its network interfaces before their ARNs can be known.
             role.add_to_policy(
                 iam.PolicyStatement(actions=[*_NETWORK_INTERFACE_ACTIONS], resources=["*"])
             )
-        if self._network or self._settings.tracing:
+        if network or self._settings.tracing:
             reason = "Network interfaces and traces have no ARN before Lambda makes them"
             accept(role, "AwsSolutions-IAM5", reason, only=["Resource::\\*"])
         for pattern, reason in _WILDCARDS.items():

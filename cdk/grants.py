@@ -77,6 +77,7 @@ class Grants:
             "indexer": [*self._indexer()],
             "preflight": [*self._preflight()],
             "tally": [*self._tally()],
+            "notices": [*self._notices()],
         }
         if self.lane:
             own["ingest"] = [*self._ingest(self.lane)]
@@ -225,6 +226,15 @@ class Grants:
                 *follow.streams,
             )
 
+    def _notices(self) -> Iterator[iam.PolicyStatement]:
+        # To publish is granted with the topic, which may have a key of its own.
+        yield _allow("dynamodb:GetItem", self.tables.runs.table_arn)
+        # Without it a missing report answers 403, which says nothing.
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        yield _allow("s3:GetObject", self._files(REPORTS))
+        if self.settings.notice_webhook:
+            yield _allow("secretsmanager:GetSecretValue", self.settings.notice_webhook)
+
     def _live_indexer(self, lane: IngestLane) -> Iterator[iam.PolicyStatement]:
         yield _allow(
             ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
@@ -320,7 +330,7 @@ class Grants:
         return self._arn("lambda", "function", self._names.function(name))
 
     def _projector(self) -> str:
-        """The function that projects: ours, or the library's own."""
+        """Return the function that projects: ours, or the library's own."""
         return self.settings.projection.function or self._function("image_projection")
 
     def _rule(self, phase: str) -> str:

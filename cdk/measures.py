@@ -51,7 +51,7 @@ class Watched:
     def own(
         self, name: str, statistic: str, *, label: str | None = None, period: Duration = MINUTE
     ) -> cloudwatch.Metric:
-        """A metric that the functions write.
+        """Return a metric that the functions write.
 
         Args:
             name: As the code gives it.
@@ -72,7 +72,7 @@ class Watched:
     def of_each_function(
         self, name: str, statistic: str, period: Duration = MINUTE
     ) -> dict[str, cloudwatch.Metric]:
-        """A metric that Lambda publishes, for every function."""
+        """Return a metric that Lambda publishes, for every function."""
         return {
             module: function.metric(name, statistic=statistic, period=period, label=module)
             for module, function in self.functions.items()
@@ -108,7 +108,7 @@ def total(
     scale: float = 1,
     period: Duration = MINUTE,
 ) -> cloudwatch.MathExpression:
-    """The sum of metrics, times a factor; one without data counts as zero.
+    """Return the sum of metrics, times a factor; one without data counts as zero.
 
     Args:
         metrics: By the identifiers they get in the expression: letters, digits, underscores.

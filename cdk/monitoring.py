@@ -16,7 +16,7 @@ from cdk.stage_settings import RETENTION, StageSettings
 def log_group(
     scope: Construct, construct_id: str, name: str, settings: StageSettings
 ) -> logs.LogGroup:
-    """A log group of the stage's retention and key; logs are gone with their stack."""
+    """Return a log group of the stage's retention and key; logs are gone with their stack."""
     key = settings.encryption_key
     return logs.LogGroup(
         scope,
@@ -40,9 +40,10 @@ class Monitoring(Construct):
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        alarms = (
-            Alarms(self, "Alarms", watched=watched, key=key).alarms
-            if watched.settings.alarms
-            else []
+        self.alarms = Alarms(self, "Alarms", watched=watched, key=key)
+        Dashboard(
+            self,
+            "Dashboard",
+            watched=watched,
+            alarms=[*self.alarms.by_name.values()],
         )
-        Dashboard(self, "Dashboard", watched=watched, alarms=alarms)

@@ -36,11 +36,11 @@ class Names:
         return f"image-reindex-sample-library-{self.stage}"
 
     def function(self, name: str) -> str:
-        """A function, by its handler's module."""
+        """Return a function, by its handler's module."""
         return function_name(self.stage, name)
 
     def rule(self, phase: str) -> str:
-        """The rule that ticks a phase."""
+        """Return the rule that ticks a phase."""
         return self._of(f"{phase}-phase")
 
     @property
@@ -59,7 +59,11 @@ class Names:
         return self._of("run")
 
     def alarm(self, name: str) -> str:
-        """An alarm."""
+        """Return an alarm."""
+        return self._of(name)
+
+    def notice(self, name: str) -> str:
+        """A rule whose events notices are sent for."""
         return self._of(name)
 
     @property
@@ -68,13 +72,13 @@ class Names:
         return self._of("alarms")
 
     def bucket(self, name: str) -> str:
-        """A bucket of the live lane, whose name people and other programs use."""
+        """Return a bucket of the live lane, whose name people and other programs use."""
         return self._of(f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}")
 
     def sample_table(self, name: str) -> str:
-        """A table of the sample library."""
+        """Return a table of the sample library."""
         return self._of(name)
 
     def sample_bucket(self, name: str) -> str:
-        """A bucket of the sample library: unique in the world, as S3 demands."""
+        """Return a bucket of the sample library: unique in the world, as S3 demands."""
         return self._of(f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}")

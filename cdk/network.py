@@ -23,7 +23,7 @@ class Endpoints(Construct):
         scope: The stack.
         construct_id: Its name there.
         network: With a VPC.
-        has_secret: Whether the cluster's credentials are read from Secrets Manager.
+        has_secret: True if the cluster's credentials are read from Secrets Manager.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], str | None]] = {
 
 
 def sample_library(names: Names) -> LibrarySettings:
-    """The sample library as settings would give it."""
+    """Return the sample library as settings would give it."""
     given: dict[str, Any] = {
         **{f"{bucket}_bucket": names.sample_bucket(bucket) for bucket in _BUCKETS},
         **{f"{table}_table": names.sample_table(table) for table in _TABLES},

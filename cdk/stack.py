@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
+from cdk.alarms import STALLED_RUN
 from cdk.bundling import Asset
 from cdk.catch_up import CatchUp
 from cdk.environment import environment
@@ -26,6 +27,7 @@ from cdk.measures import Watched
 from cdk.monitoring import Monitoring
 from cdk.names import Names
 from cdk.network import Endpoints
+from cdk.notices import Notices
 from cdk.phases import Phases
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
@@ -156,7 +158,16 @@ class ReindexStack(Stack):
             state_machine=workflow.state_machine,
             lane=lane,
         )
-        Monitoring(self, "Monitoring", watched=watched, key=key)
+        alarms = Monitoring(self, "Monitoring", watched=watched, key=key).alarms
+        alarms.topic.grant_publish(functions["notices"])
+        Notices(
+            self,
+            "Notices",
+            names=names,
+            function=functions["notices"],
+            state_machine=workflow.state_machine,
+            stalled=alarms.by_name.get(STALLED_RUN),
+        )
         for user in (*functions, workflow.state_machine):
             if key:
                 key.grant_encrypt_decrypt(user)

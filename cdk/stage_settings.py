@@ -112,7 +112,7 @@ class Network:
             services: NAT, or endpoints.
         security_groups: Ids; they must let HTTPS out.
         vpc: Id of the VPC; only ``endpoints`` needs it.
-        endpoints: Whether the stack makes the interface endpoints of the services that the
+        endpoints: True if the stack makes the interface endpoints of the services that the
             functions call; those of S3 and DynamoDB, which cost nothing, it does not.
     """
 
@@ -145,7 +145,7 @@ class LoaderSettings:
             of a private CA.
         concurrency: Requests in flight at once, of all workers together.
         timeout_seconds: How long one request may take.
-        whole: Whether its answer is the whole document; if not, user data are merged in.
+        whole: True if its answer is the whole document; if not, user data are merged in.
     """
 
     kind: str
@@ -187,7 +187,7 @@ class FollowSettings:
     Attributes:
         streams: ARNs of the DynamoDB streams of the library's tables. Those of usages and leases
             need a view with images, for their keys do not name the image.
-        crops: Whether there is a queue for S3's events about the bucket of crops; whoever owns that
+        crops: True if there is a queue for S3's events about the bucket of crops; whoever owns that
             bucket sends them there.
         window_seconds: See :class:`reindex.settings.Following`.
     """
@@ -249,11 +249,13 @@ class StageSettings:
         region: Likewise.
         network: VPC, subnets and security groups of the functions.
         production: True if the desk of this stage changes nothing unless it is started so.
-        disposable: Whether destroying the stack deletes its data.
+        disposable: True if destroying the stack deletes its data.
         log_retention_days: Of all log groups.
-        tracing: Whether X-Ray traces functions and runs.
-        alarms: Whether there are any; a local cloud knows none that reckon, and rings none.
-        alarm_subscribers: E-mail addresses that the alarms go to; each must confirm.
+        tracing: True if X-Ray traces functions and runs.
+        alarms: True if there are any; a local cloud knows none that reckon, and rings none.
+        alarm_subscribers: E-mail addresses that alarms and notices go to; each must confirm.
+        notice_webhook: ARN of a Secrets Manager secret whose text is the URL of a chat's incoming
+            webhook: notices go there, too.
         alarm_failure_percent: Share of an hour's images whose failing alarms.
         runbook: Where the people who are woken find the runbook: a path or a URL.
         schedule: When runs start by themselves; never, without.
@@ -283,6 +285,7 @@ class StageSettings:
     tracing: bool = False
     alarms: bool = True
     alarm_subscribers: tuple[str, ...] = ()
+    notice_webhook: str | None = None
     alarm_failure_percent: int = 5
     runbook: str = "docs/runbook.md"
     schedule: Schedule | None = None
@@ -345,17 +348,17 @@ def tuned(settings: StageSettings) -> dict[str, Any]:
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as environment variables; those that are None are left out."""
+    """Return settings as environment variables; those that are None are left out."""
     return {name.upper(): _text(value) for name, value in values.items() if value is not None}
 
 
 def phase_rules(settings: StageSettings) -> PhaseRules:
-    """The schedules' settings, with this stage's tuning."""
+    """Return the schedules' settings, with this stage's tuning."""
     return _group(PhaseRules, settings)
 
 
 def _group(group: type[Read], settings: StageSettings) -> Read:
-    """A group of settings as a function will read it, to judge it before it is deployed."""
+    """Return a group of settings as a function will read it, to judge it before it is deployed."""
     # What the stack is yet to name may be any text here.
     required = {variable(f): "-" for f in fields(group) if f.default is MISSING}
     return Settings((group,), required | texts(tuned(settings)))[group]
@@ -406,7 +409,7 @@ def _problems(settings: StageSettings) -> Iterator[str]:
 
 
 def functions(settings: StageSettings) -> dict[str, tuple[type, ...]]:
-    """The settings that each function of a stage reads, by its handler's module."""
+    """Return the settings that each function of a stage reads, by its handler's module."""
     ingest = settings.ingest
     return {
         **FUNCTIONS,
@@ -495,19 +498,19 @@ def _loader_problems(loader: LoaderSettings) -> Iterator[str]:
 
 
 def secrets(settings: StageSettings) -> list[str]:
-    """The ARNs of all secrets that functions read."""
+    """Return the ARNs of all secrets that functions read."""
     loader = settings.projection.loader
     found = (settings.elasticsearch_secret, loader.secret if loader else None)
     return [arn for arn in found if arn]
 
 
 def stage_file(path: str) -> Path:
-    """A file that a stage names, relative to ``cdk.json``."""
+    """Return a file that a stage names, relative to ``cdk.json``."""
     return ROOT / path
 
 
 def asset_files(projection: ProjectionSettings) -> dict[str, Path]:
-    """The library's own files that go into the asset, by their name there."""
+    """Return the library's own files that go into the asset, by their name there."""
     files = {LIBRARY_MAPPING: stage_file(projection.mapping)} if projection.mapping else {}
     for file in files_of(projection.processors, projection.rights):
         files[f"{LIBRARY_FOLDER}/{file}"] = stage_file(file)
@@ -568,7 +571,7 @@ def _library_problems(library: LibrarySettings, schedule: Schedule | None) -> It
 
 
 def _may_meet(one: KeyTemplate, other: KeyTemplate) -> bool:
-    """Whether two templates may give one key."""
+    """Return True if two templates may give one key."""
     return one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
 
 

@@ -21,13 +21,13 @@ def graph(
     limit: cloudwatch.HorizontalAnnotation | None = None,
     width: int = THIRD,
 ) -> cloudwatch.GraphWidget:
-    """A graph; its left axis begins at zero.
+    """Return a graph; its left axis begins at zero.
 
     Args:
         title: Of the widget.
         left: What is drawn.
         right: What is drawn against an axis of its own.
-        stacked: Whether the values add up.
+        stacked: True if the values add up.
         limit: A horizontal line.
         width: Of twenty-four.
     """

@@ -200,7 +200,7 @@ class Workflow(Construct):
         return self._gathering().next(preflight)
 
     def _ordering(self, *, then: sfn.IChainable) -> sfn.IChainable:
-        """A long work list is put in order of ids before it is worked on."""
+        """Return the states that sort a long work list by id."""
         payload = {"run_id": _RUN_ID, "round": "{% $round_number %}"}
         plan = self._invoke(
             "Plan the order",
@@ -233,7 +233,7 @@ class Workflow(Construct):
         )
 
     def _gathering(self) -> sfn.Chain:
-        """The ids of the run's source, brought into the table; none when they are there."""
+        """Return the ids of the run's source, brought into the table; none when they are there."""
         plan = self._invoke(
             "Plan",
             self._gather,
@@ -253,7 +253,7 @@ class Workflow(Construct):
         return plan.next(gather)
 
     def _phase(self, phase: str) -> tuple[sfn.TaskStateBase, sfn.TaskStateBase]:
-        """The states of one phase: the one that opens it, and the one that waits for its end."""
+        """Return the states of one phase: one opens it, and one waits for its end."""
         opening = self._update_run(
             f"Open {phase} phase",
             settings={
@@ -300,7 +300,7 @@ class Workflow(Construct):
         return opening, wait
 
     def _tallying(self, *, again: sfn.IChainable) -> sfn.IChainable:
-        """The consistent scan, what it decides, and the report."""
+        """Return the consistent scan, what it decides, and the report."""
         tally = self._in_parts(
             "Tally",
             self._tally,

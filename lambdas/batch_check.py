@@ -12,4 +12,6 @@ from reindex.wiring import Wiring
 @lambda_handler("batch_check")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Work for one tick; the event is ``{"worker": k}``, fixed by the rule."""
-    return wiring.ticker.tick(wiring.check_phase, event["worker"], context.aws_request_id).as_json()
+    return wiring.run_steps.ticker.tick(
+        wiring.run_steps.check_phase, event["worker"], context.aws_request_id
+    ).as_json()

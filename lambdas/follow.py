@@ -12,4 +12,4 @@ from reindex.wiring import Wiring
 @lambda_handler("follow")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> None:  # noqa: ARG001
     """Follow a batch of changes; an error has the whole batch tried again."""
-    wiring.follow.handle(event["Records"])
+    wiring.lane.follow.handle(event["Records"])

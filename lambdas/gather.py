@@ -18,14 +18,14 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
     """
     match event["step"]:
         case "plan":
-            return wiring.gathering.plan(event["execution"], event["input"])
+            return wiring.run_steps.gathering.plan(event["execution"], event["input"])
         case "part":
             # The run's id alone would not do: an invocation that is tried again is another upload.
             upload = f"{event['run_id']}-{context.aws_request_id}"
-            return wiring.gathering.part(
+            return wiring.run_steps.gathering.part(
                 event["run_id"], upload, event["input"], event["part"], event["cursor"]
             )
         case "catch_up":
-            return {"outcome": wiring.catch_up.tick()}
+            return {"outcome": wiring.migration_steps.catch_up.tick()}
         case step:
             raise ValueError(f"gathering has no step {step!r}")

@@ -16,4 +16,4 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
     The event is ``{"ids": [...], "run_id": ..., "misfits": {...}}``; ``misfits`` may be missing.
     """
     misfits = event.get("misfits")
-    return wiring.projection.project(event["ids"], event["run_id"], misfits).to_event()
+    return wiring.run_steps.projection.project(event["ids"], event["run_id"], misfits).to_event()

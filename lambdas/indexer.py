@@ -12,4 +12,4 @@ from reindex.wiring import Wiring
 @lambda_handler("indexer")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
     """Write a batch of messages; the answer names those that must come again."""
-    return batch_answer(wiring.indexer.handle(deliveries_of(event)))
+    return batch_answer(wiring.run_steps.indexer.handle(deliveries_of(event)))

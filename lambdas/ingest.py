@@ -16,4 +16,4 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
     """Process a batch of messages; the answer names those that must come again."""
     remove_leftovers()
     place = LogPlace(context.aws_request_id, context.log_group_name, context.log_stream_name)
-    return batch_answer(wiring.ingest_messages.handle(deliveries_of(event), place))
+    return batch_answer(wiring.lane.ingest_messages.handle(deliveries_of(event), place))

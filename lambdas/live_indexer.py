@@ -12,4 +12,4 @@ from reindex.wiring import Wiring
 @lambda_handler("live_indexer")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
     """Process a batch of messages; the answer names those that must come again."""
-    return batch_answer(wiring.live_messages.handle(deliveries_of(event)))
+    return batch_answer(wiring.lane.live_messages.handle(deliveries_of(event)))

@@ -12,4 +12,4 @@ from reindex.wiring import Wiring
 @lambda_handler("preflight")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[str, Any]:  # noqa: ARG001
     """Check and pin; the event is ``{"execution": arn}``."""
-    return wiring.preflight.open_run(event["execution"])
+    return wiring.run_steps.preflight.open_run(event["execution"])

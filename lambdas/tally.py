@@ -19,13 +19,15 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
     run_id, round_ = event["run_id"], event["round"]
     match event["step"]:
         case "segment":
-            return wiring.tallying.segment(
+            return wiring.run_steps.tallying.segment(
                 run_id, round_, event["segment"], event["segments"], event["cursor"]
             )
         case "decide":
-            return wiring.tallying.decide(run_id, round_, event["segments"], event.get("input"))
+            return wiring.run_steps.tallying.decide(
+                run_id, round_, event["segments"], event.get("input")
+            )
         case "report":
-            return wiring.tallying.report(run_id, round_)
+            return wiring.run_steps.tallying.report(run_id, round_)
         case _:
             return _put_in_order(wiring, event, run_id, round_)
 
@@ -35,12 +37,12 @@ def _put_in_order(
 ) -> dict[str, Any]:
     match event["step"]:
         case "plan":
-            return wiring.ordering.plan(run_id, round_)
+            return wiring.run_steps.ordering.plan(run_id, round_)
         case "group":
-            return wiring.ordering.cut(run_id, round_, event["group"])
+            return wiring.run_steps.ordering.cut(run_id, round_, event["group"])
         case "range":
-            return wiring.ordering.sort(run_id, round_, event["range"])
+            return wiring.run_steps.ordering.sort(run_id, round_, event["range"])
         case "replace":
-            return wiring.ordering.replace(run_id, round_)
+            return wiring.run_steps.ordering.replace(run_id, round_)
         case step:
             raise ValueError(f"the tally has no step {step!r}")

@@ -18,7 +18,7 @@ from .rehearsing import TOLERATED
 
 if TYPE_CHECKING:
     from reindex.reports.saved_searches import SavedSearch
-    from reindex.stores.interfaces import Index
+    from reindex.stores.interfaces.index import Index
     from reindex.wiring import Wiring
 
 #: Documents that are shown side by side.

@@ -55,5 +55,5 @@ def _explaining(wiring: Wiring) -> Explaining:
         ),
         preserve=place.preserve,
         has_thumbnails=library.thumbnails_bucket is not None,
-        stage_capacity=wiring.stage_capacity,
+        stage_capacity=wiring.run_steps.stage_capacity,
     )

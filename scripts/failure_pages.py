@@ -28,7 +28,7 @@ _CHECKS = {"document_missing", "document_superseded"}
 
 
 def page() -> str:
-    """The page as it should be."""
+    """Return the page as it should be."""
     return _HEAD + "".join(map(_row, ReindexFailure.__subclasses__()))
 
 

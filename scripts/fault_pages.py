@@ -9,10 +9,12 @@ word, a word without a test, or a page that is out of date is an error.
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from reindex.stores import interfaces
@@ -199,6 +201,18 @@ ENDINGS: Mapping[str, Ending] = {
         (
             "unit/steps/test_migration.py::test_a_round_that_was_recorded_and_not_started_is_started_by_the_next_tick",
             "unit/steps/test_migration.py::test_a_round_that_failed_is_made_again_from_where_it_began",
+        ),
+    ),
+    "unsent": Ending(
+        "Lambda handles the event twice more, within minutes; then that notice is not sent, and "
+        "the log says why. The run is not touched.",
+        ("unit/steps/test_notify.py::test_a_topic_that_does_not_take_it_has_the_event_again",),
+    ),
+    "appended": Ending(
+        "The notice goes to the topic all the same, and says at its end why the chat has it not.",
+        (
+            "unit/steps/test_notify.py::test_a_chat_that_does_not_answer_keeps_nobody_from_being_told",
+            "unit/test_stores_notices.py::",
         ),
     ),
     "line": Ending(
@@ -400,6 +414,8 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Archive.publish": _LANE,
     "HighPriority.send": _LANE,
     "FunctionLog.search": _LINE,
+    "NoticeTopic.publish": _row("unsent unsent unsent unsent never never same never"),
+    "Chat.post": _row("appended appended appended appended never never same never"),
 }
 
 INPUTS: Mapping[str, tuple[str, ...]] = {
@@ -430,16 +446,21 @@ INPUTS: Mapping[str, tuple[str, ...]] = {
 
 
 def methods() -> Iterator[str]:
-    """The methods of all interfaces, each by the first that declares it."""
+    """Yield the methods of all interfaces, each by the first that declares it."""
     seen: set[object] = set()
-    for name, interface in inspect.getmembers(interfaces, inspect.isclass):
+    modules = [
+        import_module(found.name)
+        for found in pkgutil.iter_modules(interfaces.__path__, f"{interfaces.__name__}.")
+    ]
+    classes = {cls for module in modules for _, cls in inspect.getmembers(module, inspect.isclass)}
+    for interface in sorted(classes, key=lambda cls: cls.__name__):
         if not getattr(interface, "_is_protocol", False):
             continue
         for method, function in vars(interface).items():
             if method.startswith("_") or not inspect.isfunction(function) or function in seen:
                 continue
             seen.add(function)
-            yield f"{name}.{method}"
+            yield f"{interface.__name__}.{method}"
 
 
 def problems() -> Iterator[str]:
@@ -470,7 +491,7 @@ def _is_there(test: str) -> bool:
 
 
 def matrix() -> str:
-    """The matrix, in Markdown."""
+    """Return the matrix, in Markdown."""
     head = f"| | {' | '.join(COLUMNS)} |\n|{' --- |' * (len(COLUMNS) + 1)}\n"
     calls = "".join(_line(f"`{name}`", cells) for name, cells in CALLS.items())
     inputs = "".join(_line(name, cells) for name, cells in INPUTS.items())
@@ -496,7 +517,7 @@ def _short(test: str) -> str:
 
 
 def page(text: str) -> str:
-    """The page with the matrix as it should be."""
+    """Return the page with the matrix as it should be."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}\n{matrix()}\n{_END}{after}"

@@ -56,7 +56,7 @@ def forget(
     operation = Forgetting(
         name=fresh_name(wiring.clock),
         at=wiring.clock.now(),
-        by=wiring.caller,
+        by=wiring.clients.caller,
         what=" and ".join([*words, *(["a list of ids"] if file else [])]),
     )
     done = forgetting.apply(selection, operation, limit)

@@ -42,7 +42,7 @@ from reindex.domain.failures import (
 )
 from reindex.image.ranged import BLOCK, FIRST_BLOCKS, RangedFile, open_bytes
 from reindex.image.truth import StoredObject
-from reindex.stores.interfaces import OpenObject
+from reindex.stores.interfaces.library import OpenObject
 
 from .object_stores import StoreUnusable
 

@@ -22,13 +22,13 @@ _WIDTH = 88
 
 
 def page() -> str:
-    """The page as it should be."""
+    """Return the page as it should be."""
     sections = (f"## {title}\n\n```text\n{text}\n```\n" for title, text in _helps())
     return "\n".join((_HEAD, *sections))
 
 
 def _helps() -> Iterator[tuple[str, str]]:
-    """The help of the command and of each verb."""
+    """Yield the help of the command and of each verb."""
     top = _context(reindex, "reindex", None)
     yield "reindex", reindex.get_help(top)
     for name in reindex.list_commands(top):

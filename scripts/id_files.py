@@ -29,7 +29,7 @@ def open_ids(file: str) -> AbstractContextManager[IO[Any]]:
 
 
 def ids_of(lines: Iterable[str], *, lower: bool) -> Iterator[str]:
-    """The ids of a file's lines; empty for a blank line.
+    """Return the ids of a file's lines; empty for a blank line.
 
     Args:
         lines: Of the file.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reindex.text import printable
 
 if TYPE_CHECKING:
-    from reindex.stores.interfaces import ProgressTable
+    from reindex.stores.interfaces.progress_table import ProgressTable
 
 #: Characters of an id that are shown as an example.
 _EXAMPLE: Final = 60

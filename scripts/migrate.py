@@ -137,7 +137,7 @@ def compare(session: Session, *, terms: Terms, as_json: bool, file: str | None) 
     from .migrating import require_built
 
     wiring = session.wiring
-    control = wiring.migration_control
+    control = wiring.migration_steps.control
     found = require_built(control.current())
     began_at = wiring.clock.now()
     result = compare_indices(wiring, found.source.name, found.target.name, terms)
@@ -183,7 +183,7 @@ def rollback(session: Session) -> None:
     """
     from .terminal import note
 
-    found = session.wiring.migration_control.roll_back()
+    found = session.wiring.migration_steps.control.roll_back()
     note(f"{found.old.name} follows {found.new.name}: reindex migrate status shows how far it is.")
     note("Then reindex migrate switch leads people back to it.")
 
@@ -197,7 +197,7 @@ def pause(session: Session) -> None:
     """
     from .terminal import note
 
-    found = session.wiring.migration_control.pause()
+    found = session.wiring.migration_steps.control.pause()
     note(f"Migration {found.id} is paused: {found.target.name} follows no further.")
 
 
@@ -210,7 +210,7 @@ def resume(session: Session) -> None:
     """
     from .terminal import note
 
-    found = session.wiring.migration_control.resume()
+    found = session.wiring.migration_steps.control.resume()
     note(f"Migration {found.id} goes on: {found.target.name} follows {found.source.name}.")
 
 

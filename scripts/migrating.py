@@ -42,7 +42,7 @@ class Wanted:
         mapping: Path of the file with the new mapping; None for the stage's own.
         source: Where further ids come from; None for nowhere.
         ids: Path of the file of ids, or ``-``.
-        lower: Whether its ids are turned to lower case.
+        lower: True if its ids are turned to lower case.
         sample: Documents that are tried first; None for none.
     """
 
@@ -70,8 +70,8 @@ def begin(session: Session, wanted: Wanted) -> Migration:
         raise click.UsageError(
             "the stage's documents have a shape of their own: give --mapping FILE"
         )
-    index = _index_made_of(wiring, wanted.mapping) if wanted.mapping else wiring.index
-    control = wiring.migration_control_of(index)
+    index = _index_with_mapping(wiring, wanted.mapping) if wanted.mapping else wiring.index
+    control = wiring.migration_steps.control_with(index)
     if findings := control.findings():
         raise Findings("A migration cannot begin", findings)
     RunControl.of(wiring).require_none_open()
@@ -109,7 +109,7 @@ def _try(session: Session, found: Migration, size: int) -> None:
     wiring = session.wiring
     ids = wiring.index.sample(found.old.name, size, int(wiring.clock.now()))
     with progress("Trying the new index"):
-        result = wiring.switching(note).try_out(found, ids)
+        result = wiring.migration_steps.switching(note).try_out(found, ids)
     # One without an original is no matter of the index: the new one is not to have it.
     refused = [
         row for row in result.rows.values() if row.failure and row.state is not State.NOT_FOUND
@@ -129,12 +129,12 @@ def _try(session: Session, found: Migration, size: int) -> None:
     note(f"{found.new.name} took {taken:,} of {counted(len(ids), 'document')} that were tried.")
 
 
-def _index_made_of(wiring: Wiring, file: str) -> MigratingIndex:
+def _index_with_mapping(wiring: Wiring, file: str) -> MigratingIndex:
     from pathlib import Path
 
     from reindex.stores.search.schema import library_schema
 
-    return wiring.index_made_of(library_schema(Path(file).read_text(encoding="utf-8")))
+    return wiring.index_with_schema(library_schema(Path(file).read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +265,7 @@ class Switch:
         """
         from .terminal import note
 
-        found = require_built(self._wiring.migration_control.current())
+        found = require_built(self._wiring.migration_steps.control.current())
         if found.target_position is None:
             found.switching()
         names = ", ".join((found.alias, *self._also))
@@ -290,10 +290,10 @@ class Switch:
         from .terminal import note, progress
 
         wiring = self._wiring
-        found = require_built(wiring.migration_control.current())
+        found = require_built(wiring.migration_steps.control.current())
         left = self._left(found)
         self._session.on_interrupt("the switch may be half done; repeat it")
-        switching = wiring.switching(note)
+        switching = wiring.migration_steps.switching(note)
         if found.target_position is None:
             found = switching.stop_rounds()
             with progress("Waiting for the round that runs"):
@@ -324,7 +324,7 @@ class Switch:
         from reindex.steps.rounds import changes_of
 
         options = changes_of(found, surplus=True, scan=True)
-        begun = self._wiring.rounds.begin(found, options)
+        begun = self._wiring.migration_steps.rounds.begin(found, options)
         if begun is None:
             raise MigrationRefused(f"migration {found.id} was changed by another call: repeat it")
         return begun
@@ -335,7 +335,7 @@ class Switch:
         Raises:
             MigrationRefused: The round failed.
         """
-        rounds = self._wiring.rounds
+        rounds = self._wiring.migration_steps.rounds
         rounds.start_missing(found)
         while found.round is not None:
             found = rounds.look(found)
@@ -359,7 +359,7 @@ def abort_migration(session: Session, *, yes: bool) -> None:
     from .terminal import note
 
     wiring = session.wiring
-    control = wiring.migration_control
+    control = wiring.migration_steps.control
     if not yes:
         found = control.current()
         found.aborted(wiring.clock.now())
@@ -382,7 +382,7 @@ def drop_old_index(session: Session, *, yes: bool) -> None:
     """
     from .terminal import note
 
-    control = session.wiring.migration_control
+    control = session.wiring.migration_steps.control
     if not yes:
         found = control.current()
         found.finished(session.wiring.clock.now())

@@ -29,7 +29,7 @@ def now(session: Session, *, ids: tuple[str, ...]) -> None:
     if len(wanted) > _MOST:
         raise click.UsageError(f"At most {_MOST} images: more are a run's work.")
     session.on_interrupt("some images may have been written; repeat it")
-    outcomes = session.wiring.now.refresh(wanted)
+    outcomes = session.wiring.lane.now.refresh(wanted)
     for image_id, outcome in outcomes.items():
         failure = outcome.failure
         detail = f" ({failure.detail})" if failure and failure.detail else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from reindex.domain.failures import InternalFailure
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import CLIENT_CONFIG, unavailable
-from reindex.stores.interfaces import OpenObject
+from reindex.stores.interfaces.library import OpenObject
 from reindex.stores.originals import S3Originals
 from reindex.stores.sources import source_config
 

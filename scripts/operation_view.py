@@ -1,4 +1,4 @@
-"""What an operation would do, or did, as people see it on a terminal."""
+"""Prints what an operation would do, or did."""
 
 from __future__ import annotations
 

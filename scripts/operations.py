@@ -30,7 +30,7 @@ _CODES = ("failure", "submissions")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation would do, or what it did.
+    """The plan of an operation, or its result.
 
     Attributes:
         sentences: For people, in order.

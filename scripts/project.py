@@ -42,7 +42,7 @@ def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> No
 
     wiring = session.wiring
     if explain:
-        for change in wiring.projection.explain(image_id):
+        for change in wiring.run_steps.projection.explain(image_id):
             values = (json.dumps(v, ensure_ascii=False) for v in (change.before, change.after))
             note(f"{change.by}: {change.field}: {' → '.join(values)}")
         return

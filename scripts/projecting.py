@@ -28,7 +28,7 @@ def projected(
     run_id = fresh_name(wiring.clock)
     if wiring.settings[Projection].projection_by == OWN:
         try:
-            return wiring.projection.document(image_id, run_id, misfits)
+            return wiring.run_steps.projection.document(image_id, run_id, misfits)
         except ReindexFailure as failure:
             return failure.as_failure()
     answer = wiring.projector.project([image_id], run_id, misfits)

@@ -119,7 +119,7 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
 
     from .terminal import progress
 
-    rehearsal = wiring.rehearsal
+    rehearsal = wiring.run_steps.rehearsal
     with progress("Drawing the sample"):
         ids = (
             _drawn_from_file(sampling.ids, sampling)
@@ -132,7 +132,7 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
     with progress("Rehearsing", total=len(set(ids))) as advance:
         found = rehearsal.rehearse(ids, lambda done: advance(done, f"{done:,} of {len(ids):,}"))
     whole = wiring.index.count(found.index, {"match_all": {}})
-    cost = forecast(whole, whole, whole, wiring.stage_capacity, found.per_image)
+    cost = forecast(whole, whole, whole, wiring.run_steps.stage_capacity, found.per_image)
     tolerance = Tolerance(sampling.tolerate, sampling.accept)
     return to_json(found, tolerance, cost, seed=None if sampling.ids else sampling.seed)
 

@@ -101,7 +101,7 @@ def _write_again(session: Session) -> None:
     session.on_interrupt("the report may be half written; repeat it")
     with progress("Counting the table"):
         segments = wiring.settings[Rounds].tally_segments
-        wiring.tallying.report_again(run.run_id, segments)
+        wiring.run_steps.tallying.report_again(run.run_id, segments)
 
 
 def _write(page: bytes, file: str | None, run_id: str) -> Path:
@@ -122,7 +122,7 @@ def _open(page: Path) -> None:
 
 
 def _latest(wiring: Wiring) -> str:
-    """The latest run, if it has a report."""
+    """Return the latest run, if it has a report."""
     from .run_control import NotNow
 
     run = wiring.runs.current()

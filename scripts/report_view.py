@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from reindex.domain.states import CODES
+from reindex.reports.failure_groups import failure_groups
 from reindex.reports.run_summary import RunSummary
 from reindex.text import duration
 
@@ -46,18 +47,17 @@ def view(stored: Mapping[str, Any]) -> RenderableType:
         images, ours = stored["states"][state], stored["this_run"][state]
         states.add_row(state, str(code), f"{images:,}", f"{ours:,}")
     parts: list[RenderableType] = [head, "", states]
-    if stored["failures"]:
+    if groups := failure_groups(stored):
         failures = table(
             "failure", "fingerprint", "images", "message", "for example", right=("images",)
         )
-        kinds = sorted(stored["failures"].items(), key=lambda pair: -pair[1]["count"])
-        for fingerprint, kind in kinds:
+        for group in groups:
             failures.add_row(
-                kind["code"],
-                fingerprint,
-                f"{kind['count']:,}",
-                kind["message"],
-                kind["examples"][0] if kind["examples"] else "",
+                group.code,
+                group.fingerprint,
+                f"{group.count:,}",
+                group.message,
+                group.examples[0] if group.examples else "",
             )
         parts += ["", failures]
     return Group(*parts)

@@ -42,7 +42,9 @@ def resubmit(
     wanted = Wanted(
         failed=True, submitter=submitter, codes=codes, fingerprints=fingerprints, names=names
     )
-    resubmitting = Resubmitting(wiring.submissions, wiring.submitted_files, wiring.high_priority)
+    resubmitting = Resubmitting(
+        wiring.lane.submissions, wiring.lane.submitted_files, wiring.lane.high_priority
+    )
     operation = ResubmitFiles(resubmitting, wanted)
     if not yes:
         show_plan(operation.plan())

@@ -13,7 +13,8 @@ from reindex.domain.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import Phases, Runs
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.runs import Runs
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -34,7 +35,7 @@ class Aborted:
 
     Attributes:
         run: The latest run's record as it was found; None before the first run.
-        closed: Whether that run was open, and this abort closed it.
+        closed: True if that run was open, and this abort closed it.
         stopped: Executions that were running.
     """
 
@@ -54,7 +55,7 @@ class RunControl:
 
     @classmethod
     def of(cls, wiring: Wiring) -> RunControl:
-        """The control of a stage's runs."""
+        """Return the control of a stage's runs."""
         return cls(wiring.runs, wiring.phases, wiring.executions, wiring.clock)
 
     def require_none_open(self) -> None:

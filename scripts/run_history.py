@@ -15,7 +15,9 @@ from reindex.reports.run_summary import RunSummary, is_whole
 from reindex.steps.ambient import Clock
 from reindex.steps.tally import REPORTS, report_key
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import PastExecution, RunFiles, Runs
+from reindex.stores.interfaces.executions import PastExecution
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 from .run_control import NotNow
 
@@ -41,9 +43,13 @@ class RunHistory:
 
     @classmethod
     def of(cls, wiring: Wiring) -> RunHistory:
-        """The history of a stage."""
+        """Return the history of a stage."""
         return cls(
-            wiring.runs, wiring.executions, wiring.files, wiring.clock, wiring.stage_capacity
+            wiring.runs,
+            wiring.executions,
+            wiring.files,
+            wiring.clock,
+            wiring.run_steps.stage_capacity,
         )
 
     def report(self, run_id: str) -> Mapping[str, Any]:

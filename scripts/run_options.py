@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def json_object(text: str) -> Mapping[str, Any]:
-    """An option's JSON object.
+    """Return an option's JSON object.
 
     Raises:
         BadParameter: It is none.
@@ -43,9 +43,9 @@ class Asked:
         lacking: A field that the index's documents lack.
         file: Path of a file of ids, or ``-``.
         limit: Most ids.
-        only_new: Whether finished images are left as they are.
-        skip_unchanged: Whether documents that would not change are left unwritten.
-        lower: Whether the file's ids are turned to lower case.
+        only_new: True if finished images are left as they are.
+        skip_unchanged: True if documents that would not change are left unwritten.
+        lower: True if the file's ids are turned to lower case.
         budget: US dollars.
     """
 

@@ -35,12 +35,12 @@ def planned(wiring: Wiring, source: Source, asked: Asked) -> str:
     images, where = _counted(wiring, source, asked)
     if asked.limit is not None:
         images = min(images, asked.limit)
-    found = forecast(images, images, images, wiring.stage_capacity)
+    found = forecast(images, images, images, wiring.run_steps.stage_capacity)
     return f"{counted(images, 'image')} {where}: {in_words(found)}"
 
 
 def in_words(found: Forecast) -> str:
-    """A forecast in a few words."""
+    """Return a forecast in a few words."""
     return (
         f"about {found.hours:,.1f} h and ${found.dollars:,.2f}, bound by {_BOUNDS[found.bound_by]}"
     )

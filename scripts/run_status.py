@@ -16,7 +16,9 @@ from reindex.reports.run_estimate import estimated, finished, images_per_second,
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import Depth, Phases, Queue, Runs
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.queues import Depth, Queue
+from reindex.stores.interfaces.runs import Runs
 
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
@@ -31,8 +33,8 @@ class RunStatus:
 
     Attributes:
         run: Its record.
-        running: Whether its execution runs.
-        ticks: Whether its phase's schedule is on; true between phases.
+        running: True if its execution runs.
+        ticks: True if its phase's schedule is on; true between phases.
         next_run: The run that comes after it, and that Preflight has not opened yet.
         backlog: Of the low-priority queue.
         dead_letters: Messages set aside.
@@ -53,12 +55,12 @@ class RunStatus:
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has ended, and said so."""
+        """True if the run has ended, and said so."""
         return not self.run.is_open
 
     @property
     def is_silent(self) -> bool:
-        """Whether its phase waits for ticks that nothing causes: somebody turned its rule off.
+        """True if its phase waits for ticks that nothing causes: somebody turned its rule off.
 
         For a moment that is so at each phase's end.
         """
@@ -66,7 +68,7 @@ class RunStatus:
 
     @property
     def is_dead(self) -> bool:
-        """Whether its execution has ended without closing the record."""
+        """True if its execution has ended without closing the record."""
         return self.run.is_open and not self.running
 
     @property
@@ -86,7 +88,7 @@ class RunStatus:
 
     @property
     def is_projecting(self) -> bool:
-        """Whether it is in its index phase."""
+        """True if it is in its index phase."""
         return not self.is_over and self.run.phase is Phase.INDEX
 
     @property
@@ -101,7 +103,7 @@ class RunStatus:
         return self.settled / seconds if seconds > 0 and self.settled else None
 
     def as_json(self) -> dict[str, Any]:
-        """The status for scripts."""
+        """Return the status for scripts."""
         run = self.run
         return {
             "run_id": run.run_id,
@@ -152,7 +154,7 @@ class StatusReader:
 
     @classmethod
     def of(cls, wiring: Wiring) -> StatusReader:
-        """The reader of a stage's runs."""
+        """Return the reader of a stage's runs."""
         return cls(
             wiring.runs,
             wiring.phases,
@@ -161,7 +163,7 @@ class StatusReader:
             wiring.executions,
             wiring.clock,
             wiring.settings[Pace],
-            wiring.stage_capacity,
+            wiring.run_steps.stage_capacity,
         )
 
     def look(self) -> RunStatus | None:
@@ -191,7 +193,7 @@ class StatusReader:
         )
 
     def being_opened(self, run: RunRecord | None) -> str | None:
-        """The run that gathers ids, or that Preflight judges; None when there is none.
+        """Return the run that gathers ids, or that Preflight judges; None when there is none.
 
         Args:
             run: The latest run's record.

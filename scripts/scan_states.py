@@ -81,7 +81,7 @@ def scan_states(
 
 
 def as_json(row: ProgressRow) -> dict[str, Any]:
-    """A row for scripts: its attributes and the state's numeric code; no empty ones."""
+    """Return a row for scripts: its attributes and the state's numeric code; no empty ones."""
     values = asdict(row) | {"code": CODES[row.state]}
     return {name: value for name, value in values.items() if value is not None}
 

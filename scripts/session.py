@@ -34,7 +34,7 @@ class Session:
 
     Attributes:
         stage: Which deployment it works on.
-        debug: Whether failures show their traceback.
+        debug: True if failures show their traceback.
         connect: Makes the wiring of a stage's stack.
         interrupt_message: Returns what is printed if the verb is interrupted now; a verb that
             changes something sets it with :meth:`on_interrupt` before it does.
@@ -108,10 +108,10 @@ def _remember_stage(context: click.Context, _: click.Parameter, stage: str | Non
 
 
 def stage_option(*, environment: bool) -> Callable[[Verb], Verb]:
-    """The option that names the stage.
+    """Return the option that names the stage.
 
     Args:
-        environment: Whether it may come from the environment. Only for the command itself:
+        environment: True if it may come from the environment. Only for the command itself:
             on a verb the variable would win over the command's own option.
     """
     return click.option(
@@ -139,6 +139,6 @@ def on_stack(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def example(*lines: str) -> str:
-    """The end of a verb's help: how it is called."""
+    """Return the end of a verb's help: how it is called."""
     # The backspace is click's sign for lines that stay as they are.
     return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))

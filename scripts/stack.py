@@ -42,13 +42,13 @@ def open_stack(stage: str) -> Wiring:
 
 
 def command_groups(environment: Mapping[str, str]) -> tuple[type, ...]:
-    """The groups of settings that the command reads, given those of a stack."""
+    """Return the groups of settings that the command reads, given those of a stack."""
     has_ingest = next(iter(variables(INGEST_COMMAND))) in environment
     return (*COMMAND, *INGEST_COMMAND) if has_ingest else COMMAND
 
 
 def stack_environment(client: CloudFormationClient, stage: str) -> dict[str, str]:
-    """A stack's outputs, under the names of the environment variables they stand for.
+    """Return a stack's outputs, under the names of the environment variables they stand for.
 
     The stack is the whole truth: this machine's own environment variables count for nothing.
 
@@ -71,10 +71,10 @@ def stack_environment(client: CloudFormationClient, stage: str) -> dict[str, str
 
 
 def environment_of(outputs: Iterable[OutputTypeDef]) -> dict[str, str]:
-    """Outputs by variable: ``ProgressTable`` is ``PROGRESS_TABLE``."""
+    """Return outputs by variable: ``ProgressTable`` is ``PROGRESS_TABLE``."""
     return {variable_of(output["OutputKey"]): output["OutputValue"] for output in outputs}
 
 
 def variable_of(output_key: str) -> str:
-    """The environment variable that an output stands for."""
+    """Return the environment variable that an output stands for."""
     return _WORD.sub("_", output_key).upper()

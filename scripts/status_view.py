@@ -28,7 +28,7 @@ _WAITS = (QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET)
 
 
 def line(status: RunStatus) -> str:
-    """A status in one line."""
+    """Return a status in one line."""
     run = status.run
     parts = [f"run {run.run_id}", phase(status)]
     if run.index:
@@ -76,7 +76,7 @@ def time_left(status: RunStatus) -> str | None:
 
 
 def held_by(status: RunStatus) -> str | None:
-    """The gate that holds it, unless the time left says so; None when none does."""
+    """Return the gate that holds it, unless the time left says so; None when none does."""
     gate = status.run.held_by
     return None if status.is_over or gate in _WAITS else gate
 
@@ -104,7 +104,7 @@ def cost(status: RunStatus) -> str:
 
 
 def view(status: RunStatus) -> RenderableType:
-    """A status in full."""
+    """Return a status in full."""
     run = status.run
     made = grid()
     made.add_row("run", run.run_id)

@@ -45,7 +45,7 @@ def submissions(
         submitter=submitter,
         since=epoch_of(since, wiring.clock.now()) if since else None,
     )
-    rows = listed(wiring.submissions, wiring.submitted_files, wanted)
+    rows = listed(wiring.lane.submissions, wiring.lane.submitted_files, wanted)
     if as_json:
         for row in rows:
             click.echo(json.dumps(row.to_json() | {"id": row.ref.id}, ensure_ascii=False))

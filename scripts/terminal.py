@@ -65,7 +65,7 @@ def grid() -> Table:
 
 
 def table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """A table without lines, so that it can be cut and grepped.
+    """Return a table without lines, so that it can be cut and grepped.
 
     Args:
         columns: Their headings.

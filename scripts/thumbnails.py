@@ -10,7 +10,7 @@ from typing import Final
 
 from reindex.domain.failures import ReindexFailure
 from reindex.image.sniff import HEAD, sniff
-from reindex.stores.interfaces import Library
+from reindex.stores.interfaces.library import Library
 
 #: Thumbnails of a page that holds them itself.
 _MOST: Final = 100

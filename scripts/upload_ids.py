@@ -70,7 +70,9 @@ def upload_ids(session: Session, *, file: str, only_new: bool, lower: bool) -> N
         first = [*_up_to_an_id(lines)]
         if not first or first[-1].isspace():
             raise click.ClickException(f"no ids in {file}")
-        upload = session.wiring.upload(fresh_name(session.wiring.clock), only_new=only_new)
+        upload = session.wiring.run_steps.upload(
+            fresh_name(session.wiring.clock), only_new=only_new
+        )
         forms = IdForms.of_table(session.wiring.table)
         ids = ids_of(chain(first, lines), lower=lower)
         done = upload.upload(forms.counting(ids), note)
@@ -91,7 +93,7 @@ def counts(done: Uploaded) -> str:
 
 
 def _up_to_an_id(lines: IO[str]) -> Iterator[str]:
-    """The lines up to the first that is not blank."""
+    """Yield the lines up to the first that is not blank."""
     for line in lines:
         yield line
         if not line.isspace():

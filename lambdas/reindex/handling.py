@@ -1,4 +1,4 @@
-"""What every handler does around its step: settings once, structured logs, metrics out."""
+"""The frame of every handler: it reads settings once, sets up logs, and writes metrics."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
-from reindex.settings import FOLLOW_FUNCTIONS, FUNCTIONS, INGEST_FUNCTIONS
+from reindex.settings import ALL_FUNCTIONS
 from reindex.steps.index_messages import Delivery
 from reindex.wiring import Wiring
 
 
 class Context(Protocol):
-    """What a step may know of its invocation."""
+    """The part of Lambda's context object that steps use."""
 
     aws_request_id: str
     log_group_name: str
@@ -28,7 +28,7 @@ class Context(Protocol):
         ...
 
 
-#: Seconds of an invocation that no store may wait into: for its answer, logs and metrics.
+#: Seconds at the end of an invocation in which no store waits: for its answer, logs and metrics.
 CLOSING_SECONDS = 5
 
 Step = Callable[[Wiring, Mapping[str, Any], Context], Any]
@@ -37,17 +37,17 @@ Handler = Callable[[Mapping[str, Any], Context], Any]
 
 @cache
 def _wiring(function: str) -> Wiring:
-    return Wiring(os.environ, {**FUNCTIONS, **INGEST_FUNCTIONS, **FOLLOW_FUNCTIONS}[function])
+    return Wiring(os.environ, ALL_FUNCTIONS[function])
 
 
 @cache
 def _logging(function: str) -> Logger:
     logger = Logger(service=function)
     copy_config_to_registered_loggers(logger, include={"reindex"})
-    # boto3's own lines say nothing that ours do not, and cost as much.
+    # botocore's lines repeat ours, and logs are paid for by the byte.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    # What libvips warns of in damaged files is their failure's detail.
+    # libvips warns of damaged files, which the image's failure already describes.
     logging.getLogger("pyvips").setLevel(logging.ERROR)
     return logger
 
@@ -56,8 +56,7 @@ def lambda_handler(function: str) -> Callable[[Step], Handler]:
     """Make a step the handler of a function.
 
     Args:
-        function: Its name in :data:`reindex.settings.FUNCTIONS` , ``INGEST_FUNCTIONS`` or
-            ``FOLLOW_FUNCTIONS``.
+        function: Its name in :data:`reindex.settings.ALL_FUNCTIONS`.
     """
 
     def decorate(step: Step) -> Handler:
@@ -94,5 +93,5 @@ def deliveries_of(event: Mapping[str, Any]) -> list[Delivery]:
 
 
 def batch_answer(again: Iterable[str]) -> dict[str, Any]:
-    """Return a batch's answer: SQS deletes all messages but these, which come again."""
+    """Return a batch's answer: SQS deletes all messages except these, which it delivers again."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in again]}

@@ -1,8 +1,8 @@
-"""Metrics in CloudWatch's embedded metric format: a log line each, no call of an API.
+"""Metrics in CloudWatch's embedded metric format: log lines, not API calls.
 
 The names are counts unless their unit says otherwise; each has the stage as its dimension.
-Failures are counted a second time with their code beside it: what adds codes up can be shown,
-but an alarm cannot watch it.
+Failures are counted a second time by their code. An alarm cannot watch a sum over all codes, so it
+needs the first count.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from threading import Lock
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
-#: Where CloudWatch shows the metrics.
+#: The metrics' namespace in CloudWatch.
 NAMESPACE = "ImageReindex"
 
 #: Images that failed, by failure code.

@@ -1,9 +1,9 @@
 """Every environment variable, in one place.
 
-A setting is declared once: as a field of the group it belongs to, with the variable's name
-derived from the field's (``progress_table`` is ``PROGRESS_TABLE``). :data:`FUNCTIONS` says which
-groups each lambda reads; the stack gives it exactly those, and the ``reindex`` command reads
-the same groups from the stack's outputs.
+A setting is declared once, as a field of its group. The name of its variable is the field's in
+upper case (``progress_table`` is ``PROGRESS_TABLE``). :data:`FUNCTIONS` lists the groups that each
+lambda reads. The stack passes exactly those, and the ``reindex`` command reads the same groups from
+the stack's outputs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Which deployment this is."""
+    """The name of the deployment."""
 
     stage: str
 
@@ -66,15 +66,15 @@ class Elasticsearch:
     """The search index.
 
     Attributes:
-        elasticsearch_url: Of the cluster; several, comma-separated, for its nodes.
+        elasticsearch_url: Of the cluster, or the comma-separated URLs of its nodes.
         index_alias: The alias that people search through.
         elasticsearch_secret: ARN of a Secrets Manager secret, JSON with ``username`` and
             ``password``, or ``api_key``; and optionally ``ca`` (PEM of a private CA). Without
             it, requests carry no credentials, unless there is an ``index_domain``.
-        index_engine: The server that the cluster runs; None to ask it.
-        index_domain: ARN of the domain of Amazon OpenSearch Service that the cluster is.
+        index_engine: The server that the cluster runs; None to detect it.
+        index_domain: ARN of the cluster's domain in Amazon OpenSearch Service, if it is one.
             Without a secret, requests are signed with the credentials of the process.
-        preserve: Fields (dotted) that the index holds and the truth does not.
+        preserve: Dotted names of the preserved fields.
     """
 
     elasticsearch_url: str
@@ -92,36 +92,38 @@ class Elasticsearch:
 
 @dataclass(frozen=True, slots=True)
 class LibrarySettings:
-    """The library's buckets and tables, given by name.
+    """The names of the library's buckets and tables, and how objects and rows are found in them.
+
+    A bucket or table that the library does not have is None.
 
     Attributes:
-        originals_bucket: Of the originals, and of the optimised PNGs.
-        thumbnails_bucket: None when the library keeps none.
-        crops_bucket: None when the library keeps none.
-        usages_table: None, as for each of the tables, when the library keeps none.
-        leases_table: Likewise.
-        collections_table: Likewise.
-        edits_table: Likewise.
-        syndication_table: Likewise.
-        status_table: Soft deletes; likewise.
-        optimised_pngs: Whether the library makes optimised PNGs (a request per image).
-        original_key: The form of the keys of originals: see
+        originals_bucket: Bucket of the originals, and of the optimised PNGs.
+        thumbnails_bucket: Bucket of the thumbnails.
+        crops_bucket: Bucket of the crops.
+        usages_table: Table of the usages.
+        leases_table: Table of the leases.
+        collections_table: Table of the collections.
+        edits_table: Table of the edits.
+        syndication_table: Table of the syndication rights.
+        status_table: Table of the soft deletes.
+        optimised_pngs: True if the library makes optimised PNGs (a request per image).
+        original_key: Template of the keys of originals: see
             :class:`reindex.domain.key_templates.KeyTemplate`.
-        thumbnail_key: Likewise of thumbnails.
-        optimised_png_key: Likewise of optimised PNGs, in the bucket of the originals.
-        crops_folder: Likewise of what the keys of an image's crops begin with.
+        thumbnail_key: Template of the keys of thumbnails.
+        optimised_png_key: Template of the keys of optimised PNGs, in the bucket of the originals.
+        crops_folder: Template of the prefix of the keys of an image's crops.
         usages_index: Name of the usages table's index by image id.
-        usages_image: Its partition key.
+        usages_image: Partition key of that index.
         leases_index: Name of the leases table's index by image id.
-        leases_image: Its partition key.
+        leases_image: Partition key of that index.
         collections_key: Partition key of the collections table: the image id.
-        edits_key: Likewise.
-        syndication_key: Likewise.
-        status_key: Likewise.
-        uploaded_by_name: The object metadata of originals that says who uploaded it.
-        upload_time_name: That says when.
-        file_name_name: That says what the file was called.
-        identifier_prefix: What the names of foreign identifiers begin with.
+        edits_key: Partition key of the edits table: the image id.
+        syndication_key: Partition key of the syndication table: the image id.
+        status_key: Partition key of the status table: the image id.
+        uploaded_by_name: Name of the object metadata of originals with the uploader.
+        upload_time_name: Name of the object metadata with the time of the upload.
+        file_name_name: Name of the object metadata with the name of the uploaded file.
+        identifier_prefix: Prefix of the names of the object metadata with foreign identifiers.
     """
 
     originals_bucket: str
@@ -159,10 +161,10 @@ class PhaseRules:
     Attributes:
         index_rule: Name of the rule that ticks batch-index.
         check_rule: Name of the rule that ticks batch-check.
-        workers: How many targets each rule has: 1 to 5.
-        tick_seconds: How long one tick works.
+        workers: Number of targets of each rule: 1 to 5.
+        tick_seconds: Duration of a tick's work.
         function_seconds: Time-out of a tick's function.
-        max_hold_seconds: A phase in which nothing moved for so long fails.
+        max_hold_seconds: Time without progress after which a phase fails.
     """
 
     index_rule: str
@@ -175,14 +177,14 @@ class PhaseRules:
 
 @dataclass(frozen=True, slots=True)
 class IndexerFeed:
-    """How the indexer is fed.
+    """The event source mapping that gives the low-priority queue's messages to the indexer.
 
     Attributes:
-        indexer_mapping: UUID of the event source mapping between the low-priority queue and it.
-        indexer_concurrency: The most indexers that run side by side: enough for five workers. How
-            many do is found out (:mod:`reindex.domain.indexer_pace`).
-        indexer_batch_size: Messages that each is given at once: of usual documents a bulk of some
-            megabytes, as Elastic advises. Smaller ones cost the cluster more for each document.
+        indexer_mapping: UUID of the mapping.
+        indexer_concurrency: Most indexers that run concurrently: enough for five workers. The
+            present number is adapted to the cluster (:mod:`reindex.domain.indexer_pace`).
+        indexer_batch_size: Messages of one invocation: with usual documents a bulk of some
+            megabytes, as Elastic advises. Smaller bulks cost the cluster more for each document.
     """
 
     indexer_mapping: str
@@ -192,20 +194,20 @@ class IndexerFeed:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast, and when not at all.
+    """The speed of a run, and the limits at which it is throttled.
 
     Attributes:
-        max_backlog: Messages on the low-priority queue that all workers together allow.
-        projection_concurrency: Projection calls one worker waits on at once.
-        live_queue_url: The library's own ingestion queue; None when there is none.
-        live_queue_max: Messages on it above which a reindex holds back.
-        settle_seconds: A document modified so recently waits, for reads by secondary index
-            may not show yet what the live writer wrote.
-        check_delay_seconds: From enqueueing to the first check.
-        quiet_seconds: How long every reading of the queue must be zero before an absent
-            document counts as missing (SQS's counts lag).
-        max_failure_percent: Share of the last thousand images that may fail for one cause
-            outside of them; beyond, a run is held. 100 for any share.
+        max_backlog: Most messages on the low-priority queue, for all workers together.
+        projection_concurrency: Concurrent projection calls of one worker.
+        live_queue_url: The library's own ingestion queue; None if there is none.
+        live_queue_max: Messages on that queue above which a run is throttled.
+        settle_seconds: An image modified more recently waits: reads by secondary index may not show
+            the live writer's rows yet.
+        check_delay_seconds: Time from enqueueing to the first check.
+        quiet_seconds: Time for which every reading of the queue must be zero before a document
+            that is not found counts as missing: SQS's counts lag.
+        max_failure_percent: Share of the last thousand images that may fail for one external
+            cause. Above it, a run is throttled. 100 for no limit.
     """
 
     max_backlog: int = 20_000
@@ -220,13 +222,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How often work goes round again.
+    """The limits of retries.
 
     Attributes:
         max_attempts: Failures after which an image is set aside.
         backoff_seconds: Wait after an image's first failure; doubles with each further one.
         max_rounds: Times the Tally may send a run back to its phases.
-        tally_segments: Parts of the table the Tally scans side by side.
+        tally_segments: Segments of the table that the Tally scans in parallel.
     """
 
     max_attempts: int = 5
@@ -235,8 +237,8 @@ class Rounds:
     tally_segments: int = 16
 
 
-#: Who builds the documents: our own projection, the library's image loader (asked by
-#: image-projection), or a function of the library's own in place of image-projection.
+#: The program that builds the documents: our own projection, the library's image loader (called by
+#: image-projection), or a function of the library in place of image-projection.
 OWN = "own"
 LOADER = "loader"
 FUNCTION = "function"
@@ -244,14 +246,13 @@ FUNCTION = "function"
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The function that projects, for those who call it.
+    """The function that projects, for its callers.
 
     Attributes:
         projection_function: Its name, or its ARN.
-        projection_by: Who builds the documents: ``own``, ``loader`` or ``function``.
-        own_documents: Whether documents have the shape of ``docs/document.md``.
-        document_mapping: File in the asset with the library's own mapping; None when the stage
-            names none.
+        projection_by: The program that builds the documents: ``own``, ``loader`` or ``function``.
+        own_documents: True if documents have the shape of ``docs/document.md``.
+        document_mapping: File in the asset with the library's own mapping; None if there is none.
     """
 
     projection_function: str
@@ -262,17 +263,17 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class ImageLoader:
-    """The library's own image loader, an HTTP service that image-projection asks for documents.
+    """The library's own image loader: an HTTP service that returns documents to image-projection.
 
     Attributes:
-        loader_url: With ``{id}`` where an image's id goes; None when our own projection builds
-            the documents.
-        loader_header: Name of the header that carries the key; None when no key is sent.
+        loader_url: Its URL, in which ``{id}`` is replaced by an image's id; None if our own
+            projection builds the documents.
+        loader_header: Name of the header with the key; None if no key is sent.
         loader_secret: ARN of a Secrets Manager secret, JSON with ``key``, and optionally ``ca``
             (PEM of a private CA).
-        loader_requests: Requests that one call has in flight at once.
-        loader_timeout_seconds: How long one request may take.
-        loader_whole: Whether its answer is the whole document; if not, user data are merged in.
+        loader_requests: Concurrent requests of one projection call.
+        loader_timeout_seconds: Time-out of one request.
+        loader_whole: True if it returns whole documents; if not, user data are merged in.
     """
 
     loader_url: str | None = None
@@ -285,10 +286,10 @@ class ImageLoader:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """By whose names documents show what files say.
+    """The naming of the metadata in documents.
 
     Attributes:
-        tag_names: Of the tags in ``fileMetadata``.
+        tag_names: Names of the tags in ``fileMetadata``.
     """
 
     tag_names: TagNames = TagNames.STANDARD
@@ -296,11 +297,11 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class MetadataRules:
-    """What the library makes of files' metadata.
+    """The library's rules for files' metadata.
 
     Attributes:
-        processors: In order: of built-in ones, ``FILE:FUNCTION``, or ``rights``.
-        rights: The file of rules for rights and keywords; None when there is none.
+        processors: In order of execution: names of built-in ones, ``FILE:FUNCTION``, or ``rights``.
+        rights: The file of rules for rights and keywords; None if there is none.
     """
 
     processors: tuple[str, ...] = ()
@@ -309,7 +310,7 @@ class MetadataRules:
 
 @dataclass(frozen=True, slots=True)
 class StateMachine:
-    """ARN of the state machine, for those who start it or look at it."""
+    """ARN of the state machine, for the callers that start it or describe its executions."""
 
     state_machine_arn: str
 
@@ -337,7 +338,7 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class IngestQueues:
-    """What feeds the functions of the live lane.
+    """The queues of the live lane's functions.
 
     Attributes:
         ingest_queue_url: S3's events about submitted files.
@@ -350,11 +351,11 @@ class IngestQueues:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """How the index follows the truth.
+    """The timing with which the index follows the truth.
 
     Attributes:
-        follow_window_seconds: From a change to the projection of its image; further changes of the
-            same image in that time are one with it.
+        follow_window_seconds: Time from a change to the projection of its image. Further changes of
+            the same image in that time cause no further projection.
     """
 
     follow_window_seconds: int = 5
@@ -382,10 +383,24 @@ class Desk:
     production: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """The destinations of notices: texts for people about a run.
+
+    Attributes:
+        notice_topic: ARN of the topic.
+        notice_webhook: ARN of a Secrets Manager secret whose text is the URL of a chat's incoming
+            webhook; None when there is none.
+    """
+
+    notice_topic: str
+    notice_webhook: str | None = None
+
+
 _RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
 _PHASE = (*_RUN, IndexerFeed)
 
-#: What each function reads. The names are those of the handlers' modules.
+#: The groups that each function reads, by the name of its handler's module.
 FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "gather": (
         *(Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
@@ -397,23 +412,31 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
+    "notices": (Stage, Tables, Bucket, Notices),
 }
 
-#: What each function of the live lane reads, in a stage that has one.
+#: The groups that each function of the live lane reads, in a stage that has one.
 INGEST_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "ingest": (Stage, LibrarySettings, Ingest, IngestQueues),
     "live_indexer": (Stage, Bucket, Elasticsearch, Pace, Projection, Ingest, IngestQueues),
 }
 
-#: Likewise, in a stage whose index follows the truth.
+#: The groups that the follow function reads, in a stage whose index follows the truth.
 FOLLOW_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "follow": (Stage, LibrarySettings, Ingest, Following),
 }
 
-#: What the ``reindex`` command reads beside the rest, of a stage with a live lane.
+#: Every function that a stage may have.
+ALL_FUNCTIONS: Mapping[str, tuple[type, ...]] = {
+    **FUNCTIONS,
+    **INGEST_FUNCTIONS,
+    **FOLLOW_FUNCTIONS,
+}
+
+#: The groups that the ``reindex`` command reads in addition, in a stage with a live lane.
 INGEST_COMMAND: tuple[type, ...] = (Ingest, IngestQueues)
 
-#: What the ``reindex`` command reads from the stack's outputs.
+#: The groups that the ``reindex`` command reads from the stack's outputs.
 COMMAND: tuple[type, ...] = (
     *_PHASE,
     LibrarySettings,
@@ -427,7 +450,7 @@ COMMAND: tuple[type, ...] = (
 
 
 def function_name(stage: str, name: str) -> str:
-    """The name of a stage's deployed function.
+    """Return the name of a stage's deployed function.
 
     Args:
         stage: The deployment.
@@ -437,20 +460,20 @@ def function_name(stage: str, name: str) -> str:
 
 
 def variable(field: Field[Any]) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return field.name.upper()
 
 
 def variables(groups: Iterable[type]) -> dict[str, bool]:
-    """The environment variables of some groups, and whether each must be set."""
+    """Return the environment variables of some groups; for each, True if it must be set."""
     return {variable(f): f.default is MISSING for group in groups for f in fields(group)}
 
 
 class Settings:
-    """The groups of settings that one function or command asked for."""
+    """The groups of settings that one function, or the command, reads."""
 
     def __init__(self, groups: Iterable[type], environ: Mapping[str, str]) -> None:
-        """Read every group at once, so that one error names all that is wrong.
+        """Read every group at once, so that one error names every problem.
 
         Raises:
             SettingsError: Names every variable that is missing or unreadable.
@@ -461,7 +484,7 @@ class Settings:
             raise SettingsError("; ".join(problems))
 
     def __contains__(self, group: type) -> bool:
-        """Whether a group was asked for."""
+        """Return True if the group was read."""
         return group in self._groups
 
     def __getitem__(self, group: type[Group]) -> Group:

@@ -1,4 +1,4 @@
-"""Text: what every store and every reader can hold, and how people read numbers."""
+"""Text that stores and terminals accept, and numbers in words."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ def _escaped(character: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number and its noun: ``1 image``, ``2,000 images``."""
+    """Return a number and its noun: ``1 image``, ``2,000 images``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """A duration as people say it: ``42 s``, ``7 min``, ``3 h 20 min``."""
+    """Return a duration as people say it: ``42 s``, ``7 min``, ``3 h 20 min``."""
     minutes = round(seconds / 60)
     if seconds < 100:  # noqa: PLR2004 - below, seconds say more than minutes
         return f"{seconds:.0f} s"
-    if minutes < 100:  # noqa: PLR2004 - likewise
+    if minutes < 100:  # noqa: PLR2004 - below, minutes say more than hours
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"

@@ -1,4 +1,4 @@
-"""How long the present invocation of a function may still wait for services."""
+"""The time for which the present invocation may still wait for services."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 class TimeLimit:
-    """The time that is left, asked by every store before it waits.
+    """The time that is left. Every store checks it before it waits.
 
     One object lives as long as the process; :meth:`start` is called for each invocation. Without
     it, as in the command, there is no limit.
@@ -21,7 +21,7 @@ class TimeLimit:
         self._ends_at = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds that are left; infinite when there is no limit, never negative."""
+        """Return the seconds that are left: infinite without a limit, never negative."""
         return max(0.0, self._ends_at - time.monotonic())
 
     def at_most(self, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""Who may talk to the desk: whoever knows its address, from its own pages, on this machine.
+"""Decides which requests the desk answers: those of its own pages, on this machine.
 
 A page of any other site can send requests to 127.0.0.1, and a name of such a site may be made to
 resolve to it (DNS rebinding). So a request must name our own host, carry the token that is part
@@ -20,8 +20,8 @@ LOOPBACK: Final = "127.0.0.1"
 #: that the operator opened. https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
 _OWN: Final = frozenset({"same-origin", "none"})
 
-#: Sent with every response. Scripts, styles, pictures and requests of the desk alone; no inline
-#: script or style; no frame around it; nothing is stored; the address goes to no other site.
+#: Headers of every response. Scripts, styles, pictures and requests are the desk's own, and never
+#: inline; no page may frame it; nothing is stored; other sites are not sent its address.
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "

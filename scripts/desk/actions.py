@@ -1,4 +1,4 @@
-"""What the page may change: the verbs' own operations, made of a form's fields."""
+"""The operations that a form of the page may name: those of the verbs."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def _resubmit(wiring: Wiring, fields: Fields) -> Action:
     fingerprint = _field(fields, "fingerprint")
     if not wiring.has_ingest:
         raise BadForm("this stage has no live lane")
-    resubmitting = Resubmitting(wiring.submissions, wiring.submitted_files, wiring.high_priority)
+    resubmitting = Resubmitting(
+        wiring.lane.submissions, wiring.lane.submitted_files, wiring.lane.high_priority
+    )
     return Action(
         f"Submit the files of failure {fingerprint} again",
         f"reindex resubmit --fingerprint {shlex.quote(fingerprint)} --yes",

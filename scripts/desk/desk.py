@@ -35,7 +35,7 @@ class Desk:
     Args:
         stage: The deployment.
         connect: Makes the wiring of the stage's stack.
-        read_only: Whether nothing can be changed; None for what the stage says.
+        read_only: True if nothing can be changed; None for what the stage says.
     """
 
     def __init__(
@@ -78,7 +78,9 @@ class Desk:
             "failures", "Failures", Panel(failures.read, shown, _every(failures_panel.KEEP_SECONDS))
         )
         if wiring.has_ingest:
-            files = submissions_panel.SubmissionsReader(wiring.submissions, wiring.submitted_files)
+            files = submissions_panel.SubmissionsReader(
+                wiring.lane.submissions, wiring.lane.submitted_files
+            )
             listed = partial(submissions_panel.view, read_only=self.read_only)
             panel = Panel(files.read, listed, _every(ON_REQUEST))
             add("submissions", "Submissions that failed", panel)

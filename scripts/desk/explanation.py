@@ -22,7 +22,7 @@ def view(evidence: Evidence, found: Verdict, *, has_thumbnails: bool) -> Markup:
     Args:
         evidence: What is known of it.
         found: What follows from that.
-        has_thumbnails: Whether the library keeps thumbnails.
+        has_thumbnails: True if the library keeps thumbnails.
     """
     now = [(_mark(fact.fine), fact.name, fact.text) for fact in facts(evidence)]
     history = [(iso(event.at), event.source, event.text) for event in events(evidence)]

@@ -11,7 +11,8 @@ from typing import Any, Final
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import moment
 from reindex.steps.tally import report_key
-from reindex.stores.interfaces import RunFiles, Runs
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 from reindex.text import counted
 
 from .views import ATTENTION, OK, action, command, explained_link, notice, thumbnail_of
@@ -48,7 +49,7 @@ class Failures:
         ended_at: Of that run, ISO 8601.
         groups: The largest first.
         unlisted: Images of groups that the report does not list.
-        is_open: Whether a run is open, whose failures are in no report yet.
+        is_open: True if a run is open, whose failures are in no report yet.
     """
 
     run_id: str = ""
@@ -100,8 +101,8 @@ def view(failures: Failures, *, has_thumbnails: bool, read_only: bool) -> Markup
 
     Args:
         failures: What failed.
-        has_thumbnails: Whether the library keeps thumbnails.
-        read_only: Whether nothing can be changed here.
+        has_thumbnails: True if the library keeps thumbnails.
+        read_only: True if nothing can be changed here.
     """
     if not failures.run_id:
         return notice(ATTENTION, "No run has written a report yet.")

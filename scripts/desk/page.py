@@ -56,7 +56,7 @@ def desk(stage: str, places: Sequence[Place], *, image_id: str, read_only: bool)
         stage: The deployment.
         places: The panels.
         image_id: What is explained first; empty for nothing.
-        read_only: Whether nothing can be changed here.
+        read_only: True if nothing can be changed here.
     """
     mode = (
         "Read-only: nothing can be changed here." if read_only else "Changes show their plan first."

@@ -18,7 +18,7 @@ _MOST: Final = 100
 
 
 class PlanState(StrEnum):
-    """Where a plan is. Each state is followed by the next, or by ``FAILED``."""
+    """The states of a plan. Each state is followed by the next, or by ``FAILED``."""
 
     COUNTING = "counting"
     READY = "ready"
@@ -42,12 +42,12 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an action would do, or what it did.
+    """The plan of an action, or its result.
 
     Attributes:
         action: The action.
         state: Where it is.
-        outcome: What would be done, or was done; None before that is known.
+        outcome: Of the plan, or of its application; None before that is known.
         error: Why it failed.
     """
 

@@ -13,7 +13,7 @@ from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, table, tile
 from reindex.reports.rate_plot import legend, plot
 from reindex.reports.samples import Sample, kept
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 from reindex.text import counted, duration
 
 from ..run_status import RunStatus, StatusReader
@@ -34,7 +34,7 @@ _LOOKS: Final = 720
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen of an open run at one moment.
+    """An open run at one moment.
 
     Attributes:
         at: Epoch seconds.
@@ -137,7 +137,7 @@ def view(run: LatestRun, *, read_only: bool) -> Markup:
 
     Args:
         run: The run.
-        read_only: Whether nothing can be changed here.
+        read_only: True if nothing can be changed here.
     """
     if run.status is None:
         if run.opening:

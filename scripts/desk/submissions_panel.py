@@ -13,7 +13,7 @@ from reindex.domain.submissions import SubmissionRow
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import moment
 from reindex.steps.submissions import Wanted, listed
-from reindex.stores.interfaces import SubmissionDesk, Submissions
+from reindex.stores.interfaces.submissions import SubmissionDesk, Submissions
 from reindex.text import counted
 
 from .views import OK, action, command, notice, scrolled_table
@@ -65,7 +65,7 @@ def view(groups: Sequence[FailedGroup], *, read_only: bool) -> Markup:
 
     Args:
         groups: What failed.
-        read_only: Whether nothing can be changed here.
+        read_only: True if nothing can be changed here.
     """
     note = element(
         "p", "Read when the page is opened or this panel refreshed: it reads the whole table.",

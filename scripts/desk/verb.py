@@ -39,8 +39,8 @@ def desk(session: Session, *, read_only: bool | None, port: int, in_browser: boo
     an image is found or not, and past runs. Pausing, resuming, aborting, queueing again and
     submitting again show their plan first, and are what the verbs do.
 
-    It listens on 127.0.0.1 until Ctrl-C. Its address holds a token: whoever knows it may do what
-    the page can, with these credentials. Needs the extra image-reindex[desk].
+    It listens on 127.0.0.1 until Ctrl-C. Its address holds a token, which gives access to the page
+    and to what it can do with these credentials. Needs the extra image-reindex[desk].
     """
     try:
         from .serving import listening
@@ -72,9 +72,10 @@ def desk(session: Session, *, read_only: bool | None, port: int, in_browser: boo
 
 @contextmanager
 def _launcher(address: str) -> Iterator[Path]:
-    """Write a page that leads to the desk, readable by this user alone, for a ``with`` block.
+    """Write a page that opens the desk, for the time of a ``with`` block.
 
-    A browser gets it as an argument, which others on this machine can read: not so the address.
+    Only this user can read the page. The browser is given its path, and not the address of the
+    desk, because other users of this machine can read the arguments of a process.
     """
     import tempfile
     from pathlib import Path

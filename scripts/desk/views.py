@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import table
 
-#: Where a notice's border and background come from: see :data:`reindex.reports.page.STYLE`.
+#: Moods of a notice, which name its colours in :data:`reindex.reports.page.STYLE`.
 OK: Final = "ok"
 ATTENTION: Final = "attention"
 BAD: Final = "bad"

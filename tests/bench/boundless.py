@@ -20,10 +20,10 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Ledger, OutgoingMessage, RunRecord
 from reindex.domain.states import State
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import DeadLetter, Depth
+from reindex.stores.interfaces.queues import DeadLetter, Depth
 from reindex.stores.progress_table import DynamoProgressTable, to_item
 from reindex.stores.work_list import PREFIX, DynamoWorkList
-from reindex.wiring import CONNECTIONS
+from reindex.wiring.clients import CONNECTIONS
 from tests.bench.wire import Answer, access, answer_at_once, body_of
 from tests.bench.workload import projected
 from tests.twins.backlog import MemoryDeadLetters

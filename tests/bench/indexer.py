@@ -128,14 +128,10 @@ class Race:
             return self._spent(side, work)
 
     def _spent(self, side: str, work: Callable[[], None]) -> Spent:
-        before = self._server_processor()
+        before = nodes_processor(self.cluster)
         taken = spent(work)
-        self.served.setdefault(side, []).append(self._server_processor() - before)
+        self.served.setdefault(side, []).append(nodes_processor(self.cluster) - before)
         return taken
-
-    def _server_processor(self) -> float:
-        [node] = self.cluster.read("GET", "/_nodes/stats/process")["nodes"].values()
-        return float(node["process"]["cpu"]["total_in_millis"]) / 1000
 
     @contextmanager
     def _new_index(self) -> Iterator[str]:
@@ -149,6 +145,12 @@ class Race:
         self.cluster.send("POST", f"/{name}/_refresh")
         assert self.cluster.read("GET", f"/{name}/_count")["count"] == len(self.images)
         self.cluster.send("DELETE", f"/{name}")
+
+
+def nodes_processor(cluster: SearchCluster) -> float:
+    """Read what processor time the processes of a cluster's nodes have taken, in seconds."""
+    found = cluster.read("GET", "/_nodes/stats/process")["nodes"].values()
+    return sum(float(node["process"]["cpu"]["total_in_millis"]) for node in found) / 1000
 
 
 def deliveries(

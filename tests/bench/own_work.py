@@ -33,11 +33,11 @@ from reindex.domain.tally import Tally
 from reindex.settings import Pace
 from reindex.steps.scanning import scan_all
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import ProgressTable
+from reindex.stores.interfaces.progress_table import ProgressTable
 from reindex.stores.progress_table import MAX_STATEMENTS, DynamoProgressTable, insertion
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList
-from reindex.wiring import CONNECTIONS
+from reindex.wiring.clients import CONNECTIONS
 from tests.bench.model import ASSUMED
 from tests.bench.one_worker import slow
 from tests.bench.projection import Row

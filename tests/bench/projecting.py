@@ -27,7 +27,7 @@ from reindex.steps.ambient import SystemClock
 from reindex.steps.project import Projection
 from reindex.stores.library import AwsLibrary
 from reindex.stores.sources import source_config, source_session
-from reindex.wiring import CONNECTIONS
+from reindex.wiring.clients import CONNECTIONS
 from tests.bench.projection import Row
 from tests.bench.results import (
     Result,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from reindex.stores.aws import client_config
-from reindex.wiring import CONNECTIONS
+from reindex.wiring.clients import CONNECTIONS
 from tests.local.dynamodb import dynamodb_local
 
 if TYPE_CHECKING:

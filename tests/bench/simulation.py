@@ -51,15 +51,11 @@ from reindex.settings import Pace, Rounds
 from reindex.steps import batch_check, batch_index, ordering, preflight, shift
 from reindex.steps.index_messages import Delivery
 from reindex.steps.tick import Outcome
-from reindex.stores.interfaces import (
-    Backlog,
-    Cursor,
-    Deliveries,
-    Depth,
-    IdSource,
-    IndexWrite,
-    RowPage,
-)
+from reindex.stores.interfaces.id_sources import IdSource
+from reindex.stores.interfaces.index import IndexWrite
+from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.interfaces.progress_table import RowPage
+from reindex.stores.interfaces.queues import Backlog, Deliveries, Depth
 from reindex.stores.progress_table import MAX_KEYS, MAX_STATEMENTS
 from reindex.stores.sqs import BATCH_ENTRIES
 from tests.bench.model import ASSUMED, TICK_INTERVAL, projection_latency

@@ -27,6 +27,7 @@ from reindex.settings import FUNCTIONS
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
+from tests.bench.indexer import nodes_processor
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
 from tests.contract.analysis import without_analysis_common
@@ -55,7 +56,7 @@ class Machine:
 
     def processor(self) -> dict[str, float]:
         """Processor seconds that each has spent so far."""
-        spent = {"Elasticsearch": self._elasticsearch()}
+        spent = {"Elasticsearch": nodes_processor(self.cluster)}
         clouds: set[int] = set()
         for name in FUNCTIONS:
             function = f"image-reindex-{self.stack.stage.lower()}-{name.replace('_', '-')}"
@@ -64,10 +65,6 @@ class Machine:
             clouds.update(map(_parent, workers))
         spent["the local cloud"] = sum(map(_processor, clouds))
         return spent
-
-    def _elasticsearch(self) -> float:
-        [node] = self.cluster.read("GET", "/_nodes/stats/process")["nodes"].values()
-        return float(node["process"]["cpu"]["total_in_millis"]) / 1000
 
 
 def _stat(pid: int) -> list[str]:

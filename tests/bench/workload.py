@@ -27,7 +27,11 @@ from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
-from reindex.stores.interfaces import Backlog, Depth, ProgressTable, Projector, Runs, WorkList
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.queues import Backlog, Depth
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.index import MemoryIndex
 from tests.twins.indexers import MemoryIndexers

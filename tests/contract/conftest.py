@@ -15,7 +15,9 @@ import pytest
 from moto import mock_aws
 
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import ProgressTable, Runs, WorkList
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList

@@ -21,7 +21,9 @@ from reindex.settings import LibrarySettings
 from reindex.stores.archive import S3Archive
 from reindex.stores.aws import client_config
 from reindex.stores.high_priority import SqsHighPriority
-from reindex.stores.interfaces import Archive, NewFile, Originals, SubmissionDesk
+from reindex.stores.interfaces.archive import Archive, NewFile
+from reindex.stores.interfaces.library import Originals
+from reindex.stores.interfaces.submissions import SubmissionDesk
 from reindex.stores.originals import S3Originals
 from reindex.stores.submitted_files import S3SubmittedFiles
 from tests.local.ministack import ministack

@@ -16,7 +16,7 @@ from reindex.repairs.comparison import Comparing, Extent
 from reindex.reports.comparison import Compared, Gate, verdict
 from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import SavedSearch
-from reindex.stores.interfaces import Index, IndexWrite
+from reindex.stores.interfaces.index import Index, IndexWrite
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
 from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias

@@ -14,7 +14,8 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import FOLDED, Forgetting, Ledger
 from reindex.domain.tally import Tally
 from reindex.stores.forgetter import DynamoForgetter
-from reindex.stores.interfaces import Change, Forgetter, ProgressTable, Runs
+from reindex.stores.interfaces.progress_table import Change, Forgetter, ProgressTable
+from reindex.stores.interfaces.runs import Runs
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from tests.contract.conftest import create_progress_table, create_runs_table

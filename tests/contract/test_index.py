@@ -11,7 +11,9 @@ from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusabl
 from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
-from reindex.stores.interfaces import Cursor, Index, IndexWrite, Part, Verdict, WriteResult
+from reindex.stores.interfaces.id_sources import Part
+from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.paging import Cursor
 from reindex.stores.search import ids as ids_module
 from reindex.stores.search import reading as reading_module
 from reindex.stores.search.cluster import SearchCluster

@@ -9,7 +9,8 @@ import pytest
 from reindex.domain.failures import IndexGone, IndexMisconfigured
 from reindex.domain.migration import PinnedIndex
 from reindex.domain.records import Guard
-from reindex.stores.interfaces import IndexWrite, MigrationIndex, Verdict
+from reindex.stores.interfaces.index import IndexWrite, Verdict
+from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.migration_index import MigratingIndex
 from reindex.stores.search.schema import Schema

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from reindex.domain.migration import Migration, PinnedIndex
-from reindex.stores.interfaces import Migrations
+from reindex.stores.interfaces.migrations import Migrations
 from reindex.stores.migrations import DynamoMigrations
 from tests.contract.conftest import create_runs_table
 from tests.twins.migrations import MemoryMigrations

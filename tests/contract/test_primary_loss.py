@@ -13,14 +13,14 @@ import pytest
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.records import Guard
-from reindex.stores.interfaces import IndexWrite, Verdict
+from reindex.stores.interfaces.index import IndexWrite, Verdict
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
 from tests.local.index_server import IndexServer
 from tests.local.processes import LocalServerError
 from tests.local.search_node import Node
-from tests.local.search_servers import real_nodes
+from tests.local.search_servers import a_leader_and_a_data_node, real_nodes
 from tests.local.versions import SearchServer
 
 pytestmark = pytest.mark.real_search_server
@@ -75,11 +75,7 @@ class Pair:
 )
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     server: SearchServer = request.param
-    first = "cluster.initial_cluster_manager_nodes"
-    if server.value.engine == "elasticsearch":
-        first = "cluster.initial_master_nodes"
-    # The second may lead nothing, so that the first needs nobody's vote.
-    settings = [{first: '["node-0"]'}, {"node.roles": "[data]"}]
+    settings = a_leader_and_a_data_node(server)
     try:
         with real_nodes(server, settings, heap="512m") as [stays, doomed]:
             about = IndexServer.at(stays.url, server.value.engine)

@@ -12,7 +12,8 @@ import pytest
 from reindex.domain.failures import Failure
 from reindex.domain.progress import ProgressRow, Retry
 from reindex.domain.states import State
-from reindex.stores.interfaces import Change, Cursor, ProgressTable
+from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
 from reindex.stores.progress_table import DynamoProgressTable
 from tests.twins.progress_table import MemoryProgressTable
 

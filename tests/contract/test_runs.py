@@ -10,7 +10,7 @@ import pytest
 
 from reindex.domain.records import FOLDED, Ledger, RunRecord, UploadRecord
 from reindex.domain.states import Phase
-from reindex.stores.interfaces import Runs
+from reindex.stores.interfaces.runs import Runs
 
 NOW = 1_795_305_600.0
 UNTIL = NOW + 95

@@ -17,7 +17,7 @@ from reindex.domain.submissions import (
     SubmissionRow,
     SubmissionState,
 )
-from reindex.stores.interfaces import Submissions
+from reindex.stores.interfaces.submissions import Submissions
 from reindex.stores.submissions import DynamoSubmissions
 from tests.twins.submissions import MemorySubmissions
 

@@ -10,7 +10,7 @@ import pytest
 from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk, UnreadableChunk, chunks_of
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
-from reindex.stores.interfaces import WorkList
+from reindex.stores.interfaces.work_list import WorkList
 from reindex.stores.work_list import DynamoWorkList
 from tests.twins.work_list import MemoryWorkList
 

@@ -5,6 +5,7 @@ The tests share one deployment and build on each other, in the order in which th
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -49,7 +50,20 @@ def showpiece(library: SampleLibrary) -> SampleImage:
 
 
 @pytest.fixture(scope="module")
-def first_run(stack: LocalStack, library: SampleLibrary) -> str:
+def mailbox(stack: LocalStack) -> str:
+    """URL of a queue that gets what is sent to the alarms' topic."""
+    sns, sqs = stack.client("sns"), stack.client("sqs")
+    url: str = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
+    names = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    [topic] = [t["TopicArn"] for t in sns.list_topics()["Topics"] if "alarms" in t["TopicArn"]]
+    arn = names["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return url
+
+
+@pytest.fixture(scope="module")
+def first_run(stack: LocalStack, library: SampleLibrary, mailbox: str) -> str:
+    assert mailbox
     assert upload(stack, library.ids).startswith(f"{len(library.images)} new, 0 queued again")
     return run(stack)
 
@@ -63,6 +77,17 @@ def test_every_image_ends_as_it_should(stack: LocalStack, library: SampleLibrary
     outcomes = stack.outcomes()
     assert library.deviations(outcomes) == []
     assert outcomes.keys() == set(library.ids)
+
+
+def test_people_are_told_that_the_run_ended(
+    stack: LocalStack, first_run: str, mailbox: str
+) -> None:
+    received = stack.client("sqs").receive_message(QueueUrl=mailbox, WaitTimeSeconds=20)
+    [message] = received["Messages"]
+    notice = json.loads(message["Body"])
+
+    assert notice["Subject"].endswith(f"run {first_run} succeeded")
+    assert "reindex requeue --fingerprint " in notice["Message"]
 
 
 @pytest.mark.usefixtures("first_run")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reindex.image.mapping import index_settings
-from reindex.stores.interfaces import IndexWrite
+from reindex.stores.interfaces.index import IndexWrite
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
 from tests.contract.analysis import without_analysis_common

@@ -24,7 +24,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     images, failures = [], []
     for image_id in event["ids"]:
         try:
-            document = wiring.projection.document(image_id, event["run_id"], event.get("misfits"))
+            document = wiring.run_steps.projection.document(
+                image_id, event["run_id"], event.get("misfits")
+            )
         except ReindexFailure as failure:
             failures.append(
                 {

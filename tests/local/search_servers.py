@@ -32,6 +32,18 @@ def real_server(server: SearchServer, heap: str = "1g") -> Iterator[IndexServer]
         yield IndexServer.at(node.url, server.value.engine)
 
 
+def a_leader_and_a_data_node(server: SearchServer) -> Sequence[Mapping[str, str]]:
+    """Return the settings of a cluster of two nodes, of which only the first may lead.
+
+    The first needs nobody's vote, so the cluster stays when the second is killed.
+    """
+    voters = {
+        "elasticsearch": "cluster.initial_master_nodes",
+        "opensearch": "cluster.initial_cluster_manager_nodes",
+    }
+    return [{voters[server.value.engine]: '["node-0"]'}, {"node.roles": "[data]"}]
+
+
 @contextmanager
 def real_nodes(
     server: SearchServer, settings: Sequence[Mapping[str, str]], heap: str = "1g"

@@ -60,6 +60,7 @@ FEED = (
     "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:"
     "<FunctionsIndexerSqsEventSourceimagereindexPRODReingestQueueD32320D5>"
 )
+CHAT = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:chat-AbCdEf"
 INDEXES = (f"{table('usages')}/index/by-image", f"{table('leases')}/index/by-image")
 
 TICK: Grants = {
@@ -179,6 +180,13 @@ EXPECTED: Mapping[str, Grants] = {
         DEAD_LETTERS: {"sqs:GetQueueAttributes"},
         **INDEX,
     },
+    "notices": {
+        RUNS: {"dynamodb:GetItem"},
+        FILES: {"s3:ListBucket"},
+        f"{FILES}/reports/*": {"s3:GetObject"},
+        CHAT: {"secretsmanager:GetSecretValue"},
+        "<MonitoringAlarmsTopic>": {"sns:Publish"},
+    },
 }
 
 STATE_MACHINE: Grants = {
@@ -235,7 +243,7 @@ def test_a_function_may_do_this_and_no_more(prod: Stage, name: str) -> None:
         **KEYS,
         f"<Functions{construct}Logs.Arn>": {"logs:CreateLogStream", "logs:PutLogEvents"},
         # Lambda makes network interfaces before their ARNs can be known.
-        "*": NETWORK_INTERFACES,
+        **({} if name == "notices" else {"*": NETWORK_INTERFACES}),
     }
 
 
@@ -275,7 +283,7 @@ def test_no_action_is_granted_by_half_a_name(prod: Stage) -> None:
             assert not {action for action in actions if "*" in action} - allowed
 
 
-def test_who_may_invoke_a_tick(stage: Stage) -> None:
+def test_who_may_invoke_what(stage: Stage) -> None:
     permissions = stage.properties("AWS::Lambda::Permission").values()
     assert {
         (readable(p["FunctionName"]), readable(p["SourceArn"]), p["Principal"]) for p in permissions
@@ -283,6 +291,8 @@ def test_who_may_invoke_a_tick(stage: Stage) -> None:
         ("<FunctionsBatchIndex.Arn>", "<PhasesIndex.Arn>", "events.amazonaws.com"),
         ("<FunctionsBatchCheck.Arn>", "<PhasesCheck.Arn>", "events.amazonaws.com"),
         ("<FunctionsGather.Arn>", "<CatchUpRule.Arn>", "events.amazonaws.com"),
+        ("<FunctionsNotices.Arn>", "<NoticesRunEnded.Arn>", "events.amazonaws.com"),
+        ("<FunctionsNotices.Arn>", "<NoticesRunHeld.Arn>", "events.amazonaws.com"),
     }
 
 
@@ -384,6 +394,7 @@ def test_on_a_domain_each_function_may_send_what_it_sends_and_reads_no_secret(
         "indexer": reads,
         "preflight": reads | {"es:ESHttpDelete"},
         "tally": {"es:ESHttpGet"},
+        "notices": set(),
     }
 
 

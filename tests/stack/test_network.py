@@ -25,8 +25,9 @@ SERVICES = {
 }
 
 
-#: Services with gateway endpoints of their own, and those that the command alone calls.
-ELSEWHERE = {"s3", "dynamodb"} | {"logs", "sts"}
+#: Services with gateway endpoints of their own, those that the command alone calls, and
+#: one that a function outside of the network calls.
+ELSEWHERE = {"s3", "dynamodb"} | {"logs", "sts"} | {"sns"}
 
 
 def services(stage: Stage) -> set[str]:

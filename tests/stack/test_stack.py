@@ -41,7 +41,7 @@ def environ(properties: Mapping[str, Any]) -> dict[str, str]:
 
 
 def test_every_function_there_is() -> None:
-    # The names of FUNCTIONS are those of the handlers' modules.
+    # The names of the functions are those of the handlers' modules.
     for name in FUNCTIONS:
         assert callable(importlib.import_module(name).handler), name
 
@@ -107,10 +107,12 @@ def test_functions_run_alike(prod: Stage) -> None:
         assert properties["Runtime"] == "python3.14"
         assert properties["LoggingConfig"]["LogFormat"] == "JSON"
         assert "TracingConfig" not in properties
-        assert properties["VpcConfig"] == {
-            "SubnetIds": ["subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"],
-            "SecurityGroupIds": ["sg-0cccccccccccccccc"],
-        }
+        # A chat is outside of the network.
+        assert ("VpcConfig" in properties) is (name != "notices")
+    assert found["indexer"]["VpcConfig"] == {
+        "SubnetIds": ["subnet-0aaaaaaaaaaaaaaaa", "subnet-0bbbbbbbbbbbbbbbb"],
+        "SecurityGroupIds": ["sg-0cccccccccccccccc"],
+    }
     assert all(found[name]["MemorySize"] == footprint.MEMORY_MB[name] for name in found)
     assert {name: found[name]["Timeout"] for name in found} == {
         "gather": 900,
@@ -120,6 +122,7 @@ def test_functions_run_alike(prod: Stage) -> None:
         "indexer": 60,
         "preflight": 120,
         "tally": 900,
+        "notices": 60,
     }
     assert found["image_projection"]["ReservedConcurrentExecutions"] == 200
     assert "ReservedConcurrentExecutions" not in found["indexer"]
@@ -155,7 +158,9 @@ def test_each_rule_ticks_every_worker(asset: Asset, workers: int) -> None:
     stage = templates.synthesize(load(CDK_JSON["context"]["stages"], "TEST", overrides), asset)
     rules = {r["Name"]: r for r in stage.properties("AWS::Events::Rule").values()}
     phases = {f"image-reindex-test-{phase}-phase" for phase in Phase}
-    assert rules.keys() == phases | {"image-reindex-test-catch-up"}
+    assert rules.keys() == phases | {
+        f"image-reindex-test-{name}" for name in ("catch-up", "run-ended", "run-held")
+    }
     for phase in Phase:
         rule = rules[f"image-reindex-test-{phase}-phase"]
         assert rule["State"] == "DISABLED"
@@ -201,7 +206,10 @@ def test_the_schedule_starts_runs(prod: Stage) -> None:
 
 def test_no_schedule_unless_asked_for(stage: Stage) -> None:
     rules = stage.properties("AWS::Events::Rule").keys()
-    assert rules == {"<PhasesIndex>", "<PhasesCheck>", "<CatchUpRule>"}
+    assert rules == {
+        *("<PhasesIndex>", "<PhasesCheck>", "<CatchUpRule>"),
+        *("<NoticesRunEnded>", "<NoticesRunHeld>"),
+    }
 
 
 @pytest.mark.parametrize("which", ["stage", "prod"])

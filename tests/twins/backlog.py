@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reindex.domain.records import OutgoingMessage
-from reindex.stores.interfaces import (
+from reindex.stores.interfaces.queues import (
     Backlog,
     DeadLetter,
     DeadLetterReview,

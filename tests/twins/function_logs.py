@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.stores.interfaces import BoundedLogSearch, FoundLines, LoggedLine
+from reindex.stores.interfaces.function_logs import BoundedLogSearch, FoundLines, LoggedLine
 from tests.twins.outages import Outages
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reindex.stores.interfaces import Cursor, IdPage, IdSource, Part
+from reindex.stores.interfaces.id_sources import IdPage, IdSource, Part
+from reindex.stores.interfaces.paging import Cursor
 
 
 class MemoryIds(IdSource):

@@ -15,13 +15,8 @@ from reindex.domain.records import Guard, Indexed
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits
 from reindex.reports.contents import contents
-from reindex.stores.interfaces import (
-    ChangedPage,
-    IndexWrite,
-    MigrationIndex,
-    Verdict,
-    WriteResult,
-)
+from reindex.stores.interfaces.index import IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.migrations import ChangedPage, MigrationIndex
 from tests.twins.outages import Outages
 
 _TERM = 1

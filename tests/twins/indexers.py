@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reindex.stores.interfaces import IndexerConcurrency
+from reindex.stores.interfaces.queues import IndexerConcurrency
 from tests.twins.outages import Outages
 
 

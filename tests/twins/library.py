@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from reindex.domain.failures import Failure, OriginalNotFound, ReindexFailure
 from reindex.image.ranged import open_bytes
 from reindex.image.truth import StoredObject, UserData
-from reindex.stores.interfaces import Library, ObjectHistory, OpenObject
+from reindex.stores.interfaces.library import Library, ObjectHistory, OpenObject
 
 UPLOADED = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reindex.domain.migration import Migration
-from reindex.stores.interfaces import CatchUpSchedule, Execution, Migrations, RunStarter
+from reindex.stores.interfaces.executions import Execution, RunStarter
+from reindex.stores.interfaces.migrations import CatchUpSchedule, Migrations
 from tests.twins.outages import Outages
 
 

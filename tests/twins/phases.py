@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reindex.domain.states import Phase
-from reindex.stores.interfaces import Phases
+from reindex.stores.interfaces.phases import Phases
 from tests.twins.outages import Outages
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from threading import RLock
 
 from reindex.domain.progress import ProgressRow, to_values
-from reindex.stores.interfaces import Change, Cursor, FoundRows, RowPage
+from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.interfaces.progress_table import Change, FoundRows, RowPage
 
 
 class MemoryProgressTable:

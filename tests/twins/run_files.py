@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 from tests.twins.outages import Outages
 
 

@@ -17,15 +17,9 @@ from reindex.domain.submissions import (
     SubmissionRow,
     SubmissionState,
 )
-from reindex.stores.interfaces import (
-    Archive,
-    Depth,
-    HighPriority,
-    NewFile,
-    SubmissionDesk,
-    Submissions,
-    WaitingFile,
-)
+from reindex.stores.interfaces.archive import Archive, NewFile
+from reindex.stores.interfaces.queues import Depth, HighPriority
+from reindex.stores.interfaces.submissions import SubmissionDesk, Submissions, WaitingFile
 from tests.twins.backlog import MemoryBacklog
 from tests.twins.library import MemoryLibrary
 from tests.twins.outages import Outages

@@ -9,7 +9,7 @@ from threading import RLock
 from reindex.domain.chunks import Chunk, ListedChunk, TakenChunk, UnreadableChunk
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
-from reindex.stores.interfaces import LONGEST_SKEW, WorkList
+from reindex.stores.interfaces.work_list import LONGEST_SKEW, WorkList
 
 
 @dataclass(frozen=True, slots=True)

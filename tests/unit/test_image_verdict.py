@@ -36,7 +36,8 @@ from reindex.repairs.image_history import events, facts
 from reindex.repairs.image_verdict import Cause, verdict
 from reindex.steps.batch_index import BACKLOG_FULL
 from reindex.steps.gates import CLUSTER_RED, LIVE_QUEUE_DEEP, OVER_BUDGET
-from reindex.stores.interfaces import Depth, ObjectHistory, ObjectVersion
+from reindex.stores.interfaces.library import ObjectHistory, ObjectVersion
+from reindex.stores.interfaces.queues import Depth
 from tests.unit.scripts.test_quoted_commands import problem
 
 AT = datetime(2026, 3, 1, 18, tzinfo=UTC)

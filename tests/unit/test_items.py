@@ -21,7 +21,7 @@ from reindex.stores.attributes import (
     to_attribute,
     to_attributes,
 )
-from reindex.stores.interfaces import Change
+from reindex.stores.interfaces.progress_table import Change
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

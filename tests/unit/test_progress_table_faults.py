@@ -17,7 +17,7 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.stores import aws, progress_table
 from reindex.stores.aws import backoff
-from reindex.stores.interfaces import Change
+from reindex.stores.interfaces.progress_table import Change
 from reindex.stores.progress_table import MAX_KEYS, MAX_STATEMENTS, DynamoProgressTable
 
 NOW = 1_795_305_600.0

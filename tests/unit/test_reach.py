@@ -66,7 +66,7 @@ def findings(environ: dict[str, str]) -> list[str]:
     wiring = Wiring(environ, FUNCTIONS["preflight"])
     wiring.clock = ManualClock()  # type: ignore[assignment]
     with pytest.raises(PreflightFailed) as failed:
-        wiring.preflight.open_run(EXECUTION)
+        wiring.run_steps.preflight.open_run(EXECUTION)
     return failed.value.findings
 
 
@@ -91,7 +91,7 @@ def test_so_is_the_cluster(environ: dict[str, str]) -> None:
 def test_the_table_that_comes_before_all_of_them_is_named_by_the_plan(
     environ: dict[str, str],
 ) -> None:
-    gathering = Wiring(environ, FUNCTIONS["gather"]).gathering
+    gathering = Wiring(environ, FUNCTIONS["gather"]).run_steps.gathering
 
     with pytest.raises(StoreUnavailable, match=r"^DynamoDB: EndpointConnectionError"):
         gathering.plan(EXECUTION, {})

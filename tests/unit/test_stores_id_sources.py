@@ -14,7 +14,7 @@ from reindex.settings import LibrarySettings
 from reindex.stores import id_sources
 from reindex.stores.aws import client_config
 from reindex.stores.id_sources import BucketIds, FileIds
-from reindex.stores.interfaces import IdSource, Part
+from reindex.stores.interfaces.id_sources import IdSource, Part
 from tests.unit.aws import SESSION, Calls
 
 if TYPE_CHECKING:

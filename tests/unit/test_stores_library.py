@@ -25,7 +25,7 @@ from reindex.image.ranged import BLOCK, FIRST_BLOCKS
 from reindex.image.truth import UserData
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import Library
+from reindex.stores.interfaces.library import Library
 from reindex.stores.library import AwsLibrary
 from reindex.stores.originals import S3Originals
 from reindex.stores.sources import source_config, source_session

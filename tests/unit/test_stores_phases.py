@@ -10,7 +10,7 @@ from moto import mock_aws
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.states import Phase
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import Phases
+from reindex.stores.interfaces.phases import Phases
 from reindex.stores.phases import AwsPhases
 from tests.unit.aws import SESSION, Calls
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 
 from reindex.domain.failures import Failure, ProjectorDied, StoreUnavailable
 from reindex.domain.records import Projected, ProjectionAnswer
-from reindex.stores.interfaces import Projector
+from reindex.stores.interfaces.projection import Projector
 from reindex.stores.projector import READ_SECONDS, LambdaProjector, projector_config
 from tests.unit.aws import SESSION, Calls
 

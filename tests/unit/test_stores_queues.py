@@ -16,7 +16,7 @@ from reindex.stores.backlog import (
     SqsDeliveries,
 )
 from reindex.stores.dead_letters import SqsDeadLetters
-from reindex.stores.interfaces import Backlog, DeadLetters, Deliveries, Depth
+from reindex.stores.interfaces.queues import Backlog, DeadLetters, Deliveries, Depth
 from reindex.stores.sqs import MAX_MESSAGE_BYTES
 from tests.unit.aws import SESSION, Calls
 

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 from reindex.stores.run_files import S3RunFiles
 from tests.twins.run_files import MemoryRunFiles
 from tests.unit.aws import SESSION, Calls

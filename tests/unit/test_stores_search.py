@@ -24,7 +24,7 @@ from reindex.domain.digest import DIGEST_LENGTH, digest
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
 from reindex.domain.records import Guard
 from reindex.settings import Engine
-from reindex.stores.interfaces import IndexWrite, Verdict
+from reindex.stores.interfaces.index import IndexWrite, Verdict
 from reindex.stores.search.access import access, read_secret
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.connecting import connect

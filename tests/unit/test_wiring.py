@@ -18,4 +18,4 @@ def test_function_and_command_name_tags_as_the_stage_says(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     environ = {name: name.lower() for name, required in variables(groups).items() if required}
     environ["TAG_NAMES"] = "metadata-extractor"
-    assert Wiring(environ, groups).projection.tag_names is TagNames.METADATA_EXTRACTOR
+    assert Wiring(environ, groups).run_steps.projection.tag_names is TagNames.METADATA_EXTRACTOR

@@ -20,21 +20,21 @@ from typing import Any, Final, Self
 from reindex.domain.failures import InternalFailure
 
 Position = Mapping[str, int]
-"""For each shard of an index, the sequence number up to which all of its writes are known."""
+"""For each shard of an index, the sequence number up to which all of its writes were read."""
 
-#: Rounds that the record keeps for people: one is some 200 bytes, and an item holds 400 KB.
+#: Rounds that the record keeps: one has some 200 bytes, and a DynamoDB item holds 400 KB.
 MAX_ROUNDS_KEPT: Final = 50
 
-#: Failed rounds in a row after which no more are started by themselves.
+#: Consecutive failed rounds after which the schedule starts no more.
 MAX_FAILED_ROUNDS: Final = 3
 
 
 class MigrationRefused(InternalFailure):
-    """What was asked for does not fit the state of the migration."""
+    """The state of the migration does not allow the operation."""
 
 
 class MigrationState(StrEnum):
-    """What a migration is doing."""
+    """The state of a migration."""
 
     BUILDING = "building"
     CATCHING_UP = "catching_up"
@@ -45,13 +45,13 @@ class MigrationState(StrEnum):
     ABORTED = "aborted"
 
 
-#: States in which rounds are started by themselves.
+#: States in which the schedule starts rounds.
 FOLLOWING = frozenset(
     {MigrationState.BUILDING, MigrationState.CATCHING_UP, MigrationState.ROLLING_BACK}
 )
 
-#: States in which ordinary runs are refused: people search the source, and a run would write to it
-#: what the target then has to be given again.
+#: States in which ordinary runs are refused: such a run would write to the source, which people
+#: still search, and the target would need the same documents again.
 REFUSING_RUNS = FOLLOWING | {MigrationState.SWITCHING}
 
 _ENDED = frozenset({MigrationState.FINISHED, MigrationState.ABORTED})
@@ -63,7 +63,7 @@ class PinnedIndex:
 
     Attributes:
         name: Of the index.
-        uuid: Its identity, for a name may be given to another index; empty before it is created.
+        uuid: Its identity: the name may be reused for another index. Empty before it is created.
     """
 
     name: str
@@ -80,8 +80,8 @@ class Round:
         began_at: Epoch seconds.
         position: Of the source before the round read it; None before it was planned.
         ended_at: Epoch seconds; None while it runs.
-        documents: Images that it moved to an end, whichever.
-        problem: Why it failed; None when it did not.
+        documents: Images that it brought to a final state.
+        problem: Why it failed; None if it did not.
     """
 
     run_id: str
@@ -95,14 +95,14 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class RoundMark:
-    """What a run's record says of the migration that it is a round of.
+    """The migration that a run is a round of, as the run's record stores it.
 
     Attributes:
         id: Of the migration.
         source: The index that documents' preserved fields are read from.
-        target_position: The target's position when the alias was moved to it: what lies beyond may
-            be written by live writers. None before that.
-        is_partial: Whether it has only what changed: then the table is not scanned.
+        target_position: The target's position when the alias was moved to it; later writes may be
+            those of live writers. None before that.
+        is_partial: True if the round brings only changes: then the Tally does not scan the table.
     """
 
     id: str
@@ -112,7 +112,7 @@ class RoundMark:
 
     @property
     def after_switch(self) -> bool:
-        """Whether live writers may have written to the target: the alias has moved."""
+        """True if live writers may have written to the target: the alias has moved."""
         return self.target_position is not None
 
     @classmethod
@@ -126,27 +126,27 @@ class Migration:
     """The record of a migration: item ``migration`` of the ``runs`` table.
 
     Attributes:
-        id: Names it for life.
-        rev: Raised by every write: the condition of the next one.
+        id: Never changes.
+        rev: Incremented by every write; the condition of the next one.
         alias: The alias that people search through.
         old: The index behind the alias when it began.
         new: The index that it builds.
-        state: What it is doing.
-        paused: An operator holds it.
-        is_rollback: Whether source and target are exchanged.
+        state: Of the migration.
+        paused: True if an operator paused it.
+        is_rollback: True if source and target are exchanged.
         live_settings: Settings of the new index once people search it.
-        sources: Inputs of the rounds that bring whole sources, those still to be run.
-        position: Of the source: all of its writes up to there are in the target, or have a row
-            that says why not.
+        sources: Inputs of the rounds still to be run that bring whole sources of ids.
+        position: Of the source. Every document written up to there is in the target, or its row
+            in the progress table has the reason why not.
         position_at: Epoch seconds at which that position was read.
-        target_position: Of the target when the alias was moved to it: what is beyond was written
-            by live writers, or by a sweep.
+        target_position: Of the target when the alias was moved to it. Later writes were made by
+            live writers, or by the sweep after the switch.
         round: The round that runs; None between rounds.
-        rounds: The last rounds, for people.
-        failed_rounds: Failed ones in a row.
-        lag: Documents that changed in the source since ``position`` when it was last looked.
-        surplus: How many more documents the target had than the source when they were last
-            counted; None before.
+        rounds: The last rounds, for operators.
+        failed_rounds: Consecutive failed rounds.
+        lag: Documents that had changed in the source since ``position``, at the last count.
+        surplus: How many more documents the target had than the source, at the last count; None
+            before the first.
         built_at: Epoch seconds at which all sources were in the target.
         moved_at: Epoch seconds of the last move of the alias.
         comparison: The last comparison's verdict: ``began_at``, ``problems``.
@@ -197,27 +197,27 @@ class Migration:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not ended."""
+        """True if it has not ended."""
         return self.state not in _ENDED
 
     @property
     def refuses_runs(self) -> bool:
-        """Whether ordinary runs have to wait for it."""
+        """True if ordinary runs are refused until it has ended or switched."""
         return self.state in REFUSING_RUNS
 
     @property
     def is_held(self) -> bool:
-        """Whether so many rounds failed that no more are started by themselves."""
+        """True if so many rounds failed that the schedule starts no more."""
         return self.failed_rounds >= MAX_FAILED_ROUNDS
 
     @property
     def follows(self) -> bool:
-        """Whether rounds are started by themselves."""
+        """True if the schedule starts rounds."""
         return self.state in FOLLOWING and not self.paused and not self.is_held
 
     @property
     def has_passed_comparison(self) -> bool:
-        """Whether the target, as a whole, was compared with the source and nothing was found."""
+        """True if all documents were compared, after the build, and no problem was found."""
         began = self.comparison.get("began_at")
         return (
             began is not None
@@ -227,11 +227,11 @@ class Migration:
         )
 
     def mark(self, *, is_partial: bool) -> RoundMark:
-        """What a run's record says of this migration."""
+        """Return the reference to this migration for the record of a round."""
         return RoundMark(self.id, self.source.name, self.target_position, is_partial)
 
     def created(self, new: PinnedIndex, position: Position, now: float) -> Migration:
-        """The new index exists.
+        """Record that the new index exists.
 
         Args:
             new: The index.
@@ -241,11 +241,11 @@ class Migration:
         return self._next(new=new, position=position, position_at=now)
 
     def round_begun(self, run_id: str, options: Mapping[str, Any], now: float) -> Migration:
-        """A round is about to be started."""
+        """Record that a round is about to be started."""
         return self._next(round=Round(run_id, options, now))
 
     def round_planned(self, position: Position, now: float) -> Migration:
-        """The round's ids are about to be read from the source.
+        """Record that the round's ids are about to be read from the source.
 
         Args:
             position: Of the source, read before any of its ids.
@@ -255,13 +255,13 @@ class Migration:
         return self._next(round=replace(self.round, position=position, began_at=now))
 
     def round_succeeded(self, documents: int, now: float, *, removed: int = 0) -> Migration:
-        """All that the round was to bring is in the target, or has a row that says why not.
+        """Record that each document of the round is in the target, or failed for a known reason.
 
         Args:
             documents: Images that it brought.
             now: Epoch seconds.
-            removed: Images without an original among them. If there are any, what only the target
-                has is looked up once more: some may have been deleted after the look.
+            removed: Images without an original among them. If there are any, the surplus of the
+                target is counted again: others may have been deleted since the last count.
         """
         assert self.round is not None
         changes: dict[str, Any] = {}
@@ -281,7 +281,7 @@ class Migration:
         return self._next(round=None, rounds=self._kept(done), failed_rounds=0, **changes)
 
     def round_failed(self, problem: str, now: float) -> Migration:
-        """The round did not get to its end; the next begins where it began."""
+        """Record that the round failed; the next one begins at the same position."""
         assert self.round is not None
         failed = replace(self.round, ended_at=now, problem=problem)
         return self._next(
@@ -289,11 +289,11 @@ class Migration:
         )
 
     def round_abandoned(self) -> Migration:
-        """End the round without advancing the position: the next one brings its documents again."""
+        """End the round without advancing the position, so that the next one repeats it."""
         return self._next(round=None)
 
     def lag_measured(self, lag: int, now: float) -> Migration:
-        """Record how many documents the target lacks; if none, its position is that of now."""
+        """Record how many documents the target lacks; with none, the position is current."""
         if lag:
             return self._next(lag=lag)
         return self._next(lag=0, position_at=now)
@@ -301,18 +301,18 @@ class Migration:
     def surplus_counted(self, surplus: int) -> Migration:
         """Record how many more documents the target has than the source.
 
-        Some belong there: a bucket has originals that the source never had. Only a growing number
-        is a reason to look for documents without an original, until the round before the switch.
+        Some are expected: a bucket has originals that the source never had. Until the round before
+        the switch, only a growing surplus is a reason to search for documents without an original.
         """
         return self._next(surplus=surplus)
 
     def set_paused(self, paused: bool) -> Migration:  # noqa: FBT001 - the one thing it sets
-        """Pause the migration, or resume it and forget its failed rounds.
+        """Pause the migration, or resume it and reset the count of failed rounds.
 
-        Resuming also gives up a switch that has not moved the alias yet.
+        Resuming also cancels a switch that has not moved the alias yet.
 
         Raises:
-            MigrationRefused: None of its rounds is started by itself.
+            MigrationRefused: The schedule does not start rounds in this state.
         """
         if self.state is MigrationState.SWITCHING and self.target_position is None and not paused:
             state = MigrationState.ROLLING_BACK if self.is_rollback else MigrationState.CATCHING_UP
@@ -321,11 +321,11 @@ class Migration:
         return self._next(paused=paused, failed_rounds=0)
 
     def compared(self, began_at: float, problems: Sequence[str]) -> Migration:
-        """The whole target was compared with the whole source."""
+        """Record the result of a comparison of all documents of target and source."""
         return self._next(comparison={"began_at": began_at, "problems": list(problems)})
 
     def switching(self) -> Migration:
-        """The alias is about to be moved to the target.
+        """Record that the alias is about to be moved to the target.
 
         Raises:
             MigrationRefused: It is not built yet, or was not compared.
@@ -344,20 +344,20 @@ class Migration:
         return self._next(state=MigrationState.SWITCHING, paused=False, failed_rounds=0)
 
     def moving(self, target_position: Position, now: float) -> Migration:
-        """The alias is moved in the next moment: what the target has beyond is not ours alone."""
+        """Record the target's position just before the alias moves and live writers write to it."""
         return self._next(target_position=target_position, moved_at=now)
 
     def swept(self) -> Migration:
-        """What was written to the source in the last moments is in the target: all is done.
+        """Record that the last writes to the source are in the target, so that the switch is done.
 
-        After a rollback the migration catches up again, with its own source and target.
+        After a rollback the migration catches up again, with its original source and target.
         """
         assert self.target_position is not None
         state = MigrationState.CATCHING_UP if self.is_rollback else MigrationState.SWITCHED
         return self._next(
             state=state,
             is_rollback=False,
-            # In both directions, the index that people search now is the one that is followed.
+            # In both directions, the index that the alias leads to now is the one to follow.
             position=self.target_position,
             position_at=self.moved_at or 0,
             target_position=None,
@@ -366,7 +366,7 @@ class Migration:
         )
 
     def rolling_back(self) -> Migration:
-        """The old index is to follow the new one, and to take its place again.
+        """Let the old index follow the new one, in order to replace it.
 
         Raises:
             MigrationRefused: The alias has not moved.
@@ -375,25 +375,25 @@ class Migration:
         return self._next(state=MigrationState.ROLLING_BACK, is_rollback=True, failed_rounds=0)
 
     def finished(self, now: float) -> Migration:
-        """The old index is dropped.
+        """Record that the old index was deleted.
 
         Raises:
-            MigrationRefused: People still search it.
+            MigrationRefused: The alias still leads to it.
         """
         self._require("finished", MigrationState.SWITCHED)
         return self._next(state=MigrationState.FINISHED, ended_at=now)
 
     def aborted(self, now: float) -> Migration:
-        """The new index is given up.
+        """Record that the migration was aborted before the switch.
 
         Raises:
-            MigrationRefused: People search it.
+            MigrationRefused: The alias leads to the new index.
         """
         self._require("aborted", MigrationState.BUILDING, MigrationState.CATCHING_UP)
         return self._next(state=MigrationState.ABORTED, ended_at=now, round=None)
 
     def to_json(self) -> dict[str, Any]:
-        """The record as it is stored."""
+        """Return the record as it is stored."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return values
 
@@ -417,7 +417,7 @@ class Migration:
             raise ValueError(f"the record of a migration: {error!r}") from error
 
     def _kept(self, done: Round) -> tuple[Round, ...]:
-        # For people: what a position was is of no interest once the next is known.
+        # The old positions are dropped to save space: only the latest one is used.
         return (*self.rounds, replace(done, position=None))[-MAX_ROUNDS_KEPT:]
 
     def _require(self, what: str, *states: MigrationState) -> None:

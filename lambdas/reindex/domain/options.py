@@ -1,7 +1,7 @@
-"""What a run may be told: where its ids come from, and how it treats them.
+"""The options of a run: the source of its ids, and how it treats them.
 
-It is the input of the execution, whoever starts it: the ``start`` verb, the stage's schedule, or
-a person in the console.
+They are the input of the execution. The ``start`` verb, the stage's schedule or a person in the
+console gives them.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from reindex.domain.source_kinds import CHANGES, FILE, INDEX, SOURCES, TABLE, UP
 from reindex.settings import SettingsError
 from reindex.strict_json import read
 
-#: Characters of a query that the run record keeps.
+#: Characters of a query that the run record stores; of a longer query it stores the length.
 MAX_QUERY = 500
 
-#: The settings of a source that belong to one kind alone.
+#: For each option that only one kind of source has: that kind.
 _OWN = {"query": INDEX, "lacking": INDEX, "key": FILE, "surplus": CHANGES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the ids of a run come from.
+    """The source of the ids of a run.
 
     Attributes:
         kind: One of :data:`SOURCES`, or :data:`CHANGES`.
@@ -44,16 +44,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a run may be told.
+    """The options of a run.
 
     Attributes:
-        source: Where its ids come from.
-        limit: How many ids it takes from there at most.
-        only_new: Whether images that were finished before are left as they are.
-        skip_unchanged: Whether a document that is what was just projected is left unwritten.
-        budget: US dollars: the run is held while it is estimated to cost more to its end.
+        source: Of its ids.
+        limit: Most ids that it takes from the source; None for all.
+        only_new: True to skip images that already have a final state.
+        skip_unchanged: True to skip the write if the index holds the projected document.
+        budget: US dollars: the run is throttled while its estimated total cost is higher.
         migration: The migration that the run is a round of; None for an ordinary run.
-        scan: Whether a round that has only what changed ends with the Tally's scan all the same.
+        scan: True if the Tally scans the table also at the end of a round that brings only changes.
     """
 
     source: Source = field(default_factory=Source)
@@ -66,11 +66,11 @@ class RunOptions:
 
     @property
     def is_partial(self) -> bool:
-        """Whether the run has only what changed, and ends without a scan of the table."""
+        """True if the run brings only changes, and ends without a scan of the table."""
         return self.source.kind == CHANGES and not self.scan
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with options that are each of the right type."""
+        """Yield the contradictions among options that each have the right type."""
         source = self.source
         if source.kind == CHANGES and self.migration is None:
             yield f"the source {CHANGES} is for rounds of a migration"
@@ -90,15 +90,15 @@ class RunOptions:
             yield "budget must be an amount of dollars"
 
     def as_input(self) -> dict[str, Any]:
-        """The options as :meth:`of` reads them, without what goes without saying."""
+        """Return the options as :meth:`of` reads them, without those that have their default."""
         said: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(RunOptions)}
         said["source"] = {n: value for n, value in asdict(self.source).items() if value is not None}
         return {name: value for name, value in said.items() if value}
 
     def as_recorded(self) -> str:
-        """The options as the run record keeps them, in JSON text: a long query by its length.
+        """Return the options as JSON text for the run record: a long query only by its length.
 
-        The record is written with every tick and every bulk, and each write costs by its size.
+        The record is written by every tick and for every bulk, and a write costs by its size.
         """
         said = self.as_input()
         query = json.dumps(said["source"].get("query"), ensure_ascii=False)
@@ -111,7 +111,7 @@ class RunOptions:
         """Read the input of an execution.
 
         Raises:
-            SettingsError: Names what is unknown, mistyped or contradictory.
+            SettingsError: Names each option that is unknown, mistyped or contradictory.
         """
         where = "the run's input"
         options = read(cls, raw, where)
@@ -121,10 +121,10 @@ class RunOptions:
 
 
 def source_in_words(options: Mapping[str, Any]) -> str:
-    """Return where a run took its ids from, for people.
+    """Return a description of the source of a run's ids.
 
     Args:
-        options: As :meth:`RunOptions.as_input` says them.
+        options: From :meth:`RunOptions.as_input`.
     """
     source = options.get("source", {})
     match source.get("kind", TABLE):
@@ -146,10 +146,10 @@ def source_in_words(options: Mapping[str, Any]) -> str:
 
 
 def options_in_words(options: Mapping[str, Any]) -> str:
-    """Return how a run treated its ids, for people; empty when it had no options.
+    """Return a description of a run's other options; empty if it has none.
 
     Args:
-        options: As :meth:`RunOptions.as_input` says them.
+        options: From :meth:`RunOptions.as_input`.
     """
     words = [
         f"at most {options['limit']:,} ids" if options.get("limit") else "",

@@ -1,4 +1,4 @@
-"""The values that travel between the parts, and their forms on the wire."""
+"""The values that functions, queues and tables exchange, and their JSON forms."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from reindex.domain.migration import RoundMark
 from reindex.domain.states import Phase
 from reindex.text import MAX_ID_BYTES, well_formed
 
-#: What a message on the low-priority queue is about.
+#: The subject of a message on the low-priority queue.
 SUBJECT = "reingest-image"
 
-#: A value of this one-key form stands for the JSON text at a key of the run's bucket
-#: (the claim check pattern): nothing is ever too big to travel.
+#: An object with this one key refers to a JSON text in the run's bucket, for values that are too
+#: large for a message or an answer (the claim check pattern).
 CLAIM_CHECK = "claimCheck"
 
-#: Kinds of counts in the run record beside the states: images verified without a write, for the
-#: index held their document already; images that failed, and will be tried again; images that
-#: wait for a live writer to settle.
+#: Kinds of counts in the run record in addition to the states: images verified without a write
+#: because the index already held their document; images that failed and will be retried; images
+#: that wait because a live writer changed them recently.
 UNCHANGED = "unchanged"
 RETRIED = "retried"
 WAITING = "waiting"
 
-#: The run that documents of the live lane name in their provenance.
+#: The run id in the provenance of documents that the live lane wrote.
 LIVE = "live"
 
-#: What stands before the document in a message.
+#: The text before the document in a message.
 _IMAGE = ', "image": '
 
-#: What the fields of a message must be.
+#: The types of the fields of a message.
 _MESSAGE_FIELDS = {
     "id": (str,),
     "rev": (int,),
@@ -48,26 +48,26 @@ _MESSAGE_FIELDS = {
 
 
 class UnreadableMessage(ValueError):
-    """A message on the queue that is not one of ours, or not whole."""
+    """A message on the queue is of another program, or incomplete."""
 
 
 class UnreadableAnswer(ValueError):
-    """What the projection answered is not an answer to what it was asked."""
+    """The projection's answer has another form, or is about other ids than those requested."""
 
 
 def claim_check(key: str) -> str:
-    """The JSON text that stands for the JSON text stored at ``key``."""
+    """Return the claim check of the JSON text stored at ``key``."""
     return json.dumps({CLAIM_CHECK: key})
 
 
 def claimed_key(value: Mapping[str, Any]) -> str | None:
-    """The key a value stands for, if it is a claim check."""
+    """Return the key of a claim check; None if the value is not one."""
     found: str | None = value[CLAIM_CHECK] if value.keys() == {CLAIM_CHECK} else None
     return found
 
 
 def key_claimed_by(text: str) -> str | None:
-    """The key that a JSON text stands for, if it is a claim check."""
+    """Return the key of a claim check; None if the JSON text is not one."""
     return claimed_key(json.loads(text)) if text.startswith(f'{{"{CLAIM_CHECK}"') else None
 
 
@@ -80,22 +80,22 @@ class Guard:
 
     @property
     def is_valid(self) -> bool:
-        """Whether an index can have given it."""
+        """True if it can be the version of a document."""
         return all(type(n) is int and n >= 0 for n in (self.seq_no, self.primary_term))
 
 
-#: The field of a document that says which projection it is.
+#: The field of a document that holds its provenance.
 PROVENANCE: Final = "esInfo.reindex"
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which projection a document is: ``esInfo.reindex``.
+    """The projection that wrote a document: ``esInfo.reindex``.
 
     Attributes:
         digest: Of the projection.
         run_id: The run that projected it.
-        stage: The deployment that did; empty in documents of releases before 0.2.
+        stage: The deployment of that run; empty in documents of releases before 0.2.
     """
 
     digest: str
@@ -104,9 +104,9 @@ class Provenance:
 
     @classmethod
     def of(cls, source: Mapping[str, Any]) -> Provenance | None:
-        """Read it from a document; None when no reindex wrote that document.
+        """Read it from a document; None if no reindex wrote that document.
 
-        Others can write the index, so whatever is not of our form counts as theirs.
+        Other programs write to the index, so a field of another form is treated as theirs.
         """
         es_info = source.get("esInfo")
         found = es_info.get("reindex") if isinstance(es_info, Mapping) else None
@@ -119,23 +119,23 @@ class Provenance:
 
     @property
     def is_live(self) -> bool:
-        """Whether the live lane wrote it, and no run."""
+        """True if the live lane wrote the document, and not a run."""
         return self.run_id == LIVE
 
     def is_of(self, digest: str | None, run_id: str | None) -> bool:
-        """Whether it is that projection."""
+        """Return True if it names this digest and this run."""
         return (self.digest, self.run_id) == (digest, run_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What the index held of an image when it was asked, in real time.
+    """An image's document, as a realtime read of the index found it.
 
     Attributes:
         guard: The version found.
-        source: The fields asked for, as they are stored: to be passed on, not relied on.
-        provenance: Which projection it is; None when no reindex wrote it.
-        modified_at: Epoch seconds of its latest time stamp; None when it has none.
+        source: The requested fields as they are stored: any program may have written them.
+        provenance: The projection that wrote it; None if no reindex did.
+        modified_at: Epoch seconds of its latest time stamp; None if it has none.
     """
 
     guard: Guard
@@ -159,13 +159,13 @@ class Message:
         run_id: The run that projected it.
         digest: Of the document.
         index: The concrete index, pinned for the run.
-        index_uuid: Of that index, for its name may be given to another; None in messages of
-            releases before 0.2.
+        index_uuid: Of that index, because its name may be reused; None in messages of releases
+            before 0.2.
         guard: The version to replace; None to create.
-        preserved: What the index holds that the truth does not; merged into the document.
+        preserved: The preserved fields, to be merged into the document.
         projected_at: ISO 8601.
-        image: The document, or its claim check, as JSON text that fits a line of a bulk: it is
-            passed on as it is, unless something is preserved.
+        image: The document or its claim check, as JSON text that fits a line of a bulk. It is
+            sent unparsed unless there are preserved fields.
     """
 
     id: str
@@ -206,7 +206,7 @@ class Message:
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UnreadableMessage(f"{type(error).__name__}: {error}") from error
         for name, kinds in _MESSAGE_FIELDS.items():
-            # Not isinstance: a boolean is no number here.
+            # "type", not "isinstance": a boolean is an int in Python, and must be rejected here.
             if type(getattr(message, name)) not in kinds:
                 expected = " or ".join(kind.__name__ for kind in kinds)
                 raise UnreadableMessage(f"{name} is no {expected}")
@@ -218,24 +218,25 @@ class Message:
 
 
 def _read(body: str) -> tuple[Any, str]:
-    """The values of a message but for its document, and the text of that, which comes last.
+    """Return the values of a message without its document, and the document's text.
 
-    An object that is cut off and closed again is JSON only if the cut was at its own level, and
-    not inside one of its values: then what was cut off is the document, if that is JSON.
+    The document is the last value, so the text is split before it instead of parsed as a whole. If
+    the head, closed with a brace, is valid JSON, the split was not inside another value, and the
+    rest is the document.
 
     Raises:
         ValueError: It is not JSON.
-        TypeError: Its document is no object.
+        TypeError: Its document is not an object.
         KeyError: It has no document.
     """
     head, cut, tail = body.partition(_IMAGE)
     text = tail[:-1]
-    # An escape may be half of a character, which no document can hold.
+    # A \u escape may be half of a surrogate pair, which a document must not contain.
     is_line = "\n" not in text and "\\u" not in text
     if cut and tail.startswith("{") and tail.endswith("}") and is_line:
         with suppress(ValueError):
             values = json.loads(head + "}")
-            # What it says is of no interest here, and to keep it would cost as much again.
+            # This only checks that it is JSON. The parsed document would double the memory used.
             json.loads(text)
             return values, text
     values = json.loads(body)
@@ -243,11 +244,11 @@ def _read(body: str) -> tuple[Any, str]:
 
 
 def document_text(document: object) -> str:
-    """A document as JSON text that fits a line of a bulk.
+    """Return a document as JSON text that fits a line of a bulk.
 
     Raises:
-        TypeError: It is no object.
-        ValueError: It holds a number that JSON does not have.
+        TypeError: It is not an object.
+        ValueError: It holds a number that JSON does not have, such as NaN.
     """
     if not isinstance(document, dict):
         raise TypeError("the document is no object")
@@ -257,11 +258,11 @@ def document_text(document: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message about to be sent, its document still the text the projection answered with.
+    """A message to send; its document is the unparsed text of the projection's answer.
 
     Attributes:
-        image: JSON text of the document or of its claim check; never parsed on the way.
-        preserved: JSON text likewise.
+        image: JSON text of the document or of its claim check.
+        preserved: JSON text of the preserved fields.
     """
 
     id: str
@@ -276,7 +277,7 @@ class OutgoingMessage:
     image: str
 
     def body(self) -> str:
-        """The JSON text that :meth:`Message.parse` reads."""
+        """Return the JSON text that :meth:`Message.parse` reads."""
         head = json.dumps(
             {
                 "subject": SUBJECT,
@@ -295,7 +296,7 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """One image's projection: its document as JSON text (or a claim check), and its digest."""
+    """One image's projection: its digest, and its document or claim check as JSON text."""
 
     id: str
     digest: str
@@ -304,12 +305,12 @@ class Projected:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionAnswer:
-    """What the projection lambda answers: every id asked for is in one of the three.
+    """The projection lambda's answer. Each requested id is in one of the first three.
 
     Attributes:
         images: The documents.
-        failures: Why others have none, by id.
-        later: Ids that no time was left for: they have not failed, and are asked for again.
+        failures: By id, why there is no document.
+        later: Ids that there was no time for. They have not failed, and are requested again.
         bytes_read: Of originals.
         requests: To the originals bucket.
     """
@@ -322,7 +323,7 @@ class ProjectionAnswer:
 
     @classmethod
     def joined(cls, answers: Sequence[ProjectionAnswer]) -> Self:
-        """Answers to parts of a batch, as one."""
+        """Return the answers to parts of a batch as one answer."""
         return cls(
             images=[image for answer in answers for image in answer.images],
             failures={id_: f for answer in answers for id_, f in answer.failures.items()},
@@ -332,7 +333,7 @@ class ProjectionAnswer:
         )
 
     def to_event(self) -> dict[str, Any]:
-        """The answer as the lambda returns it."""
+        """Return the JSON object that the lambda returns."""
         return {
             "images": [asdict(image) for image in self.images],
             "failures": [{"id": id_, **asdict(f)} for id_, f in self.failures.items()],
@@ -346,8 +347,8 @@ class ProjectionAnswer:
         """Read the lambda's answer.
 
         Args:
-            event: What it answered.
-            ids: What it was asked for.
+            event: The JSON object that it returned.
+            ids: The requested ids.
 
         Raises:
             UnreadableAnswer: It is not of our form, or does not answer for exactly those ids.
@@ -380,48 +381,48 @@ class ProjectionAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What the ticks need to know of the run: item ``current`` of the ``runs`` table.
+    """The record of a run: item ``current`` of the ``runs`` table.
 
     Attributes:
-        run_id: Names the run for life; the execution's name.
+        run_id: The execution's name.
         execution: ARN of the state machine's execution.
         index: The concrete index behind the alias, pinned at Preflight; empty before.
-        index_uuid: Of that index, for its name may be given to another.
-        misfits: Its fields, of other documents' making, that may refuse what files bring along:
-            documents are written without it. Some of them, for people.
+        index_uuid: Of that index, because its name may be reused.
+        misfits: Fields of the index whose mapping, made by other documents, may reject values from
+            files. Documents are written without those values. Only some names, for people.
         alias: The alias that was resolved.
         status: ``open``, or how it ended: ``succeeded``, ``failed``, ``aborted``.
         phase: The phase that is on; None between phases.
-        opening: The phase is being opened: its token is still to come.
-        task_token: Ends the phase.
-        paused: An operator holds it.
+        opening: True while the phase is opened and has no task token yet.
+        task_token: Of the open phase.
+        paused: True if an operator paused it.
         round: How often the Tally has sent the run back, from 0.
         started_at: Epoch seconds.
-        progressed_at: Epoch seconds of the last thing that moved.
-        held_by: The gate that holds it now.
+        progressed_at: Epoch seconds of the last progress.
+        held_by: The gate that throttles it now; None if none does.
         quiet_since: Epoch seconds since when every reading of the backlog was zero.
         ended_at: Epoch seconds; None while open.
-        reason: Why it failed.
+        reason: Why it failed; None if it did not.
         report: Key of its report in the run's bucket.
         total: Images that had work left when it began.
-        counts: What moved so far, by kind: a state, ``unchanged``, ``retried`` or ``waiting``.
-        skip_unchanged: Whether a document that is what was just projected is left unwritten.
-        options: What it was started with, as :meth:`reindex.domain.options.RunOptions.as_recorded`
-            says it: JSON text, for a query may hold numbers that DynamoDB does not. Empty in
-            records of releases before 0.2.
+        counts: Images by what became of them: a state, ``unchanged``, ``retried`` or ``waiting``.
+        skip_unchanged: True to skip the write if the index holds the projected document.
+        options: Its options, from :meth:`reindex.domain.options.RunOptions.as_recorded`. JSON text,
+            because a query may hold numbers that DynamoDB cannot. Empty in records of releases
+            before 0.2.
         budget: US dollars that it may cost by its estimate; None for any.
-        failed_ticks: Ticks in a row that ended in an error.
+        failed_ticks: Consecutive ticks that ended in an error.
         gathered: Ids that its source brought, by what became of them.
-        unreported: The run before it ended without a report: this one may be begun for that.
+        unreported: True if the previous run ended without a report, which this run then writes.
         last_reported: The last run before it that has a report.
-        unfinished: Runs before it that did not succeed, the latest last, since one that did: what
-            they sent may still be on the queue.
+        unfinished: Runs since the last successful one, oldest first: their messages may still be on
+            the queue.
         recent_projections: Outcomes of the last projections: see :mod:`reindex.domain.outcomes`.
-        recent_writes: Outcomes of the last writes to the index, likewise.
+        recent_writes: Outcomes of the last writes to the index: see the same module.
         bulks: What its indexers sent: see :class:`reindex.domain.indexer_pace.BulkCounts`.
-        indexer_pace: How many bulks go on side by side: see
+        indexer_pace: How many bulks run concurrently: see
             :class:`reindex.domain.indexer_pace.IndexerPace`.
-        speeds: How fast each phase works: see :mod:`reindex.reports.run_estimate`.
+        speeds: Of each phase: see :mod:`reindex.reports.run_estimate`.
         migration: Of a round of a migration: see :class:`reindex.domain.migration.RoundMark`.
     """
 
@@ -463,12 +464,12 @@ class RunRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether the run has not ended."""
+        """True if the run has not ended."""
         return self.status == "open"
 
     @property
     def known_options(self) -> dict[str, Any] | None:
-        """What it was started with, its budget as it is now; None when that is not known."""
+        """The options it was started with, and its present budget; None if they are not known."""
         if not self.options:
             return None
         options: dict[str, Any] = json.loads(self.options)
@@ -476,23 +477,25 @@ class RunRecord:
 
     @property
     def round_mark(self) -> RoundMark | None:
-        """What it is a round of; None for an ordinary run."""
+        """The migration that it is a round of; None for an ordinary run."""
         return RoundMark.from_json(self.migration)
 
     @property
     def is_reported(self) -> bool:
-        """Whether it has a report, or did nothing that wants one."""
+        """True if it has a report, or did nothing that needs one."""
         return self.report is not None or (not self.index and not self.unreported)
 
 
 def run_id_of(execution: str) -> str:
-    """The id of an execution's run: the execution's name, which ends its ARN."""
+    """Return the id of an execution's run: the execution's name, which ends its ARN."""
     return execution.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What an upload brought, or what is there: conservation holds one against the other.
+    """A number of ids and the sum of their hashes: of an upload, or of the table.
+
+    The Tally compares the two, so that no id is lost unnoticed.
 
     Attributes:
         count: Ids that were new to the table.
@@ -511,12 +514,12 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
-    """What is known of one upload.
+    """The ledger's record of an upload.
 
     Attributes:
-        brought: Its ids that were new, as far as it has said.
-        done: Whether it has said everything; one that died never does.
-        forgotten: Those of its ids that were taken out of the table since.
+        brought: Its new ids that were recorded so far.
+        done: True if all of them are recorded; an upload that died is never done.
+        forgotten: Those of its ids that were removed from the table since.
     """
 
     brought: Ledger
@@ -524,20 +527,20 @@ class UploadRecord:
     forgotten: Ledger = Ledger()
 
 
-#: The name under which the ledger holds the sum of the uploads that were folded; no upload has it.
+#: The name of the ledger's sum of folded uploads; no upload has this name.
 FOLDED: Final = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgetting:
-    """An operation that took images out of the progress table.
+    """An operation that removed images from the progress table.
 
     Attributes:
-        name: Names it, and no other.
-        at: When it began, epoch seconds.
-        by: Who did it: the ARN of the caller.
-        what: Which images were chosen, in words.
-        images: Those that have left so far.
+        name: Unique.
+        at: Start, epoch seconds.
+        by: ARN of the caller.
+        what: Description of the chosen images.
+        images: Those that were removed so far.
     """
 
     name: str

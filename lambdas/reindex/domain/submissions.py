@@ -1,4 +1,4 @@
-"""A submission: a file on its way into the library, its row, and the messages about it."""
+"""A submission: a file to be added to the library, with its row and its messages."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from reindex.domain.progress import iso
 from reindex.domain.records import UnreadableMessage
 from reindex.text import MAX_ID_BYTES
 
-#: What a message on the high-priority queue is about.
+#: The subject of a message on the high-priority queue.
 INDEX_IMAGE = "index-image"
 
 #: The version of an object in a bucket that keeps no versions.
 NO_VERSION = "null"
 
-#: How often a submission is begun. A file that ends the function each time is given up then.
+#: Most attempts to process a submission. A file that kills the function each time then fails.
 MAX_ATTEMPTS = 3
 
 
 class SubmissionState(StrEnum):
-    """Where a submission is.
+    """The state of a submission.
 
     ``queued``: it waits. ``processing``: a function works on it. ``processed``: the original is
-    archived, and the image is on its way to the index. ``failed``: the row says why.
+    archived, and a message for the index is sent. ``failed``: the row has the reason.
     """
 
     QUEUED = "queued"
@@ -39,16 +39,16 @@ class SubmissionState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing is left to do with the submitted file."""
+        """True if no work is left to do with the submitted file."""
         return self in {SubmissionState.PROCESSED, SubmissionState.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionRef:
-    """Which submission: one version of one object of the ingest bucket.
+    """A reference to a submission: one version of one object of the ingest bucket.
 
     Attributes:
-        key: Of the object, decoded: ``NAME/…/filename``; NAME is who submits.
+        key: Of the object, decoded: ``NAME/…/filename``; NAME is the submitter.
         version: Of the object; :data:`NO_VERSION` in a bucket without versions.
     """
 
@@ -57,12 +57,12 @@ class SubmissionRef:
 
     @property
     def id(self) -> str:
-        """A short name that logs, messages and people use: 12 hex digits."""
+        """A short name for logs, messages and people: 12 hex digits."""
         return hashlib.sha256(f"{self.key}\n{self.version}".encode()).hexdigest()[:12]
 
     @property
     def submitter(self) -> str:
-        """Who submits: the first folder of the key; empty if the key has none."""
+        """The submitter: the first folder of the key; empty if the key has none."""
         return self.key.partition("/")[0] if "/" in self.key else ""
 
     @property
@@ -73,12 +73,12 @@ class SubmissionRef:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What S3's event says of a submitted object.
+    """A submitted object, as S3's event describes it.
 
     Attributes:
-        ref: Which one.
+        ref: Its reference.
         size: Bytes.
-        at: When it was put there, ISO 8601.
+        at: Time of the upload, ISO 8601.
     """
 
     ref: SubmissionRef
@@ -89,10 +89,10 @@ class Submission:
 def submissions_of(body: str) -> list[Submission]:
     """Read a message of the ingest queue: S3's event about objects that were created.
 
-    S3's test event, which comes once when the bucket is set up, has no records.
+    S3's test event, which is sent once when the bucket is set up, has no records.
 
     Raises:
-        UnreadableMessage: It is no event of S3.
+        UnreadableMessage: It is not an event of S3.
     """
     try:
         event = json.loads(body)
@@ -108,7 +108,7 @@ def _submission(record: Mapping[str, Any]) -> Submission:
     key, size = found["key"], found["size"]
     if not isinstance(key, str) or type(size) is not int:
         raise UnreadableMessage("its object has no key or no size")
-    # Keys arrive encoded as in an HTML form, whatever they are in the bucket.
+    # The event's keys are always encoded as in an HTML form.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     ref = SubmissionRef(unquote_plus(key), found.get("versionId") or NO_VERSION)
     return Submission(ref, size, str(record["eventTime"]))
@@ -116,7 +116,7 @@ def _submission(record: Mapping[str, Any]) -> Submission:
 
 @dataclass(frozen=True, slots=True)
 class LogPlace:
-    """Where an invocation's log is: what finds the traceback of an unexpected failure.
+    """The location of an invocation's log, where the traceback of an unexpected failure is.
 
     Attributes:
         request_id: Of the invocation.
@@ -134,18 +134,18 @@ class SubmissionRow:
     """The row of a submission.
 
     Attributes:
-        ref: Which submission.
-        state: Where it is.
+        ref: The submission.
+        state: Of the submission.
         size: Bytes.
         submitted_at: ISO 8601.
         updated_at: ISO 8601.
-        attempts: How often it was begun and not put back for an outage.
-        image_id: Once it is known.
-        failure: Why it failed.
-        is_unexpected: Whether that failure was not foreseen.
-        log: Of the invocation that worked on it last.
-        failed_key: Where its bytes are in the failed bucket.
-        searchable_at: When the index had taken the document, ISO 8601.
+        attempts: Attempts to process it, except those that an outage ended.
+        image_id: None until it is known.
+        failure: Why it failed; None if it did not.
+        is_unexpected: True if that failure was not foreseen.
+        log: Of the last invocation that worked on it.
+        failed_key: Key of its bytes in the failed bucket.
+        searchable_at: Time when the index had accepted the document, ISO 8601.
     """
 
     ref: SubmissionRef
@@ -163,7 +163,7 @@ class SubmissionRow:
 
     @classmethod
     def new(cls, submission: Submission, now: float) -> Self:
-        """Return the row of a submission that is seen for the first time."""
+        """Return the row of a new submission."""
         return cls(
             ref=submission.ref,
             state=SubmissionState.QUEUED,
@@ -173,7 +173,7 @@ class SubmissionRow:
         )
 
     def begun(self, log: LogPlace, now: float) -> Self:
-        """A function begins to work on it."""
+        """Return the row when a function begins to process the submission."""
         return replace(
             self,
             state=SubmissionState.PROCESSING,
@@ -183,13 +183,13 @@ class SubmissionRow:
         )
 
     def put_back(self, now: float) -> Self:
-        """A service did not answer: it waits again, and the attempt does not count."""
+        """Return the row after an outage: it waits again, and the attempt does not count."""
         return replace(
             self, state=SubmissionState.QUEUED, attempts=self.attempts - 1, updated_at=iso(now)
         )
 
     def processed(self, image_id: str, now: float) -> Self:
-        """Its original is archived and its renditions are published."""
+        """Return the row when the original is archived and its renditions are published."""
         return replace(
             self,
             state=SubmissionState.PROCESSED,
@@ -202,12 +202,12 @@ class SubmissionRow:
     def failed(
         self, failure: Failure, now: float, *, unexpected: bool = False, kept_at: str | None = None
     ) -> Self:
-        """It cannot be processed.
+        """Return the row of a submission that cannot be processed.
 
         Args:
             failure: Why.
             now: Epoch seconds.
-            unexpected: Whether the failure was not foreseen.
+            unexpected: True if the failure was not foreseen.
             kept_at: Key of its bytes in the failed bucket.
         """
         return replace(
@@ -220,7 +220,7 @@ class SubmissionRow:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the values that it is stored as."""
+        """Return the row's values as they are stored."""
         values = {
             "key": self.ref.key,
             "version": self.ref.version,
@@ -269,12 +269,12 @@ class SubmissionRow:
 class IndexImage:
     """A message of the high-priority queue: bring an image's document up to date.
 
-    It names the image and holds no document: whoever reads it projects the truth of that moment,
-    so that messages of one image may come in any order.
+    It names the image and holds no document: its consumer projects the truth of that moment, so
+    messages of one image may arrive in any order.
 
     Attributes:
         image_id: Of the image.
-        submissions: Those that wait for it; none when the truth changed otherwise.
+        submissions: The submissions of the image; empty if the message is about another change.
     """
 
     image_id: str
@@ -295,7 +295,7 @@ class IndexImage:
         """Read a message's body.
 
         Raises:
-            UnreadableMessage: It is no message of this kind.
+            UnreadableMessage: It is not a message of this kind.
         """
         try:
             raw = json.loads(body)

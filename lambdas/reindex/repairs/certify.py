@@ -16,7 +16,10 @@ from reindex.domain.records import PROVENANCE, Indexed, Provenance, RunRecord
 from reindex.domain.states import State
 from reindex.domain.tally import PREFIX_LENGTH, Prefix, Tally
 from reindex.steps.scanning import scan_all
-from reindex.stores.interfaces import Index, ProgressTable, RunFiles, Runs
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 #: Images looked at together.
 CHUNK = 500
@@ -127,7 +130,7 @@ class Certifying:
             yield from self._surplus(suspect, counted.index)
 
     def _index(self, run: RunRecord | None) -> str:
-        """The index that images are verified in: people search it, but for a migration's rounds."""
+        """Return the index that images are verified in: in a migration's rounds, the target."""
         mark = run.round_mark if run else None
         if run and mark and not mark.after_switch and run.index:
             # It is gone once the migration was aborted.
@@ -173,7 +176,7 @@ class Certifying:
                 yield Difference(image_id, "its document was changed since it was reindexed")
 
     def _missing(self, prefixes: Collection[str], index: str) -> Iterator[Difference]:
-        """Verified images of some prefixes whose document is not, or not any more, there."""
+        """Yield verified images of some prefixes whose document is not, or not any more, there."""
         for page in scan_all(self.table, self.segments):
             verified = [
                 row

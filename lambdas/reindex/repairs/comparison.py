@@ -25,7 +25,7 @@ from reindex.reports.rehearsal import Tolerance
 from reindex.reports.saved_searches import TOP, Hits, SavedSearch, SearchResult
 from reindex.reports.searchable_fields import SearchableField, searchable_fields
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Index
+from reindex.stores.interfaces.index import Index
 
 #: Documents that are read together: with those of the other index, and those that are read ahead,
 #: they are what memory holds.

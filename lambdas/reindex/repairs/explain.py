@@ -36,21 +36,14 @@ from reindex.repairs.image_evidence import (
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.reports.samples import Sample, kept
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import (
-    BoundedLogSearch,
-    DeadLetter,
-    DeadLetterReview,
-    FoundLines,
-    Index,
-    IndexerConcurrency,
-    Library,
-    ObjectHistory,
-    Phases,
-    ProgressTable,
-    Queue,
-    RunFiles,
-    Runs,
-)
+from reindex.stores.interfaces.function_logs import BoundedLogSearch, FoundLines
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.library import Library, ObjectHistory
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import DeadLetter, DeadLetterReview, IndexerConcurrency, Queue
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
 
 #: Which share of the time the index may take, so that some is left to compare what it answers with
 #: the truth.
@@ -84,7 +77,7 @@ class Explaining:
     Attributes:
         connect: Makes the index's client, for which credentials may have to be read.
         preserve: Dotted fields that the index holds and the truth does not.
-        has_thumbnails: Whether the library keeps any.
+        has_thumbnails: True if the library keeps any.
         stage_capacity: For what its run costs.
     """
 
@@ -239,7 +232,7 @@ class Explaining:
     def _gates(
         self, row: ProgressRow | Unknown | None, run: LatestRun | Unknown | None
     ) -> Sequence[Sample]:
-        """The ticks around the row's last change that were held."""
+        """Return the ticks around the row's last change that were held."""
         if not isinstance(row, ProgressRow):
             return ()
         open_run = run.record.run_id if isinstance(run, LatestRun) and run.record.is_open else None

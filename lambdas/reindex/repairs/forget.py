@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reindex.domain.records import Forgetting
 from reindex.repairs.requeue import Chosen, Selection, chosen_rows, count_chosen
-from reindex.stores.interfaces import Forgetter, ProgressTable
+from reindex.stores.interfaces.progress_table import Forgetter, ProgressTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Indexed, RunRecord
 from reindex.image.truth import UserData
 from reindex.reports.samples import Sample
-from reindex.stores.interfaces import Depth, FoundLines, ObjectHistory
+from reindex.stores.interfaces.function_logs import FoundLines
+from reindex.stores.interfaces.library import ObjectHistory
+from reindex.stores.interfaces.queues import Depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class IndexFacts:
         name: Of the concrete index behind the alias.
         health: Of the cluster.
         document: As it is stored; None when there is none.
-        found: Whether a search through the alias finds it.
+        found: True if a search through the alias finds it.
     """
 
     name: str
@@ -84,7 +86,7 @@ class Comparison:
     """The document that would be projected now, held against the one in the index.
 
     Attributes:
-        same: Whether both have the same digest.
+        same: True if both have the same digest.
         fields: The dotted names of the fields that differ.
     """
 
@@ -98,8 +100,8 @@ class LatestRun:
 
     Attributes:
         record: Its record.
-        is_running: Whether its execution runs.
-        ticks: Whether its phase's schedule is on; True between phases.
+        is_running: True if its execution runs.
+        ticks: True if its phase's schedule is on; True between phases.
         dollars: What it will have cost at its end, by its estimate.
     """
 
@@ -110,7 +112,7 @@ class LatestRun:
 
     @property
     def is_open(self) -> bool:
-        """Whether it works, or will go on when what holds it is gone."""
+        """True if it works, or will go on when what holds it is gone."""
         return self.record.is_open and self.is_running
 
 
@@ -146,12 +148,12 @@ class Evidence:
         at: When it was gathered, epoch seconds.
         place: Names of the stage's parts.
         original: What S3 says of it; the failure of one that S3 does not let us see.
-        thumbnail: Whether there is one; None when the library keeps none.
+        thumbnail: True if there is one; None when the library keeps none.
         user_data: Its rows in the library's tables, and its crops.
         row: Of the progress table; None when there is none, Unknown also when it is no row.
         run: The latest run; None before the first.
         queue: Depth of the low-priority queue.
-        indexer_enabled: Whether the queue's messages are given to the indexer.
+        indexer_enabled: True if the queue's messages are given to the indexer.
         letters: Its messages in the dead-letter queue.
         index: What the index says of it.
         comparison: The document held against the truth; the failure of an image that cannot be
@@ -185,7 +187,7 @@ class Evidence:
 
     @property
     def has_document(self) -> bool:
-        """Whether a document of the image is known to be in the index."""
+        """True if a document of the image is known to be in the index."""
         return isinstance(self.document, Indexed)
 
     @property

@@ -15,7 +15,9 @@ from reindex.domain.records import Indexed
 from reindex.domain.states import CODES
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import Comparison, Evidence, NoIndex, Unknown
-from reindex.stores.interfaces import Depth, LoggedLine, ObjectHistory
+from reindex.stores.interfaces.function_logs import LoggedLine
+from reindex.stores.interfaces.library import ObjectHistory
+from reindex.stores.interfaces.queues import Depth
 from reindex.text import counted
 
 #: Uploads are named by the moment at which they began, or by their run, which is.
@@ -64,7 +66,7 @@ class Fact:
     Attributes:
         name: Of what.
         text: How it is, for people.
-        fine: Whether it is as it should be; None when that cannot be said.
+        fine: True if it is as it should be; None when that cannot be said.
     """
 
     name: str

@@ -33,7 +33,8 @@ from reindex.repairs.image_evidence import (
 )
 from reindex.steps.batch_index import BACKLOG_FULL
 from reindex.steps.gates import CLUSTER_RED, LIVE_QUEUE_DEEP, OVER_BUDGET
-from reindex.stores.interfaces import Depth, ObjectHistory
+from reindex.stores.interfaces.library import ObjectHistory
+from reindex.stores.interfaces.queues import Depth
 from reindex.text import counted
 
 #: Fields that a sentence names; the facts name them all.
@@ -97,7 +98,7 @@ class Verdict:
 
     @property
     def is_fine(self) -> bool:
-        """Whether a search finds the image, and its document is true."""
+        """True if a search finds the image, and its document is true."""
         return self.cause in _FINE
 
 
@@ -342,7 +343,7 @@ def _failed(e: Evidence) -> Verdict | None:
 
 
 def _waiting(e: Evidence) -> Verdict | None:
-    """An image with work left: what keeps the work from being done."""
+    """Explain an image with work left: what keeps the work from being done."""
     row = e.row
     if not isinstance(row, ProgressRow) or row.state.phase is None:
         return None
@@ -473,7 +474,7 @@ _RULES: tuple[Callable[[Evidence], Verdict | None], ...] = (
 
 
 def _again(e: Evidence) -> str:
-    """The command that has the image projected anew."""
+    """Return the command that has the image projected anew."""
     name = shlex.quote(e.image_id)
     if e.open_run:
         return f"echo {name} | reindex upload-ids -"
@@ -481,7 +482,7 @@ def _again(e: Evidence) -> str:
 
 
 def _requeue(e: Evidence, code: str) -> str:
-    """The command that queues all images again that failed as this one did."""
+    """Return the command that queues all images again that failed as this one did."""
     row = e.row
     if not isinstance(row, ProgressRow) or row.state.phase or not row.failure:
         return _again(e)

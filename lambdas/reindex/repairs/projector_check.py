@@ -23,7 +23,9 @@ from reindex.domain.records import ProjectionAnswer, key_claimed_by
 from reindex.image.refusals import refusals
 from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Index, Projector, RunFiles
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.run_files import RunFiles
 from reindex.text import counted
 
 #: Seconds within which one call must be answered: batch-index begins none with less time left.
@@ -50,7 +52,7 @@ class Finding:
 
     Attributes:
         demand: What must hold.
-        holds: Whether it does.
+        holds: True if it does.
         detail: What was seen, for people; may be empty.
     """
 

@@ -13,13 +13,9 @@ from reindex.domain.records import Message, UnreadableMessage
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.listing import write_and_list
-from reindex.stores.interfaces import (
-    Change,
-    DeadLetter,
-    DeadLetterReview,
-    ProgressTable,
-    WorkList,
-)
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.queues import DeadLetter, DeadLetterReview
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Seconds for which a message is hidden from who else looks: those of one pass.
 HIDDEN_SECONDS = 120

@@ -13,7 +13,8 @@ from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.listing import write_and_list
 from reindex.steps.scanning import scan_all
-from reindex.stores.interfaces import Change, ProgressTable, WorkList
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Rows per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS
@@ -37,7 +38,7 @@ class Selection:
     ids: Iterable[str] | None = None
 
     def takes(self, row: ProgressRow) -> bool:
-        """Whether a row fits, its work aside."""
+        """Return True if a row fits, its work aside."""
         failure = row.failure
         return (
             (not self.states or row.state in self.states)
@@ -135,7 +136,7 @@ def count_chosen(
 def chosen_rows(
     table: ProgressTable, segments: int, selection: Selection, limit: int | None, note: Chosen
 ) -> Iterator[Sequence[ProgressRow]]:
-    """The rows of finished images that fit a selection, in chunks; noted as they come.
+    """Yield the rows of finished images that fit a selection, in chunks; noted as they come.
 
     Args:
         table: Where they are.

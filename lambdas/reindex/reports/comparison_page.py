@@ -16,7 +16,7 @@ _SHIFT: Final = 1.0
 
 
 def page(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
-    """The page of a comparison.
+    """Return the page of a comparison.
 
     Args:
         found: As :func:`reindex.reports.comparison.to_json` returns it.

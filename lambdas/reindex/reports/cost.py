@@ -49,7 +49,7 @@ class Line:
         what: Is paid for.
         quantity: How much of it.
         unit_price: US dollars.
-        assumed: Whether the quantity is assumed, and not counted.
+        assumed: True if the quantity is assumed, and not counted.
     """
 
     service: str

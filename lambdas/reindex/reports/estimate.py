@@ -45,7 +45,7 @@ class Speed:
         seconds: For which the phase has worked, pauses included, holds excluded.
         base: Images that the phase was done with when those began.
         until: Epoch seconds when they ended: the phase's last progress.
-        is_start_up: Whether they are of the first page alone, which is that of cold starts. The
+        is_start_up: True if they are of the first page alone, which is that of cold starts. The
             next takes its place.
     """
 
@@ -55,7 +55,7 @@ class Speed:
     is_start_up: bool = False
 
     def images_per_second(self, done: int) -> float | None:
-        """The speed of a phase that is ``done`` with so many images; None if none was measured."""
+        """Return the speed of a phase that has done so many images; None if it is not measured."""
         images = done - self.base
         return images / self.seconds if images > 0 and self.seconds > 0 else None
 
@@ -70,7 +70,7 @@ def with_page(
         done: Images that the phase was done with before the page.
         started: Epoch seconds when the page was begun.
         ended: Epoch seconds when it was done.
-        resumes: Whether another phase worked since the page before.
+        resumes: True if another phase worked since the page before.
     """
     if speed is None or speed.is_start_up:
         return Speed(ended - started, done, ended, is_start_up=speed is None)
@@ -94,14 +94,14 @@ class Known:
         finished: Images that are neither.
         index_speed: Images per second; None before it was measured.
         check_speed: Likewise.
-        is_start_up: Whether the speed of the index phase is that of cold starts.
+        is_start_up: True if the speed of the index phase is that of cold starts.
         progressed_at: When anything moved last.
         enqueued_at: When images were enqueued last; None before.
         quiet_since: Since when the queue has been empty; None while it is not.
         check_delay_seconds: From enqueueing an image to its check.
         quiet_seconds: For which the queue must be empty before the check can confirm all.
         postponed: Times that an image was left for later: to be tried again, or to settle.
-        paused: Whether an operator holds the run.
+        paused: True if an operator holds the run.
     """
 
     now: float
@@ -133,7 +133,7 @@ class Known:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether the queue has been empty for long enough."""
+        """True if the queue has been empty for long enough."""
         return self.quiet_since is not None and self.now >= self.quiet_since + self.quiet_seconds
 
     @property

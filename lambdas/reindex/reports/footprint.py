@@ -33,6 +33,7 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "ingest": CORE_MB,
     "live_indexer": _LEAST_MB,
     "follow": _LEAST_MB,
+    "notices": _LEAST_MB,
 }
 
 #: Bulks that the indexer sends side by side at most, and the messages of each, if the stage does

@@ -21,7 +21,7 @@ class Markup(str):
 
 
 def element(name: str, /, *children: str, **attributes: str | float) -> Markup:
-    """An element.
+    """Return an element.
 
     Args:
         name: Of the element.

@@ -119,7 +119,7 @@ summary { cursor: pointer; padding: 6px 0; }
 
 
 def page_of(title: str, *content: str) -> str:
-    """A page that loads nothing and runs nothing.
+    """Return a page that loads nothing and runs nothing.
 
     Args:
         title: In the browser's tab.
@@ -138,7 +138,7 @@ def page_of(title: str, *content: str) -> str:
 
 
 def tile(name: str, number: str, aside: str, *, bad: bool = False) -> Markup:
-    """A large number, with what it counts above and a word about it below."""
+    """Return a large number, with what it counts above and a word about it below."""
     return element(
         "div",
         element("span", name, class_="soft"),
@@ -149,7 +149,7 @@ def tile(name: str, number: str, aside: str, *, bad: bool = False) -> Markup:
 
 
 def section(title: str, *content: str) -> Markup:
-    """A part of a page under a heading."""
+    """Return a part of a page under a heading."""
     return joined(Markup("\n"), element("section", element("h2", title), *content))
 
 
@@ -160,7 +160,7 @@ def table(
     numbers: Iterable[int],
     foot: Sequence[str] = (),
 ) -> Markup:
-    """A table.
+    """Return a table.
 
     Args:
         heads: Its columns' names.
@@ -191,7 +191,7 @@ def table(
 
 
 def shown_value(value: Any) -> Markup:
-    """A value of a document's field; None for a field that the document does not hold."""
+    """Return a value of a document's field; None for a field that the document does not hold."""
     if value is None:
         return element("span", "nothing", class_="soft")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -199,10 +199,10 @@ def shown_value(value: Any) -> Markup:
 
 
 def moment(text: str) -> str:
-    """A moment of a report, to the minute."""
+    """Return a moment of a report, to the minute."""
     return f"{text[:16].replace('T', ' ')} UTC"
 
 
 def dollars(amount: float) -> str:
-    """An amount of US dollars."""
+    """Return an amount of US dollars."""
     return f"${amount:,.2f}" if amount >= _CENT or not amount else "< $0.01"

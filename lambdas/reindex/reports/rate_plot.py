@@ -119,7 +119,7 @@ class _Plot:
         return f"{_BOTTOM - (_BOTTOM - _TOP) * rate / self.top:.1f}"
 
     def _said(self) -> str:
-        """The plot in words, for who does not see it."""
+        """Return the plot in words, for who does not see it."""
         end = _clock(self.start + self._seconds)
         said = [f"From {_clock(self.start)} to {end} UTC."]
         for name, rates in self.series.items():
@@ -133,7 +133,7 @@ class _Plot:
         return " ".join(said)
 
     def _across(self) -> Iterator[Markup]:
-        """The lines across, and the rates they stand for."""
+        """Yield the lines across, and the rates they stand for."""
         for n in range(round(self.top / self.line) + 1):
             rate = n * self.line
             y = self._y(rate)
@@ -149,7 +149,7 @@ class _Plot:
         )
 
     def _along(self) -> Iterator[Markup]:
-        """The marks along the time, at round moments, and the moments they stand for."""
+        """Yield the marks along the time, at round moments, and the moments they stand for."""
         between = _mark_step(self._seconds)
         mark = math.ceil(self.start / between) * between
         while mark <= self.start + self._seconds:
@@ -162,7 +162,7 @@ class _Plot:
         yield element("text", "time (UTC)", x=f"{middle:.0f}", y=_HEIGHT - 8, class_="axis")
 
     def _line(self, name: str) -> Markup:
-        """A series: level for each step, which its point stands for; nothing where it is zero."""
+        """Return the SVG of a series: level within each step, and absent where it is zero."""
         path, before = "", 0.0
         for n, rate in enumerate([*self.series[name], 0.0]):
             if before and not rate:
@@ -193,7 +193,7 @@ class _Plot:
 
 
 def _round_step(least: float) -> float:
-    """The next of 1, 2, 5, 10, … at least so large."""
+    """Return the next of 1, 2, 5, 10, … at least so large."""
     if least <= 0:
         return 1
     power = 10.0 ** math.floor(math.log10(least))

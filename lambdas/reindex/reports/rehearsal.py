@@ -109,7 +109,7 @@ class Tolerance:
     accepted: Sequence[str] = ()
 
     def allows(self, change: FieldChange, documents: int) -> bool:
-        """Whether what becomes of a field is accepted."""
+        """Return True if what becomes of a field is accepted."""
         return change.fall(documents) <= self.percent or self.accepts(change.path)
 
     def accepts(self, path: str) -> bool:

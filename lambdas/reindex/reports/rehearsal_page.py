@@ -15,7 +15,7 @@ _KINDS = (LOST, CHANGED, GAINED)
 
 
 def page(rehearsed: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
-    """The page of a rehearsal.
+    """Return the page of a rehearsal.
 
     Args:
         rehearsed: As :func:`reindex.reports.rehearsal.to_json` returns it.

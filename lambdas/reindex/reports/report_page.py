@@ -8,11 +8,11 @@ policy forbids whatever might be loaded or run all the same.
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reindex.domain.states import CODES, State
+from reindex.reports.failure_groups import FailureGroup, failure_groups
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
 from reindex.reports.rate_plot import legend, plot
@@ -32,7 +32,7 @@ _MEANINGS: Mapping[State, str] = {
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The page of a report, as it is stored."""
+    """Return the page of a report, as it is stored."""
     title = f"{str(report['status']).capitalize()}: reindex {report['run_id']}"
     return page_of(
         title,
@@ -149,12 +149,10 @@ def _states(report: Mapping[str, Any]) -> Markup:
 
 
 def _failures(report: Mapping[str, Any]) -> Markup:
-    kinds = sorted(
-        report["failures"].items(), key=lambda pair: (-pair[1]["count"], pair[1]["code"], pair[0])
-    )
-    if not kinds:
+    groups = failure_groups(report)
+    if not groups:
         return section("Failures", element("p", "No image failed."))
-    untold = sum(report["failure_codes"].values()) - sum(kind["count"] for _, kind in kinds)
+    untold = sum(report["failure_codes"].values()) - sum(group.count for group in groups)
     return section(
         "Failures",
         element(
@@ -163,26 +161,25 @@ def _failures(report: Mapping[str, Any]) -> Markup:
             "without --yes it only says what it would do.",
             class_="soft",
         ),
-        *(_kind(fingerprint, kind) for fingerprint, kind in kinds),
+        *(_group(group) for group in groups),
         element("p", f"And {counted(untold, 'image')} of further kinds.") if untold > 0 else "",
     )
 
 
-def _kind(fingerprint: str, kind: Mapping[str, Any]) -> Markup:
-    command = f"reindex requeue --fingerprint {shlex.quote(fingerprint)} --yes"
+def _group(group: FailureGroup) -> Markup:
     return element(
         "div",
-        element("b", f"{kind['count']:,}"),
+        element("b", f"{group.count:,}"),
         element(
             "div",
-            element("p", element("code", kind["code"], class_="code"), kind["message"]),
+            element("p", element("code", group.code, class_="code"), group.message),
             element(
                 "p",
                 element("span", "for example", class_="soft"),
-                *(element("code", example) for example in kind["examples"]),
+                *(element("code", example) for example in group.examples),
                 class_="examples",
             ),
-            element("code", command, class_="command"),
+            element("code", group.command, class_="command"),
         ),
         class_="kind",
     )
@@ -303,7 +300,7 @@ def _failed_percent(run: RunSummary) -> float:
 
 
 def _share(percent: float, most: float) -> Markup:
-    """A percentage, and a bar as long as its part of the largest one."""
+    """Return a percentage, and a bar as long as its part of the largest one."""
     bar = element(
         "span", class_="trend", style=f"width:{percent / most * 40:.0f}px", aria_hidden="true"
     )

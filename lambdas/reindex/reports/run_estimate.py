@@ -73,7 +73,7 @@ def to_index(run: RunRecord) -> int:
 
 
 def images_per_second(run: RunRecord, phase: Phase) -> float | None:
-    """The recent speed of a phase; None before it was measured."""
+    """Return the recent speed of a phase; None before it was measured."""
     speed = _speed(run, phase)
     return speed.images_per_second(_done(run, phase)) if speed else None
 
@@ -81,7 +81,7 @@ def images_per_second(run: RunRecord, phase: Phase) -> float | None:
 def speeds_with_page(
     run: RunRecord, phase: Phase, started: float, ended: float
 ) -> dict[str, dict[str, Any]]:
-    """The run record's field ``speeds`` after a page.
+    """Return the run record's field ``speeds`` after a page.
 
     Args:
         run: As it was when the page was begun.

@@ -15,7 +15,7 @@ from reindex.text import duration
 
 
 def is_whole(stored: Mapping[str, Any]) -> bool:
-    """Whether a stored report has the counts of the whole table: a migration's rounds have not."""
+    """Return True if a stored report counts the whole table, unlike that of a migration's round."""
     return "images" in stored
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.states import Phase
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def keep(files: RunFiles, run_id: str, sample: Sample) -> None:
 def kept(
     files: RunFiles, run_id: str, since: float = -math.inf, until: float = math.inf
 ) -> list[Sample]:
-    """A run's samples, in order of time; none at all, rather than no report, if S3 fails.
+    """Return a run's samples, in order of time; none at all, rather than no report, if S3 fails.
 
     A file that is no sample is passed over.
 

@@ -23,7 +23,7 @@ class SearchableField:
         path: Its dotted name.
         type: Of its mapping.
         nested_path: The innermost nested object that it is in; None for a field in none.
-        in_source: Whether documents hold it by this name: false for a field of another field
+        in_source: True if documents hold it by this name: false for a field of another field
             (``fields``), which is only indexed.
     """
 
@@ -34,7 +34,7 @@ class SearchableField:
 
     @property
     def is_keyword(self) -> bool:
-        """Whether its values are single terms that documents hold."""
+        """True if its values are single terms that documents hold."""
         return self.in_source and self.type in _KEYWORDS
 
     def exists(self) -> dict[str, Any]:

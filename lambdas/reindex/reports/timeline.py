@@ -75,7 +75,7 @@ def rates(samples: Sequence[Sample], started_at: float, ended_at: float) -> dict
 
 
 def gates(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """The gates that held, those that held longest first.
+    """Return the gates that held, those that held longest first.
 
     Most gates hold all workers at once: what counts is how long the worker waited that it
     held longest, not the sum over workers.
@@ -166,7 +166,7 @@ class _Axis:
         return [float(self.step)] * int(whole) + ([rest] if rest else [])
 
     def empty(self) -> list[float]:
-        """A series of nothing."""
+        """Return a series of nothing."""
         return [0.0] * len(self.widths)
 
     def spread(self, series: list[float], sample: Sample, amount: float) -> None:
@@ -193,7 +193,7 @@ class _Axis:
 
 
 def _with_pauses(samples: Sequence[Sample]) -> Iterator[Sample]:
-    """The samples, those of a paused run stretched to their worker's next tick."""
+    """Yield the samples, those of a paused run stretched to their worker's next tick."""
     by_worker: dict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_worker[sample.worker].append(sample)

@@ -37,11 +37,11 @@ class Assignment:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether the chunk can be given back as it was."""
+        """True if the chunk can be given back as it was."""
         return not (self.moved or self.put_off or self.dropped)
 
     def window(self, rows: Sequence[ProgressRow]) -> tuple[int, int]:
-        """The positions in the chunk's file between which some rows are."""
+        """Return the positions in the chunk's file between which some rows are."""
         positions = [self._positions[row.id] for row in rows]
         return min(positions), max(positions) + 1
 

@@ -22,15 +22,11 @@ from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import PAGE_SIZE, Capacity, Deadline, PageResult
-from reindex.stores.interfaces import (
-    Backlog,
-    Change,
-    Index,
-    Library,
-    ProgressTable,
-    Runs,
-    Verdict,
-)
+from reindex.stores.interfaces.index import Index, Verdict
+from reindex.stores.interfaces.library import Library
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.queues import Backlog
+from reindex.stores.interfaces.runs import Runs
 
 #: Originals asked after at once.
 EXISTENCE_CHECKS = 16
@@ -193,7 +189,7 @@ class CheckPhase:
         ]
 
     def _is_late_create(self, row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
-        """Whether a document is there that only a message of this deployment can have brought."""
+        """Return True if the index holds a document that only this deployment can have written."""
         if found and run.round_mark:
             # The index that a migration builds is to hold nothing that has no original.
             return True
@@ -204,7 +200,7 @@ class CheckPhase:
         return by_this_run or (row.created and provenance.stage == self.stage)
 
     def _without_original(self, rows: Sequence[ProgressRow]) -> tuple[set[str], dict[str, Failure]]:
-        """The ids of which no original exists now, and why it is not known of some.
+        """Return the ids of which no original exists now, and why it is not known of some.
 
         Raises:
             StoreUnavailable: It is not known of any: that is no single image's failure.
@@ -255,6 +251,6 @@ class CheckPhase:
 
 
 def _is_confirmed(row: ProgressRow, found: Indexed | None) -> bool:
-    """Whether the index holds the document of the row's projection."""
+    """Return True if the index holds the document of the row's projection."""
     provenance = found.provenance if found else None
     return provenance is not None and provenance.is_of(row.digest, row.run_id)

@@ -50,14 +50,11 @@ from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
 from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import Capacity, Deadline, PageResult
-from reindex.stores.interfaces import (
-    Backlog,
-    Change,
-    MigrationIndex,
-    ProgressTable,
-    Projector,
-    RunFiles,
-)
+from reindex.stores.interfaces.migrations import MigrationIndex
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.queues import Backlog
+from reindex.stores.interfaces.run_files import RunFiles
 
 #: How many images a projection call builds where there are few: a small reindex is to be as
 #: concurrent as a large one.
@@ -268,7 +265,7 @@ class IndexPhase:
         return self.index.read(mark.source, ids, [*STAMPS, PROVENANCE, *self.preserve])
 
     def _live(self, run: RunRecord, ids: Sequence[str]) -> AbstractSet[str]:
-        """The ids whose document in the target live writers may have written."""
+        """Return the ids whose document in the target live writers may have written."""
         mark = run.round_mark
         if mark is None or mark.target_position is None or not ids:
             return frozenset()
@@ -301,7 +298,7 @@ class IndexPhase:
     def _split_unchanged(
         self, images: Sequence[Projected], found: Mapping[str, Indexed], run: RunRecord
     ) -> tuple[list[Projected], list[Projected]]:
-        """The images whose document must be written, and those that the index holds already."""
+        """Return the images whose document must be written, and those whose document is current."""
         changed: list[Projected] = []
         unchanged: list[Projected] = []
         for image in images:
@@ -311,7 +308,7 @@ class IndexPhase:
         return changed, unchanged
 
     def _is_current(self, image: Projected, stored: Indexed, run: RunRecord) -> bool:
-        """Whether the index held what was projected: as its provenance says, and in truth.
+        """Return True if the index held what was projected: as its provenance says, and in truth.
 
         Provenance alone would prove nothing: a live writer's update may have left it in place.
         What this run wrote itself is for the check to confirm. Which leases are active is no
@@ -473,7 +470,7 @@ class IndexPhase:
 
 
 def _is_created(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
-    """Whether a document is, or would be, there by a create that nobody has verified.
+    """Return True if a document is, or would be, there by a create that nobody has verified.
 
     One may be there already: of a worker that died, or lost an answer, before it could settle
     what it had sent, in this run or in one before it that did not get to its end.

@@ -11,13 +11,9 @@ from typing import Any
 from reindex.domain.migration import Migration
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.rounds import Rounds, changes_of
-from reindex.stores.interfaces import (
-    CatchUpSchedule,
-    MigrationIndex,
-    Migrations,
-    Phases,
-    Runs,
-)
+from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.runs import Runs
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +86,7 @@ class CatchUp:
         return CatchUpOutcome.ROUND_FAILED
 
     def _next_round(self, migration: Migration) -> Mapping[str, Any] | None:
-        """The input of the next round; None when there is nothing for it to do."""
+        """Return the input of the next round; None when there is nothing for it to do."""
         if migration.sources:
             return migration.sources[0]
         now = self.clock.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reindex.domain.records import claim_check
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 
 #: Bytes of JSON text above which a value waits in the bucket. A message holds 1 MiB, the
 #: projection's answer 1 MB: at this size either still carries several.

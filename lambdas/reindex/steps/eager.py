@@ -24,7 +24,9 @@ from reindex.steps.batch_index import IndexPhase
 from reindex.steps.index_messages import Delivery, Indexer
 from reindex.steps.phase_work import Deadline
 from reindex.steps.upload import Upload
-from reindex.stores.interfaces import Depth, ProgressTable, Runs
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import Depth
+from reindex.stores.interfaces.runs import Runs
 
 #: Images worked on together.
 PAGE: Final = 500
@@ -127,7 +129,7 @@ class Eager:
         Args:
             run: Says which index, and under which name; it need not be the open run's record.
             ids: Of the images.
-            settle: Whether an image that a live writer has just changed is waited for, as in a
+            settle: True if an image that a live writer has just changed is waited for, as in a
                 run; without, reads by secondary index may show less than that writer wrote.
 
         Raises:
@@ -187,5 +189,5 @@ class Eager:
 
 
 def without_settling(phase: IndexPhase) -> IndexPhase:
-    """The same phase, which does not wait for what live writers have just changed."""
+    """Return the same phase, which does not wait for what live writers have just changed."""
     return replace(phase, pace=replace(phase.pace, settle_seconds=0))

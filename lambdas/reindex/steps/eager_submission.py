@@ -18,7 +18,8 @@ from reindex.domain.submissions import (
 from reindex.steps.ambient import Clock
 from reindex.steps.ingest import Ingest
 from reindex.steps.now import Now
-from reindex.stores.interfaces import Depth, HighPriority, Submissions, SubmittedFiles
+from reindex.stores.interfaces.queues import Depth, HighPriority
+from reindex.stores.interfaces.submissions import Submissions, SubmittedFiles
 
 
 @dataclass(frozen=True, slots=True)

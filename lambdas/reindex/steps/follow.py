@@ -14,7 +14,7 @@ from reindex.domain.records import UnreadableMessage
 from reindex.domain.submissions import IndexImage
 from reindex.settings import LibrarySettings
 from reindex.steps.ambient import Meter
-from reindex.stores.interfaces import HighPriority
+from reindex.stores.interfaces.queues import HighPriority
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from reindex.domain.records import Projected, ProjectionAnswer, UnreadableAnswer
 from reindex.image.document import with_provenance
 from reindex.steps.ambient import Clock
 from reindex.steps.claims import CLAIM_ABOVE, claim
-from reindex.stores.interfaces import RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
 
 #: What a failure's code may be: it is a dimension of a metric, and operators type it.
 CODE = re.compile("[a-z][a-z0-9_]{0,62}")

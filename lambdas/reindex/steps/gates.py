@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from reindex.domain.records import RunRecord
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Index, Queue
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.queues import Queue
 
 #: Some shard of the cluster has no copy that answers.
 CLUSTER_RED = "the cluster is red"
@@ -38,7 +39,7 @@ class Gates:
     stage_capacity: StageCapacity
 
     def held_by(self, run: RunRecord) -> str | None:
-        """The gate that holds now, in words for people; None when none does.
+        """Return the gate that holds now, in words for people; None when none does.
 
         Raises:
             IndexMisconfigured: The index cannot be used: a gate, too, that names itself.

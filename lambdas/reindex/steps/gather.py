@@ -22,17 +22,13 @@ from reindex.domain.source_kinds import CHANGES, TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way
 from reindex.steps.upload import Upload, Uploaded
-from reindex.stores.interfaces import (
-    Cursor,
-    IdSource,
-    MigrationIndex,
-    Migrations,
-    Part,
-    Phases,
-    ProgressTable,
-    Runs,
-    WorkList,
-)
+from reindex.stores.interfaces.id_sources import IdSource, Part
+from reindex.stores.interfaces.migrations import MigrationIndex, Migrations
+from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +93,7 @@ class Gathering:
         return {"parts": list(self.source(options.source).parts(at_most))}
 
     def _migration(self, options: RunOptions, run_id: str) -> Migration | None:
-        """The migration that the run is a round of; None for an ordinary run.
+        """Return the migration that the run is a round of; None for an ordinary run.
 
         Raises:
             PreflightFailed: A migration is open, and the run is none of its rounds.
@@ -198,14 +194,14 @@ class Gathering:
 
 
 def _unfinished(before: RunRecord | None) -> list[str]:
-    """The runs whose messages may still come, given the latest of them."""
+    """Return the runs whose messages may still come, given the latest of them."""
     if before is None or before.status == "succeeded":
         return []
     return [*before.unfinished, before.run_id][-MAX_UNFINISHED:]
 
 
 def _last_reported(run: RunRecord | None) -> str | None:
-    """The last run that has a report."""
+    """Return the last run that has a report."""
     if run is None:
         return None
     return run.run_id if run.report else run.last_reported
@@ -259,7 +255,7 @@ class _Pages:
                 return
 
     def _unknown(self, ids: Sequence[str]) -> Sequence[str]:
-        """The ids that have no row yet."""
+        """Return the ids that have no row yet."""
         found = self.table.read(ids)
         unknown = [i for i in ids if i not in found.rows and i not in found.unreadable]
         self.known += len(ids) - len(unknown)

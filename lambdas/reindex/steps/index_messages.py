@@ -31,19 +31,12 @@ from reindex.domain.records import (
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.listing import write_and_list
-from reindex.stores.interfaces import (
-    Change,
-    DeadLetters,
-    Deliveries,
-    Index,
-    IndexWrite,
-    ProgressTable,
-    RunFiles,
-    Runs,
-    Verdict,
-    WorkLister,
-    WriteResult,
-)
+from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.queues import DeadLetters, Deliveries
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkLister
 from reindex.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
@@ -124,7 +117,7 @@ class _Readable:
 
     @property
     def is_old(self) -> bool:
-        """Whether it has been coming for so long that it is given up next time."""
+        """True if it has been coming for so long that it is given up next time."""
         return self.receive_count >= MAX_NOT_TAKEN
 
 
@@ -162,7 +155,7 @@ class Indexer:
     def _groups(
         self, deliveries: Sequence[Delivery], again: set[str]
     ) -> Iterator[Mapping[str, _Readable]]:
-        """The readable messages, in groups that fit in memory with what they claim.
+        """Yield the readable messages, in groups that fit in memory with what they claim.
 
         Args:
             deliveries: As they came.
@@ -197,7 +190,7 @@ class Indexer:
         return set_aside(self.dead_letters, body, reason)
 
     def _whole(self, message: Message) -> Message:
-        """The message with what it left behind claim checks fetched."""
+        """Return the message with what it left behind claim checks fetched."""
         image, preserved = message.image, message.preserved
         if key := key_claimed_by(image):
             image = document_text(self._fetched(key))
@@ -300,7 +293,7 @@ class Indexer:
     def _not_taken(
         self, judged: Sequence[tuple[str, _Readable, WriteResult]]
     ) -> list[tuple[Message, str]]:
-        """The messages that the index has answered for, and not taken, often enough.
+        """Return the messages that the index has answered for, and not taken, often enough.
 
         None while a shard is missing: that is not these documents' failure.
         """
@@ -399,7 +392,7 @@ class Indexer:
 
 
 def _ids_of(messages: Mapping[str, _Readable], chosen: Sequence[tuple[Message, str]]) -> set[str]:
-    """The message ids of all messages that are about the same images as some."""
+    """Return the message ids of all messages that are about the same images as some."""
     images = {message.id for message, _ in chosen}
     return {m for m, readable in messages.items() if readable.message.id in images}
 
@@ -411,7 +404,7 @@ def _document(message: Message) -> Mapping[str, Any] | str:
 
 
 def merged(document: Mapping[str, Any], preserved: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with what only the index holds put back; what the truth says wins."""
+    """Return the document with what only the index holds put back; what the truth says wins."""
     result = dict(document)
     for key, value in preserved.items():
         if key not in result:
@@ -429,7 +422,7 @@ def _by_index(messages: Mapping[str, _Readable]) -> dict[tuple[str, str | None],
 
 
 def _is_about(message: Message, row: ProgressRow) -> bool:
-    """Whether the row still stands where this message left it.
+    """Return True if the row still stands where this message left it.
 
     The indexer may be quicker than the settling: the row is then still queued.
     """

@@ -9,7 +9,8 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.indexer_pace import BulkCounts, Conditions, IndexerPace, next_pace
 from reindex.domain.records import RunRecord
 from reindex.steps.ambient import Clock, Meter
-from reindex.stores.interfaces import IndexerConcurrency, Queue, Runs
+from reindex.stores.interfaces.queues import IndexerConcurrency, Queue
+from reindex.stores.interfaces.runs import Runs
 
 log = logging.getLogger(__name__)
 

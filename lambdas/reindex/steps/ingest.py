@@ -45,15 +45,9 @@ from reindex.image.renditions import Notice, Rendered, render
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.index_messages import Delivery, postpone, set_aside
 from reindex.steps.workbench import sha1_of, workbench
-from reindex.stores.interfaces import (
-    Archive,
-    DeadLetters,
-    Deliveries,
-    HighPriority,
-    NewFile,
-    Submissions,
-    SubmittedFiles,
-)
+from reindex.stores.interfaces.archive import Archive, NewFile
+from reindex.stores.interfaces.queues import DeadLetters, Deliveries, HighPriority
+from reindex.stores.interfaces.submissions import Submissions, SubmittedFiles
 
 log = logging.getLogger(__name__)
 

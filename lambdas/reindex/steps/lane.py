@@ -34,7 +34,9 @@ from reindex.settings import PhaseRules
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.assignment import Assignment
 from reindex.steps.phase_work import PAGE_SIZE, Capacity, Deadline, PageResult, PhaseWork
-from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkList
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class ShiftResult:
     Attributes:
         latest: The run as last read; None when it ended, moved on or was paused meanwhile.
         moved: Rows that changed, by what they became.
-        progressed: Whether any row changed that does not merely test a gate.
+        progressed: True if any row changed that does not merely test a gate.
         held_by: The gate that held it last; None when none did.
         held: Seconds that it waited, by the gate it waited for.
         noted: The gate that the run record names.
@@ -98,7 +100,7 @@ class Lane:
     Attributes:
         tools: What all lanes of the tick share.
         holder: Names this lane of this invocation.
-        is_first: Whether it is the one that probes, and waits, for all.
+        is_first: True if it is the one that probes, and waits, for all.
         deadline: Of the tick.
         until: Epoch seconds until which a chunk that is taken is ours.
         result: What it comes to.
@@ -303,7 +305,7 @@ class Lane:
             self._list_moved(assignment)
 
     def _name(self) -> str:
-        """A name for chunks, that no other has."""
+        """Return a name for chunks, that no other has."""
         return f"{self.holder}-{next(self._numbers):04d}"
 
     def _work_pages(self, assignment: Assignment) -> bool:
@@ -332,7 +334,7 @@ class Lane:
         return True
 
     def _still_admitted(self, run: RunRecord) -> RunRecord | None:
-        """The run as it stands; None when it ended, moved on or was paused."""
+        """Return the run as it stands; None when it ended, moved on or was paused."""
         latest = self.tools.runs.current()
         stands = (
             latest is not None
@@ -499,7 +501,7 @@ def attempt(problem: str, call: Callable[[], object]) -> bool:
 
 
 def _gate(error: Exception) -> str | None:
-    """The gate that an error is; None when it is unforeseen."""
+    """Return the gate that an error is; None when it is unforeseen."""
     match error:
         case StoreUnavailable():
             return f"unavailable: {error}"[:MAX_GATE]
@@ -510,7 +512,7 @@ def _gate(error: Exception) -> str | None:
 
 
 def _failure_of(error: Exception) -> Failure:
-    """The failure of the one image that an error is about."""
+    """Return the failure of the one image that an error is about."""
     if isinstance(error, ReindexFailure):
         return error.as_failure()
     return Failure(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reindex.domain.chunks import chunks_of
-from reindex.stores.interfaces import Change, ProgressTable, WorkLister
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.work_list import WorkLister
 
 
 def write_and_list(

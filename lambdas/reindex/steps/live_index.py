@@ -48,17 +48,11 @@ from reindex.steps.index_messages import (
     postpone,
     set_aside,
 )
-from reindex.stores.interfaces import (
-    DeadLetters,
-    Deliveries,
-    Index,
-    IndexWrite,
-    Projector,
-    RunFiles,
-    Submissions,
-    Verdict,
-    WriteResult,
-)
+from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.queues import DeadLetters, Deliveries
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.submissions import Submissions
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState, PinnedIndex
 from reindex.domain.options import RunOptions
 from reindex.steps.ambient import Clock, fresh_name
-from reindex.stores.interfaces import CatchUpSchedule, MigrationIndex, Migrations
+from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
 
 #: Times that a change is made again which another overtook: ticks change the record once a minute.
 _TRIES: Final = 5

@@ -10,7 +10,7 @@ from reindex.domain.progress import ProgressRow, Retry
 from reindex.domain.records import LIVE
 from reindex.steps.ambient import Clock
 from reindex.steps.live_index import LiveIndex, Outcome
-from reindex.stores.interfaces import Change, ProgressTable
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
 
 
 @dataclass(frozen=True, slots=True)

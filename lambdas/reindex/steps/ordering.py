@@ -26,7 +26,8 @@ from reindex.domain.chunks import ListedChunk, TakenChunk, UnreadableChunk, chun
 from reindex.domain.progress import ProgressRow, from_values, to_values
 from reindex.domain.states import Phase
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import RunFiles, WorkList
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Rows of a list above which it is put in order: below, all its LISTs cost a quarter of a dollar.
 ORDER_ABOVE: Final = 50_000
@@ -167,7 +168,7 @@ class Ordering:
 
 
 def _disorder(chunks: Sequence[ListedChunk]) -> float:
-    """The share of chunks that begin before one of those before them ends.
+    """Return the share of chunks that begin before one of those before them ends.
 
     Args:
         chunks: Sorted by their first id.

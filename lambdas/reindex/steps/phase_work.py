@@ -36,7 +36,7 @@ class Capacity:
     Attributes:
         rows: How many.
         held_by: The gate that holds the others; None when none does.
-        is_probe: Whether these rows are only to find out if the gate still has its reason: no
+        is_probe: True if these rows are only to find out if the gate still has its reason: no
             more are worked on in this tick.
     """
 
@@ -55,7 +55,7 @@ class PageResult:
         after: The rows that changed, as they are now.
         overtaken: Ids of rows that another changed first.
         problem: What kept the other rows from being worked; None when nothing did.
-        is_uncertain: Whether the other rows may have changed all the same: a call was not answered.
+        is_uncertain: True if the other rows may have changed all the same: a call was not answered.
     """
 
     moved: Counter[str] = field(default_factory=Counter)
@@ -66,7 +66,7 @@ class PageResult:
     is_uncertain: bool = False
 
     def rest_of(self, rows: Iterable[ProgressRow]) -> list[ProgressRow]:
-        """The rows of the page that were left as they were."""
+        """Return the rows of the page that were left as they were."""
         gone = {row.id for row in self.after} | self.overtaken
         return [row for row in rows if row.id not in gone]
 

@@ -19,7 +19,11 @@ from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
 from reindex.steps.ambient import Clock
 from reindex.steps.ordering import ORDER_ABOVE
-from reindex.stores.interfaces import Index, Migrations, Phases, Runs, WorkList
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.migrations import Migrations
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +135,7 @@ class Preflight:
         }
 
     def _target(self, index: Index, run: RunRecord | None) -> str:
-        """The index behind the alias; in a round of a migration, the one that follows it.
+        """Return the index behind the alias; in a round of a migration, the one that follows it.
 
         Raises:
             IndexMisconfigured: The alias leads to none, or not to where the migration has it.
@@ -172,7 +176,7 @@ class Preflight:
         return failed
 
     def _pinned(self, findings: list[str], run: RunRecord | None) -> _Pinned:
-        """The index that the run writes to, with a finding for whatever it lacks."""
+        """Return the index that the run writes to, with a finding for whatever it lacks."""
         index = self._try(findings, "index", self.connect)
         name = index and self._try(findings, "index", lambda: self._target(index, run))
         if name is None:
@@ -236,5 +240,5 @@ def in_the_way(current: RunRecord | None, execution: str, phases: Phases) -> str
 
 
 def _quick_to_fail(seconds: float) -> bool:
-    """Whether a service that failed so soon may answer next time; one out of reach takes long."""
+    """Return True if the call failed so soon that a retry may succeed: no route takes longer."""
     return seconds < _QUICK_SECONDS

@@ -28,7 +28,9 @@ from reindex.image.truth import ImageTruth, Rendition, UserData
 from reindex.processors.processing import Change, NamedProcessor, explained
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.claims import CLAIM_ABOVE, claim
-from reindex.stores.interfaces import Library, Loader, OpenObject, RunFiles
+from reindex.stores.interfaces.library import Library, OpenObject
+from reindex.stores.interfaces.projection import Loader
+from reindex.stores.interfaces.run_files import RunFiles
 from reindex.tag_names import TagNames
 from reindex.time_limit import TimeLimit
 
@@ -69,7 +71,7 @@ class Projection:
         stage: The deployment, likewise.
         loader: The library's own image loader, which reads the originals in place of us; None when
             we do.
-        is_whole: Whether the loader's documents hold the user data already.
+        is_whole: True if the loader's documents hold the user data already.
         tag_names: By whose names ``fileMetadata`` shows tags.
         processors: What the library makes of files' metadata, before people's edits.
     """
@@ -253,7 +255,7 @@ class Projection:
         return loaded if self.is_whole else merge(loaded, user_data, now, misfits)
 
     def _fitted(self, built: Sequence[_Built], run_id: str) -> list[Projected]:
-        """The documents as they travel: the largest behind claim checks until the rest fits."""
+        """Return the answer's documents: the largest behind claim checks until the rest fits."""
         room = ANSWER_BYTES
         travelling: dict[str, _Built] = {}
         for image in sorted(built, key=lambda image: len(image.text)):
@@ -271,7 +273,7 @@ def _answer_bytes(image: _Built) -> int:
 
 
 def _rendition(found: OpenObject | None) -> Rendition | None:
-    """A file made from the original; what cannot be read of it is left out of the document."""
+    """Return a rendition; None if it cannot be read, so that the document has no such file."""
     if found is None:
         return None
     with found.file:

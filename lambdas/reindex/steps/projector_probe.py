@@ -10,7 +10,8 @@ from reindex.domain.failures import (
     SourceUnusable,
     StoreUnavailable,
 )
-from reindex.stores.interfaces import IdSource, Projector
+from reindex.stores.interfaces.id_sources import IdSource
+from reindex.stores.interfaces.projection import Projector
 
 #: Images that are asked for: one alone may be broken in itself.
 IMAGES = 5

@@ -19,7 +19,9 @@ from reindex.reports.rehearsal import RehearsalResult
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_index import SMALL_BATCH, only
 from reindex.steps.index_messages import merged
-from reindex.stores.interfaces import Index, Projector, RunFiles
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.run_files import RunFiles
 
 #: Projection calls that are waited on at once, if nobody says otherwise.
 CALLS: Final = 16
@@ -140,7 +142,7 @@ class Rehearsal:
             found.changes.add(image.id, before, after)
 
     def _document(self, text: str, standing: Indexed | None) -> dict[str, Any]:
-        """The document as it would be written: with what only the index holds."""
+        """Return the document as it would be written: with what only the index holds."""
         if key := key_claimed_by(text):
             text = document_text(json.loads(self.files.get(str(key))))
         document: dict[str, Any] = json.loads(text)

@@ -10,7 +10,9 @@ from reindex.domain.migration import Migration
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.source_kinds import CHANGES
 from reindex.steps.ambient import Clock, fresh_name
-from reindex.stores.interfaces import Migrations, Runs, RunStarter
+from reindex.stores.interfaces.executions import RunStarter
+from reindex.stores.interfaces.migrations import Migrations
+from reindex.stores.interfaces.runs import Runs
 
 
 @dataclass(frozen=True, slots=True)

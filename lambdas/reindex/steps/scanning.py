@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
-from reindex.stores.interfaces import ProgressTable, RowPage
+from reindex.stores.interfaces.progress_table import ProgressTable, RowPage
 
 
 def scan_all(table: ProgressTable, segments: int) -> Iterator[RowPage]:

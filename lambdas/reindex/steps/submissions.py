@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from reindex.domain import stamps
 from reindex.domain.failures import SubmissionGone
 from reindex.domain.submissions import IndexImage, SubmissionRow, SubmissionState
-from reindex.stores.interfaces import HighPriority, SubmissionDesk, Submissions
+from reindex.stores.interfaces.queues import HighPriority
+from reindex.stores.interfaces.submissions import SubmissionDesk, Submissions
 
 
 @dataclass(frozen=True, slots=True)

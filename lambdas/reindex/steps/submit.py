@@ -13,7 +13,8 @@ from reindex.domain.progress import iso
 from reindex.image import sniff
 from reindex.steps.ambient import Clock
 from reindex.steps.workbench import sha1_of
-from reindex.stores.interfaces import Originals, SubmissionDesk
+from reindex.stores.interfaces.library import Originals
+from reindex.stores.interfaces.submissions import SubmissionDesk
 
 #: Files that are sent side by side.
 AT_ONCE = 8

@@ -27,11 +27,7 @@ from reindex.steps.ambient import Clock, fresh_name
 from reindex.steps.eager import Eager, EagerResult
 from reindex.steps.migrate import changed
 from reindex.stores.changed_ids import ChangedIds, all_ids
-from reindex.stores.interfaces import (
-    CatchUpSchedule,
-    MigrationIndex,
-    Migrations,
-)
+from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
 
 #: Documents left over that are few enough to move the alias: their projection takes a second.
 MAX_LEFT: Final = 25
@@ -203,7 +199,7 @@ class Switching:
         return self._save(done, migration), len(ids)
 
     def _run(self, migration: Migration, run_id: str) -> RunRecord:
-        """The record of a round that no execution holds."""
+        """Return the record of a round that no execution holds."""
         now = self.clock.now()
         return RunRecord(
             run_id=run_id,

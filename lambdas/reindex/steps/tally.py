@@ -34,15 +34,13 @@ from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.ordering import ORDER_ABOVE
 from reindex.steps.preflight import PreflightFailed
-from reindex.stores.interfaces import (
-    Index,
-    Migrations,
-    ProgressTable,
-    Queue,
-    RunFiles,
-    Runs,
-    WorkList,
-)
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.migrations import Migrations
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.queues import Queue
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 #: Seconds of scanning after which a segment hands over to a further invocation.
 SEGMENT_SECONDS = 600
@@ -104,7 +102,7 @@ class Tallying:
             segment: From 0.
             segments: How many there are.
             cursor: As the invocation before returned it; None for the first.
-            listing: Whether what has work left is put on the work list.
+            listing: True if what has work left is put on the work list.
 
         Returns:
             ``{"next": cursor}`` to go on from; None at the segment's end.
@@ -406,7 +404,7 @@ class Tallying:
         return problems + self._alias_problems(run)
 
     def _alias_problems(self, run: RunRecord) -> list[str]:
-        """Whether the alias, and the index that the run wrote to, are what they were."""
+        """Return True if the alias, and the index that the run wrote to, are what they were."""
         mark = run.round_mark
         expected = mark.source if mark and not mark.after_switch else run.index
         try:

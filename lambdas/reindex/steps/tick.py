@@ -25,7 +25,11 @@ from reindex.steps.ambient import Clock, Meter
 from reindex.steps.lane import ShiftResult, attempt
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.shift import Shift
-from reindex.stores.interfaces import Phases, ProgressTable, RunFiles, Runs, WorkList
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +56,7 @@ class Admission(StrEnum):
 
     @property
     def turns_rule_off(self) -> bool:
-        """Whether the rule that sent this tick has nothing left to tick for."""
+        """True if the rule that sent this tick has nothing left to tick for."""
         return self in {
             Admission.NO_RUN,
             Admission.OTHER_PHASE,
@@ -78,7 +82,7 @@ class TickReport:
 
     Attributes:
         outcome: How it ended.
-        admission: Whether it was admitted, and why not.
+        admission: True if it was admitted, and why not.
         moved: Rows that changed, by what they became.
         held_by: The gate that held it last; None when none did.
         error: What it ended in; None when it ended well.
@@ -91,7 +95,7 @@ class TickReport:
     error: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The report as the lambda returns and logs it."""
+        """Return the report as the lambda returns and logs it."""
         return {
             "outcome": self.outcome,
             "admission": self.admission,

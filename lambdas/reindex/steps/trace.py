@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from reindex.domain import stamps
 from reindex.domain.submissions import SubmissionRow
-from reindex.stores.interfaces import FunctionLog, ProgressTable, Submissions
+from reindex.stores.interfaces.function_logs import FunctionLog
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.submissions import Submissions
 from reindex.text import MAX_ID_BYTES, counted
 
 

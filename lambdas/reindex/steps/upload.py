@@ -13,7 +13,9 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Ledger
 from reindex.steps.ambient import Clock
-from reindex.stores.interfaces import Change, ProgressTable, Runs, WorkLister
+from reindex.stores.interfaces.progress_table import Change, ProgressTable
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkLister
 
 #: Ids per round of table calls: a chunk of the work list.
 CHUNK = MAX_ROWS
@@ -179,12 +181,12 @@ class Upload:
 
 
 def ids_of_lines(lines: Iterable[str]) -> Iterator[str]:
-    """The ids of a file's lines, without the blanks around them; empty for a blank line."""
+    """Return the ids of a file's lines, without the blanks around them; empty for a blank line."""
     return map(str.strip, lines)
 
 
 def _present(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
-    """The ids that are not empty."""
+    """Yield the ids that are not empty."""
     for image_id in ids:
         if image_id:
             yield image_id
@@ -193,7 +195,7 @@ def _present(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
 
 
 def _distinct(ids: Sequence[str], done: Uploaded) -> list[str]:
-    """Some ids, each once: an upload of any length is told apart only so far."""
+    """Return some ids, each once: an upload of any length is told apart only so far."""
     distinct = list(dict.fromkeys(ids))
     done.duplicates += len(ids) - len(distinct)
     return distinct

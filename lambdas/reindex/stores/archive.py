@@ -13,7 +13,7 @@ from reindex.domain.failures import ArchiveConflict, SourceArchived, StoreUnavai
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import NewFile
+from reindex.stores.interfaces.archive import NewFile
 from reindex.stores.originals import MetadataNames
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ class MalformedItem(InternalFailure):
 
 
 def to_attribute(value: Plain) -> AttributeValueTypeDef:
-    """The attribute value that stands for a plain one."""
+    """Return the attribute value that stands for a plain one."""
     match value:
         case None:
             return {"NULL": True}
@@ -37,7 +37,7 @@ def to_attribute(value: Plain) -> AttributeValueTypeDef:
 
 
 def from_attribute(attribute: AttributeValueTypeDef) -> Plain:
-    """The plain value of an attribute; a number is an int if it is whole.
+    """Return the plain value of an attribute; a number is an int if it is whole.
 
     Raises:
         ValueError: It is of a type that no table of ours uses.
@@ -68,12 +68,12 @@ def _number(digits: str) -> int | float:
 
 
 def to_attributes(values: Mapping[str, Plain]) -> dict[str, AttributeValueTypeDef]:
-    """The item that holds these values; None is an absent attribute."""
+    """Return the item that holds these values; None is an absent attribute."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
 def from_attributes(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
-    """The plain values of an item.
+    """Return the plain values of an item.
 
     Raises:
         MalformedItem: An attribute is of a type that no table of ours uses.

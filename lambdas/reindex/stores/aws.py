@@ -83,7 +83,7 @@ CLIENT_CONFIG = client_config()
 
 
 def error_code(error: ClientError) -> str:
-    """The service's own name of an error, such as ``ResourceNotFoundException``."""
+    """Return the service's own name of an error, such as ``ResourceNotFoundException``."""
     return error.response.get("Error", {}).get("Code", "Unknown")
 
 
@@ -148,7 +148,7 @@ def backoff(seconds: float, *, first: float = 0.05, longest: float = 2.0) -> Ite
 
 
 def was_retried(response: Mapping[str, Any]) -> bool:
-    """Whether botocore made a call more than once before it had this answer, or this error.
+    """Return True if botocore made a call more than once before it had this answer, or this error.
 
     If so, an attempt before may have landed and only its answer been lost: then a condition
     that our own write broke looks as if somebody else had been here.

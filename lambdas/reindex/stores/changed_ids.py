@@ -7,7 +7,9 @@ from typing import Final
 
 from reindex.domain.failures import SourceUnusable
 from reindex.domain.migration import Migration, PinnedIndex, Position
-from reindex.stores.interfaces import Cursor, IdPage, MigrationIndex, Migrations, Part
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.migrations import MigrationIndex, Migrations
+from reindex.stores.interfaces.paging import Cursor
 
 #: Ids of one page.
 PAGE_IDS: Final = 5_000
@@ -22,7 +24,7 @@ class ChangedIds:
     Args:
         index: Where they are.
         migrations: Says from where on, and up to where.
-        surplus: Whether also those that only the target has.
+        surplus: True if also those that only the target has.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class ChangedIds:
         return _parts(migration.target, {}, migration.target_position or until)
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The next ids of a part; it may be repeated, and shows what has changed since.
+        """Return the next ids of a part; it may be repeated, and shows what has changed since.
 
         Raises:
             IndexMisconfigured: One of the indices is gone.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reindex.batches import in_batches
 from reindex.stores.aws import persist, unavailable
-from reindex.stores.interfaces import DeadLetter
+from reindex.stores.interfaces.queues import DeadLetter
 from reindex.stores.sqs import BATCH_ENTRIES, MAX_MESSAGE_BYTES, SERVICE, SqsQueue
 from reindex.text import printable
 

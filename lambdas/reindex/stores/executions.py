@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import Execution, PastExecution
+from reindex.stores.interfaces.executions import Execution, PastExecution
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -30,7 +30,7 @@ class Executions:
         self._state_machine = state_machine
 
     def arn(self, name: str) -> str:
-        """The ARN of the execution of a name."""
+        """Return the ARN of the execution of a name."""
         return f"{self._state_machine.replace(':stateMachine:', ':execution:')}:{name}"
 
     @unavailable(_SERVICE)
@@ -88,7 +88,7 @@ class Executions:
 
     @unavailable(_SERVICE)
     def latest(self, at_most: int) -> list[PastExecution]:
-        """The executions that were started last, the latest first (eventually consistent).
+        """Return the executions that were started last, the latest first (eventually consistent).
 
         Step Functions forgets an execution 90 days after its end.
 

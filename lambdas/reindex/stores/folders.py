@@ -36,7 +36,7 @@ class KeyPage:
 
     Attributes:
         keys: In order of their UTF-8 bytes, which is that of Python's strings.
-        more: Whether others may follow.
+        more: True if others may follow.
     """
 
     keys: Sequence[str]
@@ -152,5 +152,5 @@ def _alone(bucket: Bucket, folder: str) -> Keys:
 
 
 def _end(folder: str) -> str:
-    """The first key that would follow every key of a folder: for a slash, 0 follows it."""
+    """Return the first key that would follow every key of a folder: for a slash, 0 follows it."""
     return folder[:-1] + chr(ord(folder[-1]) + 1)

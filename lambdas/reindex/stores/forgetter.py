@@ -17,7 +17,7 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.records import FOLDED, Forgetting, Ledger
 from reindex.stores.attributes import Plain, to_attribute, to_attributes
 from reindex.stores.aws import backoff, error_code, unavailable
-from reindex.stores.interfaces import Runs
+from reindex.stores.interfaces.runs import Runs
 from reindex.stores.runs import FORGOTTEN, addition, ledger_item
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class DynamoForgetter:
 
 
 def _by_upload(rows: Sequence[ProgressRow], uploads: Collection[str]) -> dict[str, Ledger]:
-    """What is forgotten of each upload; of those that the ledger does not name, of their sum."""
+    """Return what is forgotten of each upload; of folded uploads, under ``FOLDED``."""
     found: dict[str, Ledger] = {}
     for row in rows:
         name = row.upload if row.upload in uploads else FOLDED

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from reindex.domain.failures import StoreUnavailable
 from reindex.settings import function_name
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import FoundLines, LoggedLine
+from reindex.stores.interfaces.function_logs import FoundLines, LoggedLine
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

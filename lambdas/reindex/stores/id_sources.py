@@ -12,7 +12,8 @@ from reindex.domain.failures import SourceUnusable
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import Cursor, IdPage, Part
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.paging import Cursor
 from reindex.stores.sources import ARCHIVES
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class BucketIds:
 
     @unavailable(_SERVICE)
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The ids of the next thousand keys; a page may have none.
+        """Return the ids of the next thousand keys; a page may have none.
 
         Raises:
             StoreUnavailable: S3 does not list the bucket.
@@ -106,14 +107,14 @@ class BucketIds:
         return None if key.startswith(self._others) else self._template.image_id(key)
 
     def _past_others(self, key: str) -> str:
-        """A key, or what comes after all keys that are not originals if it is one of those."""
+        """Return the key, or, below a prefix that has no originals, the first key after that."""
         for prefix in self._others:
             if key.startswith(prefix):
                 return prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return key
 
     def _below(self, folders: Iterable[str]) -> Iterator[str]:
-        """The folders in some folders, but for those of what is no original."""
+        """Yield the folders in some folders, but for those of what is no original."""
         pages = self._client.get_paginator("list_objects_v2")
         for folder in folders:
             for page in pages.paginate(Bucket=self._bucket, Prefix=folder, Delimiter="/"):
@@ -155,7 +156,7 @@ class FileIds:
 
     @unavailable(_SERVICE)
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The ids of the next whole lines.
+        """Return the ids of the next whole lines.
 
         Raises:
             SourceUnusable: Its lines are no ids.

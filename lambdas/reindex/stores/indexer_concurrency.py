@@ -34,7 +34,7 @@ class MappingConcurrency:
             )
 
     def is_enabled(self) -> bool:
-        """Whether the queue's messages are given to the indexer at all.
+        """Return True if the queue's messages are given to the indexer at all.
 
         Raises:
             StoreUnavailable: Lambda does not answer.

@@ -25,7 +25,7 @@ from reindex.image.truth import StoredObject
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, with_body
 from reindex.stores.folders import KeyPage, keys_by_image
-from reindex.stores.interfaces import ObjectHistory, ObjectVersion, OpenObject
+from reindex.stores.interfaces.library import ObjectHistory, ObjectVersion, OpenObject
 from reindex.stores.sources import ARCHIVES, reading
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class S3Originals:
         return self.open_key(self._buckets.originals_bucket, key)
 
     def exists(self, image_id: str) -> bool:
-        """Whether the original exists now.
+        """Return True if the original exists now.
 
         Raises:
             SourceForbidden: S3 refuses to say, or the bucket does not exist.
@@ -213,7 +213,7 @@ class S3Originals:
         )
 
     def _versions(self, bucket: str, key: str) -> Sequence[ObjectVersion] | None:
-        """An object's latest versions, the newest first; None when we may not list them."""
+        """Return an object's latest versions, the newest first; None when we may not list them."""
         try:
             with reading(_SERVICE):
                 page = self._s3.list_object_versions(Bucket=bucket, Prefix=key)
@@ -235,7 +235,7 @@ class S3Originals:
         return sorted(found, key=lambda version: version.at, reverse=True)
 
     def crops(self, ids: Sequence[str]) -> Mapping[str, Sequence[StoredObject] | Failure]:
-        """The objects of images' crops, in order of their keys.
+        """Return the objects of images' crops, in order of their keys.
 
         Returns:
             One entry per id; a failure to list or read one image's crops stands in its place.
@@ -315,7 +315,7 @@ class S3Originals:
         return OpenObject(stored, open_bytes(b""))
 
     def _file(self, bucket: str, key: str, first: _Piece) -> RangedFile:
-        """The whole object as a file, its first bytes at hand."""
+        """Return the whole object as a file, its first bytes at hand."""
 
         def fetch(start: int, length: int) -> bytes:
             with reading(_SERVICE):
@@ -341,7 +341,7 @@ class S3Originals:
 
 
 def _size(answer: GetObjectOutputTypeDef) -> int:
-    """The size of the whole object that a part was read of."""
+    """Return the size of the whole object that a part was read of."""
     part = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
     return int(part[1]) if part else answer["ContentLength"]
 

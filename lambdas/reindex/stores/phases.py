@@ -56,7 +56,7 @@ class AwsPhases:
             self._events.disable_rule(Name=self._rules[phase])
 
     def is_on(self, phase: Phase) -> bool:
-        """Whether a phase's schedule is on.
+        """Return True if a phase's schedule is on.
 
         Raises:
             StoreUnavailable: EventBridge does not answer.
@@ -65,7 +65,7 @@ class AwsPhases:
             return self._events.describe_rule(Name=self._rules[phase])["State"] == "ENABLED"
 
     def is_running(self, execution: str) -> bool:
-        """Whether an execution of the state machine still runs; False when there is none.
+        """Return True if an execution of the state machine still runs; False when there is none.
 
         Args:
             execution: Its ARN.

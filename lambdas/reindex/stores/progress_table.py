@@ -15,7 +15,8 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow, from_values, to_values
 from reindex.stores.attributes import MalformedItem, from_attributes, to_attributes
 from reindex.stores.aws import TRANSIENT, persist, unavailable, was_retried
-from reindex.stores.interfaces import Change, Cursor, FoundRows, RowPage
+from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.interfaces.progress_table import Change, FoundRows, RowPage
 from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _Result = TypeVar("_Result")
 
 
 def to_item(row: ProgressRow) -> dict[str, AttributeValueTypeDef]:
-    """The item that holds a row.
+    """Return the item that holds a row.
 
     Raises:
         ValueError: The row has work left but is never due, or the reverse.
@@ -78,7 +79,7 @@ def _rows(
 
 
 def insertion(table: str, row: ProgressRow) -> BatchStatementRequestTypeDef:
-    """The PartiQL statement that writes a row unless its id has one."""
+    """Return the PartiQL statement that writes a row unless its id has one."""
     item = to_item(row)
     members = ", ".join(f"'{name}': ?" for name in item)
     return {
@@ -88,7 +89,7 @@ def insertion(table: str, row: ProgressRow) -> BatchStatementRequestTypeDef:
 
 
 def update(table: str, change: Change) -> BatchStatementRequestTypeDef:
-    """The PartiQL statement that makes one row of another, if that still stands.
+    """Return the PartiQL statement that makes one row of another, if that still stands.
 
     Only what differs is set or removed. That is enough, for every write raises ``rev``: the
     stored row equals the one read in all its attributes if it does in ``rev``.

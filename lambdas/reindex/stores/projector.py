@@ -103,7 +103,7 @@ class LambdaProjector:
             ) from error
 
     def _invoke(self, event: bytes) -> tuple[str | None, str]:
-        """The kind of error in the function, if any, and the text of its answer."""
+        """Return the kind of error in the function, if any, and the text of its answer."""
         problem: Exception | None = None
         patience = self._time_limit.at_most(self._patience_seconds + READ_SECONDS) - READ_SECONDS
         if patience < 0:
@@ -126,7 +126,7 @@ class LambdaProjector:
 
 
 def _may_pass(error: ClientError) -> bool:
-    """Whether a call that failed like this is worth repeating."""
+    """Return True if a call that failed like this is worth repeating."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     throttled = error_code(error) == "TooManyRequestsException"
     return throttled or status in _LATER or status >= _SERVER_ERROR

@@ -89,7 +89,7 @@ class S3RunFiles:
         return body
 
     def keys(self, prefix: str) -> list[str]:
-        """The keys that begin so, in order.
+        """Return the keys that begin so, in order.
 
         Raises:
             StoreUnavailable: S3 does not list them.

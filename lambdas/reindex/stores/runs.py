@@ -60,7 +60,7 @@ _OPTIONAL = frozenset(field.name for field in fields(RunRecord) if field.default
 
 
 def to_item(record: RunRecord) -> dict[str, AttributeValueTypeDef]:
-    """The item that holds a run's record; a field that is None has no attribute."""
+    """Return the item that holds a run's record; a field that is None has no attribute."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return to_attributes({"id": _CURRENT, **{name: _plain(v) for name, v in values.items()}})
 
@@ -349,10 +349,10 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def uploads(self) -> dict[str, UploadRecord]:
-        """What each upload brought, by its name; under ``FOLDED`` the sum of those folded.
+        """Return the record of each upload by its name; under ``FOLDED`` the sum of folded ones.
 
-        By a consistent scan of this small table, which is made again if uploads were folded
-        meanwhile: some might be seen twice, or not at all.
+        This is a consistent scan of a small table. It is repeated if uploads were folded during
+        the scan, which could then show some of them twice or not at all.
         """
         folds = self._folds()
         while True:
@@ -411,7 +411,7 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def forgettings(self) -> list[Forgetting]:
-        """The operations that took images out of the progress table, in order of time."""
+        """Return the operations that took images out of the progress table, in order of time."""
         return sorted(map(_forgetting, self._items(FORGOTTEN)), key=lambda found: found.at)
 
     def _folds(self) -> int:
@@ -481,14 +481,14 @@ class DynamoRuns:
 
 
 def ledger_item(upload: str) -> str:
-    """The id of an upload's item in the ledger, or of the sum of those that were folded."""
+    """Return the id of an upload's item in the ledger, or of the sum of those that were folded."""
     return f"{_LEDGER}{upload}"
 
 
 def addition(
     table: str, item_id: str, more: Mapping[str, int], fixed: Mapping[str, Plain]
 ) -> UpdateTypeDef:
-    """The part of a transaction that adds to attributes of an item, which it makes if need be.
+    """Return the part of a transaction that adds to attributes of an item, or creates it.
 
     Args:
         table: Its table.

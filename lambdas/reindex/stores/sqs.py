@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reindex.stores.aws import unavailable
-from reindex.stores.interfaces import Depth
+from reindex.stores.interfaces.queues import Depth
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from reindex.domain.failures import StoreUnavailable, SubmissionGone
 from reindex.domain.submissions import NO_VERSION, SubmissionRef
 from reindex.stores.aws import error_code, unavailable
-from reindex.stores.interfaces import WaitingFile
+from reindex.stores.interfaces.submissions import WaitingFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -153,7 +153,7 @@ class S3SubmittedFiles:
         return SubmissionRef(key, found.get("VersionId", NO_VERSION))
 
     def is_waiting(self, key: str) -> bool:
-        """Whether a submitted file of that key is in the ingest bucket."""
+        """Return True if a submitted file of that key is in the ingest bucket."""
         try:
             self.metadata(SubmissionRef(key))
         except SubmissionGone:

@@ -64,7 +64,7 @@ class _Index:
 
     @classmethod
     def of(cls, table: str | None, name: str, attribute: str) -> Self | None:
-        """The index of a table that the library may not have."""
+        """Return the index of a table that the library may not have."""
         return cls(table, name, attribute) if table else None
 
 
@@ -197,5 +197,5 @@ def _statement(index: _Index, count: int) -> str:
 
 
 def _row(item: Mapping[str, Any]) -> Row:
-    """An item as boto3's resource layer would give it."""
+    """Return an item as boto3's resource layer would give it."""
     return {name: _plain(value) for name, value in item.items()}

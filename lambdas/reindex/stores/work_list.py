@@ -19,7 +19,8 @@ from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
 from reindex.stores.attributes import Plain, from_attributes, to_attributes
 from reindex.stores.aws import error_code, persist, unavailable, was_retried
-from reindex.stores.interfaces import LONGEST_SKEW, RunFiles
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.work_list import LONGEST_SKEW
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

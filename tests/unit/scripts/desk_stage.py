@@ -14,7 +14,7 @@ from reindex.domain.failures import NotAnImage, SourceUnavailable
 from reindex.domain.states import Phase
 from reindex.domain.submissions import SubmissionRow, SubmissionState
 from reindex.reports.samples import Sample, keep
-from reindex.stores.interfaces import HighPriority
+from reindex.stores.interfaces.queues import HighPriority
 from scripts.desk.access import Access
 from scripts.desk.app import DeskApp
 from scripts.desk.desk import Desk

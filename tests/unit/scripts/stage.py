@@ -103,7 +103,7 @@ class MemoryStateMachine:
 
 
 class Stage(World):
-    """A world with everything of it that the command asks its wiring for.
+    """A world with everything that the command uses of its wiring.
 
     Attributes:
         prepared: What preparing the index comes to.
@@ -121,6 +121,24 @@ class Stage(World):
         self.function_logs = MemoryLogs()
         self.caller = "arn:aws:iam::000000000000:user/ada"
 
+    # The areas of a wiring: a stage is each of them.
+
+    @property
+    def clients(self) -> Stage:
+        return self
+
+    @property
+    def run_steps(self) -> Stage:
+        return self
+
+    @property
+    def migration_steps(self) -> Stage:
+        return self
+
+    @property
+    def lane(self) -> Stage:
+        return self
+
     @property
     def executions(self) -> Executions:
         return Executions(cast("SFNClient", self.stepfunctions), ARN)
@@ -134,10 +152,10 @@ class Stage(World):
         return self.index
 
     @property
-    def migration_control(self) -> MigrationControl:
+    def control(self) -> MigrationControl:
         return self.migrating
 
-    def migration_control_of(self, index: MemoryIndex) -> MigrationControl:
+    def control_with(self, index: MemoryIndex) -> MigrationControl:
         assert index is self.index
         return self.migrating
 
@@ -179,7 +197,7 @@ class Stage(World):
         """Deploy the stage with other settings."""
         self.settings = Settings(COMMAND, {**environment(), **variables})
 
-    def index_made_of(self, schema: Schema) -> MemoryIndex:
+    def index_with_schema(self, schema: Schema) -> MemoryIndex:
         self.schemas.append(schema)
         return self.index
 

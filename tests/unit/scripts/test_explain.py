@@ -17,7 +17,8 @@ from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
 from reindex.repairs.image_verdict import Cause
 from reindex.reports.samples import Sample, keep
-from reindex.stores.interfaces import LoggedLine, ObjectHistory, ObjectVersion
+from reindex.stores.interfaces.function_logs import LoggedLine
+from reindex.stores.interfaces.library import ObjectHistory, ObjectVersion
 from tests.unit.scripts.stage import Stage
 from tests.unit.steps.world import ALIAS, START
 

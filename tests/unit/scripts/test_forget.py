@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reindex.domain.states import State
-from reindex.stores.interfaces import RowPage
+from reindex.stores.interfaces.progress_table import RowPage
 from tests.unit.html import read
 from tests.unit.scripts.stage import Stage, squeezed
 

@@ -16,7 +16,9 @@ from reindex.domain.indexer_pace import SetBy
 from reindex.domain.states import Phase
 from reindex.reports.estimate import Speed
 from reindex.stores.executions import Executions
-from reindex.stores.interfaces import Cursor, Execution, IdPage, Part
+from reindex.stores.interfaces.executions import Execution
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.paging import Cursor
 from tests.twins.id_sources import MemoryIds
 from tests.unit.aws import SESSION
 from tests.unit.scripts.stage import Stage

@@ -15,22 +15,30 @@ from reindex.domain.failures import (
     SourceUnavailable,
     StoreUnavailable,
 )
-from reindex.stores import interfaces
 from reindex.stores.attributes import MalformedItem
+from reindex.stores.interfaces.index import Index
+from reindex.stores.interfaces.library import Originals
+from reindex.stores.interfaces.phases import Phases
+from reindex.stores.interfaces.progress_table import ProgressTable
+from reindex.stores.interfaces.projection import Projector
+from reindex.stores.interfaces.queues import Backlog, DeadLetters, Deliveries, Queue
+from reindex.stores.interfaces.run_files import RunFiles
+from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.work_list import WorkList
 
 #: The interfaces of a world's stores.
 INTERFACES: dict[str, tuple[type, ...]] = {
-    "table": (interfaces.ProgressTable,),
-    "work_list": (interfaces.WorkList,),
-    "runs": (interfaces.Runs,),
-    "phases": (interfaces.Phases,),
-    "backlog": (interfaces.Backlog, interfaces.Deliveries),
-    "dead_letters": (interfaces.DeadLetters,),
-    "index": (interfaces.Index,),
-    "files": (interfaces.RunFiles,),
-    "library": (interfaces.Originals,),
-    "projector": (interfaces.Projector,),
-    "live_queue": (interfaces.Queue,),
+    "table": (ProgressTable,),
+    "work_list": (WorkList,),
+    "runs": (Runs,),
+    "phases": (Phases,),
+    "backlog": (Backlog, Deliveries),
+    "dead_letters": (DeadLetters,),
+    "index": (Index,),
+    "files": (RunFiles,),
+    "library": (Originals,),
+    "projector": (Projector,),
+    "live_queue": (Queue,),
 }
 
 _SILENT = (StoreUnavailable("the service did not answer"),)

@@ -11,7 +11,8 @@ from reindex.domain.source_kinds import BUCKET, INDEX
 from reindex.domain.states import Phase
 from reindex.steps.catch_up import CatchUpOutcome
 from reindex.steps.tick import Outcome
-from reindex.stores.interfaces import Execution, IdSource
+from reindex.stores.interfaces.executions import Execution
+from reindex.stores.interfaces.id_sources import IdSource
 from tests.twins.id_sources import MemoryIds
 from tests.unit.steps.world import INDEX as OLD
 from tests.unit.steps.world import MAX_ROUNDS, World

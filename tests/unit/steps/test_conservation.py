@@ -15,7 +15,7 @@ from reindex.domain.records import Forgetting
 from reindex.domain.states import Phase, State
 from reindex.domain.tally import Tally
 from reindex.settings import Pace
-from reindex.stores.interfaces import Change
+from reindex.stores.interfaces.progress_table import Change
 from tests.unit.steps.world import World
 
 IDS = [f"image-{n}" for n in range(12)]

@@ -19,7 +19,8 @@ from reindex.steps.index_messages import MAX_NOT_TAKEN, Delivery
 from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.attributes import MalformedItem
-from reindex.stores.interfaces import Change, RowPage, Verdict, WriteResult
+from reindex.stores.interfaces.index import Verdict, WriteResult
+from reindex.stores.interfaces.progress_table import Change, RowPage
 from tests.twins.index import _Shard
 from tests.twins.wrapped import Call, Faults
 from tests.unit.steps.night import HOUR, Night, RunFailed

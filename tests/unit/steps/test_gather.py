@@ -15,7 +15,7 @@ from reindex.domain.tally import Tally
 from reindex.settings import SettingsError
 from reindex.steps import gather
 from reindex.steps.preflight import PreflightFailed
-from reindex.stores.interfaces import IdSource
+from reindex.stores.interfaces.id_sources import IdSource
 from tests.twins.id_sources import MemoryIds
 from tests.unit.steps.world import ALIAS, World
 

@@ -23,7 +23,9 @@ from reindex.steps.submissions import Resubmitting, Wanted, listed
 from reindex.steps.submit import Sent, Submitting
 from reindex.steps.trace import trace
 from reindex.steps.workbench import remove_leftovers, workbench
-from reindex.stores.interfaces import HighPriority, LoggedLine, SubmittedFiles
+from reindex.stores.interfaces.function_logs import LoggedLine
+from reindex.stores.interfaces.queues import HighPriority
+from reindex.stores.interfaces.submissions import SubmittedFiles
 from tests.unit.steps.ingest_world import IngestWorld, event, jpeg
 
 PHOTO = jpeg()

@@ -13,7 +13,7 @@ from reindex.domain.states import State
 from reindex.steps.catch_up import CatchUpOutcome
 from reindex.steps.live_index import LiveIndex
 from reindex.steps.preflight import PreflightFailed
-from reindex.stores.interfaces import Execution
+from reindex.stores.interfaces.executions import Execution
 from tests.unit.steps.migrations import FROM_BUCKET, FROM_INDEX, NEW, OLD, MigratingWorld, migrated
 from tests.unit.steps.world import ALIAS
 

@@ -15,7 +15,8 @@ from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed
 from reindex.steps.tick import Admission, Outcome
 from reindex.steps.upload import ids_of_lines
-from reindex.stores.interfaces import Change, Verdict
+from reindex.stores.interfaces.index import Verdict
+from reindex.stores.interfaces.progress_table import Change
 from tests.unit.steps.world import INDEX, TOKEN, World
 
 

@@ -39,7 +39,7 @@ from reindex.steps.tally import Tallying
 from reindex.steps.tick import Outcome, Ticker, TickReport
 from reindex.steps.upload import Upload
 from reindex.stores.changed_ids import ChangedIds
-from reindex.stores.interfaces import IdSource
+from reindex.stores.interfaces.id_sources import IdSource
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.forgetter import MemoryForgetter
 from tests.twins.id_sources import MemoryIds

@@ -95,7 +95,7 @@ def read_secret(text: str) -> Mapping[str, str]:
 
 
 def _authorization(secret: Mapping[str, str]) -> str | None:
-    """The header that shows the secret; None when there is nothing to show."""
+    """Return the header that shows the secret; None when there is nothing to show."""
     if not secret.keys() - {"ca"}:
         return None
     if "api_key" in secret:
@@ -110,7 +110,7 @@ def _authorization(secret: Mapping[str, str]) -> str | None:
 
 
 def _host(url: str) -> str:
-    """The host of a URL.
+    """Return the host of a URL.
 
     Raises:
         ValueError: It is no URL of HTTP.

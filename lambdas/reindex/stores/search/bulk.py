@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reindex.domain.records import document_text
-from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.index import IndexWrite, Verdict, WriteResult
 from reindex.stores.search.cluster import UNUSABLE, reason, unusable
 
 _SERVER_ERROR = 500

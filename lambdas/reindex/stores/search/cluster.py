@@ -151,7 +151,7 @@ class Client(Protocol):
 
 
 def reason(error: Mapping[str, Any]) -> str:
-    """What went wrong, and why: ``type: reason (type: reason)``."""
+    """Return an error as text, with its cause: ``type: reason (type: reason)``."""
     text = f"{error['type']}: {error.get('reason', '')}"
     cause = error.get("caused_by")
     return f"{text} ({reason(cause)})" if cause else text

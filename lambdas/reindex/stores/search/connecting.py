@@ -64,7 +64,7 @@ def connect(
 
 
 def _client(where: Access, engine: Engine | None) -> Client:
-    """The client of the server.
+    """Return the client of the server.
 
     Raises:
         Unanswered: The cluster was asked which server it is, and did not answer.

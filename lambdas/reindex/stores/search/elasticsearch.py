@@ -62,7 +62,7 @@ class ElasticsearchClient:
         return answer.body
 
     def _patient(self, seconds: int) -> Elasticsearch:
-        """The client that waits so long, with the same connections.
+        """Return the client that waits so long, with the same connections.
 
         Kept, because each one checks anew that the first answer is Elasticsearch's.
         """

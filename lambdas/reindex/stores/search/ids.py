@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reindex.domain.failures import SourceUnusable
-from reindex.stores.interfaces import Cursor, IdPage, Part
+from reindex.stores.interfaces.id_sources import IdPage, Part
+from reindex.stores.interfaces.paging import Cursor
 from reindex.stores.search.reading import IndexReader
 
 #: How long the cluster keeps a point in time after each page: ids go into a table between the
@@ -26,7 +27,7 @@ _POINTS_BYTES = 120_000
 
 
 def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
-    """The query that a source of ids means.
+    """Return the query that a source of ids means.
 
     Args:
         query: In the cluster's own language; None for all documents.
@@ -79,7 +80,7 @@ class IndexIds:
         return [{"points": opened, "slice": k, "slices": slices} for k in range(slices)]
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """The next ids of a slice.
+        """Return the next ids of a slice.
 
         Raises:
             StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.

@@ -10,7 +10,7 @@ from typing import Any
 from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
 from reindex.domain.records import PROVENANCE, Guard
 from reindex.image.misfits import surprising
-from reindex.stores.interfaces import IndexWrite, Verdict, WriteResult
+from reindex.stores.interfaces.index import IndexWrite, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps
 from reindex.stores.search.bulk import batches, operation, verdict
 from reindex.stores.search.cluster import Refusal, SearchCluster, path
@@ -70,9 +70,9 @@ class SearchIndex(IndexReader):
         self._max_bulk_bytes = max_bulk_bytes
 
     def denied(self, index: str) -> list[str]:
-        """What a run must be able to do with the index and is not let do; nothing is changed.
+        """Return the operations that a run needs and the index denies; change nothing.
 
-        Each privilege is tried by the request that needs it: on an id that no image has, and
+        Each privilege is tested by the request that needs it: on an id that no image has, and
         with a version that no document has.
 
         Raises:
@@ -117,7 +117,7 @@ class SearchIndex(IndexReader):
             raise StoreUnavailable("The cluster: the deletion was not answered")
 
     def accepts(self, index: str) -> list[str]:
-        """What the index's mapping lacks for our documents; empty when it will take them.
+        """Return what the index's mapping lacks for our documents; empty if it accepts them.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -280,7 +280,7 @@ class SearchIndex(IndexReader):
 
 
 def _provenance(live: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The mapping of the field that holds provenance; None when there is no such field."""
+    """Return the mapping of the field that holds provenance; None when there is no such field."""
     es_info = live.get("properties", {}).get("esInfo", {})
     found: Mapping[str, Any] | None = es_info.get("properties", {}).get("reindex")
     return found

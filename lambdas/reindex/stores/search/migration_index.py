@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
 from reindex.domain.migration import PinnedIndex, Position
-from reindex.stores.interfaces import ChangedPage
+from reindex.stores.interfaces.migrations import ChangedPage
 from reindex.stores.search.cluster import Refusal, path
 from reindex.stores.search.index import SearchIndex
 
@@ -148,7 +148,7 @@ class MigratingIndex(SearchIndex):
         return found
 
     def followable(self, index: str) -> list[str]:
-        """What keeps changes of the index from being found; empty when nothing does.
+        """Return the reasons why changes of the index cannot be found; empty if they can.
 
         Raises:
             StoreUnavailable: The cluster does not answer.
@@ -164,7 +164,7 @@ class MigratingIndex(SearchIndex):
         return []
 
     def free_name(self, alias: str) -> str:
-        """The first name ``ALIAS-00000N`` that no index has.
+        """Return the first name ``ALIAS-00000N`` that no index has.
 
         Raises:
             StoreUnavailable: The cluster does not answer.
@@ -189,7 +189,7 @@ class MigratingIndex(SearchIndex):
         return PinnedIndex(name, self.uuid(name))
 
     def live_settings(self, like: str) -> Mapping[str, str]:
-        """The settings that an index has while people search it.
+        """Return the settings that an index has while people search it.
 
         Those that the schema says, else those of an index like it, else the server's defaults: an
         empty text is what the server takes by itself.
@@ -223,7 +223,7 @@ class MigratingIndex(SearchIndex):
             raise IndexMisconfigured(f"{index} does not take its settings: {error}") from error
 
     def health_of(self, index: str) -> str:
-        """The health of one index: ``green``, ``yellow`` or ``red``.
+        """Return the health of one index: ``green``, ``yellow`` or ``red``.
 
         Raises:
             StoreUnavailable: The cluster does not answer.
@@ -232,7 +232,7 @@ class MigratingIndex(SearchIndex):
         return str(self._cluster.read("GET", asked, {"timeout": "5s"})["status"])
 
     def aliases_of(self, index: str) -> list[str]:
-        """The names of the aliases of an index.
+        """Return the names of the aliases of an index.
 
         Raises:
             IndexGone: There is no such index.
@@ -287,7 +287,7 @@ class MigratingIndex(SearchIndex):
 
 
 def _of(shard: str) -> dict[str, str]:
-    """What makes a request about one shard alone."""
+    """Return the query parameter that restricts a request to one shard."""
     return {"preference": f"_shards:{shard}"}
 
 
@@ -300,7 +300,7 @@ def _require_one_shard(answer: Mapping[str, Any], index: str) -> None:
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by flat name, each beginning with ``index.``."""
+    """Return settings by flat name, each beginning with ``index.``."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):

@@ -48,11 +48,11 @@ class IndexReader:
 
     @property
     def credentials_rejected(self) -> bool:
-        """Whether the cluster has answered once that it does not know our credentials."""
+        """True if the cluster has answered once that it does not know our credentials."""
         return self._cluster.credentials_rejected
 
     def uuid(self, index: str) -> str:
-        """What the index is known by for life: one made later under the same name has another.
+        """Return the index's UUID; another index of the same name would have another one.
 
         Raises:
             IndexGone: There is no such index.
@@ -62,7 +62,7 @@ class IndexReader:
         return self._setting(index, "index.uuid")
 
     def resolve(self, alias: str) -> str:
-        """The one concrete index behind an alias.
+        """Return the one concrete index behind an alias.
 
         Raises:
             IndexMisconfigured: There is none, or more than one.
@@ -79,7 +79,7 @@ class IndexReader:
                 )
 
     def mapping(self, index: str) -> Mapping[str, Any]:
-        """The index's mapping: ``dynamic``, ``properties``.
+        """Return the index's mapping: ``dynamic``, ``properties``.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -90,7 +90,9 @@ class IndexReader:
         return found
 
     def misfits(self, index: str) -> dict[str, str]:
-        """The fields whose mapping may refuse ours, see :func:`reindex.image.misfits.misfits`.
+        """Return the fields whose mapping may reject a value of our documents, with the reason.
+
+        See :func:`reindex.image.misfits.misfits`.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -99,7 +101,7 @@ class IndexReader:
         return misfits(self.mapping(index))
 
     def health(self) -> str:
-        """The cluster's health: ``green``, ``yellow`` or ``red``.
+        """Return the cluster's health: ``green``, ``yellow`` or ``red``.
 
         Raises:
             StoreUnavailable: The cluster does not answer, or has no master that could say.
@@ -208,7 +210,7 @@ class IndexReader:
         keep_alive: str,
         **search: Any,
     ) -> Page:
-        """The next documents of a point in time, in no order.
+        """Return the next documents of a point in time, in no order.
 
         Args:
             point_in_time: As the page before gave it, or :meth:`open_points_in_time`.
@@ -244,7 +246,7 @@ class IndexReader:
     def _search(
         self, path: str, body: Mapping[str, Any], params: Mapping[str, str] | None = None
     ) -> Any:
-        """The answer to a search by every shard.
+        """Return the answer to a search by every shard.
 
         Raises:
             Refusal: The cluster does not take the query.
@@ -340,7 +342,7 @@ class IndexReader:
         return [hit["_id"] for hit in answer["hits"]["hits"]]
 
     def searches(self, index: str, path: str) -> bool:
-        """Whether documents can be told by having a field: it is mapped, and indexed.
+        """Return True if documents can be told by having a field: it is mapped, and indexed.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -357,7 +359,7 @@ class IndexReader:
         return found.get("index") not in (False, "false")
 
     def search(self, alias: str, text: str, size: int = 10) -> list[Mapping[str, Any]]:
-        """The documents whose metadata match a text best, as people would search for them."""
+        """Return the documents whose metadata match a text best, best first."""
         query = {"multi_match": {"query": text, "fields": ["metadata.*"], "lenient": True}}
         answer = self._search(path(alias, "_search"), {"size": size, "query": query})
         return [hit["_source"] for hit in answer["hits"]["hits"]]
@@ -371,7 +373,7 @@ class IndexReader:
         return self._settings(index, name)[name]
 
     def _settings(self, index: str, names: str = "*") -> Mapping[str, str]:
-        """The index's settings, by flat name.
+        """Return the index's settings, by flat name.
 
         Raises:
             IndexGone: There is no index of that name; an alias is none.
@@ -384,7 +386,7 @@ class IndexReader:
         return found
 
     def _is_taken(self, name: str) -> bool:
-        """Whether there is an index or an alias of a name."""
+        """Return True if there is an index or an alias of a name."""
         try:
             self._cluster.read("GET", path(name, "_settings", "index.uuid"))
         except IndexGone:

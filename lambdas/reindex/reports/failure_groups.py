@@ -1,0 +1,44 @@
+"""The failures of a run, grouped by what they have in common, and the command for each. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Images that failed alike.
+
+    Attributes:
+        fingerprint: What their failures share: see :attr:`reindex.domain.failures.Failure`.
+        code: Of their failures.
+        message: The failure of one of them, as a message for users.
+        count: How many images they are.
+        examples: Ids of some of them.
+    """
+
+    fingerprint: str
+    code: str
+    message: str
+    count: int
+    examples: Sequence[str]
+
+    @property
+    def command(self) -> str:
+        """What queues them again; without ``--yes`` it only says what it would do."""
+        return f"reindex requeue --fingerprint {shlex.quote(self.fingerprint)} --yes"
+
+
+def failure_groups(report: Mapping[str, Any]) -> list[FailureGroup]:
+    """Return the groups of failures that a stored report has, the largest first.
+
+    A report holds no more than the largest ones; one of a migration's round has none.
+    """
+    groups = [
+        FailureGroup(fingerprint, kind["code"], kind["message"], kind["count"], kind["examples"])
+        for fingerprint, kind in report.get("failures", {}).items()
+    ]
+    return sorted(groups, key=lambda group: (-group.count, group.code, group.fingerprint))

@@ -1,0 +1,176 @@
+"""The search index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from reindex.domain.records import Guard, Indexed
+
+
+class Verdict(Enum):
+    """What became of one write.
+
+    ``UNAVAILABLE``: the request was not answered; the document may have been written.
+    ``NOT_TAKEN``: the request was answered, and for this document with 429 or 5xx.
+    """
+
+    WRITTEN = auto()
+    CONFLICT = auto()
+    REFUSED = auto()
+    UNAVAILABLE = auto()
+    NOT_TAKEN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexWrite:
+    """A document to write under a guard; to create when there is none.
+
+    Attributes:
+        document: As values, or as JSON text that fits a line of a bulk.
+    """
+
+    id: str
+    guard: Guard | None
+    document: Mapping[str, Any] | str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """The verdict on one write, and the index's reason when it was refused."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+class Index(Protocol):
+    """The search index. Every call names the concrete index.
+
+    Every call raises :class:`reindex.domain.failures.IndexMisconfigured` when that index cannot be
+    used, and its subclass ``IndexGone`` when it does not exist.
+    """
+
+    def resolve(self, alias: str) -> str:
+        """Return the one concrete index behind an alias.
+
+        Raises:
+            IndexMisconfigured: There is none, or more than one.
+        """
+        ...
+
+    def uuid(self, index: str) -> str:
+        """Return the index's UUID; another index of the same name would have another one."""
+        ...
+
+    def denied(self, index: str) -> list[str]:
+        """Return the operations that a run needs and the index denies; change nothing."""
+        ...
+
+    def accepts(self, index: str) -> list[str]:
+        """Return what the index's mapping lacks for our documents; empty if it accepts them."""
+        ...
+
+    def mapping(self, index: str) -> Mapping[str, Any]:
+        """Return the index's mapping: ``dynamic``, ``properties``."""
+        ...
+
+    def misfits(self, index: str) -> dict[str, str]:
+        """Return the fields whose mapping may reject a value of our documents, with the reason.
+
+        See :func:`reindex.image.misfits.misfits`.
+        """
+        ...
+
+    def health(self) -> str:
+        """Return the cluster's health: ``green``, ``yellow`` or ``red``."""
+        ...
+
+    def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
+        """Read fields of documents by realtime multi-get; an absent one is not in the answer.
+
+        Args:
+            index: The concrete index.
+            ids: Of the images.
+            fields: Dotted names; ``*`` for all there are.
+        """
+        ...
+
+    def sample(
+        self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Ids of documents drawn at random: the same ones for a seed, while nothing is written.
+
+        Args:
+            index: The concrete index.
+            size: Most ids; 10,000 at most.
+            seed: Of the draw.
+            query: Only documents that match it.
+
+        Raises:
+            SourceUnusable: The index does not take the query.
+        """
+        ...
+
+    def count(self, index: str, query: Mapping[str, Any]) -> int:
+        """How many documents match a query.
+
+        Raises:
+            SourceUnusable: The index does not take the query.
+        """
+        ...
+
+    def finds(self, alias: str, image_id: str) -> bool:
+        """Return True if a search through the alias finds a document.
+
+        False for one that the alias's filter hides, and for one written since the last refresh.
+        """
+        ...
+
+    def refresh(self, index: str) -> None:
+        """Let searches find what was written so far, where we may do that."""
+        ...
+
+    def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
+        """Return the ids of the documents that match a query best, best first.
+
+        Args:
+            index: The concrete index.
+            query: In the index's own language.
+            size: Most ids; 10,000 at most.
+
+        Raises:
+            SourceUnusable: The index does not take the query.
+        """
+        ...
+
+    def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Page through all documents as they were at one moment, in no order.
+
+        What was written in the last moments may not be among them: a hint, as any search is.
+
+        Args:
+            index: The concrete index.
+            fields: Dotted names; ``*`` for all there are.
+        """
+        ...
+
+    def write(
+        self, index: str, writes: Sequence[IndexWrite], uuid: str | None = None
+    ) -> list[WriteResult]:
+        """Write documents in bulk; one result per write, in order.
+
+        Args:
+            index: The concrete index.
+            writes: Each is judged alone.
+            uuid: Of the index that is meant; None for whichever has the name.
+
+        Raises:
+            IndexGone: There is no such index, or another has its name.
+        """
+        ...
+
+    def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
+        """Delete one document if it is still that version."""
+        ...

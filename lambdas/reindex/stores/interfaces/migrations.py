@@ -1,0 +1,131 @@
+"""A migration's record, its indices and its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from reindex.domain.migration import Migration, PinnedIndex, Position
+from reindex.stores.interfaces.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPage:
+    """A page of ids of documents that changed.
+
+    Attributes:
+        ids: In the order in which they changed.
+        last: The last one's sequence number; None when no more follow.
+    """
+
+    ids: Sequence[str]
+    last: int | None
+
+
+class MigrationIndex(Index, Protocol):
+    """The search index, as a migration sees it: what changed, and where people are led."""
+
+    def position(self, index: str) -> Position:
+        """Read up to where all writes are known, and make them searchable.
+
+        What is written later has a higher sequence number in its shard, whatever fails meanwhile.
+        """
+        ...
+
+    def changed(
+        self, index: str, shard: str, after: int, until: int | None, size: int
+    ) -> ChangedPage:
+        """Page through the documents of a shard by the sequence number of their last write.
+
+        Args:
+            index: The concrete index.
+            shard: Of :meth:`position`.
+            after: Only documents beyond this number; -1 for all.
+            until: Only documents up to this number; None for all.
+            size: Most ids of a page.
+        """
+        ...
+
+    def count_changed(self, index: str, since: Position) -> int:
+        """Count the documents that were written since a position, as far as searches show them."""
+        ...
+
+    def written_since(self, index: str, ids: Sequence[str], since: Position) -> set[str]:
+        """Return those ids whose document was written after a position: all until now."""
+        ...
+
+    def followable(self, index: str) -> list[str]:
+        """Return the reasons why changes of the index cannot be found; empty if they can."""
+        ...
+
+    def free_name(self, alias: str) -> str:
+        """Return the first name ``ALIAS-00000N`` that no index has."""
+        ...
+
+    def build(self, name: str, like: str) -> PinnedIndex:
+        """Create an index, set up to be filled quickly; one that exists already is adopted.
+
+        Args:
+            name: Of the new index.
+            like: The index whose number of shards it has, unless its schema says another.
+        """
+        ...
+
+    def live_settings(self, like: str) -> Mapping[str, str]:
+        """Return the settings for the time when an index is searched, copied from another index."""
+        ...
+
+    def apply(self, index: str, settings: Mapping[str, str]) -> None:
+        """Change settings of an index, and write to disk what it holds in memory."""
+        ...
+
+    def health_of(self, index: str) -> str:
+        """Return the health of one index: ``green``, ``yellow`` or ``red``."""
+        ...
+
+    def aliases_of(self, index: str) -> list[str]:
+        """Return the names of the aliases of an index."""
+        ...
+
+    def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
+        """Move aliases from one index to another, all at once, each with all that it says.
+
+        Harmless when they have moved already.
+
+        Raises:
+            IndexMisconfigured: One of them is on neither.
+        """
+        ...
+
+    def drop(self, index: PinnedIndex) -> None:
+        """Delete an index; harmless when it is gone.
+
+        Raises:
+            IndexMisconfigured: An alias still leads to it.
+        """
+        ...
+
+
+class Migrations(Protocol):
+    """The record of the latest migration."""
+
+    def current(self) -> Migration | None:
+        """Read it consistently; None before the first migration."""
+        ...
+
+    def save(self, migration: Migration, instead_of: Migration | None) -> bool:
+        """Write a record in place of the one that was read; False when another was quicker."""
+        ...
+
+
+class CatchUpSchedule(Protocol):
+    """The schedule that starts a migration's rounds."""
+
+    def turn_on(self) -> None:
+        """Turn it on; harmless when it is on."""
+        ...
+
+    def turn_off(self) -> None:
+        """Turn it off; harmless when it is off."""
+        ...

@@ -1,0 +1,33 @@
+"""The run's private bucket."""
+
+from __future__ import annotations
+
+from typing import IO, Protocol
+
+
+class RunFiles(Protocol):
+    """The run's private bucket: claim checks, tallies, samples, reports."""
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Store a file unless there is one of that key; return False when there is."""
+        ...
+
+    def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
+        """Store a file."""
+        ...
+
+    def upload(self, key: str, body: IO[bytes]) -> None:
+        """Store a file of any size, as it is read."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Read a file.
+
+        Raises:
+            KeyError: There is none.
+        """
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, in order."""
+        ...

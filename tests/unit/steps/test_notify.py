@@ -1,0 +1,199 @@
+"""Notices: what is sent when a run ends or is held."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pytest
+
+from reindex.domain.failures import Failure, StoreUnavailable
+from reindex.domain.migration import RoundMark
+from reindex.domain.states import Phase
+from reindex.steps.notify import ALARM_RAISED, EXECUTION_ENDED, Notifier
+from tests.unit.steps.world import START, World
+
+
+@dataclass
+class Sent:
+    """A topic, or a chat, that keeps what it is given."""
+
+    notices: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    def publish(self, subject: str, text: str) -> None:
+        if self.problem:
+            raise StoreUnavailable(self.problem)
+        assert subject.isascii()
+        assert len(subject) <= 100
+        self.notices.append(f"{subject}\n\n{text}")
+
+    def post(self, text: str) -> None:
+        if self.problem:
+            raise StoreUnavailable(self.problem)
+        self.notices.append(text)
+
+
+@dataclass
+class Told:
+    """A world whose people are told."""
+
+    world: World = field(default_factory=World)
+    topic: Sent = field(default_factory=Sent)
+    chat: Sent = field(default_factory=Sent)
+
+    def of(self, event: Mapping[str, Any]) -> str:
+        """Handle an event; return what the topic was given, nothing if it was not."""
+        notifier = Notifier(
+            stage="PROD",
+            runs=self.world.runs,
+            files=self.world.files,
+            topic=self.topic,
+            chat=self.chat,
+            clock=self.world.clock,
+        )
+        self.topic.notices.clear()
+        notifier.handle(event)
+        return "".join(self.topic.notices)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def ended(status: str, run_id: str = "run-1", **detail: Any) -> dict[str, Any]:
+    """An event as Step Functions sends it."""
+    times = {"startDate": START * 1000, "stopDate": (START + 90) * 1000}
+    known = {"name": run_id, "status": status, "input": "{}", **times, **detail}
+    return {"detail-type": EXECUTION_ENDED, "detail": known}
+
+
+def reindexed(told: Told) -> None:
+    """Let a run of five images end: three fail, two of them alike."""
+    world = told.world
+    world.add(*"abcde")
+    for image_id in "ab":
+        world.projector.failing[image_id] = Failure("too_many_pixels", "7 pixels")
+    world.projector.failing["c"] = Failure("truncated", "it ends early")
+    world.upload("abcde")
+    world.reindex()
+
+
+def test_a_run_that_ended_with_its_counts_and_the_largest_groups(told: Told) -> None:
+    reindexed(told)
+
+    text = told.of(ended("SUCCEEDED"))
+
+    assert text.startswith("image-reindex PROD: run run-1 succeeded\n")
+    assert "5 images: 2 verified, 3 known_error." in text
+    groups = [line for line in text.splitlines() if line.startswith("- ")]
+    assert groups == [
+        "- 2 images: too_many_pixels: 7 pixels",
+        "- 1 image: truncated: it ends early",
+    ]
+    assert re.search("reindex explain [ab]$", text, re.MULTILINE)
+    fingerprint = Failure("too_many_pixels", "8 pixels").fingerprint
+    assert f"reindex requeue --fingerprint {fingerprint} --yes" in text
+    assert "reindex report --run-id run-1" in text
+    assert told.chat.notices == [text]
+
+
+def test_of_many_groups_the_three_largest(told: Told) -> None:
+    world = told.world
+    for count, code in enumerate(("not_an_image", "truncated", "index_refused", "loader_refused")):
+        ids = [f"{code}-{n}" for n in range(count + 1)]
+        world.add(*ids)
+        world.projector.failing |= dict.fromkeys(ids, Failure(code, code))
+    world.upload(list(world.library.originals))
+    world.reindex()
+
+    text = told.of(ended("SUCCEEDED"))
+
+    assert "The largest groups" in text
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("- ")] == [
+        *("4", "3", "2"),
+    ]
+
+
+def test_a_run_that_failed_before_its_report_says_why(told: Told) -> None:
+    told.world.add("a")
+    told.world.upload("a")
+    told.world.preflight()
+    told.world.runs.update("run-1", {"reason": "States.HeartbeatTimeout: no tick was heard"})
+
+    text = told.of(ended("FAILED", error="States.HeartbeatTimeout", cause="no tick was heard"))
+
+    assert "run run-1 failed after 90 s." in text.lower()
+    assert "Reason: States.HeartbeatTimeout: no tick was heard" in text
+    assert "reindex start" in text
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (ended("FAILED", error="PreflightFailed", cause="the index is red"), "the index is red"),
+        (ended("TIMED_OUT"), "ran out of time"),
+        (ended("ABORTED"), "aborted"),
+        (ended("FAILED", input="no JSON", error="SettingsError", cause="the input"), "the input"),
+    ],
+)
+def test_a_run_that_left_no_trace_is_told_of_by_its_execution(
+    told: Told, event: dict[str, Any], expected: str
+) -> None:
+    assert expected in told.of(event)
+
+
+def test_a_run_is_told_of_while_the_next_is_open(told: Told) -> None:
+    reindexed(told)
+    told.world.upload(["e"], name="second")
+    told.world.preflight("run-2")
+
+    assert "5 images: 2 verified" in told.of(ended("SUCCEEDED"))
+
+
+def test_the_rounds_of_a_migration_are_not_told_of(told: Told) -> None:
+    assert not told.of(ended("SUCCEEDED", input=json.dumps({"migration": "m-1"})))
+    told.world.add("a")
+    told.world.upload("a")
+    told.world.preflight()
+    mark = RoundMark("m-1", "images-000001", is_partial=True)
+    told.world.runs.update("run-1", {"migration": asdict(mark)})
+    assert not told.of(ended("FAILED", input=None))
+
+
+def test_a_held_run_names_its_gate(told: Told) -> None:
+    told.world = World.in_phase(Phase.INDEX, "a")
+    told.world.runs.update("run-1", {"held_by": "the cluster is red"})
+    told.world.clock.sleep(1900)
+
+    text = told.of({"detail-type": ALARM_RAISED, "detail": {}})
+
+    assert "run run-1 is held" in text
+    assert "nothing has moved for 32 min" in text
+    assert "Held by: the cluster is red. Phase: index." in text
+
+
+def test_an_alarm_without_a_run_says_nothing(told: Told) -> None:
+    assert not told.of({"detail-type": ALARM_RAISED, "detail": {}})
+
+
+def test_a_chat_that_does_not_answer_keeps_nobody_from_being_told(told: Told) -> None:
+    told.chat.problem = "the chat at chat.example answered 404"
+
+    text = told.of(ended("ABORTED"))
+
+    assert text.endswith("This was not posted to the chat: the chat at chat.example answered 404")
+
+
+def test_a_topic_that_does_not_take_it_has_the_event_again(told: Told) -> None:
+    told.topic.problem = "SNS: Publish: Throttling"
+
+    with pytest.raises(StoreUnavailable):
+        told.of(ended("ABORTED"))
+
+    told.topic.problem = ""
+    assert "aborted" in told.of(ended("ABORTED"))
