@@ -35,7 +35,7 @@ _INDEX_METHODS = {
     "indexer": ("Get", "Post"),
     "live_indexer": ("Get", "Post"),
     "preflight": ("Delete", "Get", "Post"),
-    "tally": ("Get",),
+    "tally": ("Get", "Post"),
 }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from reindex.reports.failure_groups import FailureGroup, failure_groups
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import moment
 from reindex.steps.tally import report_key
@@ -19,25 +19,6 @@ from .views import ATTENTION, OK, action, command, explained_link, notice, thumb
 
 #: Seconds between looks for a newer report.
 KEEP_SECONDS: Final = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Images that failed for one reason.
-
-    Attributes:
-        fingerprint: Names the group.
-        code: Of the failure.
-        message: Of the failure.
-        count: Images, at the report's time.
-        examples: Ids of some.
-    """
-
-    fingerprint: str
-    code: str
-    message: str
-    count: int
-    examples: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +68,6 @@ class FailuresReader:
         return Failures(run_id, report["ended_at"], groups, max(0, failed - listed), is_open)
 
 
-def failure_groups(report: Mapping[str, Any]) -> list[FailureGroup]:
-    """Return the failures of a stored report, the largest group first."""
-    groups = [
-        FailureGroup(fingerprint, kind["code"], kind["message"], kind["count"], kind["examples"])
-        for fingerprint, kind in report.get("failures", {}).items()
-    ]
-    return sorted(groups, key=lambda group: (-group.count, group.code, group.fingerprint))
-
-
 def view(failures: Failures, *, has_thumbnails: bool, read_only: bool) -> Markup:
     """Show the failures.
 
@@ -134,9 +106,7 @@ def _group(group: FailureGroup, has_thumbnails: bool, read_only: bool) -> Markup
         )
         for example in group.examples
     )
-    fingerprint = group.fingerprint
-    again = command(f"reindex requeue --fingerprint {shlex.quote(fingerprint)} --yes")
-    button = action("requeue", "Queue again…", {"fingerprint": fingerprint})
+    button = action("requeue", "Queue again…", {"fingerprint": group.fingerprint})
     return element(
         "div",
         element("b", f"{group.count:,}"),
@@ -144,7 +114,7 @@ def _group(group: FailureGroup, has_thumbnails: bool, read_only: bool) -> Markup
             "div",
             element("p", element("code", group.code, class_="code"), group.message),
             element("div", *examples, class_="examples pictures"),
-            again if read_only else button,
+            command(group.command) if read_only else button,
         ),
         class_="kind",
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from reindex.reports.fill_rates_table import shown_fill_rates
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars
 from reindex.reports.run_summary import RunSummary
@@ -63,11 +64,17 @@ def view(runs: Sequence[RunSummary]) -> Markup:
         )
         for run in runs
     ]
-    return joined(
-        scrolled_table("Past runs", heads, rows, numbers=(3, 4, 7, 8)),
-        element("p", "Fill rates of fields are in no run's report, so they have no trend here.",
-                class_="soft"),
-    )  # fmt: skip
+    return joined(scrolled_table("Past runs", heads, rows, numbers=(3, 4, 7, 8)), _fill_rates(runs))
+
+
+def _fill_rates(runs: Sequence[RunSummary]) -> Markup:
+    """Show how many documents have each field, by run."""
+    known = [(run.started_at[:10], run.filled) for run in reversed(runs) if run.filled]
+    title = element("h3", "Fields of the index")
+    if not known:
+        return joined(title, element("p", "No run has counted them yet.", class_="soft"))
+    *earlier, (_, latest) = known
+    return joined(title, shown_fill_rates(latest, earlier))
 
 
 def _report_link(run: RunSummary) -> Markup:

@@ -393,7 +393,7 @@ def test_on_a_domain_each_function_may_send_what_it_sends_and_reads_no_secret(
         "image_projection": set(),
         "indexer": reads,
         "preflight": reads | {"es:ESHttpDelete"},
-        "tally": {"es:ESHttpGet"},
+        "tally": reads,
         "notices": set(),
     }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from reindex.domain.records import RunRecord
 from reindex.domain.states import State
 from reindex.reports.failure_groups import FailureGroup, failure_groups
+from reindex.reports.fill_rates import FieldRate, fallen
 from reindex.reports.run_summary import RunSummary
 from reindex.text import counted, duration
 
@@ -43,12 +44,13 @@ class Notice:
 def of_report(stage: str, report: Mapping[str, Any]) -> Notice:
     """Return the notice of a run that has its report."""
     summary = RunSummary.of_report(report)
-    return _notice(stage, summary, failure_groups(report), _next_after_report(summary))
+    commands = _next_after_report(summary)
+    return _notice(stage, summary, commands, failure_groups(report), list(fallen(report)))
 
 
 def of_run_without_report(stage: str, summary: RunSummary) -> Notice:
     """Return the notice of a run that ended before its report."""
-    return _notice(stage, summary, [], ["What stands: reindex status", "Go on: reindex start"])
+    return _notice(stage, summary, ["What stands: reindex status", "Go on: reindex start"])
 
 
 def of_held_run(stage: str, run: RunRecord, now: float) -> Notice:
@@ -72,9 +74,13 @@ def of_held_run(stage: str, run: RunRecord, now: float) -> Notice:
 
 
 def _notice(
-    stage: str, summary: RunSummary, groups: list[FailureGroup], commands: list[str]
+    stage: str,
+    summary: RunSummary,
+    commands: list[str],
+    groups: Sequence[FailureGroup] = (),
+    fallen: Sequence[FieldRate] = (),
 ) -> Notice:
-    lines = [*_head(summary), *_groups(groups), "", *commands]
+    lines = [*_head(summary), *_groups(groups), *_fallen(fallen), "", *commands]
     return Notice(_subject(stage, summary.run_id, summary.status), "\n".join(lines))
 
 
@@ -97,7 +103,16 @@ def _head(summary: RunSummary) -> Iterator[str]:
         yield f"Cost, estimated: ${summary.dollars:,.2f}."
 
 
-def _groups(groups: list[FailureGroup]) -> Iterator[str]:
+def _fallen(rates: Sequence[FieldRate]) -> Iterator[str]:
+    if not rates:
+        return
+    yield ""
+    yield "Fewer documents have these fields than after the run before:"
+    for rate in rates[:MOST_GROUPS]:
+        yield f"- {rate.path}: {rate.before:.1f} % then, {rate.percent:.1f} % now"
+
+
+def _groups(groups: Sequence[FailureGroup]) -> Iterator[str]:
     if not groups:
         return
     shown = groups[:MOST_GROUPS]

@@ -13,6 +13,7 @@ from typing import Any
 
 from reindex.domain.states import CODES, State
 from reindex.reports.failure_groups import FailureGroup, failure_groups
+from reindex.reports.fill_rates_table import shown_fill_rates
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
 from reindex.reports.rate_plot import legend, plot
@@ -45,6 +46,7 @@ def page(report: Mapping[str, Any]) -> str:
         _bulk_limits(report),
         _run(report),
         _earlier(report),
+        _fill_rates(report),
         _cost(report["cost"]),
         _certificate(report),
     )
@@ -293,6 +295,19 @@ def _earlier(report: Mapping[str, Any]) -> Markup | str:
         "run", "started", "ended", "source", "images", "not verified", "share", "mostly", "cost"
     )  # fmt: skip
     return section("Runs over time", table(heads, rows, numbers=(4, 5, 8)))
+
+
+def _fill_rates(report: Mapping[str, Any]) -> Markup | str:
+    """Show how many documents have each field; nothing if that is not known."""
+    counts = report.get("filled", {})
+    if not counts:
+        return ""
+    earlier = [
+        (run["started_at"][:10], run["filled"])
+        for run in report.get("earlier", ())
+        if run.get("filled")
+    ]
+    return section("Fields of the index", shown_fill_rates(counts, earlier))
 
 
 def _failed_percent(run: RunSummary) -> float:

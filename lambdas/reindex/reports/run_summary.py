@@ -10,6 +10,7 @@ from reindex.domain.options import options_in_words, source_in_words
 from reindex.domain.progress import iso
 from reindex.domain.records import RunRecord
 from reindex.domain.states import CODES, State
+from reindex.reports.fill_rates import field_rates
 from reindex.reports.page import dollars
 from reindex.text import duration
 
@@ -33,6 +34,8 @@ class RunSummary:
         states: Images by state, at its end.
         failures: Images by failure code, at its end.
         dollars: What it cost, by the estimate.
+        filled: Documents of the index by field, at its end: see
+            :func:`reindex.reports.fill_rates.count_filled`.
         reason: Why it failed.
     """
 
@@ -45,6 +48,7 @@ class RunSummary:
     states: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     dollars: float | None = None
+    filled: Mapping[str, int] = field(default_factory=dict)
     reason: str | None = None
 
     @classmethod
@@ -66,6 +70,7 @@ class RunSummary:
             states={state: count for state, count in stored["states"].items() if count},
             failures=stored["failure_codes"],
             dollars=stored["cost"]["total"],
+            filled=stored.get("filled", {}),
         )
 
     @classmethod
@@ -157,6 +162,14 @@ def compared(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Co
         counts = a.states.get(state, 0), b.states.get(state, 0)
         if any(counts):
             yield _counts(str(state), *counts)
+    for rate in field_rates(b.filled, a.filled):
+        if rate.points:
+            yield Comparison(
+                f"documents with {rate.path}",
+                f"{rate.before:.1f} %",
+                f"{rate.percent:.1f} %",
+                f"{rate.points:+.1f} points",
+            )
     kinds = {**first["failures"], **second["failures"]}
     for fingerprint, kind in sorted(kinds.items(), key=lambda pair: (pair[1]["code"], pair[0])):
         counts = (

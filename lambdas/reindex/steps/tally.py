@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,7 @@ from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, Phase, State
 from reindex.domain.tally import Tally
 from reindex.reports import cost, timeline
+from reindex.reports.fill_rates import count_filled
 from reindex.reports.page import CONTENT_TYPE
 from reindex.reports.report_page import page
 from reindex.reports.run_estimate import estimated
@@ -47,6 +49,8 @@ SEGMENT_SECONDS = 600
 
 #: Rows with work left that are sorted together before they are cut into chunks.
 _PILE = 10 * MAX_ROWS
+
+log = logging.getLogger(__name__)
 
 #: Runs before it that a report tells of.
 EARLIER_RUNS = 12
@@ -258,6 +262,7 @@ class Tallying:
             "failures": {name: asdict(kind) for name, kind in tally.kinds.items()},
             "options": run.known_options,
             "earlier": self._earlier(run.last_reported),
+            "filled": self._filled(run),
             "gathered": dict(run.gathered),
             "misfits": list(run.misfits),
             "unreadable": tally.unreadable_examples,
@@ -366,6 +371,14 @@ class Tallying:
             # The step is made again, and finds the record as it is now.
             raise StoreUnavailable(f"migration {mark.id} was changed in this moment")
 
+    def _filled(self, run: RunRecord) -> dict[str, int]:
+        """Return the documents by field; nothing if the index does not say: no promise needs it."""
+        try:
+            return count_filled(self.index, run.index)
+        except (IndexMisconfigured, StoreUnavailable) as error:
+            log.warning("fill rates", extra={"problem": str(error)})
+            return {}
+
     def _earlier(self, last_reported: str | None) -> list[dict[str, Any]]:
         """Summaries of the runs before, the latest last: each report hands them on to the next."""
         if last_reported is None:
@@ -404,7 +417,7 @@ class Tallying:
         return problems + self._alias_problems(run)
 
     def _alias_problems(self, run: RunRecord) -> list[str]:
-        """Return True if the alias, and the index that the run wrote to, are what they were."""
+        """Return what has become of the alias, or of the index that the run wrote to."""
         mark = run.round_mark
         expected = mark.source if mark and not mark.after_switch else run.index
         try:

@@ -82,7 +82,7 @@ class TickReport:
 
     Attributes:
         outcome: How it ended.
-        admission: True if it was admitted, and why not.
+        admission: Admitted or not, and why.
         moved: Rows that changed, by what they became.
         held_by: The gate that held it last; None when none did.
         error: What it ended in; None when it ended well.

@@ -36,6 +36,10 @@ OWN: Mapping[str, str] = {
 HOSTILE = "<script>alert(1)</script>\" onerror='x'"
 
 
+#: The fields of the index, some of which documents have.
+MAPPING = {"properties": {name: {"type": "keyword"} for name in ("title", "credit", "supplier")}}
+
+
 def picture(colour: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (120, 80), colour).save(out, "JPEG")
@@ -49,7 +53,7 @@ class DeskStage(Stage):
     is_outdated = False
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(mapping=MAPPING, **options)
         self.set(PROJECTION_BY="function", THUMBNAILS_BUCKET="thumbnails", STATUS_TABLE="status")
         self.submissions = MemorySubmissions()
         self.submitted_files = MemorySubmittedFiles()

@@ -288,6 +288,19 @@ def test_past_runs_and_their_pages(finished: DeskStage) -> None:
     assert browser.get("reports/absent").status_code == 404
 
 
+def test_a_field_that_became_rarer_is_named(finished: DeskStage) -> None:
+    assert "2 documents can be searched. No field is much rarer" in (
+        Browser(finished.desk()).panel("runs")
+    )
+    finished.projector.truth["a"] = {"credit": "AP"}
+    finished.upload("second").upload(["a"])
+    finished.whole_run("run-2")
+    finished.phases.running.clear()
+    said = text_of(Browser(finished.desk()).panel("runs"))
+    assert "Fewer of them have title than after the run before." in said
+    assert "title 100.0% 50.0% -50.0 credit 0.0% 50.0% +50.0" in said
+
+
 @pytest.mark.parametrize(
     ("image_id", "said"),
     [
