@@ -1,4 +1,4 @@
-"""The alarms that wake somebody, and the topic that they wake them through."""
+"""The alarms, and the topic that they notify."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEAST_IMAGES = 100
 #: Below so many submissions in an hour a share says nothing.
 LEAST_SUBMISSIONS = 20
 
-#: The projection dies of a bad image a few times, until that stands alone: a share is normal.
+#: The projection dies of a bad image a few times, until it is projected alone: a share is normal.
 PROJECTION_ERROR_PERCENT = 10
 LEAST_PROJECTIONS = 50
 
@@ -47,9 +47,9 @@ class _Alarm:
     """An alarm.
 
     Attributes:
-        name: Also its section's in the runbook.
-        means: For whoever is woken.
-        metric: What is watched.
+        name: Of the alarm, and of its section in the runbook.
+        means: A description for the person on call.
+        metric: That the alarm watches.
         threshold: From here on it alarms.
         periods: In so many periods in a row.
     """
@@ -296,8 +296,8 @@ class Alarms(Construct):
         return topic
 
     def _topic_key(self) -> kms.Key:
-        # SNS's own key would do for everything but this: alarms may not use it, and an alarm
-        # that cannot publish says so to nobody.
+        # A key of our own: alarms may not use SNS's default key, and CloudWatch does not report an
+        # alarm that cannot publish.
         key = kms.Key(
             self,
             "Key",
@@ -326,7 +326,7 @@ def _percent(
     label: str,
     period: Duration,
 ) -> cloudwatch.MathExpression:
-    """What share ``part`` is of ``whole``, an expression of both; 0 while there is too little."""
+    """Return the share of ``part`` in ``whole``, in percent; 0 while ``whole`` is too small."""
     return cloudwatch.MathExpression(
         expression=f"IF({whole} >= {least}, 100 * FILL(part, 0) / ({whole}), 0)",
         using_metrics={"part": part, "rest": rest},

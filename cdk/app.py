@@ -38,7 +38,7 @@ def build(app: App) -> None:
 
 
 def main() -> None:
-    """Synthesize; what an operator can mend is one line on stderr."""
+    """Synthesize; print an error that an operator can fix as one line on stderr."""
     app = App()
     try:
         build(app)

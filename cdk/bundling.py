@@ -61,7 +61,7 @@ class BundlingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an asset is to run on.
+    """The platform of an asset.
 
     Attributes:
         python: Version of the interpreter, as ``3.14``.
@@ -89,7 +89,7 @@ LAMBDA = Target(python="3.14", platform="aarch64-manylinux_2_28")
 LOCAL = Target(python=f"{sys.version_info.major}.{sys.version_info.minor}", platform=None)
 
 
-#: Where a library's own mapping lies in the asset.
+#: Path of a library's own mapping in the asset.
 LIBRARY_MAPPING = "library-mapping.json"
 
 
@@ -225,7 +225,7 @@ def _appearing(path: Path) -> Iterator[Path]:
 
 
 def _forget_old() -> None:
-    """Delete what was built over an hour ago: nobody deploys from it any more."""
+    """Delete assets that were built over an hour ago: no deployment uses them any more."""
     for path in BUILD.glob("lambdas-*.zip"):
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - 3600:

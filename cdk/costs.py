@@ -1,8 +1,8 @@
-"""What a run costs so far, estimated from what is measured.
+"""The cost of a run so far, estimated from metrics.
 
-For judging whether something is badly wrong, not for accounting: the bill knows better. Left out
-is what a run makes little of (state transitions), and what cannot be told from the library's own
-(reads of the user data, KMS).
+It shows if something is badly wrong; for accounting, use the bill. Small costs are left out (state
+transitions), and those that cannot be distinguished from the library's own (reads of the user data,
+KMS).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _SECTIONS = {
     "Deploying during a run": "deploying-during-a-run",
 }
 
-#: What the source, the two phases, and the indexer between them are done with.
+#: The metrics of finished images of the source, of the two phases and of the indexer.
 _PROGRESS = {
     "ImagesGathered": "gathered",
     "ImagesProjected": "projected",

@@ -65,7 +65,7 @@ def environment(
 
 
 def _notices(stack: Stack, settings: StageSettings) -> dict[str, Any]:
-    """The destinations of notices."""
+    """Return the destinations of notices."""
     topic = stack.format_arn(service="sns", resource=Names(settings.stage).alarm_topic)
     return {"notice_topic": topic, "notice_webhook": settings.notice_webhook}
 

@@ -51,7 +51,7 @@ _WILDCARDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What sets one function apart; the stage says how long a tick's may take.
+    """The properties of one function; the time-out of ticks is a setting of the stage.
 
     Attributes:
         does: For people.
@@ -83,14 +83,15 @@ _SHAPES = {
 
 
 def timeout(name: str, settings: StageSettings) -> Duration:
-    """How long a function may take."""
+    """Return the time-out of a function."""
     return Duration.seconds(_SHAPES[name].seconds or phase_rules(settings).function_seconds)
 
 
 def depend_on_policy_alone(user: lambda_.Function | sfn.StateMachine) -> None:
     """Let a resource wait for its role's policy, and not for the role, which it names anyway.
 
-    The constructs would have it wait for both. To be called once the role has its statements.
+    By default the constructs would make it wait for both. Call this when the role has all its
+    statements.
     """
     resource = user.node.default_child
     assert isinstance(resource, CfnResource)
@@ -177,7 +178,7 @@ class Functions(Construct):
         return function
 
     def _variables(self, name: str) -> dict[str, str]:
-        """Exactly the settings a function reads, but for those that are not set."""
+        """Exactly the settings a function reads except those that are not set."""
         known = variables(functions(self._settings)[name])
         missing = [
             v

@@ -1,4 +1,4 @@
-"""What each function may do: actions and resources, one list per function.
+"""The permissions of each function: actions and resources, one list per function.
 
 Written out, not granted through constructs, so that a reviewer reads least privilege here and
 the stack tests compare it with what was synthesized.
@@ -22,7 +22,7 @@ from cdk.stage_settings import FollowSettings, StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings
 
-#: How the rows of one image are found in the tables not keyed by it.
+#: The indexes of the tables whose key is not the image id.
 _INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
 _TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
 
@@ -140,7 +140,7 @@ class Grants:
         yield _allow("events:DisableRule", self._rule_arn(self._names.catch_up))
 
     def _list_work(self) -> Iterator[iam.PolicyStatement]:
-        """What it takes to put chunks on the work list."""
+        """Yield the permissions to put chunks on the work list."""
         yield _allow("dynamodb:PutItem", self.tables.work.table_arn)
         yield _allow("s3:PutObject", self._files(CHUNKS))
 
@@ -157,7 +157,8 @@ class Grants:
         if (loader and loader.whole) or self.settings.projection.function:
             # Nothing of the library is read.
             return
-        # A loader reads the originals itself: what people made of them is still ours to read.
+        # A loader reads the originals itself: only the user data are still
+        # left for us to read.
         names = [self.library.crops_bucket] if loader else self._library_bucket_names()
         buckets = [self._bucket(name) for name in names if name]
         if buckets:
@@ -182,7 +183,7 @@ class Grants:
         yield _allow("s3:GetObject", f"{originals}/*")
 
     def pace_indexer(self, mapping: str) -> iam.PolicyStatement:
-        """What it takes to let more or fewer indexers run side by side."""
+        """Return the permission to change the number of concurrent indexers."""
         return _allow("lambda:UpdateEventSourceMapping", mapping)
 
     def _indexer(self) -> Iterator[iam.PolicyStatement]:
@@ -245,7 +246,7 @@ class Grants:
         yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
         claims: tuple[str, ...] = ("s3:GetObject",)
         if self.settings.projection.function:
-            # The documents of the library's own function are put there by whoever asks it.
+            # The caller of the library's own function stores its documents there.
             claims = (*claims, "s3:PutObject")
         yield _allow(claims, self._files(CLAIMS))
 
@@ -297,7 +298,7 @@ class Grants:
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
 
     def _index(self, function: str) -> Iterator[iam.PolicyStatement]:
-        """What it takes to ask the search cluster."""
+        """Yield the permissions to send requests to the search cluster."""
         methods = _INDEX_METHODS.get(function)
         if not methods:
             return

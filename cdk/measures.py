@@ -1,7 +1,7 @@
-"""What is measured, as CloudWatch names it: the source of the dashboard and of the alarms.
+"""The metrics of the dashboard and of the alarms, by their names in CloudWatch.
 
-The functions write metrics of their own as log lines (``reindex.metrics``); the services that
-they stand on publish the rest.
+The functions write their own metrics as log lines (``reindex.metrics``); the services publish the
+rest.
 """
 
 from __future__ import annotations
@@ -130,5 +130,5 @@ def total(
 def identified(
     prefix: str, metrics: Mapping[str, cloudwatch.Metric]
 ) -> dict[str, cloudwatch.Metric]:
-    """Metrics by identifiers that are unique in a widget, where other kinds stand beside them."""
+    """Return metrics by identifiers that are unique in a widget with other kinds of metrics."""
     return {f"{prefix}_{name.replace(' ', '_')}": metric for name, metric in metrics.items()}

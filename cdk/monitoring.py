@@ -1,4 +1,4 @@
-"""How a stage is watched: its logs, its alarms and its dashboard."""
+"""The monitoring of a stage: its logs, its alarms and its dashboard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cdk.stage_settings import RETENTION, StageSettings
 def log_group(
     scope: Construct, construct_id: str, name: str, settings: StageSettings
 ) -> logs.LogGroup:
-    """Return a log group of the stage's retention and key; logs are gone with their stack."""
+    """Create a log group of the stage's retention and key; logs are gone with their stack."""
     key = settings.encryption_key
     return logs.LogGroup(
         scope,

@@ -1,4 +1,4 @@
-"""What cdk-nag's rules find and we accept, said beside the resource it is about.
+"""The findings of cdk-nag that we accept, each with its reason.
 
 Written into the template as cdk-nag writes it, so that who deploys needs no cdk-nag: that is for
 the tests, which hold the stacks against its AwsSolutions pack.

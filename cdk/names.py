@@ -59,11 +59,11 @@ class Names:
         return self._of("run")
 
     def alarm(self, name: str) -> str:
-        """Return an alarm."""
+        """Create an alarm."""
         return self._of(name)
 
     def notice(self, name: str) -> str:
-        """A rule whose events notices are sent for."""
+        """Return a rule whose events notices are sent for."""
         return self._of(name)
 
     @property
@@ -72,13 +72,13 @@ class Names:
         return self._of("alarms")
 
     def bucket(self, name: str) -> str:
-        """Return a bucket of the live lane, whose name people and other programs use."""
+        """Create a bucket of the live lane, whose name people and other programs use."""
         return self._of(f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}")
 
     def sample_table(self, name: str) -> str:
-        """Return a table of the sample library."""
+        """Create a table of the sample library."""
         return self._of(name)
 
     def sample_bucket(self, name: str) -> str:
-        """Return a bucket of the sample library: unique in the world, as S3 demands."""
+        """Create a bucket of the sample library: unique in the world, as S3 demands."""
         return self._of(f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}")

@@ -14,7 +14,7 @@ class Endpoints(Construct):
     """Interface endpoints in the functions' subnets, open to the functions alone.
 
     S3 and DynamoDB have gateway endpoints, which cost nothing and belong to the VPC's route
-    tables: whoever owns the VPC makes those. KMS needs none: only the services call it.
+    tables: the owner of the VPC creates those. KMS needs none: only the services call it.
 
     The resources are CloudFormation's own: CDK's constructs want a VPC whose zones and route
     tables they know, and a stage gives ids.

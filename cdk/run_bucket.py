@@ -19,13 +19,13 @@ CHUNKS = "work/"
 #: Rows on their way into order.
 ORDER = "order/"
 
-#: What the Tally's segments found.
+#: Prefix of the results of the Tally's segments.
 TALLIES = "tallies/"
 
-#: What each tick did: of these, a run's report makes its plot.
+#: Prefix of the samples of ticks, from which a run's report makes its plot.
 SAMPLES = "samples/"
 
-#: What runs ended with; kept.
+#: Prefix of the runs' reports, which are kept.
 REPORTS = "reports/"
 
 _EXPIRY_DAYS = {CLAIMS: 14, UPLOADS: 90, CHUNKS: 90, ORDER: 7, TALLIES: 90, SAMPLES: 90}

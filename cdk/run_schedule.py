@@ -17,7 +17,7 @@ _MAX_AGE = Duration.hours(1)
 
 
 class RunSchedule(Construct):
-    """A rule whose target is the state machine, with what its runs are told.
+    """A rule whose target is the state machine, with the options of its runs.
 
     If it fires while a run is open, the new execution fails and says so: nothing is touched.
     """

@@ -1,4 +1,4 @@
-"""A stand-in for the library, for the demo and for stages that test.
+"""A sample library, for the demo and for test stages.
 
 Buckets and tables have the Grid's keys and indexes, and names computed from the stage, so
 that the product's stack is given them by name as it is given a real library's.

@@ -46,7 +46,7 @@ LIVE_BATCH = 50
 #: Changes that the follow function is given at once.
 FOLLOW_BATCH = 500
 
-#: What Lambda waits for a batch to fill, in seconds, at most.
+#: Lambda's longest batching window, in seconds.
 _LONGEST_WINDOW = 300
 
 

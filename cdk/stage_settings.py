@@ -1,4 +1,4 @@
-"""What a stage's entry in ``cdk.json`` may say, read with one clear line for what is wrong."""
+"""The settings of a stage in ``cdk.json``, read with one clear line for each problem."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from reindex.settings import (
 from reindex.strict_json import Read, merged, read
 from reindex.tag_names import TagNames
 
-#: Stands for the library that the sample-library stack makes.
+#: The name of the library that the sample-library stack makes.
 SAMPLE = "sample"
 
 #: An EventBridge rule has at most five targets.
@@ -68,7 +68,7 @@ _REQUESTS_PER_CALL = 16
 #: Enough to tell an address from a name or a URL.
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
-#: What Lambda accepts of an event source mapping, and of a function; and what is a share.
+#: The ranges that Lambda accepts for event source mappings and functions, and those of shares.
 _RANGES = {
     "alarm_failure_percent": (1, 100),
     "indexer_batch_size": (1, 10_000),
@@ -80,7 +80,7 @@ _BATCH_WITHOUT_WINDOW = 10
 _STREAM = re.compile(r"arn:aws[\w-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[\w.-]+/stream/[\w.:-]+")
 _LONGEST_DELAY = 900
 
-#: Likewise; and what one request can put into S3, in megabytes.
+#: The ranges of the live lane's settings; and the most that one request can put into S3, in MB.
 _INGEST_RANGES = {
     "max_megabytes": (1, 5_000),
     "concurrency": (2, 1_000),
@@ -89,7 +89,7 @@ _INGEST_RANGES = {
 }
 _LONGEST_FUNCTION = 900
 
-#: What CloudWatch Logs accepts and an operator may want, in days.
+#: The retention times that CloudWatch Logs accepts, in days.
 RETENTION = {
     1: logs.RetentionDays.ONE_DAY,
     3: logs.RetentionDays.THREE_DAYS,
@@ -105,7 +105,7 @@ RETENTION = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Where the functions run, if the index can be reached from within a VPC only.
+    """The VPC in which the functions run, if the index can be reached only from there.
 
     Attributes:
         subnets: Ids, all of one VPC, each in a zone of its own; they need a way to the AWS
@@ -124,7 +124,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule(RunOptions):
-    """When runs start by themselves, and what they are told.
+    """The schedule of runs, and their options.
 
     Attributes:
         expression: As EventBridge takes it, in UTC: ``cron(0 18 1 * ? *)``.
@@ -159,17 +159,17 @@ class LoaderSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionSettings:
-    """How documents are built.
+    """The settings of the projection.
 
     Attributes:
         tag_names: By whose names ``fileMetadata`` shows tags: ``standard`` or
             ``metadata-extractor``.
-        loader: The library's own image loader, in place of our reading of originals.
-        function: ARN of the library's own function, in place of ours.
+        loader: The library's own image loader, which then reads the originals in place of our code.
+        function: ARN of the library's own function, in place of image-projection.
         processors: What is made of files' metadata, in order: see docs/processors.md.
         rights: File of rules for rights and keywords, relative to ``cdk.json``.
-        mapping: File with the library's own mapping, relative to ``cdk.json``: the index is held
-            against it before each run.
+        mapping: File with the library's own mapping, relative to ``cdk.json``: the index is
+            compared with it before each run.
     """
 
     tag_names: str = TagNames.STANDARD.value
@@ -182,12 +182,12 @@ class ProjectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowSettings:
-    """How the index follows the truth by itself.
+    """The settings with which the index follows the truth.
 
     Attributes:
         streams: ARNs of the DynamoDB streams of the library's tables. Those of usages and leases
             need a view with images, for their keys do not name the image.
-        crops: True if there is a queue for S3's events about the bucket of crops; whoever owns that
+        crops: True if there is a queue for S3's events about the bucket of crops; the owner of that
             bucket sends them there.
         window_seconds: See :class:`reindex.settings.Following`.
     """
@@ -217,8 +217,8 @@ class IngestSettings:
 
     Attributes:
         max_megabytes: Of a submitted file.
-        concurrency: Submitted files that are processed side by side, at most.
-        indexer_concurrency: Live indexers that run side by side, at most.
+        concurrency: Most submitted files that are processed concurrently.
+        indexer_concurrency: Most concurrent live indexers.
         searchable_minutes: An alarm rings when a submitted file waits for longer.
         follow: How the index follows the truth by itself; None if it does not.
     """
@@ -246,7 +246,7 @@ class StageSettings:
         encryption_key: ARN of a KMS key for the product's own tables, queues and bucket;
             without it, keys that AWS manages.
         account: AWS account to deploy to; without it, the one of the credentials at hand.
-        region: Likewise.
+        region: AWS region to deploy to; without it, the one of the credentials at hand.
         network: VPC, subnets and security groups of the functions.
         production: True if the desk of this stage changes nothing unless it is started so.
         disposable: True if destroying the stack deletes its data.
@@ -264,7 +264,7 @@ class StageSettings:
         reserved_concurrency: Of functions, by name.
         indexer_batch_size: Messages the indexer is given at once.
         indexer_window_seconds: How long a batch may wait to fill.
-        indexer_concurrency: Indexers that run side by side at most.
+        indexer_concurrency: Most concurrent indexers.
         tuning: Overrides of the defaults in :mod:`reindex.settings`, by setting.
     """
 
@@ -359,7 +359,7 @@ def phase_rules(settings: StageSettings) -> PhaseRules:
 
 def _group(group: type[Read], settings: StageSettings) -> Read:
     """Return a group of settings as a function will read it, to judge it before it is deployed."""
-    # What the stack is yet to name may be any text here.
+    # Names that the stack will generate may be any text here.
     required = {variable(f): "-" for f in fields(group) if f.default is MISSING}
     return Settings((group,), required | texts(tuned(settings)))[group]
 
@@ -385,7 +385,7 @@ def _object(text: str | None) -> dict[str, Any]:
 
 
 def _problems(settings: StageSettings) -> Iterator[str]:
-    """What is wrong with settings that are each of the right type."""
+    """Yield the contradictions among settings that each have the right type."""
     if not _STAGE_NAME.fullmatch(settings.stage):
         yield f"its name must match {_STAGE_NAME.pattern}"
     for name in sorted(settings.reserved_concurrency.keys() - {*functions(settings)}):
@@ -518,7 +518,7 @@ def asset_files(projection: ProjectionSettings) -> dict[str, Path]:
 
 
 def loader_pace(settings: StageSettings) -> tuple[int, int]:
-    """How a loader's concurrency is shared out.
+    """Divide a loader's concurrency among projection calls.
 
     Few calls with many requests each cost less than the opposite: a call is billed while it waits.
 
@@ -541,7 +541,7 @@ def _range_problems(settings: StageSettings) -> Iterator[str]:
 
 
 def _library_problems(library: LibrarySettings, schedule: Schedule | None) -> Iterator[str]:
-    """What is wrong with the library's layout."""
+    """Yield the problems of the library's layout."""
     templates = {}
     for name in ("original_key", "thumbnail_key", "optimised_png_key", "crops_folder"):
         try:
@@ -577,7 +577,7 @@ def _may_meet(one: KeyTemplate, other: KeyTemplate) -> bool:
 
 def _schedule_problems(schedule: Schedule) -> Iterator[str]:
     if schedule.expression.startswith("rate("):
-        # The stage is deployed when somebody has time for it, not when a run may start.
+        # A rate counts from the deployment, which is seldom the time at which a run should start.
         yield (
             "schedule.expression: a rate counts from each deployment, and may fire with it: "
             "use cron(…)"

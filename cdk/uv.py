@@ -1,4 +1,4 @@
-"""Where uv is: the one that runs this process, the repository's own, or one on PATH."""
+"""The path of uv: the one that runs this process, the repository's own, or one on PATH."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-#: Where ``make`` installs uv when PATH has none.
+#: The path at which ``make`` installs uv if PATH has none.
 OWN: Final = Path(__file__).parent.parent / ".uv" / "bin" / "uv"
 
 

@@ -1,4 +1,4 @@
-"""What the dashboard's widgets have in common."""
+"""The common parts of the dashboard's widgets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def graph(
     limit: cloudwatch.HorizontalAnnotation | None = None,
     width: int = THIRD,
 ) -> cloudwatch.GraphWidget:
-    """Return a graph; its left axis begins at zero.
+    """Create a graph; its left axis begins at zero.
 
     Args:
         title: Of the widget.

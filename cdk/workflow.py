@@ -34,7 +34,7 @@ GATHERERS = 16
 #: Groups that are cut, and ranges that are sorted, at the same time.
 SORTERS = 16
 
-#: How often a phase that fell silent is opened again.
+#: Most times that a phase without heartbeats is reopened.
 REOPENINGS = 3
 
 #: Attempts with pauses of up to a minute, at random: some three minutes, and over half an hour. The
@@ -43,8 +43,8 @@ REOPENINGS = 3
 _ATTEMPTS = 10
 _LONG_ATTEMPTS = 90
 
-#: The same for the first step: whoever started a run waits to hear which service cannot be reached,
-#: and nothing is lost if it does not begin.
+#: The same for the first step: its caller waits for the name of a service that cannot be reached,
+#: and no work is lost if the run does not begin.
 _FIRST_ATTEMPTS = 2
 
 _RUN_ID = "{% $states.context.Execution.Name %}"
@@ -75,7 +75,7 @@ _LAMBDA_FAULTS = [
     "Lambda.TooManyRequestsException",
 ]
 
-#: A function that was killed, or ran out of time. All of ours may be invoked again.
+#: A function that was killed, or ran out of time. All our functions may be invoked again.
 _DEATHS = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"]
 _DYNAMODB_FAULTS = [
     "DynamoDb.InternalServerErrorException",
@@ -92,13 +92,13 @@ _EVENTBRIDGE_FAULTS = [
 ]
 
 
-#: What our functions raise when a service does not answer. Each of them may be invoked again
-#: with the same input: what it did before is found done.
+#: The errors that our functions raise if a service does not answer. Each function may be invoked
+#: again with the same input: it finds the work that is already done.
 _PASSING = ["StoreUnavailable"]
 
 # Variables have names of their own: $round and $error are functions of JSONata.
 
-#: What was caught, kept until the run's record and the execution can say it.
+#: Stores the error that was caught, for the run's record and the execution's end.
 _REMEMBER_ERROR = {
     "error_name": "{% $states.errorOutput.Error %}",
     "error_cause": "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}",
@@ -179,14 +179,14 @@ class Workflow(Construct):
         ordering = self._ordering(then=first[0])
         tallying = self._tallying(again=ordering)
         preflight.next(
-            # Where nothing is listed, the scan finds what is left to do, if anything is.
+            # If no chunk is listed, the scan finds the rows that have work left, if any.
             sfn.Choice.jsonata(self, "Anything listed?")
             .when(sfn.Condition.jsonata("{% $work %}"), ordering)
             .otherwise(tallying)
         )
         first[1].next(last[0])
         last[1].next(
-            # What the check sent back is on the work list: no scan has to find it.
+            # The rows that the check sent back are on the work list: no scan has to find them.
             sfn.Choice.jsonata(self, "Anything sent back?")
             .when(
                 sfn.Condition.jsonata(
@@ -358,7 +358,7 @@ class Workflow(Construct):
         )
 
     def _failing(self) -> sfn.IChainable:
-        """What every error leads to: rules off, the record closed, and a loud end.
+        """Return the states after any error: disable the rules, close the record, fail.
 
         It begins by taking the phase off the record. If the record is another run's, or closed
         by an abort, that fails, and neither rules nor record are ours to touch.
@@ -400,15 +400,15 @@ class Workflow(Construct):
         payload: Mapping[str, Any],
         at_once: int | None = None,
     ) -> sfn.Map:
-        """Parts that are worked side by side, each by as many invocations as it takes.
+        """Parts that are worked concurrently, each by as many invocations as it takes.
 
         Args:
             name: Of the state.
             function: Answers with ``next``: the cursor to go on from, null at the part's end.
             item: What a part is called, in the payload too; and the step that works it.
             items: The parts.
-            payload: What every invocation is told besides.
-            at_once: Most parts that are worked side by side; as many as there are, if None.
+            payload: Further input of every invocation.
+            at_once: Most parts that are worked concurrently; as many as there are, if None.
         """
         work = self._invoke(
             f"{name} {item}",

@@ -11,5 +11,5 @@ from reindex.wiring import Wiring
 
 @lambda_handler("notices")
 def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> None:  # noqa: ARG001
-    """Send the notice that an event of EventBridge asks for; an error has it tried again."""
+    """Send the notice for an event of EventBridge; after an error, Lambda retries."""
     wiring.run_steps.notifier.handle(event)

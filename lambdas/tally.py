@@ -1,4 +1,4 @@
-"""The Tally's steps: count a segment, decide whether to go round again, report; and sorting."""
+"""The Tally's steps: count a segment, decide about another round, report; and sorting."""
 
 from __future__ import annotations
 

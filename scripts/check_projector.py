@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reindex.wiring import Wiring
 
-#: Images that are asked for, if nobody says otherwise.
+#: Images that are requested, by default.
 _SAMPLE = 20
 
 

@@ -92,7 +92,7 @@ def reindex(session: Session, *, debug: bool) -> None:
     the aws command finds them.
 
     Exit status: 0 done; 1 it failed, and one line on stderr says why; 2 wrong usage;
-    130 interrupted, and one line says what stands.
+    130 interrupted, and one line says what was done.
     """
     session.debug = debug
 

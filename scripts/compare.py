@@ -34,7 +34,7 @@ def compare(
     Both are names of indices, or of aliases that have one. All documents of both are read, while
     others go on writing: documents that only one index holds; for every field, mapped or not, how
     many documents hold it and how many a search by it finds; the values of keyword fields that
-    have few; some documents side by side; and what saved searches find. Nothing is written.
+    have few; some documents next to each other; and what saved searches find. Nothing is written.
 
     The exit status is 1 when a document of OLD is missing in NEW, when the share of documents that
     hold a field or are found by it falls by more than --tolerate, unless --accept names the field

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from reindex.stores.interfaces.index import Index
     from reindex.wiring import Wiring
 
-#: Documents that are shown side by side.
+#: Documents whose old and new version are shown next to each other.
 SAMPLE: Final = 20
 _MOST_SAMPLED: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What a comparison looks at, and which differences are accepted.
+    """The parts of a comparison, and the differences that are accepted.
 
     Attributes:
         searches: Path of a file of searches to run on both indices.
-        sample: Documents drawn at random, to be shown side by side.
+        sample: Documents drawn at random, to be shown in both versions.
         seed: Of the draw.
         tolerate: Percentage points by which a field's share may fall.
         tolerate_missing: Documents that may be missing in the new index.

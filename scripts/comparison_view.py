@@ -1,4 +1,4 @@
-"""What a comparison of two indices found, as people see it on a terminal."""
+"""The result of a comparison of two indices, for a terminal."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def dlq(session: Session, *, requeue: bool, discard: bool) -> None:
     """Show the dead-letter queue, or clear it.
 
-    Messages are grouped by why they were set aside and by how their images stand. Old
+    Messages are grouped by why they were set aside and by their images' state. Old
     messages are never replayed: with --requeue their images are projected anew. A message
     whose image has moved on is merely dropped; one that cannot be read stays until it is
     discarded. With --discard, an image that still waits for its message becomes a known

@@ -1,4 +1,4 @@
-"""How the command fails: one line on stderr and an exit status."""
+"""The failures of the command: one line on stderr and an exit status."""
 
 from __future__ import annotations
 

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-#: After Ctrl-C: 128 and the signal's number, as shells have it.
+#: After Ctrl-C: 128 and the signal's number, as in shells.
 INTERRUPTED: Final = 130

@@ -1,4 +1,4 @@
-"""Where each field of ``originalMetadata`` is from, as people see it on a terminal."""
+"""The source of each field of ``originalMetadata``, for a terminal."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a fault comes to.
+    """The consequence of a fault.
 
     Attributes:
         means: For people.
@@ -293,11 +293,11 @@ def _row(cells: str) -> tuple[str, ...]:
     return tuple(cells.split())
 
 
-#: What a tick asks of DynamoDB, SQS, EventBridge and Step Functions, unless said otherwise.
+#: A tick's calls to DynamoDB, SQS, EventBridge and Step Functions, by default.
 _HELD = _row("named bounded held held isolated never same checked")
 _STEP = _row("named bounded retried retried retried never same checked")
 _LINE = _row("line line line line line never same checked")
-#: What the live lane asks.
+#: The live lane's calls.
 _LANE = _row("postponed postponed postponed postponed postponed never same never")
 _SUBMITTED = _row("failed postponed postponed postponed failed never same never")
 _NEXT = _row("next bounded next next next never same checked")
@@ -464,7 +464,7 @@ def methods() -> Iterator[str]:
 
 
 def problems() -> Iterator[str]:
-    """What keeps the matrix from being whole."""
+    """Yield the gaps of the matrix."""
     known = set(methods())
     yield from (f"{method} has no row" for method in sorted(known - CALLS.keys()))
     yield from (f"{method} is no method" for method in sorted(CALLS.keys() - known))

@@ -50,7 +50,7 @@ _SERVICE: Final = "Google Cloud Storage"
 
 _READ_ONLY: Final = "https://www.googleapis.com/auth/devstorage.read_only"
 
-#: Where Google's clients look for an emulator's URL; it needs no credentials.
+#: The variable from which Google's clients read an emulator's URL; it needs no credentials.
 EMULATOR_VARIABLE: Final = "STORAGE_EMULATOR_HOST"
 
 #: Seconds to connect, and without a byte, after which a request has failed: as with S3.
@@ -59,7 +59,7 @@ _TIMEOUT: Final = (3.0, 5.0)
 #: Seconds for which a request that was throttled or lost is repeated.
 _PATIENCE: Final = 15.0
 
-#: What the client, the session and the connection below them raise.
+#: The exceptions of the client, of the session and of the connection below them.
 _ERRORS: Final = (GoogleAPIError, GoogleAuthError, RequestException, HTTPError)
 
 _ERROR_CODE: Final = re.compile(r"<Code>(\w+)</Code>")

@@ -17,10 +17,10 @@ _IDS_AT_ONCE = 1_000
 
 
 def open_ids(file: str) -> AbstractContextManager[IO[Any]]:
-    """Open a file of ids, one per line; ``-`` is stdin.
+    """Open a file of ids, one per line; ``-`` means stdin.
 
-    A byte order mark is dropped. A byte that is no UTF-8 spoils its own line, which is then no
-    id, and no other.
+    A byte order mark is dropped. A byte that is not UTF-8 makes only its own line an
+    invalid id.
 
     Raises:
         OSError: It cannot be opened.

@@ -21,9 +21,9 @@ _EXAMPLE: Final = 60
 
 
 class Form(Enum):
-    """What an id looks like, in words that complete a sentence; dashes aside, as UUIDs have them.
+    """Return the form of an id in words that complete a sentence, ignoring dashes as in UUIDs.
 
-    Fewer than eight letters and digits are ``OTHER``: a short word of ``a`` to ``f`` is no hash.
+    Fewer than eight letters and digits are ``OTHER``: a short word of ``a`` to ``f`` is not a hash.
     """
 
     DIGITS = "decimal digits"

@@ -1,4 +1,4 @@
-"""Reads many images side by side."""
+"""Reads many images concurrently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AHEAD = 64
 
 
 class Readers:
-    """Reads images side by side: many local files by processes, all others by threads.
+    """Reads images concurrently: many local files by processes, all others by threads.
 
     Reading a local file is nearly all computation, reading an object nearly all waiting.
     """
@@ -41,7 +41,7 @@ class Readers:
         self._stack.close()
 
     def in_order(self, sources: Iterable[Source]) -> Iterator[Described]:
-        """What each image says, in the order of the sources."""
+        """Yield the description of each image, in the order of the sources."""
         waiting: deque[Future[Described]] = deque()
         rest = iter(sources)
         for source in islice(rest, _FEW):
@@ -59,7 +59,7 @@ class Readers:
         if not isinstance(source, LocalFile):
             return self._threads
         if self._processes is None:
-            # What Python starts it with, beside the first process, lets interrupts through.
+            # Python would start it with the first process, without blocking interrupts.
             resource_tracker.ensure_running()
             self._processes = self._open(
                 ProcessPoolExecutor(

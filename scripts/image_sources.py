@@ -1,4 +1,4 @@
-"""Where images for ``reindex image-meta`` come from: local files, objects in S3 and in GCS."""
+"""The sources of images for ``reindex image-meta``: local files, objects in S3 and in GCS."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LocalFile:
 
     @property
     def name(self) -> str:
-        """How it is called in the output."""
+        """Its name in the output."""
         return self.path
 
     def open(self, *, whole: bool) -> tuple[RangedFile, datetime]:
@@ -67,7 +67,7 @@ class StoredFile:
 
     @property
     def name(self) -> str:
-        """How it is called in the output: as ``--file`` takes it."""
+        """Its name in the output: as ``--file`` takes it."""
         return str(self.address)
 
     def open(self, *, whole: bool) -> tuple[RangedFile, datetime]:  # noqa: ARG002 (a store has no say)
@@ -83,7 +83,7 @@ Source = LocalFile | StoredFile
 
 
 def source_of(text: str) -> Source:
-    """What ``--file`` names.
+    """Yield the images that ``--file`` names.
 
     ``gs://bucket/key``; ``/bucket/key``, if no folder is called ``/bucket``; or a path.
     """
@@ -118,7 +118,7 @@ def objects_under(folder: Address) -> Iterator[StoredFile]:
         StoreUnusable: It cannot be called.
     """
     for key in object_store(folder.store).keys(folder.bucket, folder.key):
-        # What consoles make for a folder is no image.
+        # The placeholder that consoles create for a folder is not an image.
         if not key.endswith("/"):
             yield StoredFile(folder._replace(key=key))
 
@@ -163,7 +163,7 @@ def describe(
     tag_names: TagNames = TagNames.STANDARD,
     processors: Sequence[NamedProcessor] = (),
 ) -> Described:
-    """What an image says of itself, or why it cannot be read; never raises.
+    """Return an image's metadata, or the failure to read it; never raise.
 
     Args:
         source: The image.

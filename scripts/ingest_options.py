@@ -1,4 +1,4 @@
-"""What the verbs of the live lane share."""
+"""The options that the verbs of the live lane share."""
 
 from __future__ import annotations
 

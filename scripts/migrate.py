@@ -78,7 +78,7 @@ def start(
     lower: bool,
     sample: int | None,
 ) -> None:
-    """Create the new index, and have it built.
+    """Create the new index, and start its build.
 
     First from every document of the old index, then from every id of --source, if one is given.
     A start that was killed is taken up by the next.

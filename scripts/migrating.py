@@ -36,7 +36,7 @@ _EVERYTHING: Final[Mapping[str, Any]] = {"match_all": {}}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a migration is to be begun with.
+    """The options with which a migration begins.
 
     Attributes:
         mapping: Path of the file with the new mapping; None for the stage's own.
@@ -54,7 +54,7 @@ class Wanted:
 
 
 def begin(session: Session, wanted: Wanted) -> Migration:
-    """Create the new index, try it if asked to, and have it built.
+    """Create the new index, try it if requested, and start its build.
 
     Raises:
         Findings: Names what keeps the migration from beginning, or what the new index refuses.
@@ -110,7 +110,7 @@ def _try(session: Session, found: Migration, size: int) -> None:
     ids = wiring.index.sample(found.old.name, size, int(wiring.clock.now()))
     with progress("Trying the new index"):
         result = wiring.migration_steps.switching(note).try_out(found, ids)
-    # One without an original is no matter of the index: the new one is not to have it.
+    # An image without an original is not a problem of the new index, which must not contain it.
     refused = [
         row for row in result.rows.values() if row.failure and row.state is not State.NOT_FOUND
     ]
@@ -139,7 +139,7 @@ def _index_with_mapping(wiring: Wiring, file: str) -> MigratingIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStatus:
-    """How far a migration is.
+    """The progress of a migration.
 
     Attributes:
         migration: Its record.

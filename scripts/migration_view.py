@@ -1,4 +1,4 @@
-"""How far a migration is, for people."""
+"""The progress of a migration, for people."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class ObjectStore(Protocol):
         What is read later is of the same version, or raises.
 
         Raises:
-            SourceForbidden: The store refuses us, or the bucket does not exist.
+            SourceForbidden: The store denies access, or the bucket does not exist.
             SourceUnavailable: It does not answer; also raised by reading the file.
         """
         ...

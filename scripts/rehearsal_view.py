@@ -1,4 +1,4 @@
-"""What a rehearsal found, as people see it on a terminal."""
+"""The result of a rehearsal, for a terminal."""
 
 from __future__ import annotations
 

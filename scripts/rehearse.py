@@ -27,9 +27,9 @@ from .session import Session, example, on_stack
 def rehearse(session: Session, *, sampling: Sampling, as_json: bool, file: str | None) -> None:
     """Show what a run would change; nothing is written.
 
-    Each document is built as a run would build it, and compared with the one that stands in the
-    index: for every field how many are the same, changed, lost and gained. Documents that the
-    index's mapping would refuse are named, and so is what cannot be projected. Hours and dollars
+    Each document is built as a run would build it, and compared with the one in the index: for
+    every field how many are the same, changed, lost and gained. Documents that the index's
+    mapping would refuse are named, and so is what cannot be projected. Hours and dollars
     for the whole library are estimated from what the sample took.
 
     The exit status is 1 when the share of documents that hold a field falls by more than

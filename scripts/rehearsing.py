@@ -110,8 +110,8 @@ def rehearse_on(wiring: Wiring, sampling: Sampling) -> dict[str, Any]:
 
     Raises:
         ClickException: There is nothing to rehearse.
-        IndexMisconfigured: There is no one index behind the alias.
-        SourceUnusable: The index does not take the query.
+        IndexMisconfigured: The alias does not have exactly one index.
+        SourceUnusable: The index rejects the query.
         StoreUnavailable: A service does not answer.
     """
     from reindex.reports.forecast import forecast

@@ -26,7 +26,7 @@ def resubmit(
     submitter: str | None,
     yes: bool,
 ) -> None:
-    """Send failed submissions round again.
+    """Submit failed submissions again.
 
     Prints the plan; --yes applies it. A submission must fit every kind of option that is given,
     and of each kind one. ID is that of a submission or of an image.

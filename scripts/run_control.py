@@ -26,12 +26,12 @@ _ABORTED = "aborted by an operator"
 
 
 class NotNow(InternalFailure):
-    """What was asked for does not fit how the run stands."""
+    """The state of the run does not allow the operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """What an abort did.
+    """The outcome of an abort.
 
     Attributes:
         run: The latest run's record as it was found; None before the first run.
@@ -59,10 +59,10 @@ class RunControl:
         return cls(wiring.runs, wiring.phases, wiring.executions, wiring.clock)
 
     def require_none_open(self) -> None:
-        """Make sure that no other run stands in the way of one.
+        """Raise if another run is open.
 
         Raises:
-            NotNow: Another run stands in its way.
+            NotNow: Another run is open, or being opened.
             StoreUnavailable: A service does not answer.
         """
         current = self.runs.current()
@@ -130,7 +130,7 @@ class RunControl:
     def resume(self, budget: float | None = None, run_id: str | None = None) -> RunRecord:
         """Let the paused run go on; return its record as it was before.
 
-        Its time without progress starts anew, so that a long pause is no stall. What failed for
+        Its time without progress starts anew, so that a long pause is not a stall. What failed for
         one cause before no longer holds it.
 
         Args:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Reports that are read at once.
 _READERS = 16
 
-#: How an execution's status is called in a run's record.
+#: The status of a run's record, by the status of its execution.
 _STATUSES = {"RUNNING": "open", "SUCCEEDED": "succeeded", "ABORTED": "aborted"}
 
 

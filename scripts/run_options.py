@@ -1,4 +1,4 @@
-"""What a person may tell a run, as options of a verb."""
+"""The options of a run, as options of a verb."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Asked:
     budget: float | None
 
     def told(self, run_id: str) -> RunOptions:
-        """Return what the run is told; its file, if it has one, has the run's name."""
+        """Return the options of a run; its file, if it has one, has the run's name."""
         from reindex.domain.options import RunOptions, Source
 
         key = f"{UPLOADS}{run_id}.txt" if self.file else None
@@ -130,7 +130,7 @@ _OPTIONS = (
 
 
 def run_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a verb the options that say what a run is told, as its argument ``asked``."""
+    """Give a verb the options of a run, as its argument ``asked``."""
 
     @wraps(verb)
     def call(*args: Any, **given: Any) -> Any:

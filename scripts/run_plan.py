@@ -1,4 +1,4 @@
-"""What a run would take, before it is started."""
+"""The forecast of a run, before it is started."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .run_options import Asked
 
-#: What bounds the index phase, in words.
+#: The limits of the index phase's speed, in words.
 _BOUNDS = {
     "workers": "the workers' own processors",
     "projection": "the projection calls that the workers wait on",
@@ -26,8 +26,8 @@ def planned(wiring: Wiring, source: Source, asked: Asked) -> str:
     """Count what a run would reindex, and say what that takes.
 
     Raises:
-        IndexMisconfigured: There is no one index behind the alias.
-        SourceUnusable: The index does not take the query.
+        IndexMisconfigured: The alias does not have exactly one index.
+        SourceUnusable: The index rejects the query.
         StoreUnavailable: A service does not answer.
     """
     from reindex.reports.forecast import forecast
@@ -47,7 +47,7 @@ def in_words(found: Forecast) -> str:
 
 
 def _counted(wiring: Wiring, source: Source, asked: Asked) -> tuple[int, str]:
-    """How many images a source names, and where they are."""
+    """Return the number of a source's images, and a description of the source."""
     from reindex.settings import Elasticsearch, Rounds
     from reindex.steps.scanning import scan_all
     from reindex.stores.search.ids import matching

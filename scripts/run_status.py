@@ -1,4 +1,4 @@
-"""How a run stands, from its record and the queues' depths: no scan."""
+"""The status of a run, from its record and the queues' depths, without a scan."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MISSES = 5
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How a run stands.
+    """The status of a run.
 
     Attributes:
         run: Its record.
@@ -60,7 +60,7 @@ class RunStatus:
 
     @property
     def is_silent(self) -> bool:
-        """True if its phase waits for ticks that nothing causes: somebody turned its rule off.
+        """True if its phase waits for ticks that do not come: its rule is disabled.
 
         For a moment that is so at each phase's end.
         """
@@ -167,7 +167,7 @@ class StatusReader:
         )
 
     def look(self) -> RunStatus | None:
-        """How the latest run stands; None before the first.
+        """Return the status of the latest run; None before the first.
 
         Raises:
             StoreUnavailable: A service does not answer.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reindex.reports.run_summary import RunSummary
 
-#: What a value that is not known is shown as.
+#: The text of an unknown value.
 _ABSENT = ""
 
 
@@ -60,7 +60,7 @@ def runs(session: Session, context: click.Context, *, limit: int, as_json: bool)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @on_stack
 def compare(session: Session, *, first: str, second: str, as_json: bool) -> None:
-    """Show what two runs came to, side by side, and what changed from one to the other.
+    """Compare the results of two runs, and show what changed from one to the other.
 
     Images by state, and by kind of failure, are those of the whole progress table at each run's
     end.

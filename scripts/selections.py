@@ -1,4 +1,4 @@
-"""What the verbs that work on chosen images have in common."""
+"""The common options of the verbs that work on chosen images."""
 
 from __future__ import annotations
 

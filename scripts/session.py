@@ -1,4 +1,4 @@
-"""What every verb is given: which stack it works on, and what to say when it is interrupted."""
+"""The session of every verb: its stack, and the message if it is interrupted."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import OutputTypeDef
 
-#: How the product's stacks are called; the stage follows.
+#: Prefix of the names of the product's stacks; the stage follows.
 STACK_PREFIX = "image-reindex-"
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -48,7 +48,7 @@ def command_groups(environment: Mapping[str, str]) -> tuple[type, ...]:
 
 
 def stack_environment(client: CloudFormationClient, stage: str) -> dict[str, str]:
-    """Return a stack's outputs, under the names of the environment variables they stand for.
+    """Return a stack's outputs, under the names of the environment variables they are.
 
     The stack is the whole truth: this machine's own environment variables count for nothing.
 
@@ -76,5 +76,5 @@ def environment_of(outputs: Iterable[OutputTypeDef]) -> dict[str, str]:
 
 
 def variable_of(output_key: str) -> str:
-    """Return the environment variable that an output stands for."""
+    """Return the environment variable of an output."""
     return _WORD.sub("_", output_key).upper()

@@ -59,9 +59,9 @@ def start(
 ) -> None:
     """Start a run, and print its id once Preflight opened it.
 
-    With a source, the run first gathers ids from there, in the cloud, and queues them as
-    upload-ids does; ids of a file that have another form than most are noticed likewise.
-    Preflight then looks for all that would make the run fail: each finding is a line on stderr,
+    With a source, the run first gathers ids from there, in the cloud, queues them as
+    upload-ids does, and notices ids of a file that have another form than most. Preflight then
+    looks for all that would make the run fail: each finding is a line on stderr,
     and the exit status is 1; what was gathered stays queued. Only one run can be open. With
     --watch the exit status is 0 if the run succeeds, else 1.
 

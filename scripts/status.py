@@ -26,7 +26,7 @@ from .session import Session, example, on_stack
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per look.")
 @on_stack
 def status(session: Session, *, watch: bool, interval: float, as_json: bool) -> None:
-    """Show how the run stands.
+    """Show the status of the run.
 
     That is: phase, share of the work done, time left, counts, rate, backlog, and the gate that
     holds it.

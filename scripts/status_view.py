@@ -20,7 +20,7 @@ from .run_status import RunStatus, StatusReader
 from .session import Session
 from .terminal import console, grid, note
 
-#: What the index phase does again or later, beside the states.
+#: The counts of images that the index phase retries or postpones, in addition to the states.
 _DETOURS = (RETRIED, WAITING)
 
 #: Gates that the time left says already.
@@ -47,7 +47,7 @@ def line(status: RunStatus) -> str:
 
 
 def phase(status: RunStatus) -> str:
-    """Where a run is, or how it ended."""
+    """Return a run's present step, or how it ended."""
     run = status.run
     if status.next_run:
         return f"{run.status}; run {status.next_run} gathers ids or is being opened"
@@ -68,7 +68,7 @@ def phase(status: RunStatus) -> str:
 
 
 def time_left(status: RunStatus) -> str | None:
-    """How long the run still takes, or why that cannot be said; None if it does not go on."""
+    """Return the time left, or why it is unknown; None if the run does not continue."""
     if status.is_over or status.is_dead or status.run.paused or not status.run.index:
         return None
     seconds = status.progress.seconds_left
@@ -82,19 +82,19 @@ def held_by(status: RunStatus) -> str | None:
 
 
 def images(status: RunStatus) -> str:
-    """How many images the present phase is done with."""
+    """Return the number of images that the present phase has finished."""
     done = "projected" if status.is_projecting else "finished"
     return f"{status.done:,} of {status.run.total:,} {done}"
 
 
 def bulks(status: RunStatus) -> str:
-    """Return how many bulks go on side by side, and what sets that number."""
+    """Return the number of concurrent bulks, and the reason for it."""
     pace = status.run.indexer_pace
     return f"{pace.get('concurrency')} side by side, set by {pace.get('set_by')}"
 
 
 def cost(status: RunStatus) -> str:
-    """What the run has cost and will cost: an estimate."""
+    """Return the run's estimated cost, so far and in total."""
     said = f"about ${status.cost.so_far:,.2f}"
     if status.is_over:
         return said

@@ -118,7 +118,7 @@ def _submit_eagerly(
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Yield a file, or all files below a directory, but for hidden ones."""
+    """Yield a file, or all files below a directory except hidden ones."""
     if not path.is_dir():
         yield path
         return

@@ -1,4 +1,4 @@
-"""How the verbs write: results to stdout, progress to stderr and only on a terminal."""
+"""The output of the verbs: results to stdout, progress to stderr and only on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from reindex.text import printable
 
-#: Columns where nobody looks: wide enough that nothing is cut in a file or a pipe.
+#: Columns if the output is a file or a pipe: wide enough that no text is cut.
 _WIDTH_OF_A_PIPE = 160
 
 Advance = Callable[[float, str], None]
@@ -21,12 +21,12 @@ Advance = Callable[[float, str], None]
 
 
 def console() -> Console:
-    """Where results go. Texts are data here: nothing in them is taken for markup."""
+    """Return the console for results. Markup in texts is not interpreted."""
     return _plain(Console(markup=False, highlight=False, emoji=False))
 
 
 def error_console() -> Console:
-    """Where progress and notes go."""
+    """Return the console for progress and notes."""
     return _plain(Console(markup=False, highlight=False, emoji=False, stderr=True))
 
 
@@ -89,11 +89,11 @@ def show_counts(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 @contextmanager
 def progress(doing: str, total: float | None = None) -> Iterator[Advance]:
-    """Show a progress bar while something long goes on, if anybody looks.
+    """Show a progress bar during a long operation, if stderr is a terminal.
 
     Args:
-        doing: What goes on.
-        total: How much there is to do; None when nobody knows.
+        doing: Name of the operation.
+        total: The amount of work; None if it is not known.
     """
     err = error_console()
     columns = (

@@ -82,7 +82,7 @@ def upload_ids(session: Session, *, file: str, only_new: bool, lower: bool) -> N
 
 
 def counts(done: Uploaded) -> str:
-    """What became of the ids, each kind with its number."""
+    """Return the numbers of ids by what became of them."""
     unreadable = f", {done.unreadable:,} with unreadable rows" if done.unreadable else ""
     return (
         f"{done.new:,} new, {done.queued_again:,} queued again, "

@@ -9,12 +9,16 @@ function announce(text) {
   announcements.textContent = text;
 }
 
-// Replaces content, and keeps the focus where it was.
+// Replaces content. The focus stays where it was, and what was unfolded stays unfolded.
 function show(body, html) {
   if (body.dataset.shown === html) return;
   const focused = body.contains(document.activeElement) ? document.activeElement.id : "";
+  const unfolded = Array.from(body.querySelectorAll("[open] > summary"), (s) => s.textContent);
   body.innerHTML = html;
   body.dataset.shown = html;
+  for (const summary of body.querySelectorAll("summary")) {
+    summary.parentElement.open = unfolded.includes(summary.textContent);
+  }
   if (focused) document.getElementById(focused)?.focus();
 }
 
@@ -60,6 +64,8 @@ class Panel {
     } catch {
       showGone(this.body);
     }
+    // A refresh may have overtaken a poll.
+    clearTimeout(this.timer);
     if (seconds > 0) this.timer = setTimeout(() => this.poll(), 1000 * seconds);
   }
 
@@ -78,14 +84,19 @@ document.addEventListener("visibilitychange", () => {
 const form = document.getElementById("explain");
 const answerBox = document.getElementById("explanation");
 
+let asked = 0;
+
 async function explain(imageId) {
+  const mine = ++asked;
   const button = form.querySelector("button");
   button.disabled = true;
   announce("Looking: this takes up to ten seconds.");
   answerBox.replaceChildren("Looking: this takes up to ten seconds.");
   try {
     const answer = await fetch("explanation?" + new URLSearchParams({ id: imageId }));
-    show(answerBox, await answer.text());
+    const html = await answer.text();
+    if (mine !== asked) return;
+    show(answerBox, html);
     announce(answerBox.querySelector(".notice")?.textContent ?? "Done.");
   } catch {
     showGone(answerBox);

@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -20,6 +18,7 @@ from PIL import Image
 
 from cdk.uv import find_uv
 from reindex import __version__
+from tests.e2e.desk import served_desk
 from tests.local.deploy import ROOT
 from tests.local.google_storage import google_storage
 from tests.local.processes import LocalServerError, run
@@ -165,29 +164,13 @@ def test_without_the_extra_it_says_what_the_desk_needs(environment: Path) -> Non
 
 def test_with_the_extra_it_serves_the_desk(wheel: Wheel, stack: LocalStack, tmp_path: Path) -> None:
     command = wheel.install(tmp_path / "environment", "[desk]") / "bin" / "reindex"
-    with subprocess.Popen(
-        [command, "desk", "--no-open"],
-        cwd=tmp_path,
-        env=stack.environ,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout
-        head, address = process.stdout.readline(), process.stdout.readline().strip()
-        assert head == "The desk of TEST (changes are allowed), until Ctrl-C:\n"
-
-        def fetched(path: str) -> str:
-            with urlopen(address + path) as answer:
-                return str(answer.read().decode())
-
-        assert "Desk of TEST" in fetched("")
-        assert '"use strict"' in fetched("desk.js")
+    with served_desk(command, stack.environ) as desk:
+        assert desk.head == "The desk of TEST (changes are allowed), until Ctrl-C:"
+        assert "Desk of TEST" in desk.get("")
+        assert '"use strict"' in desk.get("desk.js")
         for panel in ("run", "failures", "runs"):
-            assert "could not be read" not in fetched(f"panels/{panel}")
-        assert 'class="notice' in fetched("explanation?id=absent")
-        process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "The desk is closed; runs go on.\n"
-    assert process.returncode == 0
+            assert "could not be read" not in desk.panel(panel)
+        assert 'class="notice' in desk.explain("absent")
 
 
 def test_it_works_on_a_deployed_stack(environment: Path, stack: LocalStack) -> None:

@@ -60,9 +60,9 @@ class MemoryStarter(Outages, RunStarter):
         self.started: dict[str, Mapping[str, Any]] = {}
         self.executions: dict[str, Execution] = {}
 
-    def start(self, name: str, told: Mapping[str, Any]) -> str:
+    def start(self, name: str, options: Mapping[str, Any]) -> str:
         self.answer()
-        self.started.setdefault(name, told)
+        self.started.setdefault(name, options)
         self.executions.setdefault(name, Execution("RUNNING"))
         return name
 

@@ -1,1 +1,1 @@
-"""What mends or proves after a run: requeue, redrive, certify."""
+"""The operations after a run that repair or verify: requeue, redrive, certify and others."""

@@ -27,7 +27,7 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not as the certificate has it.
+    """A difference between the certificate and the index.
 
     Attributes:
         about: An image id; or a prefix of ids, an upload or the whole, in words.
@@ -40,7 +40,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Certified:
-    """What was counted.
+    """The counts of a certification.
 
     Attributes:
         index: The concrete index.
@@ -61,7 +61,7 @@ class Certified:
 
 @dataclass(slots=True)
 class _IndexSide:
-    """What the index holds by reindexes, summed like a tally."""
+    """The documents that reindexes wrote, counted and summed as in a tally."""
 
     prefixes: dict[str, Prefix] = field(default_factory=dict)
 
@@ -101,7 +101,7 @@ class Certifying:
 
         Raises:
             StoreUnavailable: A service does not answer.
-            IndexMisconfigured: There is no one index behind the alias.
+            IndexMisconfigured: The alias does not have exactly one index.
         """
         for difference in self._all(counted, deep=deep):
             counted.differences += 1
@@ -213,7 +213,7 @@ class Certifying:
 
 
 def _flaw(row: ProgressRow, document: Indexed | None) -> str:
-    """What is wrong with the document of a verified image; empty when nothing is."""
+    """Return the problem of a verified image's document; empty if it has none."""
     if document is None:
         return "verified, but the index holds no document of it"
     provenance = document.provenance

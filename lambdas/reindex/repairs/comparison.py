@@ -52,7 +52,7 @@ Found = TypeVar("Found")
 
 
 class IdLists(Protocol):
-    """Where the ids that only one index holds are written, all of them."""
+    """The files to which all ids that only one index has are written."""
 
     def note_missing(self, image_id: str) -> None:
         """Note a document that the new index does not hold."""
@@ -65,10 +65,10 @@ class IdLists(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What is looked at besides all documents.
+    """The additional parts of a comparison.
 
     Attributes:
-        sample: Documents that are drawn at random, to be shown side by side.
+        sample: Documents that are drawn at random, to be shown in full.
         seed: Of the draw.
         searches: To be run on both indices.
     """
@@ -80,7 +80,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What each index holds of an image; None where it has no document."""
+    """The documents of an image in both indices; None where there is none."""
 
     id: str
     old: Contents | None
@@ -177,7 +177,7 @@ class Comparing:
         """
         fields = _Fields.of(self.index.mapping(self.old), self.index.mapping(self.new))
         found = Compared(self.old, self.new, fields.keywords)
-        # First, so that a search that cannot be run is no surprise after hours.
+        # Run first, so that an invalid search fails before hours of work.
         self._refresh()
         found.searches += map(self._search, extent.searches)
         deferred = _Deferred()

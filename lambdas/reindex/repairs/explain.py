@@ -1,4 +1,4 @@
-"""Gathers everything that is known of one image: reads only, side by side, in bounded time."""
+"""Gathers everything that is known of one image: reads only, concurrently, in bounded time."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ from reindex.stores.interfaces.runs import Runs
 #: the truth.
 _INDEX_SHARE = 0.6
 
-#: How long the dead-letter queue is looked through, and for how long its messages are hidden from
-#: others if the command dies meanwhile.
+#: Seconds for which the dead-letter queue is searched, and for which its messages stay hidden
+#: from other consumers if the command is killed.
 _LETTERS_SECONDS = 4.0
 _HIDDEN_SECONDS = 15
 
@@ -58,8 +58,7 @@ _HIDDEN_SECONDS = 15
 #: about to show it. This is the default of ``index.refresh_interval``, and a bit.
 _REFRESH_SECONDS = 1.2
 
-#: What lies further from a row's last change is not read: lines of the log before and after it,
-#: ticks around it.
+#: Seconds around a row's last change for which log lines and ticks are read.
 _LOG_BEFORE = 3_600
 _LOG_AFTER = 900
 _TICKS_AROUND = 900
@@ -197,7 +196,7 @@ class Explaining:
         return DeadLetters(reasons, len(seen), total)
 
     def _index(self, image_id: str) -> tuple[IndexFacts, Mapping[str, str]] | NoIndex:
-        """What the index says of an image, and the fields of it that may refuse ours."""
+        """Return the image's document, and the fields whose mapping may reject ours."""
         try:
             index = self.connect()
             name = index.resolve(self.place.alias)
@@ -289,7 +288,7 @@ def _or_unknown(ask: Callable[[], Answer]) -> Answer | Unknown:
 
 
 def _or_failure(found: Answer | Failure | Unknown) -> Answer | Failure:
-    """What does not answer, as the failure that an image would have for it."""
+    """Return an unknown fact as the failure that an image would have for it."""
     if isinstance(found, Unknown):
         return Failure("source_unavailable", found.reason)
     return found

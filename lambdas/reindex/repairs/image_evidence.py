@@ -19,7 +19,7 @@ from reindex.stores.interfaces.queues import Depth
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Stands for a fact that could not be read.
+    """A fact that could not be read.
 
     Attributes:
         reason: Why, for people.
@@ -51,7 +51,7 @@ class NoIndex:
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """What the index says of the image.
+    """The image's document in the index.
 
     Attributes:
         name: Of the concrete index behind the alias.
@@ -68,7 +68,7 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
-    """What the dead-letter queue holds of the image.
+    """The image's messages on the dead-letter queue.
 
     Attributes:
         reasons: Why each of its messages was set aside.
@@ -83,7 +83,7 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The document that would be projected now, held against the one in the index.
+    """The document that would be projected now, compared with the one in the index.
 
     Attributes:
         same: True if both have the same digest.
@@ -150,13 +150,13 @@ class Evidence:
         original: What S3 says of it; the failure of one that S3 does not let us see.
         thumbnail: True if there is one; None when the library keeps none.
         user_data: Its rows in the library's tables, and its crops.
-        row: Of the progress table; None when there is none, Unknown also when it is no row.
+        row: Of the progress table; None when there is none, Unknown also when it is not a row.
         run: The latest run; None before the first.
         queue: Depth of the low-priority queue.
         indexer_enabled: True if the queue's messages are given to the indexer.
         letters: Its messages in the dead-letter queue.
-        index: What the index says of it.
-        comparison: The document held against the truth; the failure of an image that cannot be
+        index: Its document in the index.
+        comparison: The document compared with the truth; the failure of an image that cannot be
             projected; None when there is no document, yet it could be projected.
         gates: Ticks of its run around the row's last change that were held by a gate.
         logs: Lines of the functions' logs with its id.

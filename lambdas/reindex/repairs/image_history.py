@@ -1,4 +1,4 @@
-"""What is known of one image, as lines for people: past events, and present facts. Pure."""
+"""The history and the present facts of one image, as lines of text. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reindex.text import counted
 #: Uploads are named by the moment at which they began, or by their run, which is.
 _STAMP = re.compile(r"\d{8}-\d{6}")
 
-#: What a line of the log says beside its message, and what the functions add to each of them.
+#: The keys that every line of the log has in addition to its message.
 _USUAL_KEYS = frozenset(
     {
         "level",

@@ -40,7 +40,7 @@ from reindex.text import counted
 #: Fields that a sentence names; the facts name them all.
 _NAMED_FIELDS = 3
 
-#: How to look again.
+#: The command that shows the run's progress.
 _STATUS = "reindex status --watch"
 
 
@@ -84,7 +84,7 @@ _FINE = frozenset({Cause.SEARCHABLE, Cause.NO_THUMBNAIL})
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the evidence comes down to.
+    """The conclusion from the evidence.
 
     Attributes:
         cause: Why the image is found, or not.
@@ -258,14 +258,14 @@ def _failure_to_project(e: Evidence) -> Failure | RecordedFailure | None:
     if isinstance(e.comparison, Failure) and e.comparison.code != OriginalNotFound.code:
         return e.comparison
     if isinstance(e.row, ProgressRow) and e.row.state.phase is None and e.row.failure:
-        # The functions' permissions are not those of whoever asks.
+        # The functions' permissions are not those of the operator.
         forbidden = e.row.failure.code == SourceForbidden.code
         return e.row.failure if forbidden else None
     return None
 
 
 def _unread(e: Evidence) -> Verdict | None:
-    """What must be known for the rules that follow, and is not."""
+    """Return the verdict if a fact is unknown that the following rules need; else None."""
     facts = {
         "the progress table": e.row,
         "the document": e.document,

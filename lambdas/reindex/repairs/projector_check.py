@@ -1,4 +1,4 @@
-"""Whether a projector keeps the contract of ``docs/projection-contract.md``: asked, not believed.
+"""A check that a projector fulfils the contract of ``docs/projection-contract.md``.
 
 For owners of a function of their own or of an image loader. Nothing is written to the index, the
 progress table or the queue.
@@ -33,7 +33,7 @@ SECONDS: Final = 30.0
 
 ABSENT: Final = "image-reindex-absent"
 
-#: What an id may hold: any text. A projector may know no such image, and must not break on it.
+#: An id may be any text. A projector that has no such image must answer so, and not fail.
 ODD: Final = "../..//a?b=c&d#e%2F%00 é\u202e\"'{id}"
 
 #: Images that are asked for one by one.
@@ -48,7 +48,7 @@ _BROKEN: Final = {LoaderAnswer.code, UnexpectedError.code}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one demand came to.
+    """The result of one demand.
 
     Attributes:
         demand: What must hold.
@@ -156,7 +156,7 @@ class ProjectorCheck:
     def _odd(self, sound: str, misfits: Mapping[str, str]) -> Finding:
         answer, death, _ = self._ask([ODD, sound], misfits)
         code = _code_of(answer, ODD)
-        # Whether its neighbour has a document is another demand's: here it must have no worse.
+        # Another demand checks the neighbour's document; here it must only not have become worse.
         neighbour = _code_of(answer, sound)
         return Finding(
             "a failure with a code for an odd id, and its neighbour unharmed",

@@ -1,4 +1,4 @@
-"""Goes through the dead-letter queue. Ids go round again; old messages are never replayed."""
+"""Processes the dead-letter queue: ids are queued again, and old messages are never replayed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOO_OFTEN = "delivered too often"
 
 
 class Standing(StrEnum):
-    """Where a message's image stands."""
+    """The state of a message's image."""
 
     LOST = "waits for this message"
     MOVED_ON = "has moved on"
@@ -38,7 +38,7 @@ class Standing(StrEnum):
 
 @dataclass(slots=True)
 class Group:
-    """Messages set aside for one cause, whose images stand alike.
+    """Messages set aside for one cause, whose images have the same state.
 
     Attributes:
         count: How many.
@@ -75,10 +75,10 @@ class _Found:
 
 @dataclass(slots=True)
 class Redriven:
-    """What became of the messages.
+    """The outcome for the messages.
 
     Attributes:
-        moved: Images sent round again, or given up, as was asked.
+        moved: Images that were queued again, or given up.
         dropped: Messages removed.
         left: Messages left where they are.
     """
@@ -90,7 +90,7 @@ class Redriven:
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """What an operator does with the dead-letter queue."""
+    """An operator's actions on the dead-letter queue."""
 
     table: ProgressTable
     work_list: WorkList
@@ -98,7 +98,7 @@ class Redrive:
     clock: Clock
 
     def look(self) -> Mapping[tuple[str, Standing], Group]:
-        """Group the messages by cause and by how their images stand; nothing is changed.
+        """Group the messages by cause and by their images' state, without changing anything.
 
         Raises:
             StoreUnavailable: A service does not answer.

@@ -1,4 +1,4 @@
-"""Sends finished images round again, by an operator's choice."""
+"""Queues finished images again, chosen by an operator."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Selection:
         states: The states they rest in.
         codes: Of their failures.
         fingerprints: Of their failures.
-        ids: Themselves, read once and held in chunks only; None for whoever fits the rest. One
+        ids: Of the images, read once and in chunks; None for all that fit the rest. One
             that comes again within a chunk counts once; later, it is in work by then.
     """
 
@@ -59,7 +59,7 @@ class Chosen:
         in_work: Fitting images that are in work: left alone.
         absent: Ids without a row.
         unreadable: Images whose row cannot be read.
-        moved: Images that somebody else moved meanwhile: left alone.
+        moved: Images that another process changed: they are left as they are.
     """
 
     kinds: Counter[tuple[State, str]] = field(default_factory=Counter)

@@ -1,1 +1,1 @@
-"""What a run says of itself: its report, its estimates, its cost."""
+"""The reports, estimates and costs of runs."""

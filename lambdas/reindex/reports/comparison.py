@@ -1,4 +1,4 @@
-"""What two indices hold, document by document and field by field, and whether it may be accepted.
+"""The differences between two indices' documents and fields, and if they may be accepted.
 
 Counts are kept per field and never per document, so memory does not grow with the indices.
 """
@@ -52,11 +52,11 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class Searchable:
-    """How many documents a search by a field finds, counted in both indices at about one time.
+    """The number of documents that a search by a field finds, in both indices at about one time.
 
     Attributes:
         before: In the old index; None where its mapping does not index the field.
-        after: In the new index; likewise.
+        after: In the new index; None where its mapping does not index it.
         of_before: All documents of the old index at that time.
         of_after: All documents of the new index at that time.
     """
@@ -74,7 +74,7 @@ class Searchable:
 
 @dataclass(frozen=True, slots=True)
 class FieldFill:
-    """How many documents hold a field, and how many can be found by it.
+    """The number of documents that have a field, and of those that can be found by it.
 
     Attributes:
         path: Its dotted name.
@@ -97,7 +97,7 @@ class FieldFill:
 
 @dataclass(slots=True)
 class ValueCounts:
-    """How many documents hold each value of a field.
+    """The number of documents that have each value of a field.
 
     Attributes:
         before: Documents of the old index, by value.
@@ -110,7 +110,7 @@ class ValueCounts:
 
 @dataclass(frozen=True, slots=True)
 class SampledDocument:
-    """One document of both indices, side by side.
+    """One document of both indices, next to each other.
 
     Attributes:
         id: Of the image.
@@ -124,7 +124,7 @@ class SampledDocument:
 
 @dataclass(slots=True)
 class Compared:
-    """What a comparison found.
+    """The result of a comparison.
 
     Attributes:
         old: The old index.
@@ -162,12 +162,12 @@ class Compared:
 
     @property
     def documents(self) -> tuple[int, int]:
-        """How many documents the old index holds, and how many the new one."""
+        """Return the number of documents of the old index, and of the new one."""
         return self.both + self.missing.count, self.both + self.extra.count
 
     @property
     def fields(self) -> dict[str, FieldFill]:
-        """What was counted of each field, by path."""
+        """The counts of each field, by path."""
         return {
             path: FieldFill(
                 path,

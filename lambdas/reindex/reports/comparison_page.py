@@ -1,4 +1,4 @@
-"""What a comparison of two indices found as one page: the verdict, and what it rests on."""
+"""The page of a comparison of two indices: the verdict, and its reasons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def page(found: Mapping[str, Any], thumbnails: Mapping[str, str]) -> str:
 
     Args:
         found: As :func:`reindex.reports.comparison.to_json` returns it.
-        thumbnails: Of images that are shown side by side: ``data:`` URLs by id.
+        thumbnails: Of the images that are shown: ``data:`` URLs by id.
     """
     word = "may replace" if found["passed"] else "should not replace"
     return page_of(

@@ -1,4 +1,4 @@
-"""What a document holds, by field."""
+"""The contents of a document, by field."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def contents(document: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Return the values that a document holds, by the dotted path of their field.
 
     Lists add nothing to a path, as in a mapping: ``usages.platform`` has the platforms of all
-    usages. Null, an empty text, an empty list and an empty object are not held. Provenance is no
-    part of what a document says of its image.
+    usages. Null, an empty text, an empty list, an empty object and provenance are
+    left out.
     """
     found: dict[str, list[Any]] = {}
     _collect(without_provenance(document) if "esInfo" in document else document, "", found)

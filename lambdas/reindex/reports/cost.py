@@ -1,4 +1,4 @@
-"""What a run is likely to cost on AWS: an estimate, from what was counted.
+"""An estimate of what a run costs on AWS, from its counts.
 
 What a run's own counters know is counted: rows, messages, ticks. What only the bill knows is
 assumed, and marked so: how long a projection takes, how many requests it makes. Not in it are
@@ -27,7 +27,7 @@ _REQUESTS_PER_MESSAGE = 3 / 10
 
 @dataclass(frozen=True, slots=True)
 class PerImage:
-    """What one image is assumed to take: what the model in docs/cost.md comes to.
+    """The resources that one image is assumed to take, according to the model in docs/cost.md.
 
     Attributes:
         projection_seconds: Of the projection's time.
@@ -60,7 +60,7 @@ class Line:
 
     @property
     def dollars(self) -> float:
-        """What it comes to."""
+        """Its cost in US dollars."""
         return self.quantity * self.unit_price
 
 

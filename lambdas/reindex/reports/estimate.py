@@ -1,4 +1,4 @@
-"""How much of a run's work is done, and how long the rest takes: pure, from plain numbers.
+"""An estimate of a run's progress and of the time left: pure, from plain numbers.
 
 Work is weighed in seconds. An image costs what the speed of each phase says; the waits that are
 known (the delay before a check, the time for which the queue must be quiet) count as work, too.
@@ -36,7 +36,7 @@ COUNTING = "counting every image for the report"
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How fast a phase works.
+    """The speed of a phase.
 
     What the phase is done with is counted elsewhere, atomically; here is only since when. So
     workers that overwrite each other's measurement falsify it by a page at most.
@@ -83,7 +83,7 @@ def with_page(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What an estimate is made of. Times are epoch seconds.
+    """The inputs of an estimate. Times are epoch seconds.
 
     Attributes:
         now: The time.
@@ -93,7 +93,7 @@ class Known:
         to_check: Images that are enqueued, and still to be checked.
         finished: Images that are neither.
         index_speed: Images per second; None before it was measured.
-        check_speed: Likewise.
+        check_speed: Images per second; None before it was measured.
         is_start_up: True if the speed of the index phase is that of cold starts.
         progressed_at: When anything moved last.
         enqueued_at: When images were enqueued last; None before.
@@ -145,7 +145,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         share: Of the work that is done, from 0 to 1, waits included.

@@ -28,7 +28,7 @@ class FailureGroup:
 
     @property
     def command(self) -> str:
-        """What queues them again; without ``--yes`` it only says what it would do."""
+        """The command that queues them again; without ``--yes`` it only prints a forecast."""
         return f"reindex requeue --fingerprint {shlex.quote(self.fingerprint)} --yes"
 
 

@@ -1,4 +1,4 @@
-"""What becomes of each field when documents are replaced: kept, changed, lost or gained."""
+"""The change of each field when documents are replaced: kept, changed, lost or gained."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GAINED: Final = "gained"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What one document holds in a field, before and after.
+    """The values of one document's field, before and after.
 
     Attributes:
         id: Of the image.
         before: The value; None when the field is absent. A long text is cut.
-        after: Likewise.
+        after: The value; None if the field is absent. A long text is cut.
     """
 
     id: str
@@ -34,10 +34,10 @@ class Example:
 
 @dataclass(slots=True)
 class FieldChange:
-    """What becomes of one field.
+    """The changes of one field.
 
     Attributes:
-        path: Its dotted name; ``[]`` stands for each item of a list.
+        path: Its dotted name; ``[]`` represents each item of a list.
         before: Documents that hold it now.
         after: Documents that would hold it.
         same: Documents that hold the same in it before and after.
@@ -76,7 +76,7 @@ class FieldChanges:
     fields: dict[str, FieldChange] = field(default_factory=dict)
 
     def add(self, image_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        """Compare the document that stands with the one that would replace it."""
+        """Compare the present document with the one that would replace it."""
         self.documents += 1
         old, new = flatten(before), flatten(after)
         for path in old.keys() | new.keys():

@@ -1,4 +1,4 @@
-"""How many documents of the index have each field, at a run's end and after the runs before."""
+"""Fill rates: the documents of the index that have each field, at the end of each run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _DYNAMIC: Final = (True, "true")
 
 @dataclass(frozen=True, slots=True)
 class FieldRate:
-    """What share of the documents has a field.
+    """The share of the documents that has a field.
 
     Attributes:
         path: The field's dotted name.
-        percent: Of the documents that have it now; None if it is not counted any more.
-        before: After the run before; None if it was not counted then.
+        percent: The share now; None if the field is not counted any more.
+        before: The share after the run before; None if the field was not counted then.
     """
 
     path: str
@@ -42,7 +42,7 @@ class FieldRate:
 
     @property
     def fell(self) -> bool:
-        """True if so many fewer documents have it that somebody should look."""
+        """True if it fell by more than :data:`NOTED_POINTS`."""
         return self.points < -NOTED_POINTS
 
 
@@ -95,7 +95,7 @@ def field_rates(now: Mapping[str, int], before: Mapping[str, int]) -> list[Field
 
     Args:
         now: Counts of :func:`count_filled`.
-        before: Likewise, after the run before; empty if there was none.
+        before: Those counts after the run before; empty if there was none.
     """
     rates = (
         FieldRate(path, percent(now, path), percent(before, path))

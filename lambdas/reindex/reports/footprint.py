@@ -1,4 +1,4 @@
-"""What a run takes of AWS: the size of its functions, its steps, and what one image asks for.
+"""The AWS resources of a run: the size of its functions, its steps, and the calls for one image.
 
 The stack is made by it, and costs are estimated with it. What one image asks for was measured on
 the sample library, in which most images have all that an image can have: docs/cost.md names the
@@ -21,7 +21,7 @@ CORE_MB: Final = 1769
 
 #: Memory of each function. The ticks' own processor time bounds how fast a worker is, and is a
 #: small part of the bill; an original is decoded on a whole core; everything else goes on many
-#: times side by side.
+#: times concurrently.
 MEMORY_MB: Final[Mapping[str, int]] = {
     "gather": _LEAST_MB,
     "batch_index": CORE_MB,
@@ -36,7 +36,7 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "notices": _LEAST_MB,
 }
 
-#: Bulks that the indexer sends side by side at most, and the messages of each, if the stage does
+#: The most bulks that the indexer sends concurrently, and the messages of each, if the stage does
 #: not say otherwise.
 INDEXER_CONCURRENCY: Final = IndexerFeed("").indexer_concurrency
 INDEXER_BATCH: Final = IndexerFeed("").indexer_batch_size

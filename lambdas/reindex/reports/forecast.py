@@ -1,4 +1,4 @@
-"""What a run over some images will take: hours and dollars, before it begins or on its way.
+"""A forecast of a run's hours and dollars, before it begins or while it runs.
 
 The rates are rounded from those of the model in docs/cost.md, or measured by a rehearsal. A cluster
 that takes less than the indexer may send, a full backlog and a closed gate all make it longer.
@@ -31,12 +31,12 @@ _ROUNDS: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCapacity:
-    """What a stage has to work with.
+    """The concurrency of a stage.
 
     Attributes:
         workers: Of each phase.
         projection_concurrency: Projection calls that one worker waits on at once.
-        bulks: Bulks that the indexer sends side by side.
+        bulks: Bulks that the indexer sends concurrently.
     """
 
     workers: int
@@ -46,7 +46,7 @@ class StageCapacity:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run will take.
+    """The forecast of a run.
 
     Attributes:
         images: That are to be verified.
@@ -106,7 +106,7 @@ def forecast(
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What an open run costs, in US dollars: an estimate.
+    """The estimated cost of an open run, in US dollars.
 
     Attributes:
         so_far: Until now.
@@ -118,7 +118,7 @@ class Bill:
 
     @property
     def total(self) -> float:
-        """What it will have cost."""
+        """The cost when it has ended."""
         return self.so_far + self.to_come
 
 

@@ -26,7 +26,7 @@ def element(name: str, /, *children: str, **attributes: str | float) -> Markup:
     Args:
         name: Of the element.
         children: What is in it, in order.
-        attributes: By name; an underscore stands for a hyphen, but one at the end is only
+        attributes: By name; an underscore represents a hyphen, but one at the end is only
             there because the name is a keyword of Python.
     """
     said = "".join(
@@ -38,7 +38,7 @@ def element(name: str, /, *children: str, **attributes: str | float) -> Markup:
 
 
 def joined(*pieces: str) -> Markup:
-    """Pieces side by side."""
+    """Return pieces next to each other."""
     return Markup("".join(p if isinstance(p, Markup) else _safe(p) for p in pieces))
 
 

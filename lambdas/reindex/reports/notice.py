@@ -1,4 +1,4 @@
-"""What is sent to people when a run ends or is held: a short text they can act on. Pure."""
+"""The notice that is sent to people when a run ends or is throttled. Pure."""
 
 from __future__ import annotations
 

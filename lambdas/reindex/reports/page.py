@@ -1,4 +1,4 @@
-"""What all pages of reports are made of: one file each that needs nothing beside itself."""
+"""The common parts of all pages of reports. Each page is one self-contained file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AWS asks for the parts of a run: list prices in US dollars, as of November 2025.
+"""AWS's prices for the parts of a run: list prices in US dollars, as of November 2025.
 
 On demand, in one region, without free tiers and discounts. Whatever is reckoned from them is an
 estimate.
@@ -32,7 +32,7 @@ TRANSITION: Final = 25e-6
 #: aws.amazon.com/cloudwatch/pricing: per GB of logs taken in; metrics travel in the same lines.
 LOG_GB: Final = 0.50
 
-# What is asked by the month as long as a stage is deployed, and not for a run's work.
+# Monthly prices of a deployed stage, whether it runs or not.
 
 #: aws.amazon.com/cloudwatch/pricing: per metric that an alarm watches, per metric of one's own
 #: (only for the hours in which it is written), and per dashboard beyond the account's third.

@@ -14,13 +14,13 @@ from reindex.text import counted
 #: Size of the whole, in its own units.
 _WIDTH, _HEIGHT = 920, 300
 
-#: Where the plot itself is: its left, right, top and bottom.
+#: The plot's left, right, top and bottom within the picture.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 908, 14, 250
 
 #: Lines across, and marks along the time, at most.
 _LINES, _MARKS = 5, 8
 
-#: How opaque the shade of a gate is that holds all workers all the time.
+#: Opacity of the shade of a gate that throttles all workers all the time.
 _SHADE = 0.4
 
 _MINUTE, _DAY = 60, 86_400
@@ -30,7 +30,7 @@ _MARK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10
 
 _SERIES = ("enqueued", "verified", "failed")
 
-#: What the legend explains: the classes, and what they stand for.
+#: Texts of the legend, by CSS class.
 _LEGEND = {**{name: name for name in _SERIES}, "gate": "held by a gate"}
 
 
@@ -59,14 +59,14 @@ def legend() -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """What is drawn, and the scales that it is drawn to.
+    """The data of a plot, and its scales.
 
     Attributes:
         start: Epoch seconds at the left.
         step: Seconds between points.
         series: Images a second, by series.
         held: The part of the time that a gate held.
-        bulks: How many might go on side by side; 0 where that is not known.
+        bulks: How many might go on concurrently; 0 where that is not known.
         top: Images a second at the top.
         line: Images a second between lines across.
     """
@@ -133,7 +133,7 @@ class _Plot:
         return " ".join(said)
 
     def _across(self) -> Iterator[Markup]:
-        """Yield the lines across, and the rates they stand for."""
+        """Yield the horizontal lines, each with its rate."""
         for n in range(round(self.top / self.line) + 1):
             rate = n * self.line
             y = self._y(rate)
@@ -149,7 +149,7 @@ class _Plot:
         )
 
     def _along(self) -> Iterator[Markup]:
-        """Yield the marks along the time, at round moments, and the moments they stand for."""
+        """Yield the marks of the time axis, at round times, each with its time."""
         between = _mark_step(self._seconds)
         mark = math.ceil(self.start / between) * between
         while mark <= self.start + self._seconds:

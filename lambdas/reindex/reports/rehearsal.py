@@ -1,4 +1,4 @@
-"""What a rehearsal found, and whether that is a reason not to start a run."""
+"""The result of a rehearsal, and the reasons not to start a run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Group:
 
 @dataclass(slots=True)
 class RehearsalResult:
-    """What a rehearsal found.
+    """The result of a rehearsal.
 
     Attributes:
         index: The concrete index that it compared with.
@@ -50,7 +50,7 @@ class RehearsalResult:
         refused_documents: How many it would refuse.
         image_seconds: Of each projection call, how long it took for each of its images.
         requests: To S3, as the projection counted them.
-        bytes_read: Of originals, likewise.
+        bytes_read: Of originals, as above.
     """
 
     index: str
@@ -67,12 +67,12 @@ class RehearsalResult:
 
     @property
     def projected(self) -> int:
-        """How many documents were built."""
+        """The number of documents that were built."""
         return self.changes.documents + self.new
 
     @property
     def per_image(self) -> PerImage:
-        """What one image takes of AWS, as far as the rehearsal could measure it.
+        """Return the AWS resources that one image takes, as far as the rehearsal measured them.
 
         The median of the calls, for the first ones wait for functions to start.
         """

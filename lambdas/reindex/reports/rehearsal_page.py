@@ -1,4 +1,4 @@
-"""What a rehearsal found as one page: the fields sorted by harm, with examples side by side."""
+"""The page of a rehearsal: the fields, those that lose most first, with examples."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _unverified(report: Mapping[str, Any]) -> int:
 
 
 def _verdict(report: Mapping[str, Any]) -> Markup:
-    """What an operator wants to know first: did it succeed, how many, and what is wrong."""
+    """Return the summary of a run: its result, its numbers, and its problems."""
     status, images = report["status"], report["images"]
     verified = report["states"][State.VERIFIED]
     wrong = [str(problem) for problem in report["problems"]]
@@ -229,7 +229,7 @@ def _bulk_limits(report: Mapping[str, Any]) -> Markup:
 
 
 def _round(migration: Mapping[str, Any]) -> dict[str, str]:
-    """What is said of the migration that the run was a round of."""
+    """Return the facts about the migration that the run was a round of; empty for none."""
     if not migration:
         return {}
     compared = migration["comparison"]
@@ -271,7 +271,7 @@ def _run(report: Mapping[str, Any]) -> Markup:
 
 
 def _earlier(report: Mapping[str, Any]) -> Markup | str:
-    """How this run compares with those before it; nothing when there were none."""
+    """Return the comparison of this run with earlier ones; empty if there are none."""
     earlier = [RunSummary.from_json(raw) for raw in report.get("earlier", ())]
     if not earlier:
         return ""
@@ -390,7 +390,7 @@ def _certificate(report: Mapping[str, Any]) -> Markup:
 
 
 def _forgotten(operations: Sequence[Mapping[str, Any]]) -> Iterator[Markup]:
-    """What has left the table: nothing of it is in the sums above."""
+    """Yield the section about images that were removed from the table, if there are any."""
     if not operations:
         return
     total = sum(operation["count"] for operation in operations)

@@ -1,4 +1,4 @@
-"""What the run record tells of a run's progress: the inputs of :mod:`reindex.reports.estimate`.
+"""The inputs of :mod:`reindex.reports.estimate`, from the run record.
 
 The only place that knows where they are kept. Whatever shows how far a run is, and how long it
 takes, asks :func:`estimated`.
@@ -14,10 +14,10 @@ from reindex.domain.states import Phase, State
 from reindex.reports.estimate import Estimate, Known, Speed, estimate, with_page
 from reindex.settings import Pace
 
-#: Where the index phase leaves images that no document could be projected of.
+#: States in which the index phase leaves images without a document.
 _FAILED = (State.KNOWN_ERROR, State.UNKNOWN_ERROR)
 
-#: What images become that each phase is done with. The check sends images back: ``queued``.
+#: States of images that a phase has finished. The check also sends images back: ``queued``.
 _INDEXED = (State.ENQUEUED, UNCHANGED, *_FAILED)
 _CHECKED = (State.VERIFIED, State.INCONSISTENT, State.NOT_FOUND, State.QUEUED)
 

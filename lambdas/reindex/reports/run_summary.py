@@ -1,4 +1,4 @@
-"""What a run came to, in a few values, and two runs held against each other. Pure."""
+"""The summary of a run, and the comparison of two runs. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_whole(stored: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """What a run came to. A run without a report has fewer values.
+    """The summary of a run. A run without a report has fewer values.
 
     Attributes:
         run_id: Of the run.
@@ -107,12 +107,12 @@ class RunSummary:
 
     @property
     def source_in_words(self) -> str:
-        """Where its ids came from, for people."""
+        """A description of the source of its ids."""
         return "not known" if self.options is None else source_in_words(self.options)
 
     @property
     def options_in_words(self) -> str:
-        """How it treated them, for people; empty when it had no options."""
+        """A description of its other options; empty if it had none."""
         return "not known" if self.options is None else options_in_words(self.options)
 
 
@@ -124,7 +124,7 @@ class Comparison:
         name: Of what.
         first: Of the first run, for people.
         second: Of the second.
-        change: From the first to the second; empty when it cannot be told.
+        change: From the first to the second; empty if it is not known.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What each tick leaves behind of its work, so that the report can tell a run over time.
+"""The samples that ticks store, from which the report shows a run over time.
 
 A file per tick in the run's bucket. The runs table would be the other place, but an item there
 holds 400 KB and a long run has tens of thousands of ticks; files need no condition, cannot
@@ -31,7 +31,7 @@ READERS = 32
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one tick did.
+    """The work of one tick.
 
     Attributes:
         at: When it began, epoch seconds.
@@ -41,7 +41,7 @@ class Sample:
         moved: Rows that changed, by what they became.
         held: Seconds that it waited, by the gate it waited for. A tick of a paused run names
             that gate with no seconds: the pause lasts until the worker's next tick.
-        bulks: How many the indexers may send side by side at its end; 0 before that is decided.
+        bulks: How many the indexers may send concurrently at its end; 0 before that is decided.
         bulks_set_by: What set that number.
     """
 
@@ -69,7 +69,7 @@ def keep(files: RunFiles, run_id: str, sample: Sample) -> None:
     """Store a sample.
 
     Raises:
-        StoreUnavailable: S3 does not take it: the report lacks it, and no more harm is done.
+        StoreUnavailable: S3 does not accept it; then only the report lacks it.
     """
     key = f"{_prefix(run_id)}{sample.phase}-{sample.worker}-{sample.at * 1000:.0f}.json"
     files.put(key, json.dumps(asdict(sample)).encode())
@@ -80,7 +80,7 @@ def kept(
 ) -> list[Sample]:
     """Return a run's samples, in order of time; none at all, rather than no report, if S3 fails.
 
-    A file that is no sample is passed over.
+    A file that is not a sample is skipped.
 
     Args:
         files: The run's bucket.

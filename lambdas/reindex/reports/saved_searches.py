@@ -32,11 +32,11 @@ def read_searches(raw: Any, where: str) -> list[SavedSearch]:
     """Read the searches of a file.
 
     Args:
-        raw: What its JSON says: a list of objects.
+        raw: The parsed JSON: a list of objects.
         where: Begins the message of an error.
 
     Raises:
-        SettingsError: It is no such list, or a search is not of the form.
+        SettingsError: It is another value, or a search in it is invalid.
     """
     if not isinstance(raw, list):
         raise SettingsError(f"{where} must be a list of searches")
@@ -45,7 +45,7 @@ def read_searches(raw: Any, where: str) -> list[SavedSearch]:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What a search finds in one index.
+    """The result of a search in one index.
 
     Attributes:
         count: Documents that match; None where the index refuses the query.
@@ -60,7 +60,7 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What one search finds.
+    """The results of one search in both indices.
 
     Attributes:
         name: Of the search.

@@ -16,7 +16,7 @@ from reindex.reports.samples import PAUSED, Sample
 #: Points of a series at most: as many as a plot can show.
 MAX_POINTS = 120
 
-#: Gates told apart; an outage's name holds its error, and errors can be many.
+#: Most gates with a name of their own: an outage's name has its error, and there can be many.
 MAX_GATES = 20
 
 #: Seconds between the points of a series: what a clock face can be divided by.
@@ -38,12 +38,12 @@ _SERIES: Mapping[str, frozenset[str]] = {
 
 
 def rates(samples: Sequence[Sample], started_at: float, ended_at: float) -> dict[str, Any]:
-    """How many images a second became what, from a run's start to its end.
+    """Return the images per second in each state, from a run's start to its end.
 
     Returns:
         ``started_at``; ``step_seconds`` between points; ``images_per_second``, a list of
         points for each series; ``held``, the part of the workers' time that a gate held, from
-        0 to 1, for each point; ``bulks``, the most bulks that might go on side by side, for each
+        0 to 1, for each point; ``bulks``, the most bulks that might go on concurrently, for each
         point, 0 where that is not known. Without samples, no points.
     """
     if not samples:
@@ -100,7 +100,7 @@ def gates(samples: Sequence[Sample]) -> list[dict[str, Any]]:
 
 
 def bulk_limits(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """What set how many bulks may go on side by side, in the order in which it first did.
+    """Return the reasons for the number of concurrent bulks, in the order of their first effect.
 
     Returns:
         For each what it was, the fewest and the most bulks under it, and when it set their number
@@ -161,7 +161,7 @@ class _Axis:
 
     @property
     def widths(self) -> list[float]:
-        """How long each step is."""
+        """The length of each step, in seconds."""
         whole, rest = divmod(self.end - self.start, self.step)
         return [float(self.step)] * int(whole) + ([rest] if rest else [])
 

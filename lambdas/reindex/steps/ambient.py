@@ -1,4 +1,4 @@
-"""What every step has around it: a clock, names that sort by it, and somewhere to count things."""
+"""The clock and the metrics of the steps, and names that sort by time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fresh_name(clock: Clock) -> str:
 
 
 class Meter(Protocol):
-    """Where metrics go."""
+    """A writer of metrics."""
 
     def count(self, name: str, value: float = 1) -> None:
         """Add to a count."""

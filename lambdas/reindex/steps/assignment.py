@@ -1,4 +1,4 @@
-"""What became of the rows of one chunk while a worker had it."""
+"""The outcomes of the rows of a chunk that a worker has leased."""
 
 from __future__ import annotations
 

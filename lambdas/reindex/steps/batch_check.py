@@ -28,7 +28,7 @@ from reindex.stores.interfaces.progress_table import Change, ProgressTable
 from reindex.stores.interfaces.queues import Backlog
 from reindex.stores.interfaces.runs import Runs
 
-#: Originals asked after at once.
+#: Originals whose existence is checked concurrently.
 EXISTENCE_CHECKS = 16
 
 #: Originals of one page that must be unavailable alike, for the first time, before it is S3 that
@@ -39,13 +39,13 @@ _OUTAGE = 2
 QUEUE_NOT_EMPTY = "the queue is not empty yet"
 QUEUE_NOT_QUIET = "the queue is not quiet yet"
 
-#: How images are counted that another run enqueued: they are projected anew.
+#: The count of images that another run enqueued: they are projected anew.
 OUTDATED = "outdated"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPhase:
-    """What batch-check does with a page of enqueued rows.
+    """The work of batch-check on pages of enqueued rows.
 
     Attributes:
         stage: The deployment: documents of another are never deleted.
@@ -66,7 +66,7 @@ class CheckPhase:
 
     @property
     def lanes(self) -> int:
-        """How many chunks a worker works at the same time."""
+        """The number of chunks that a worker processes concurrently."""
         return 1
 
     def capacity(self, run: RunRecord) -> Capacity:
@@ -203,7 +203,7 @@ class CheckPhase:
         """Return the ids of which no original exists now, and why it is not known of some.
 
         Raises:
-            StoreUnavailable: It is not known of any: that is no single image's failure.
+            StoreUnavailable: It is not known of any image, so no single image has failed.
         """
         if not rows:
             return set(), {}
@@ -240,8 +240,8 @@ class CheckPhase:
         A create that came late, or once more, may have come after a live writer's delete.
 
         Returns:
-            The rows whose document is deleted. Of the others somebody else has written it since,
-            or the index did not answer: they are looked at again.
+            The rows whose document was deleted. The documents of the others were written by
+            another process since, or the index did not answer: these rows are checked again.
         """
         return [
             row

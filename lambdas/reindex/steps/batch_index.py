@@ -56,8 +56,8 @@ from reindex.stores.interfaces.projection import Projector
 from reindex.stores.interfaces.queues import Backlog
 from reindex.stores.interfaces.run_files import RunFiles
 
-#: How many images a projection call builds where there are few: a small reindex is to be as
-#: concurrent as a large one.
+#: Images of a projection call if there are few: a small reindex should be as concurrent as a
+#: large one.
 SMALL_BATCH = 25
 
 #: Chunks that a worker works at the same time, so that it never waits for the slowest of one.
@@ -69,7 +69,7 @@ PROJECTION_SECONDS = 30
 #: Times an image waits for a live writer to settle before it is reindexed all the same.
 MAX_WAITS = 3
 
-#: What our own projection reads, for people.
+#: The name, in messages, of what our own projection reads.
 TRUTH = "a source of truth"
 
 #: The gate that holds while the low-priority queue holds ``tuning.max_backlog`` messages.
@@ -81,7 +81,7 @@ _OUTAGE = 2
 #: Codes of failures that what the projection reads is the cause of.
 _FROM_TRUTH = frozenset({SourceUnavailable.code, LoaderRefused.code, LoaderAnswer.code})
 
-#: Failures after which an image travels alone, so that it can harm only itself.
+#: Failures after which an image is projected alone, so that only it can fail again.
 _SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})
 
 _SUSPECTED = ProjectionDied(
@@ -91,7 +91,7 @@ _SUSPECTED = ProjectionDied(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the indices held of a batch before its truth was read.
+    """The documents of a batch in the indices, before its truth was read.
 
     Attributes:
         target: Of the index that is written to.
@@ -106,7 +106,7 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class IndexPhase:
-    """What batch-index does with a page of queued rows.
+    """The work of batch-index on pages of queued rows.
 
     Attributes:
         preserve: Dotted fields that the index holds and the truth does not.
@@ -132,7 +132,7 @@ class IndexPhase:
 
     @property
     def lanes(self) -> int:
-        """How many chunks a worker works at the same time."""
+        """The number of chunks that a worker processes concurrently."""
         return min(LANES, self.pace.projection_concurrency)
 
     @property
@@ -141,7 +141,7 @@ class IndexPhase:
         return self.pace.projection_concurrency // self.lanes
 
     def capacity(self, run: RunRecord) -> Capacity:
-        """How many rows may be worked on now: flow control by credit against the backlog."""
+        """Return the number of rows that may be processed now: credit against the backlog."""
         held_by = self.gates.held_by(run)
         if held_by:
             return Capacity(0, held_by)
@@ -150,7 +150,7 @@ class IndexPhase:
         self.pacing.look(run, depth)
         sharers = self.workers * self.lanes
         free = max(0, self.pace.max_backlog - depth)
-        # A share may be less than a row: then whoever comes takes one.
+        # A share may be less than a row: then the next worker takes one.
         credit = max(free // sharers, min(free, 1))
         # A handful of rows would cost a call each: rather wait until a batch fits.
         if credit < min(SMALL_BATCH, max(1, self.pace.max_backlog // sharers)):
@@ -254,7 +254,7 @@ class IndexPhase:
         return self._settle(changes)
 
     def _followed(self, run: RunRecord, ids: Sequence[str]) -> Mapping[str, Indexed]:
-        """What the index that a migration follows holds of images; empty in an ordinary run.
+        """Return the images' documents in the index that a migration follows; empty in other runs.
 
         Read before the truth is, as the guard is: what is preserved there later makes the document
         a changed one, which the next round brings.
@@ -272,7 +272,7 @@ class IndexPhase:
         return self.index.written_since(run.index, ids, mark.target_position)
 
     def _outage(self, answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
-        """What kept a whole batch from being done, if that is no image's doing: for people.
+        """Return the reason why a whole batch failed, if that is not an image's fault.
 
         A source of truth does not answer at all, or not in time, or the projection died on each
         image alone. A death that no image was found for is another matter: its images must travel
@@ -311,7 +311,7 @@ class IndexPhase:
         """Return True if the index held what was projected: as its provenance says, and in truth.
 
         Provenance alone would prove nothing: a live writer's update may have left it in place.
-        What this run wrote itself is for the check to confirm. Which leases are active is no
+        What this run wrote itself is for the check to confirm. Active leases are not
         part of the digest, and may have changed since.
         """
         provenance = stored.provenance
@@ -339,7 +339,7 @@ class IndexPhase:
     def _settled_at(self, found: Indexed | None, now: float) -> float:
         """When reads by secondary index show what a live writer last wrote of the image.
 
-        A time stamp in the future is somebody's mistake: it is waited for no longer than any.
+        A time stamp in the future is a mistake: the wait is no longer than for any other.
         """
         if found is None or found.modified_at is None:
             return 0
@@ -354,7 +354,7 @@ class IndexPhase:
         *,
         suspected: bool = False,
     ) -> ProjectionAnswer:
-        """Project ids; when the lambda dies, split the batch until the culprit stands alone.
+        """Project ids; if the lambda dies, split the batch until the culprit is alone.
 
         Args:
             ids: Of one call.
@@ -470,7 +470,7 @@ class IndexPhase:
 
 
 def _is_created(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
-    """Return True if a document is, or would be, there by a create that nobody has verified.
+    """Return True if a document was, or would be, created and has not been verified since.
 
     One may be there already: of a worker that died, or lost an answer, before it could settle
     what it had sent, in this run or in one before it that did not get to its end.
@@ -489,7 +489,7 @@ def _is_suspect(row: ProgressRow) -> bool:
 
 
 def only(source: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
-    """What some dotted paths name in a document, and nothing else of it."""
+    """Return the part of a document that some dotted paths name."""
     kept: dict[str, Any] = {}
     for path in paths:
         head, _, rest = path.partition(".")

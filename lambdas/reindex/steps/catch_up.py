@@ -23,7 +23,7 @@ _SAME_SECONDS = 30.0
 
 
 class CatchUpOutcome(StrEnum):
-    """What a tick came to."""
+    """The outcome of a tick."""
 
     TURNED_OFF = "turned off"
     ROUND_RUNS = "a round runs"
@@ -100,7 +100,7 @@ class CatchUp:
         if surplus != migration.surplus:
             looked = looked.surplus_counted(surplus)
         is_news = (lag, surplus) != (migration.lag, migration.surplus)
-        # What says the same as before need not be said each time.
+        # An unchanged lag is not written at each tick.
         if (is_news or now - migration.position_at > _SAME_SECONDS) and not self.migrations.save(
             looked, migration
         ):
@@ -110,7 +110,7 @@ class CatchUp:
         return changes_of(migration, surplus=looks_for_surplus)
 
     def _surplus(self, migration: Migration) -> int:
-        """How many more documents the target has than the source."""
+        """Return how many more documents the target has than the source."""
         everything: Mapping[str, Any] = {"match_all": {}}
         # The target is not refreshed by itself while it is built.
         self.index.position(migration.target.name)

@@ -11,7 +11,7 @@ CLAIM_ABOVE = 200_000
 
 
 def claim(files: RunFiles, run_id: str, name: str, text: str) -> str:
-    """Store JSON text under the run's claims; return the JSON text that stands for it."""
+    """Store JSON text in the run's bucket; return the JSON text of its claim check."""
     key = f"claims/{run_id}/{name}.json"
     files.put(key, text.encode())
     return claim_check(key)

@@ -81,7 +81,7 @@ class NoWorkList:
 
 @dataclass(slots=True)
 class EagerResult:
-    """What became of images.
+    """The outcomes of images.
 
     Attributes:
         rows: By id, as they are now.
@@ -93,7 +93,7 @@ class EagerResult:
 
     @property
     def states(self) -> Counter[str]:
-        """How many images are in each state."""
+        """The number of images in each state."""
         return Counter(str(row.state) for row in self.rows.values())
 
     @property
@@ -108,7 +108,7 @@ class Eager:
 
     Attributes:
         index_phase: With :class:`InlineQueue` for its queue.
-        check_phase: Likewise.
+        check_phase: With :class:`InlineQueue` for its queue.
     """
 
     table: ProgressTable
@@ -137,7 +137,7 @@ class Eager:
             IndexMisconfigured: The index cannot be used.
         """
         result = EagerResult()
-        # Nothing of ours is on a queue: what is not there now is missing, and not early.
+        # This run has no messages on a queue: a document that is not found now is missing.
         quiet = replace(run, quiet_since=0.0)
         phase = self.index_phase if settle else without_settling(self.index_phase)
         for number, page in enumerate(in_batches(list(dict.fromkeys(ids)), PAGE)):

@@ -46,7 +46,7 @@ class LocalFile(SubmittedFiles):
         """Leave the file."""
 
     def keep_failed(self, ref: SubmissionRef, reason: bytes) -> str | None:  # noqa: ARG002
-        """Leave the file: whoever submits it has it."""
+        """Do nothing: the submitter has the file."""
         return None
 
 
@@ -73,7 +73,7 @@ class EagerSubmission:
         ingest: Makes what processes submissions, given where their files are and what takes the
             images to index.
         now: Indexes them.
-        name: Of this call; no other has it.
+        name: Of this call; unique.
     """
 
     ingest: Callable[[SubmittedFiles, HighPriority], Ingest]

@@ -1,8 +1,8 @@
-"""What the library's own projection function answers, completed to what ours would answer.
+"""The answers of the library's own projection function, with digests and provenance.
 
-An owner's function need only return documents. Their digests, their provenance and their form are
-our concern, so they are computed here, in batch-index: a digest that the function sent would have
-to be computed again to be trusted. See ``docs/projection-contract.md``.
+An owner's function need only return documents. Their digests and provenance are computed here, in
+batch-index, and their form is checked: a digest that the function sent would have to be computed
+again to be trusted. See ``docs/projection-contract.md``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reindex.steps.ambient import Clock
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.stores.interfaces.run_files import RunFiles
 
-#: What a failure's code may be: it is a dimension of a metric, and operators type it.
+#: The form of a failure's code: it is a dimension of a metric, and operators type it.
 CODE = re.compile("[a-z][a-z0-9_]{0,62}")
 
 _NOT_ANSWERED = "the function does not answer for the image"
@@ -36,7 +36,7 @@ class FunctionAnswers:
 
     Attributes:
         stage: The deployment, for the documents' provenance.
-        projector: What projects, likewise.
+        projector: The function that projects.
     """
 
     files: RunFiles

@@ -1,4 +1,4 @@
-"""What holds a reindex back so that it hurts nobody."""
+"""The gates that throttle a run, so that it does not disturb the library."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Gates:
         """Return the gate that holds now, in words for people; None when none does.
 
         Raises:
-            IndexMisconfigured: The index cannot be used: a gate, too, that names itself.
-            StoreUnavailable: A service does not answer; likewise.
+            IndexMisconfigured: The index cannot be used: also a gate, named by the error.
+            StoreUnavailable: A service does not answer: also a gate, named by the error.
         """
         if run.index_uuid and self.index.uuid(run.index) != run.index_uuid:
             return "the index was deleted, and another has its name"

@@ -1,7 +1,7 @@
 """Gathering: the ids of a run's source go into the progress table, before anything else.
 
 The plan takes the run record, so that no second run gathers beside this one. The state machine
-has the source cut into parts, and works some of them side by side. Every
+has the source cut into parts, and works some of them concurrently. Every
 invocation is an upload of its own: one that died has said too little in the ledger, as any
 upload that dies, and its rows tell the rest. So a part can be tried again from any place, and
 even shown other ids than before, and conservation still holds.
@@ -64,31 +64,31 @@ class Gathering:
     clock: Clock
     meter: Meter
 
-    def plan(self, execution: str, told: Any) -> dict[str, Any]:
+    def plan(self, execution: str, input_: Any) -> dict[str, Any]:
         """Take the run record, and cut the run's source into parts.
 
         Args:
             execution: The execution's ARN.
-            told: Its input.
+            input_: Its input.
 
         Returns:
             ``{"parts": [...]}``; none when there is nothing to gather.
 
         Raises:
-            SettingsError: The input is not what a run may be told.
+            SettingsError: The input is invalid.
             PreflightFailed: Another run or a migration is open; nothing has been touched.
             SourceUnusable: The source is not what it should be.
             IndexMisconfigured: The ids are in the index, and its alias does not name one.
             StoreUnavailable: A service does not answer.
         """
-        options = RunOptions.of(told)
+        options = RunOptions.of(input_)
         migration = self._migration(options, run_id_of(execution))
         self._take_record(execution, options, migration)
         if options.source.kind == TABLE:
             return {"parts": []}
         if migration and options.source.kind == CHANGES:
             self._record_position(migration)
-        # A limit is one count, which parts worked side by side could not share.
+        # A limit is one count, which parts worked concurrently could not share.
         at_most = MAX_PARTS if options.limit is None else 1
         return {"parts": list(self.source(options.source).parts(at_most))}
 
@@ -150,7 +150,7 @@ class Gathering:
         self,
         run_id: str,
         upload: str,
-        told: Any,
+        input_: Any,
         part: Part,
         cursor: Mapping[str, Any] | None,
     ) -> dict[str, Any]:
@@ -158,8 +158,8 @@ class Gathering:
 
         Args:
             run_id: Of the run.
-            upload: Names this invocation and no other: what it brings is said under this name.
-            told: The execution's input.
+            upload: Unique name of this invocation: the ledger counts its ids under this name.
+            input_: The execution's input.
             part: As :meth:`plan` cut it.
             cursor: As the invocation before returned it; None for the first.
 
@@ -168,9 +168,9 @@ class Gathering:
 
         Raises:
             SourceUnusable: The source is not what it should be.
-            StoreUnavailable: A service does not answer; what was uploaded so far stands.
+            StoreUnavailable: A service does not answer; the rows uploaded so far remain.
         """
-        options = RunOptions.of(told)
+        options = RunOptions.of(input_)
         pages = _Pages(
             self.table,
             self.source(options.source),
@@ -208,7 +208,7 @@ def _last_reported(run: RunRecord | None) -> str | None:
 
 
 def _counts(done: Uploaded, pages: _Pages) -> dict[str, int]:
-    """What a part's ids came to, those left out: ``left_finished`` includes what was skipped."""
+    """Return the counts of a part's ids; ``left_finished`` includes those that were skipped."""
     counts = asdict(done) | {"archived": pages.archived}
     counts["left_finished"] += pages.known
     return {kind: count for kind, count in counts.items() if count}
@@ -216,7 +216,7 @@ def _counts(done: Uploaded, pages: _Pages) -> dict[str, int]:
 
 @dataclass(slots=True)
 class _Pages:
-    """What one invocation takes of a part.
+    """The ids of a part that one invocation processes.
 
     Attributes:
         after: Where the part goes on; None at its end, once all ids were taken.

@@ -185,7 +185,7 @@ class Indexer:
             yield group
 
     def _set_aside(self, body: str, reason: str) -> bool:
-        """Put a message on the dead-letter queue; False when that does not take it."""
+        """Put a message on the dead-letter queue; return False if that fails."""
         self.meter.count("MessagesUnreadable")
         return set_aside(self.dead_letters, body, reason)
 
@@ -282,7 +282,7 @@ class Indexer:
         not_taken = self._not_taken(judged)
         waiting = {m for m, _, r in judged if r.verdict in {Verdict.UNAVAILABLE, Verdict.NOT_TAKEN}}
         done = (messages.keys() - waiting) | _ids_of(messages, not_taken)
-        # What cannot be recorded is not acknowledged: the message brings it again.
+        # A refusal that cannot be recorded is not acknowledged, so its message is delivered again.
         if refused and not self._record_refusals(refused):
             done -= _ids_of(messages, refused)
         if not_taken and not self._record_not_taken(not_taken):
@@ -422,7 +422,7 @@ def _by_index(messages: Mapping[str, _Readable]) -> dict[tuple[str, str | None],
 
 
 def _is_about(message: Message, row: ProgressRow) -> bool:
-    """Return True if the row still stands where this message left it.
+    """Return True if the row is as it was when this message was sent.
 
     The indexer may be quicker than the settling: the row is then still queued.
     """

@@ -1,4 +1,4 @@
-"""Looks how the cluster takes the indexers' bulks, and lets more or fewer go on side by side."""
+"""Adapts the number of concurrent bulks to how the cluster handles them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class IndexerPacing:
     Attributes:
         live_queue: The library's own ingestion queue; None when there is none.
         live_queue_max: Messages on it above which a run is held; at half of them it slows down.
-        ceiling: The most bulks side by side.
+        ceiling: Most concurrent bulks.
         batch: Messages that an indexer is given at once.
     """
 

@@ -242,7 +242,7 @@ def _looked_at(path: Path) -> tuple[str, list[Rendered]]:
     """Return a file's MIME type, by its bytes, and its renditions.
 
     Raises:
-        ReindexFailure: Why it is no image that the library takes.
+        ReindexFailure: It is not an image that the library accepts; the failure says why.
     """
     with open_path(path) as opened:
         head = opened.pread(0, sniff.HEAD)

@@ -1,9 +1,9 @@
 """One lane of a tick: chunk after chunk of rows, page after page.
 
-What goes wrong stays with what it is about. A service that does not answer, or an index that
-cannot be used, holds the lane and is named. Anything unforeseen is halved until the image it is
-about stands alone; that image is charged with it. Only a worker that died, and left a chunk
-behind, charges the images that it had in progress.
+An error is charged only to what caused it. A service that does not answer, or an index that
+cannot be used, throttles the lane and is named as its gate. After any other error the batch is
+halved until the image that causes it is alone, and that image is charged with it. Only when a
+worker died are all images charged that it had in progress.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MAX_GATE = 200
 
 @dataclass(slots=True)
 class ShiftResult:
-    """What one tick's work came to.
+    """The outcome of one tick's work.
 
     Attributes:
         latest: The run as last read; None when it ended, moved on or was paused meanwhile.
@@ -77,7 +77,7 @@ class ShiftResult:
 
 @dataclass(frozen=True, slots=True)
 class LaneTools:
-    """What the lanes of a tick share."""
+    """The objects that the lanes of a tick share."""
 
     table: ProgressTable
     work_list: WorkList
@@ -142,7 +142,7 @@ class Lane:
         for assignment in self.unsettled:
             attempt("the chunk cannot be settled", partial(self._settle, assignment))
         if result.unforeseen and not result.moved:
-            # Not even one image could be told to be its cause.
+            # No image could be identified as the cause.
             result.error = result.error or result.unforeseen
         return result
 
@@ -158,7 +158,7 @@ class Lane:
     def _next_chunk(self) -> bool:
         """Work the next chunk, or wait for one; return whether the lane may go on."""
         while self.unsettled:
-            # While its lease lasts: whoever takes it later would believe that we died.
+            # Before its lease expires: after that, another worker would assume that this one died.
             self._settle(self.unsettled[-1])
             self.unsettled.pop()
         work_list = self.tools.work_list
@@ -168,7 +168,7 @@ class Lane:
         run, due_at = self.result.latest, work_list.earliest(self._phase)
         assert run is not None
         if due_at is not None and due_at > self._now() + PAUSE_SECONDS:
-            # What is left waits for its own time, and for no gate.
+            # The remaining rows wait until they are due, and not for a gate.
             self._note_gate(run, None)
         if due_at is None or due_at > self.deadline.soft or not self.is_first:
             # One lane is enough to wait for the others' chunks, and for what is due later.
@@ -282,8 +282,8 @@ class Lane:
         """Give a chunk back, or replace it with what follows from it.
 
         Raises:
-            StoreUnavailable: It may be tried again. If it never succeeds, the lease runs out, and
-                whoever takes the chunk then reads its rows again.
+            StoreUnavailable: It may be retried. If it never succeeds, the lease expires, and the
+                worker that then takes the chunk reads its rows again.
         """
         work_list, chunk = self.tools.work_list, assignment.chunk
         try:
@@ -334,7 +334,7 @@ class Lane:
         return True
 
     def _still_admitted(self, run: RunRecord) -> RunRecord | None:
-        """Return the run as it stands; None when it ended, moved on or was paused."""
+        """Return the run's present record; None if it ended, changed phase or was paused."""
         latest = self.tools.runs.current()
         stands = (
             latest is not None
@@ -351,7 +351,7 @@ class Lane:
 
         Raises:
             StoreUnavailable: A service does not answer: the rows are back in the assignment.
-            IndexMisconfigured: The index cannot be used: likewise.
+            IndexMisconfigured: The index cannot be used: the rows are back in the assignment.
         """
         page = assignment.next_page(min(capacity.rows, PAGE_SIZE))
         try:
@@ -419,7 +419,7 @@ class Lane:
         """Add what was done with a page to the tick's result and to the run's record."""
         if not done.moved.total():
             return
-        # A probe is no progress: else a run that only probes would never be given up.
+        # A probe is not progress: otherwise a run that only probes would never fail.
         progressed = not capacity.is_probe
         self.result.moved.update(done.moved)
         self.result.progressed |= progressed
@@ -430,7 +430,7 @@ class Lane:
                 run.recent_projections, done.outcomes, capacity.held_by
             )
         if not capacity.held_by:
-            # What a gate lets through is no measure of how fast the phase goes.
+            # Rows processed while a gate throttles are not a measure of the phase's speed.
             changes["speeds"] = speeds_with_page(run, self._phase, started, now)
         self.tools.runs.moved(run.run_id, done.moved, now if progressed else None, changes)
 

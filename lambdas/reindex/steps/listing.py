@@ -1,4 +1,4 @@
-"""Whoever gives a row work puts it on the work list: one way to do both."""
+"""Writes rows that have work left, and lists them on the work list, in one call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write_and_list(
         table: The progress table.
         work_list: The work list.
         changes: As the progress table takes them.
-        name: For the chunks: no other may have it.
+        name: Of the chunks; unique.
 
     Returns:
         The ids written.

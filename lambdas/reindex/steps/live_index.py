@@ -62,7 +62,7 @@ PASSES = 3
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one image.
+    """The outcome of one image.
 
     Attributes:
         digest: Of the document that was written; None when none was.

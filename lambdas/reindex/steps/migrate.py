@@ -1,4 +1,4 @@
-"""What an operator does with a migration, but for moving its alias: begin, pause, go back, end."""
+"""An operator's actions on a migration, except moving its alias: begin, pause, roll back, end."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class MigrationControl:
         return found
 
     def findings(self) -> list[str]:
-        """What keeps a migration from beginning; empty when nothing does. Nothing is changed.
+        """Return the reasons why a migration cannot begin; empty if it can. Change nothing.
 
         Raises:
-            IndexMisconfigured: There is no one index behind the alias.
+            IndexMisconfigured: The alias does not have exactly one index.
             StoreUnavailable: The cluster does not answer.
         """
         return self.index.followable(self.index.resolve(self.alias))

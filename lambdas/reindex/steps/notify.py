@@ -30,7 +30,7 @@ from reindex.stores.interfaces.runs import Runs
 
 log = logging.getLogger(__name__)
 
-#: What EventBridge calls the two events.
+#: The detail types of the two events in EventBridge.
 #: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 EXECUTION_ENDED = "Step Functions Execution Status Change"
@@ -106,7 +106,7 @@ class Notifier:
 
 
 def _is_round(detail: Mapping[str, Any], run: RunRecord | None) -> bool:
-    """Whether the execution was a round of a migration."""
+    """Return True if the execution was a round of a migration."""
     if run and run.round_mark:
         return True
     try:
@@ -117,7 +117,7 @@ def _is_round(detail: Mapping[str, Any], run: RunRecord | None) -> bool:
 
 
 def _summary(detail: Mapping[str, Any], run: RunRecord | None) -> RunSummary:
-    """What is known of a run that has no report."""
+    """Return the facts of a run that has no report."""
     reason = ": ".join(filter(None, (detail.get("error"), detail.get("cause"))))
     if detail["status"] == "TIMED_OUT":
         reason = "the execution ran out of time"

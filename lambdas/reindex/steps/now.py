@@ -1,4 +1,4 @@
-"""Images that somebody waits for: brought up to date and verified now, without a run."""
+"""Reindexes a few images at once, without a run: they are written and verified."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """Puts a long work list in order of ids, so that one listing of crops serves many images.
 
-Chunks come as whoever made them met their rows: in order of ids where a bucket was listed, in no
-order from a scan of the table or from an index. A chunk of ids that lie far apart costs a LIST of
-crops for each image; one of neighbours costs two for all (:mod:`reindex.stores.folders`). So before
-a long list is worked on, it is sorted as files are that fit no memory: cut by ranges of ids that
-hold about as many rows each, then each range sorted by itself.
+Chunks are created in the order in which their rows were found: by id from the listing of a bucket,
+in no order from a scan of the table or from an index. A chunk of ids that are far apart costs a
+LIST of crops for each image; one of neighbours costs two for all (:mod:`reindex.stores.folders`).
+So a long list is sorted before it is processed, by an external sort: it is cut by ranges of ids
+that have about as many rows each, and then each range is sorted by itself.
 
-The list is as good in any order, so whatever fails here loses nothing: chunks are only taken off
-once all that was in them is listed anew, and a row that is listed twice is worked once.
+The list is valid in any order, so a failure here loses nothing: old chunks are removed only after
+all of their rows are listed anew, and a row that is listed twice is processed once.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DISORDER: Final = 0.05
 #: Files that are read at once.
 READERS: Final = 8
 
-#: Where the pieces are, in the run's bucket.
+#: Prefix of the pieces in the run's bucket.
 PREFIX: Final = "order/"
 
 

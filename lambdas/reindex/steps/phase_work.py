@@ -1,4 +1,4 @@
-"""What a phase does with a page of rows, and what it may do now: the two phases' common form."""
+"""The common interface of the two phases: how many rows may be processed, and their processing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many rows may be worked on now.
+    """The number of rows that may be processed now.
 
     Attributes:
         rows: How many.
@@ -47,7 +47,7 @@ class Capacity:
 
 @dataclass(slots=True)
 class PageResult:
-    """What was done with a page of rows; a row that is in none of it was left as it was.
+    """The outcome of a page of rows; a row that is in no field was not changed.
 
     Attributes:
         moved: Rows that changed, by what they became.
@@ -72,7 +72,7 @@ class PageResult:
 
 
 class PhaseWork(Protocol):
-    """What a phase does."""
+    """The work of a phase."""
 
     @property
     def phase(self) -> Phase:
@@ -81,16 +81,16 @@ class PhaseWork(Protocol):
 
     @property
     def pace(self) -> Pace:
-        """How fast it may go, and how long it waits."""
+        """Its speed limits and waits."""
         ...
 
     @property
     def lanes(self) -> int:
-        """How many chunks a worker works at the same time."""
+        """The number of chunks that a worker processes concurrently."""
         ...
 
     def capacity(self, run: RunRecord) -> Capacity:
-        """How many rows may be worked on now."""
+        """Return the number of rows that may be processed now."""
         ...
 
     def page(self, run: RunRecord, rows: Sequence[ProgressRow], deadline: Deadline) -> PageResult:

@@ -35,7 +35,7 @@ _QUICK_SECONDS = 3.0
 #: Fields that the run record names whose mapping may refuse ours: it is written at every tick.
 NAMED_MISFITS = 20
 
-#: Looks whether one thing a run needs is there and lets us in.
+#: Checks that one resource of a run exists and gives access.
 Probe = Callable[[], object]
 
 
@@ -70,7 +70,7 @@ class Preflight:
         connect: Makes the index's client, for which credentials may have to be read.
         probes: What each thing that a run needs is asked first, by its name for people.
         alias: The alias that people search through.
-        segments: Parts of the table that the Tally scans side by side.
+        segments: Parts of the table that the Tally scans concurrently.
     """
 
     work_list: WorkList
@@ -138,7 +138,7 @@ class Preflight:
         """Return the index behind the alias; in a round of a migration, the one that follows it.
 
         Raises:
-            IndexMisconfigured: The alias leads to none, or not to where the migration has it.
+            IndexMisconfigured: The alias has no index, or another than the migration's record.
         """
         searched = index.resolve(self.alias)
         mark = run.round_mark if run else None
@@ -155,7 +155,7 @@ class Preflight:
         return migration.target.name
 
     def _failed_probes(self, findings: list[str], execution: str) -> set[str]:
-        """Try all probes side by side: what cannot be reached takes seconds to say so.
+        """Call all probes concurrently: a service out of reach takes seconds to fail.
 
         Returns:
             The names of those that failed; each is a finding.
@@ -189,9 +189,9 @@ class Preflight:
         return _Pinned(name, uuid, surprising(misfits))
 
     def _try(self, findings: list[str], name: str, call: Callable[[], Any]) -> Any:
-        """What a call returns; None, and a finding, when it fails.
+        """Return the result of a call; None, with a finding, if it fails.
 
-        A service that is throttled, or busy for a moment, is asked again.
+        A probe that was throttled, or met a busy service, is retried.
         """
         for pause in (*_PAUSES, None):
             started = self.clock.now()
@@ -211,7 +211,7 @@ class Preflight:
         return None
 
     def _listed(self) -> int:
-        """How many images the work list holds."""
+        """Return the number of images on the work list."""
         return sum(self.work_list.count(phase) for phase in Phase)
 
 

@@ -68,7 +68,7 @@ class Projection:
 
     Attributes:
         projector: Name and version of what projects, for the documents' provenance.
-        stage: The deployment, likewise.
+        stage: The deployment.
         loader: The library's own image loader, which reads the originals in place of us; None when
             we do.
         is_whole: True if the loader's documents hold the user data already.

@@ -21,7 +21,7 @@ NO_IMAGE = "image-reindex-preflight"
 
 _RUN = "preflight"
 
-#: Pages of a listing that are looked through: one may hold nothing but what is no original.
+#: Pages of a listing that are searched: one may contain no original.
 _PAGES = 10
 
 
@@ -64,7 +64,7 @@ def _some_ids(originals: IdSource) -> Sequence[str]:
     try:
         parts = originals.parts(1)
     except SourceUnusable:
-        # Its keys do not say whole ids: nobody can list it.
+        # Its keys do not contain whole ids, so ids cannot be listed.
         return ()
     after = None
     for _ in range(_PAGES if parts else 0):

@@ -23,10 +23,10 @@ from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.projection import Projector
 from reindex.stores.interfaces.run_files import RunFiles
 
-#: Projection calls that are waited on at once, if nobody says otherwise.
+#: Concurrent projection calls, by default.
 CALLS: Final = 16
 
-#: What the provenance of a rehearsal's documents names as their run.
+#: The run id in the provenance of a rehearsal's documents.
 _NO_RUN: Final = "rehearsal"
 
 
@@ -52,8 +52,8 @@ class Rehearsal:
         """Return ids of documents drawn at random from the index.
 
         Raises:
-            IndexMisconfigured: There is no one index behind the alias.
-            SourceUnusable: The index does not take the query.
+            IndexMisconfigured: The alias does not have exactly one index.
+            SourceUnusable: The index rejects the query.
             StoreUnavailable: The cluster does not answer.
         """
         return self.index.sample(self.index.resolve(self.alias), size, seed, query)
@@ -61,16 +61,16 @@ class Rehearsal:
     def rehearse(
         self, ids: Iterable[str], done: Callable[[int], None] = lambda _: None
     ) -> RehearsalResult:
-        """Project images, and compare each with the document that stands.
+        """Project images, and compare each with the present document.
 
         A file behind a claim check is written to the run's bucket, where it expires, as in a run.
 
         Args:
             ids: Of the images; one that comes twice counts once.
-            done: Told how many images are done.
+            done: Called with the number of images that are done.
 
         Raises:
-            IndexMisconfigured: There is no one index behind the alias.
+            IndexMisconfigured: The alias does not have exactly one index.
             StoreUnavailable: A service does not answer.
         """
         index = self.index.resolve(self.alias)

@@ -1,4 +1,4 @@
-"""Reads the whole progress table, its segments side by side."""
+"""Reads the whole progress table, its segments concurrently."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Shift(LaneTools):
 
 
 def _together(results: Sequence[ShiftResult]) -> ShiftResult:
-    """What the lanes of a tick came to, as one result."""
+    """Return the results of a tick's lanes as one result."""
     progressed = any(result.progressed for result in results)
     total = ShiftResult(
         results[0].latest if all(result.latest for result in results) else None,

@@ -1,4 +1,4 @@
-"""Submissions as operators see them: listed, and sent round again."""
+"""An operator's actions on submissions: list, and submit again."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Wanted:
         failed: Only those that failed.
         submitter: Only those of one name; of all without it.
         since: Only those submitted since then, epoch seconds.
-        codes: Only those with one of these failure codes; of any without.
-        fingerprints: Likewise, failure fingerprints.
-        names: Likewise; ids of submissions or of images, or keys.
+        codes: Only those with one of these failure codes; any if empty.
+        fingerprints: Only those with one of these failure fingerprints; any if empty.
+        names: Only these ids of submissions or images, or keys; any if empty.
     """
 
     failed: bool = False
@@ -72,14 +72,14 @@ def listed(submissions: Submissions, desk: SubmissionDesk, wanted: Wanted) -> li
 
 @dataclass(frozen=True, slots=True)
 class Resubmitting:
-    """Sends failed submissions round again."""
+    """Submits failed submissions again."""
 
     submissions: Submissions
     desk: SubmissionDesk
     high_priority: HighPriority
 
     def resubmit(self, rows: Sequence[SubmissionRow]) -> list[SubmissionRow]:
-        """Send failed submissions round again; it may be repeated.
+        """Submit failed submissions again; the call may be repeated.
 
         A file that failed is copied back to the ingest bucket, as a new submission. An image that
         is archived and failed to be indexed is sent to the index.

@@ -16,12 +16,12 @@ from reindex.steps.workbench import sha1_of
 from reindex.stores.interfaces.library import Originals
 from reindex.stores.interfaces.submissions import SubmissionDesk
 
-#: Files that are sent side by side.
+#: Files that are sent concurrently.
 AT_ONCE = 8
 
 
 class Sent(StrEnum):
-    """What became of a file that was to be submitted."""
+    """The outcome of submitting a file."""
 
     SENT = "sent"
     WAITING = "waiting already"
@@ -63,7 +63,7 @@ class Submitting:
     identifiers: Mapping[str, str]
 
     def submit(self, paths: Sequence[Path]) -> Iterator[SentFile]:
-        """Submit files, some side by side; yields each when it is done, in order.
+        """Submit files, some concurrently; yield each when it is done, in order.
 
         Raises:
             StoreUnavailable: S3 does not answer.

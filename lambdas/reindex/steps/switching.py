@@ -36,7 +36,7 @@ MAX_LEFT: Final = 25
 #: the time of a projection would never come to :data:`MAX_LEFT`.
 MAX_PASSES: Final = 10
 
-#: How healthy an index is, from worst to best.
+#: The healths of an index, from worst to best.
 _HEALTH: Final = ("red", "yellow", "green")
 
 

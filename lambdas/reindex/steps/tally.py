@@ -55,16 +55,16 @@ log = logging.getLogger(__name__)
 #: Runs before it that a report tells of.
 EARLIER_RUNS = 12
 
-#: Where reports are, in the run's bucket.
+#: Prefix of reports in the run's bucket.
 REPORTS = "reports/"
 
 #: Segments that one process counts at once, when a report is written again.
 _AT_ONCE = 8
 
-#: What became of ids that a source brought, and that the run then worked on.
+#: The counts of a source's ids that the run then processed.
 _BROUGHT = ("new", "queued_again", "in_work")
 
-#: Where the segments' files are, in the run's bucket.
+#: Prefix of the segments' files in the run's bucket.
 _TALLIES = "tallies/"
 
 
@@ -136,14 +136,14 @@ class Tallying:
             after = self._get(key)["after"]
         return {"next": None if after is None else {"part": part + 1, "after": after}}
 
-    def decide(self, run_id: str, round_: int, segments: int, told: Any = None) -> dict[str, Any]:
+    def decide(self, run_id: str, round_: int, segments: int, input_: Any = None) -> dict[str, Any]:
         """Add the segments up, and decide whether the run goes on.
 
         Args:
             run_id: Of the run.
             round_: Number of the tally.
             segments: How many there are.
-            told: The execution's input.
+            input_: The execution's input.
 
         Raises:
             PreflightFailed: The run began with this tally, and there is nothing for it to do.
@@ -155,7 +155,7 @@ class Tallying:
         run = self.runs.current()
         if run and run.run_id == run_id and run.total == 0:
             changes["total"] = tally.unfinished
-            asked = RunOptions.of(told or {}).source.kind == TABLE and not run.unreported
+            asked = RunOptions.of(input_ or {}).source.kind == TABLE and not run.unreported
             if asked and not tally.unfinished and not tally.unreadable:
                 # As one that Preflight refused, it leaves nothing to report on.
                 self.runs.update(run_id, {"index": ""})
@@ -193,7 +193,7 @@ class Tallying:
     def report_again(self, run_id: str, segments: int) -> dict[str, Any]:
         """Count the table anew and write the report again, whatever became of the run's own.
 
-        Nothing is sent round again: what has work left is a problem that the report names.
+        No image is queued again: those with work left are a problem in the report.
 
         Raises:
             StoreUnavailable: A service does not answer.
@@ -319,7 +319,7 @@ class Tallying:
         return self._close(run, key, problems)
 
     def _migration(self, run: RunRecord) -> dict[str, Any]:
-        """What a report says of the migration that the run was a round of; empty for none."""
+        """Return the report's facts about the migration of a round; empty for an ordinary run."""
         if run.round_mark is None:
             return {}
         migration = self.migrations.current()
@@ -337,7 +337,7 @@ class Tallying:
         self.runs.reported(
             run,
             {
-                # What an operator ended stays so, whatever it came to.
+                # A run that an operator aborted keeps that status.
                 "status": run.status if run.status == "aborted" else status,
                 "ended_at": run.ended_at or now,
                 "report": key,
@@ -351,7 +351,7 @@ class Tallying:
         return {"run_id": run.run_id, "status": status, "report": key, "problems": [*problems]}
 
     def _end_round(self, run: RunRecord, mark: RoundMark, problems: Sequence[str]) -> None:
-        """Record in the migration what its round came to; harmless when that was done before."""
+        """Record in the migration what its round came to; no effect if that was done before."""
         migration = self.migrations.current()
         if (
             migration is None
@@ -475,12 +475,12 @@ def _forgotten(operation: Forgetting) -> dict[str, Any]:
 
 
 def report_key(run_id: str) -> str:
-    """Where a run's report is, as JSON."""
+    """Return the key of a run's report, as JSON."""
     return f"{REPORTS}{run_id}.json"
 
 
 def page_key(run_id: str) -> str:
-    """Where a run's report is, as a page for people."""
+    """Return the key of a run's report, as a page for people."""
     return f"{REPORTS}{run_id}.html"
 
 

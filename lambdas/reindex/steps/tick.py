@@ -44,7 +44,7 @@ _MAX_ERROR = 500
 
 
 class Admission(StrEnum):
-    """Whether a tick may work, and why not."""
+    """The reason why a tick may work, or may not."""
 
     WORK = "work"
     OPENING = "the phase is being opened"
@@ -66,7 +66,7 @@ class Admission(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a tick ended."""
+    """The outcome of a tick."""
 
     TURNED_AWAY = "turned away"
     WORKED = "worked"
@@ -78,7 +78,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TickReport:
-    """What one tick did.
+    """The report of one tick.
 
     Attributes:
         outcome: How it ended.
@@ -106,7 +106,7 @@ class TickReport:
 
 
 def admit(run: RunRecord | None, phase: Phase, *, running: bool) -> Admission:
-    """Decide whether a tick of ``phase`` may work, but for what only its token can tell."""
+    """Decide if a tick of ``phase`` may work; the task token is checked later."""
     if run is None or not run.is_open:
         return Admission.NO_RUN
     if run.phase != phase:

@@ -27,7 +27,7 @@ _ASKS = 10
 
 @dataclass(slots=True)
 class Uploaded:
-    """What became of the ids of one upload.
+    """The counts of one upload's ids.
 
     Attributes:
         new: Inserted.
@@ -89,7 +89,7 @@ class Upload:
         found done, and stays in its own ledger item.
 
         Raises:
-            StoreUnavailable: The table did not answer; what was uploaded so far stands.
+            StoreUnavailable: The table did not answer; the rows uploaded so far remain.
         """
         uploaded = Uploaded()
         brought = Ledger()
@@ -195,7 +195,7 @@ def _present(ids: Iterable[str], done: Uploaded) -> Iterator[str]:
 
 
 def _distinct(ids: Sequence[str], done: Uploaded) -> list[str]:
-    """Return some ids, each once: an upload of any length is told apart only so far."""
+    """Return some ids without repetitions, which are found only within this batch."""
     distinct = list(dict.fromkeys(ids))
     done.duplicates += len(ids) - len(distinct)
     return distinct

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 _SERVICE = "S3"
 
-#: An object of that key exists, or another writer creates it in this moment.
+#: An object of that key exists, or another writer is creating it.
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 _ARCHIVED = "InvalidObjectState"
 _CHANGED = {"PreconditionFailed", "NoSuchKey"}
 
-#: Bytes that are read at once of an object that the store has no checksum of.
+#: Bytes that are read at once of an object that S3 has no checksum of.
 _CHUNK = 1 << 20
 
 
@@ -54,13 +54,13 @@ class S3Archive:
         self._names = MetadataNames(library)
 
     def archive(self, image_id: str, file: NewFile) -> None:
-        """Store an original, and read checksum and length of the copy back from S3.
+        """Store an original, and verify the stored object's checksum and length.
 
-        One that is there already with the same bytes keeps its metadata, and is given the
-        identifiers that it lacks.
+        If the original exists with the same bytes, it keeps its metadata and gets the identifiers
+        that it lacks.
 
         Raises:
-            ArchiveConflict: One of that id has other bytes. It is as it was.
+            ArchiveConflict: The original exists with other bytes. It is not changed.
         """
         bucket, key = self._library.originals_bucket, self._original.key(image_id)
         with unavailable(_SERVICE):
@@ -74,13 +74,13 @@ class S3Archive:
             self._add_identifiers(bucket, key, found, file)
 
     def publish(self, image_id: str, kind: str, content: bytes, content_type: str) -> None:
-        """Store what was made of an original; what was there before is replaced."""
+        """Store a rendition; replace the one that exists."""
         bucket, key = self._place(image_id, kind)
         with unavailable(_SERVICE):
             self._client.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
 
     def _place(self, image_id: str, kind: str) -> tuple[str, str]:
-        """Return where a rendition goes: a library's own place, or a folder of the public one."""
+        """Return a rendition's bucket and key: the library's own, or a folder of the public one."""
         if kind == "thumbnail" and self._library.thumbnails_bucket:
             return self._library.thumbnails_bucket, self._thumbnail.key(image_id)
         if kind == "optimised" and self._library.optimised_pngs:
@@ -88,7 +88,7 @@ class S3Archive:
         return self._public, f"{kind}/{self._original.key(image_id)}"
 
     def _create(self, bucket: str, key: str, file: NewFile) -> None:
-        """Store an original unless there is one; S3 refuses bytes of another checksum."""
+        """Store an original unless it exists; S3 rejects bytes of another checksum."""
         with file.path.open("rb") as body:
             try:
                 self._client.put_object(
@@ -138,7 +138,7 @@ class S3Archive:
     def _add_identifiers(
         self, bucket: str, key: str, found: HeadObjectOutputTypeDef, file: NewFile
     ) -> None:
-        """Give an original the identifiers that it lacks; S3 does that by a copy onto itself."""
+        """Add the identifiers that an original lacks, by a copy of the object onto itself."""
         stored = found["Metadata"]
         known = {name.lower() for name in stored}
         prefix = self._library.identifier_prefix.lower()
@@ -166,13 +166,13 @@ class S3Archive:
                 raise SourceArchived("The original is archived, and cannot be changed.") from error
             if error_code(error) not in _CHANGED:
                 raise
-            # Another submission of the same bytes added its own: the message comes again.
+            # Another submission of the same bytes changed it. SQS delivers the message again.
             raise StoreUnavailable(f"{_SERVICE}: the original changed meanwhile") from error
 
     def _with_upload_time(
         self, metadata: Mapping[str, str], found: HeadObjectOutputTypeDef
     ) -> dict[str, str]:
-        """Return an original's metadata with its time, which else would be that of the copy."""
+        """Return an original's metadata with its upload time: a copy gets a new LastModified."""
         name = self._library.upload_time_name
         kept = dict(metadata)
         if not {name.lower(), name.lower().replace("-", "_")} & {n.lower() for n in kept}:
@@ -181,7 +181,7 @@ class S3Archive:
 
 
 class _AsStored(TypedDict, total=False):
-    """What a copy onto itself must say again, or it would be lost."""
+    """The properties that a copy onto itself would lose if the request did not repeat them."""
 
     CacheControl: str
     ContentDisposition: str

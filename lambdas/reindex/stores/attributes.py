@@ -1,4 +1,4 @@
-"""DynamoDB's attribute values, and the plain values they stand for."""
+"""Conversion between DynamoDB's attribute values and plain values."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Plain = str | bool | int | float | list["Plain"] | dict[str, "Plain"] | None
-"""What a table of ours holds: JSON, no more."""
+"""A value in one of our own tables: JSON only."""
 
 
 class MalformedItem(InternalFailure):
-    """An item of one of our own tables is not of the form that we write."""
+    """An item of one of our own tables has another form than the one that we write."""
 
 
 def to_attribute(value: Plain) -> AttributeValueTypeDef:
-    """Return the attribute value that stands for a plain one."""
+    """Return the attribute value of a plain value."""
     match value:
         case None:
             return {"NULL": True}
@@ -40,9 +40,9 @@ def from_attribute(attribute: AttributeValueTypeDef) -> Plain:
     """Return the plain value of an attribute; a number is an int if it is whole.
 
     Raises:
-        ValueError: It is of a type that no table of ours uses.
+        ValueError: Its type is not used in our own tables.
     """
-    # By the kind alone: patterns of mappings are slow to match, and a scan reads every row.
+    # Matched by the kind alone: mapping patterns are slow, and a scan reads every row.
     [(kind, value)] = cast("Mapping[str, Any]", attribute).items()
     match kind:
         case "S" | "BOOL":
@@ -76,11 +76,11 @@ def from_attributes(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]
     """Return the plain values of an item.
 
     Raises:
-        MalformedItem: An attribute is of a type that no table of ours uses.
+        MalformedItem: An attribute's type is not used in our own tables.
     """
     try:
         return {
-            # Most are text: a scan is spared a call for each of them.
+            # Most attributes are text: this saves a call for each of them, in every scan.
             name: attribute["S"] if "S" in attribute else from_attribute(attribute)
             for name, attribute in item.items()
         }

@@ -1,4 +1,4 @@
-"""What the stores over AWS services share: their patience, and one name for its end."""
+"""Retries and errors of the stores on AWS services."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from reindex.domain.failures import StoreUnavailable
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-#: Errors that pass, by the names services give them in an answer's parts; as the error of a
-#: whole call, some end in ``Exception``.
+#: Codes of transient errors, as parts of an answer name them; as the error of a whole call, some
+#: end in ``Exception``.
 TRANSIENT = frozenset(
     {
         "InternalError",
@@ -46,23 +46,23 @@ TRANSIENT = frozenset(
 )
 
 
-#: What our calls name as their sender. botocore's own, longer, is put together anew twice for
-#: each call, and projecting an image is calls for the most part: ``tests.bench.projecting``.
+#: Our user agent. botocore would build its own one twice for each call, and most of the time
+#: of a projection is spent in calls: see ``tests.bench.projecting``.
 USER_AGENT = f"image-reindex botocore/{botocore.__version__}"
 
 
 def client_config(
     *, max_pool_connections: int = 10, read_timeout: float = 6, attempts: int = 3
 ) -> Config:
-    """How a client calls its service.
+    """Return the time-outs, retries and connections of a client.
 
     Args:
-        max_pool_connections: Calls that may be in flight at once; one more would wait, and be
-            given a connection that is thrown away after use.
-        read_timeout: Seconds without a byte after which a call has failed. A call that waits
-            on the service by design (a synchronous invocation) needs more.
-        attempts: How often a call is made in all, when the service throttles it, breaks or
-            does not answer. 1 for calls that must not be made twice.
+        max_pool_connections: Most concurrent calls. A further one would use a connection that is
+            closed after the call.
+        read_timeout: Seconds without a byte after which a call fails. A call that waits for the
+            service by design (a synchronous invocation) needs more.
+        attempts: Most attempts of a call that the service throttles, fails or does not answer. 1
+            for calls that must not be made twice.
     """
     return Config(
         connect_timeout=3,
@@ -74,11 +74,11 @@ def client_config(
     )
 
 
-#: No connection, none any more, or an answer that broke off: of the last, botocore lets
-#: urllib3's own exception through, and does not try again.
+#: There was no connection, it was lost, or the answer broke off. In the last case botocore raises
+#: urllib3's own exception, without a retry.
 NO_ANSWER = (HTTPClientError, ConnectionError, HTTPError)
 
-#: For a client whose calls are short, repeatable and made one or a few at a time.
+#: For a client whose calls are short, repeatable and seldom concurrent.
 CLIENT_CONFIG = client_config()
 
 
@@ -89,12 +89,12 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def unavailable(service: str) -> Iterator[None]:
-    """Turn what botocore raises, once its retries are spent, into our one failure.
+    """Convert the exceptions that botocore raises after its retries to ``StoreUnavailable``.
 
-    A store catches the codes that are answers (a failed condition, an absent key) inside.
+    Codes that are results (a failed condition, an absent key) must be caught inside the block.
 
     Args:
-        service: Its name for people.
+        service: Its name in messages.
 
     Raises:
         StoreUnavailable: Names the service, the operation and the error.
@@ -110,12 +110,12 @@ def unavailable(service: str) -> Iterator[None]:
 
 
 def with_body(get: Callable[[], GetObjectOutputTypeDef]) -> tuple[GetObjectOutputTypeDef, bytes]:
-    """Get an object, and read its body; a second time if the connection breaks midway.
+    """Get an object and read its body; retry once if the connection breaks in the body.
 
-    botocore's own retries end where the body begins.
+    botocore's own retries do not include the body.
 
     Args:
-        get: Asks for the object.
+        get: Requests the object.
     """
     try:
         answer = get()
@@ -126,15 +126,15 @@ def with_body(get: Callable[[], GetObjectOutputTypeDef]) -> tuple[GetObjectOutpu
 
 
 def backoff(seconds: float, *, first: float = 0.05, longest: float = 2.0) -> Iterator[int]:
-    """Count attempts from 0, with a growing pause of random length before each but the first.
+    """Yield the number of each attempt, from 0, after an exponentially growing random pause.
 
-    The pauses are random from zero up ("full jitter"), so that workers throttled together
-    do not come back together.
+    A pause is random from zero up ("full jitter"), so that workers that were throttled at the same
+    time do not retry at the same time.
 
     Args:
-        seconds: No attempt starts later than this after the first, which is always made.
-        first: Longest pause, in seconds, before the second attempt; doubles with each further.
-        longest: Longest pause of all, in seconds.
+        seconds: Time after which no attempt starts; the first is always made.
+        first: Longest pause before the second attempt, in seconds; doubles for each further one.
+        longest: Upper limit of a pause, in seconds.
     """
     end = time.monotonic() + seconds
     ceiling = first
@@ -148,29 +148,28 @@ def backoff(seconds: float, *, first: float = 0.05, longest: float = 2.0) -> Ite
 
 
 def was_retried(response: Mapping[str, Any]) -> bool:
-    """Return True if botocore made a call more than once before it had this answer, or this error.
+    """Return True if botocore sent a request more than once before this answer or error.
 
-    If so, an attempt before may have landed and only its answer been lost: then a condition
-    that our own write broke looks as if somebody else had been here.
+    Then an earlier attempt may have succeeded although its answer was lost. If so, a failed
+    condition does not mean that another process changed the item: our own write may have.
     """
     return bool(response["ResponseMetadata"].get("RetryAttempts", 0))
 
 
 def persist(attempt: Callable[[int], str | None], *, seconds: float, service: str) -> None:
-    """Attempt something until nothing of it is left to do.
+    """Repeat a batch call until every entry of the batch succeeded.
 
-    For what botocore cannot retry: the throttled part of an answer that as a whole succeeded.
-    An attempt that botocore itself gave up, for a throttle or a lost connection, counts as
-    one with everything left.
+    botocore does not retry the throttled entries of a call that succeeded as a whole. If the whole
+    call failed for a throttle or a lost connection, all its entries are repeated.
 
     Args:
-        attempt: Given its number, from 0, it returns what stood in its way; None when it is
-            done. It remembers by itself what is left.
-        seconds: No attempt starts later than this.
-        service: Its name for people.
+        attempt: Sends the entries that are left, and keeps track of them. Gets the number of the
+            attempt, from 0. Returns the problem of an entry that failed; None if none did.
+        seconds: Time after which no attempt starts.
+        service: Its name in messages.
 
     Raises:
-        StoreUnavailable: It was not done in time.
+        StoreUnavailable: Entries are left when the time is over.
     """
     problem: str | None = None
     for number in backoff(seconds):

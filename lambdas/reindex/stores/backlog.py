@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 #: Longest time a delivery can be hidden, in seconds.
 MAX_VISIBILITY_SECONDS = 12 * 3600
 
-#: What JSON text may hold and SQS refuses (it takes the characters of XML 1.0).
+#: Characters that JSON text may hold and SQS rejects: it accepts those of XML 1.0.
 _UNSENDABLE = re.compile("[\ud800-\udfff\ufffe\uffff]")
 
-#: How long the rest of a half accepted batch is offered again.
+#: Seconds for which the failed entries of a batch are retried.
 _PATIENCE_SECONDS = 5.0
 
 
 class _Packed(NamedTuple):
-    """A message ready to go."""
+    """A message that is ready to be sent."""
 
     id: str
     body: str
@@ -34,19 +34,19 @@ class _Packed(NamedTuple):
 
 
 class SqsBacklog(SqsQueue):
-    """The low-priority queue, as batch-index fills it."""
+    """The low-priority queue, as batch-index sends to it."""
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
         """Send messages, packed in order into as few batches as fit.
 
         Returns:
-            The ids of those the queue accepted. After a batch that SQS does not answer for, no
-            more is sent; of that batch nothing counts as accepted, though it may have been.
+            The ids of the messages that SQS accepted. If SQS does not answer for a batch, its
+            messages are not among them, although they may have been accepted, and no further
+            batch is sent.
 
         Raises:
-            ValueError: A message is larger than :data:`MAX_MESSAGE_BYTES`; it travels by
-                claim check.
-            StoreUnavailable: SQS does not answer, and accepted nothing before.
+            ValueError: A message is larger than :data:`MAX_MESSAGE_BYTES`; it needs a claim check.
+            StoreUnavailable: SQS does not answer, and accepted no message before.
         """
         accepted: set[str] = set()
         for batch in list(_batches(map(_packed, messages))):
@@ -59,7 +59,7 @@ class SqsBacklog(SqsQueue):
         return accepted
 
     def _send(self, batch: Sequence[_Packed], accepted: set[str]) -> None:
-        """Send one batch, and what SQS failed to take of it again; ours to blame is left out."""
+        """Send one batch; retry entries that fail for SQS's fault, and drop those for ours."""
         waiting = dict(enumerate(batch))
 
         def attempt(_: int) -> str | None:
@@ -82,15 +82,15 @@ class SqsBacklog(SqsQueue):
 
 
 class SqsDeliveries(SqsQueue):
-    """The low-priority queue, as the indexer that drains it sees it."""
+    """A queue, as the function that consumes its messages sees it."""
 
     def postpone(self, seconds: Mapping[str, int]) -> None:
-        """Hide deliveries for longer before they come again.
+        """Extend the visibility timeout of deliveries.
 
-        One that cannot be hidden (it has come back already, or is gone) is left as it is.
+        A delivery whose timeout has expired, or that was deleted, is not changed.
 
         Args:
-            seconds: By receipt handle, from now on; cut to :data:`MAX_VISIBILITY_SECONDS`.
+            seconds: From now on, by receipt handle; at most :data:`MAX_VISIBILITY_SECONDS`.
 
         Raises:
             StoreUnavailable: SQS does not answer.
@@ -111,7 +111,7 @@ class SqsDeliveries(SqsQueue):
 
 
 def _packed(message: OutgoingMessage) -> _Packed:
-    # Such characters can stand only inside JSON's strings, where an escape is the same.
+    # Such characters occur only inside JSON's strings, where they can be escaped.
     body = _UNSENDABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", message.body())
     size = len(body.encode())
     if size > MAX_MESSAGE_BYTES:

@@ -1,4 +1,4 @@
-"""The dead-letter queue: messages that nobody can work."""
+"""The dead-letter queue: messages that cannot be processed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from reindex.text import printable
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
-#: Characters of a reason: enough to understand it by, and far from the message's own limit,
-#: which counts attributes too.
+#: Most characters of a reason: attributes count towards the limit of a message's size.
 _MAX_REASON = 500
 
 _REASON = "reason"
@@ -23,11 +22,11 @@ _REASON = "reason"
 #: Bytes of the attribute that holds a reason, its name and type included.
 _MAX_ATTRIBUTE_BYTES = 4 * _MAX_REASON + 64
 
-#: Seconds to wait for a message. Any wait at all makes SQS ask all of its servers, so that no
-#: message means that there is none.
+#: Seconds to wait for a message. With long polling SQS asks all of its servers, so an empty answer
+#: means that the queue is empty.
 _WAIT_SECONDS = 1
 
-#: How long the rest of a half done batch is asked for again.
+#: Seconds for which the failed entries of a batch are retried.
 _PATIENCE_SECONDS = 5.0
 
 
@@ -42,13 +41,13 @@ class SqsDeadLetters(SqsQueue):
             reason: For people; must not be empty.
 
         Raises:
-            StoreUnavailable: SQS does not take it.
+            StoreUnavailable: SQS does not accept it.
         """
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             _REASON: {"DataType": "String", "StringValue": printable(reason)[:_MAX_REASON]}
         }
         if len(body.encode()) > MAX_MESSAGE_BYTES - _MAX_ATTRIBUTE_BYTES:
-            # Attributes count: a message of the largest size came without one, and goes so.
+            # Attributes count towards the limit: a message of the largest size has no room for one.
             attributes = {}
         with unavailable(SERVICE):
             self._client.send_message(
@@ -56,7 +55,10 @@ class SqsDeadLetters(SqsQueue):
             )
 
     def receive(self, seconds: int) -> Sequence[DeadLetter]:
-        """Take up to ten messages, hidden for so long from who else looks; none at the end.
+        """Receive up to ten messages; none if the queue is empty.
+
+        Args:
+            seconds: Visibility timeout: for how long other consumers do not receive them.
 
         Raises:
             StoreUnavailable: SQS does not answer.
@@ -72,7 +74,7 @@ class SqsDeadLetters(SqsQueue):
         return [_letter(found) for found in answer.get("Messages", [])]
 
     def release(self, receipts: Sequence[str]) -> None:
-        """Put messages back at once; one that is back already, or gone, is left as it is.
+        """Make messages visible again at once; one that is visible or deleted is not changed.
 
         Args:
             receipts: Of the messages.

@@ -1,4 +1,4 @@
-"""The executions of the state machine: started, looked at and stopped."""
+"""The executions of the state machine."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Executions:
 
     @unavailable(_SERVICE)
     def find(self, name: str) -> Execution | None:
-        """Look at the execution of a name; None when there is none.
+        """Return the execution of a name; None if there is none.
 
         Raises:
-            StoreUnavailable: Step Functions does not say.
+            StoreUnavailable: Step Functions does not answer.
         """
         try:
             return self.look(self.arn(name))
@@ -48,38 +48,38 @@ class Executions:
             return None
 
     @unavailable(_SERVICE)
-    def start(self, name: str, told: Mapping[str, Any]) -> str:
+    def start(self, name: str, options: Mapping[str, Any]) -> str:
         """Start an execution, and return its ARN.
 
-        Asked twice for one name, as after a lost answer, it starts one.
+        A second call with the same name, as after a lost answer, starts no second execution.
 
         Args:
-            name: Which names the run too.
-            told: Its input.
+            name: Of the execution; also the id of its run.
+            options: Its input.
 
         Raises:
-            StoreUnavailable: Step Functions does not take it.
+            StoreUnavailable: Step Functions does not accept it.
         """
         return self._client.start_execution(
-            stateMachineArn=self._state_machine, name=name, input=json.dumps(told)
+            stateMachineArn=self._state_machine, name=name, input=json.dumps(options)
         )["executionArn"]
 
     @unavailable(_SERVICE)
     def look(self, execution: str) -> Execution:
-        """How an execution stands.
+        """Return the status of an execution.
 
         Raises:
-            StoreUnavailable: Step Functions does not say.
+            StoreUnavailable: Step Functions does not answer.
         """
         found = self._client.describe_execution(executionArn=execution)
         return Execution(found["status"], found.get("error", ""), found.get("cause", ""))
 
     @unavailable(_SERVICE)
     def running(self) -> list[str]:
-        """ARNs of the executions that run (eventually consistent).
+        """Return the ARNs of the executions that run (eventually consistent).
 
         Raises:
-            StoreUnavailable: Step Functions does not say.
+            StoreUnavailable: Step Functions does not answer.
         """
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=self._state_machine, statusFilter="RUNNING"
@@ -93,7 +93,7 @@ class Executions:
         Step Functions forgets an execution 90 days after its end.
 
         Raises:
-            StoreUnavailable: Step Functions does not say.
+            StoreUnavailable: Step Functions does not answer.
         """
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=self._state_machine, PaginationConfig={"MaxItems": at_most}
@@ -111,10 +111,10 @@ class Executions:
 
     @unavailable(_SERVICE)
     def stop(self, execution: str, cause: str) -> None:
-        """Stop an execution; harmless when it has ended.
+        """Stop an execution; no effect if it has ended.
 
         Raises:
-            StoreUnavailable: Step Functions does not take it.
+            StoreUnavailable: Step Functions does not accept it.
         """
         try:
             self._client.stop_execution(executionArn=execution, error="ReindexAborted", cause=cause)

@@ -1,9 +1,9 @@
 """The keys under many images' folders, in as few LISTs as their density in the bucket allows.
 
-A LIST costs as much as twelve GETs and returns up to a thousand keys. Where the images asked for
-lie close together in the bucket, one page from the first image's folder on holds the folders of
-many: two sorted sequences are merged. Where they lie far apart, such a page would hold a thousand
-keys of other images, so each folder is listed alone, which costs the same and returns only its own.
+A LIST costs as much as twelve GETs and returns up to a thousand keys. If the requested images are
+close together in the bucket, one page from the first image's folder on holds the folders of many:
+two sorted sequences are merged. If they are far apart, such a page would hold a thousand keys of
+other images. So each folder is listed alone, which costs the same and returns only its own keys.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Protocol
 from reindex.domain.failures import Failure, ReindexFailure
 
 Keys = Sequence[str] | Failure
-"""Keys in order, or why they cannot be listed."""
+"""Keys in order, or the failure to list them."""
 
 #: Folders in a page below which the next ones are listed alone. To read a page of a thousand keys
-#: costs processor time, and pages follow each other in turn, while folders are listed side by side.
+#: costs processor time, and pages follow each other in turn, while folders are listed concurrently.
 WORTHWHILE = 8
 
 #: Folders that are listed alone after the first page that was not worthwhile.
 FIRST_ALONE = 4
 
-#: How many times as many after each further such page: a hundred images far apart take three pages.
+#: Factor for that number after each further such page: a hundred images far apart take three pages.
 ALONE_GROWTH = 8
 
 
@@ -36,7 +36,7 @@ class KeyPage:
 
     Attributes:
         keys: In order of their UTF-8 bytes, which is that of Python's strings.
-        more: True if others may follow.
+        more: True if other keys may follow.
     """
 
     keys: Sequence[str]
@@ -56,7 +56,7 @@ class Bucket(Protocol):
 
 
 class Parallel(Protocol):
-    """Runs calls side by side and returns their results in order: an executor's ``map``."""
+    """Runs calls concurrently and returns their results in order: an executor's ``map``."""
 
     def __call__(self, work: Callable[[str], Keys], ids: Sequence[str], /) -> Iterable[Keys]:
         """Return the results of ``work`` for each of ``ids``, in their order."""
@@ -94,20 +94,20 @@ def keys_by_image(
     """List the folders of images.
 
     At most one request for each image whose folder holds less than a page of keys; for any other
-    one more for each full page. A page that cannot be read fails the images that are still to be
-    listed, for it would have held an unknown number of them; a folder that is listed alone fails
-    its own image.
+    one more for each full page. If a page cannot be read, all images that are still to be listed
+    fail, because it is not known how many of them it holds. If a folder that is listed alone cannot
+    be read, only its own image fails.
 
     Args:
         ids: Of images, in any order.
         bucket: Where their folders are.
         in_parallel: Used for folders that are listed alone.
-        folder_of: Returns the folder of an image: what all its keys begin with, and no other's. It
-            ends with a character that is in no id, such as a slash.
+        folder_of: Returns the folder of an image: the prefix that all its keys have, and no others.
+            It ends with a character that is in no id, such as a slash.
 
     Returns:
-        One entry per id: the keys in its folder, or why they cannot be listed. An object of the
-        folder's own name is a placeholder that some tools create, and not among them.
+        One entry per id: the keys in its folder, or the failure to list them. An object with the
+        folder's own name is a placeholder of some tools, and is left out.
     """
     images = {folder_of(image_id): image_id for image_id in ids}
     found: dict[str, Keys] = {}
@@ -152,5 +152,5 @@ def _alone(bucket: Bucket, folder: str) -> Keys:
 
 
 def _end(folder: str) -> str:
-    """Return the first key that would follow every key of a folder: for a slash, 0 follows it."""
+    """Return the first possible key after every key of a folder: "0" follows the slash."""
     return folder[:-1] + chr(ord(folder[-1]) + 1)

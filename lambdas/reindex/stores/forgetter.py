@@ -1,7 +1,7 @@
-"""Takes images out of the progress table, in transactions that enter it in the ledger.
+"""Removes images from the progress table, in transactions that also record it in the ledger.
 
-A transaction deletes some rows, and adds them to what was forgotten of their uploads and of the
-operation: all of it, or nothing, so that the ledger balances at every moment.
+A transaction deletes some rows, and adds their number to the ledger's items of their uploads and of
+the operation. All of it happens or nothing, so the ledger balances at every moment.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 _MOST_ACTIONS = 100
 
-#: How long a transaction that meets another is tried again.
+#: Seconds for which a transaction that conflicts with another is retried.
 _PATIENCE_SECONDS = 20.0
 
 _SERVICE = "DynamoDB"
 
 
 class DynamoForgetter:
-    """Both tables, over DynamoDB's own client.
+    """The progress table and the ledger, as transactions change both.
 
     Args:
         client: Of DynamoDB.
@@ -53,26 +53,27 @@ class DynamoForgetter:
         self._runs = runs
 
     def forget(self, rows: Sequence[ProgressRow], operation: Forgetting) -> set[str]:
-        """Delete finished rows, each if its ``state`` and ``rev`` are as read.
+        """Delete finished rows, each on condition that its ``state`` and ``rev`` are as read.
 
-        A row leaves together with its entries in the ledger: of its upload, and of the operation.
+        The ledger's items of the row's upload and of the operation change in the same transaction.
 
         Args:
             rows: As they were read.
-            operation: Its ``images`` are not read: what has left is counted.
+            operation: Its ``images`` are not used: the deleted rows are counted.
 
         Returns:
-            The ids that have left. Any other row has moved meanwhile.
+            The ids of the deleted rows. The others were changed by another process, or no upload
+            in the ledger brought them.
 
         Raises:
             ValueError: A row has work left.
-            StoreUnavailable: DynamoDB does not answer; what has left so far is in the ledger.
+            StoreUnavailable: DynamoDB does not answer; the ledger has what was deleted so far.
         """
         if in_work := [row.id for row in rows if row.state.phase]:
             raise ValueError(f"in work: {', '.join(in_work)}")
         left: set[str] = set()
         uploads = self._runs.uploads().keys()
-        # A row that no upload brought stays: the ledger could not say what has left.
+        # A row that no upload brought is kept: its removal could not be recorded in the ledger.
         known = [row for row in rows if row.upload in uploads or FOLDED in uploads]
         for batch in _transactions(sorted(known, key=lambda row: row.upload)):
             left |= self._forget(batch, operation, uploads)
@@ -81,7 +82,7 @@ class DynamoForgetter:
     def _forget(
         self, rows: Sequence[ProgressRow], operation: Forgetting, uploads: Collection[str]
     ) -> set[str]:
-        """Forget rows in one transaction, without those that moved."""
+        """Delete rows in one transaction, except those that another process changed."""
         waiting = list(rows)
         for _ in backoff(_PATIENCE_SECONDS):
             if not waiting:
@@ -149,7 +150,7 @@ def _by_upload(rows: Sequence[ProgressRow], uploads: Collection[str]) -> dict[st
 
 
 def _transactions(rows: Sequence[ProgressRow]) -> Iterator[Sequence[ProgressRow]]:
-    """Rows in batches that fit a transaction, with an entry for each upload and one more."""
+    """Yield batches of rows that fit a transaction, with one action per upload and one more."""
     batch: list[ProgressRow] = []
     uploads: set[str] = set()
     for row in rows:

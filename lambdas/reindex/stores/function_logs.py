@@ -1,4 +1,4 @@
-"""What the functions log, in CloudWatch Logs."""
+"""The functions' logs in CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reindex.stores.interfaces.function_logs import FoundLines, LoggedLine
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-#: Groups that are read at once: the service answers some ten such calls a second.
+#: Log groups that are read concurrently: the service answers some ten such calls a second.
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 GROUPS_AT_ONCE = 4
 
@@ -39,10 +39,10 @@ class FunctionLogs:
         self._groups = {name: f"/aws/lambda/{function_name(stage, name)}" for name in functions}
 
     def search(self, text: str, since: float) -> Iterator[LoggedLine]:
-        """Yield the structured lines of all functions that hold a text, function by function.
+        """Yield the structured lines of all functions that contain a text, function by function.
 
         Args:
-            text: A word, as an id or a key.
+            text: A word, such as an id or a key.
             since: Epoch seconds.
 
         Raises:
@@ -53,13 +53,13 @@ class FunctionLogs:
                 yield from page
 
     def search_within(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
-        """Return the structured lines of all functions that hold a text.
+        """Return the structured lines of all functions that contain a text.
 
         Args:
-            text: A word, as an id or a key.
+            text: A word, such as an id or a key.
             since: Epoch seconds; older lines are left out.
             until: Epoch seconds; later lines are left out.
-            seconds: How long the search may take; a log that is not read by then is unread.
+            seconds: Time for the search; a log that is not read to its end by then is ``unread``.
         """
         deadline = time.monotonic() + seconds
         lines: list[LoggedLine] = []
@@ -80,12 +80,12 @@ class FunctionLogs:
         return FoundLines(sorted(lines, key=lambda line: line.at), unread)
 
     def _pages(self, function: str, text: str, since: float) -> Iterator[Sequence[LoggedLine]]:
-        """Page through a function's lines that hold a text.
+        """Yield pages of a function's lines that contain a text.
 
         Raises:
             StoreUnavailable: CloudWatch Logs does not answer.
         """
-        # In its pattern language a term with other characters than letters is quoted.
+        # A filter pattern must quote terms that contain other characters than letters.
         pattern = json.dumps(text, ensure_ascii=False)
         pages = self._client.get_paginator("filter_log_events")
         with unavailable(_SERVICE):
@@ -107,7 +107,7 @@ class FunctionLogs:
 
 
 def _line(at: float, function: str, message: str) -> Iterator[LoggedLine]:
-    """Yield a structured line; of metrics and of Lambda's own lines nothing."""
+    """Yield the line if it is structured, and neither a metric nor one of Lambda's own."""
     try:
         values = json.loads(message)
     except ValueError:

@@ -9,19 +9,19 @@ from reindex.domain.submissions import IndexImage
 from reindex.stores.aws import persist, unavailable
 from reindex.stores.sqs import BATCH_ENTRIES, SERVICE, SqsQueue
 
-#: How long the rest of a half accepted batch is offered again.
+#: Seconds for which the failed entries of a batch are retried.
 _PATIENCE_SECONDS = 5.0
 
 
 class SqsHighPriority(SqsQueue):
-    """The high-priority queue, as it is filled."""
+    """The high-priority queue, as its senders see it."""
 
     def send(self, messages: Sequence[IndexImage], delay_seconds: int = 0) -> None:
         """Send messages.
 
         Args:
             messages: To send.
-            delay_seconds: Before they can be received; at most 900.
+            delay_seconds: Time before they can be received; at most 900.
 
         Raises:
             StoreUnavailable: Not all of them were accepted; some may have been.

@@ -1,4 +1,4 @@
-"""Ids to reindex, in S3: of all originals, or in a file. Those in the index are with it."""
+"""Sources of ids in S3: the bucket of originals, and files of ids."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Bytes of a file's part: some hundred thousand ids.
 PART_BYTES = 8 * 1024 * 1024
 
-#: Bytes of a file that are read at once: many times the longest line that can be an id.
+#: Bytes of a file that are read at once: many times the longest valid line.
 BLOCK_BYTES = 256 * 1024
 
 _SERVICE = "S3"
@@ -31,12 +31,12 @@ _SERVICE = "S3"
 class BucketIds:
     """The ids of all originals, by listing their bucket.
 
-    Its parts are ranges of keys between folders, so that no key can be in none of them.
+    Its parts are ranges of keys between folders, so that every key is in one of them.
 
     Args:
         client: Of S3.
-        library: Where the originals are, and how they are named. What the library keeps beside
-            them in the same bucket, under a prefix of its own, is passed over.
+        library: Bucket and keys of the originals. Renditions and crops in the same bucket, under
+            another prefix, are skipped.
     """
 
     def __init__(self, client: S3Client, library: LibrarySettings) -> None:
@@ -56,10 +56,10 @@ class BucketIds:
         """Cut the bucket along its folders: two levels deep when ids are in hexadecimal.
 
         Args:
-            at_most: Parts; there may be a quarter of that, or none but the whole.
+            at_most: Most parts. There may be a quarter of that, or the whole as the only one.
 
         Raises:
-            SourceUnusable: The keys do not say the whole ids.
+            SourceUnusable: The keys do not contain the whole ids.
             StoreUnavailable: S3 does not list the bucket.
         """
         if not self._template.is_reversible:
@@ -75,13 +75,13 @@ class BucketIds:
             folders = deeper
             if len(folders) >= at_most // 4:
                 break
-        # What stands before the second folder is in the first part, what after the last in that.
+        # The first part begins with the bucket, and the last ends with it.
         bounds = ["", *folders[1:]]
         return [{"after": a, "until": b} for a, b in zip_longest(bounds, bounds[1:])]
 
     @unavailable(_SERVICE)
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """Return the ids of the next thousand keys; a page may have none.
+        """Return the ids in the next thousand keys; there may be none.
 
         Raises:
             StoreUnavailable: S3 does not list the bucket.
@@ -114,7 +114,7 @@ class BucketIds:
         return key
 
     def _below(self, folders: Iterable[str]) -> Iterator[str]:
-        """Yield the folders in some folders, but for those of what is no original."""
+        """Yield the folders in some folders, except those of renditions and crops."""
         pages = self._client.get_paginator("list_objects_v2")
         for folder in folders:
             for page in pages.paginate(Bucket=self._bucket, Prefix=folder, Delimiter="/"):
@@ -144,7 +144,7 @@ class FileIds:
         """Cut the file into parts of some megabytes.
 
         Raises:
-            SourceUnusable: There is no such file, it is empty, or its lines are no ids.
+            SourceUnusable: There is no such file, it is empty, or its lines are not ids.
             StoreUnavailable: S3 does not answer.
         """
         size = self._size()
@@ -159,7 +159,7 @@ class FileIds:
         """Return the ids of the next whole lines.
 
         Raises:
-            SourceUnusable: Its lines are no ids.
+            SourceUnusable: Its lines are not ids.
             StoreUnavailable: S3 does not answer.
         """
         at, end = (after or part)["start"], part["end"]
@@ -167,7 +167,7 @@ class FileIds:
         if at + len(block) < end:
             block = block[: block.rfind(b"\n") + 1]
             self._require(block)
-        # A byte that is no UTF-8 spoils its own line, which is then no id, and no other.
+        # A byte that is not UTF-8 makes only its own line an invalid id.
         text = block.decode("utf-8-sig" if at == 0 else "utf-8", "surrogateescape")
         ids = [line for line in map(str.strip, text.split("\n")) if line]
         following = at + len(block)
@@ -182,7 +182,7 @@ class FileIds:
             raise SourceUnusable(f"there is no {self._key} in the run's bucket") from error
 
     def _next_line(self, at: int, size: int) -> int:
-        """Where the first line begins that does not begin before a place."""
+        """Return the position of the first line that begins at a position or later."""
         block = self._read(at - 1, BLOCK_BYTES)
         newline = block.find(b"\n")
         if newline < 0 and at - 1 + len(block) == size:

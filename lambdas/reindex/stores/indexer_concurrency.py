@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class MappingConcurrency:
-    """How many indexers Lambda runs side by side for the queue.
+    """The maximum number of indexers that Lambda runs concurrently for the queue.
 
     Args:
         client: Of Lambda.
@@ -23,10 +23,10 @@ class MappingConcurrency:
         self._mapping = mapping
 
     def allow(self, concurrency: int) -> None:
-        """Let so many indexers run side by side from now on; it takes some seconds to follow.
+        """Set the maximum number of concurrent indexers; it takes effect after some seconds.
 
         Raises:
-            StoreUnavailable: Lambda does not answer, or is still following the call before.
+            StoreUnavailable: Lambda does not answer, or is still applying the previous change.
         """
         with unavailable("Lambda: event source mapping"):
             self._client.update_event_source_mapping(
@@ -34,7 +34,7 @@ class MappingConcurrency:
             )
 
     def is_enabled(self) -> bool:
-        """Return True if the queue's messages are given to the indexer at all.
+        """Return True if the event source mapping is enabled.
 
         Raises:
             StoreUnavailable: Lambda does not answer.

@@ -1,4 +1,4 @@
-"""The truth as one: the library's objects and its tables."""
+"""The truth: the library's objects and its tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AwsLibrary(S3Originals):
 
     Args:
         s3: Client of S3, made with :func:`reindex.stores.sources.source_session`.
-        dynamodb: Client of DynamoDB, made likewise.
+        dynamodb: Client of DynamoDB, made with the same session.
         library: Names of its buckets and tables.
     """
 
@@ -32,10 +32,10 @@ class AwsLibrary(S3Originals):
         self._tables = DynamoUserData(dynamodb, library)
 
     def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
-        """Read the user data of images, the crops and all tables side by side.
+        """Read the user data of images: the crops and all tables concurrently.
 
         Returns:
-            One entry per id; a failure to read one image's stands in its place.
+            One entry per id: its user data, or the failure to read them.
         """
         with ThreadPoolExecutor(1) as beside:
             listing = beside.submit(self.crops, ids)

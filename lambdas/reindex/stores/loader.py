@@ -1,8 +1,8 @@
-"""The library's own image loader: an HTTP service that gives one image's document at a time.
+"""The library's own image loader: an HTTP service that returns one image's document at a time.
 
-urllib3 sends the requests: botocore and the Elasticsearch client bring it along, so it is no
-dependency more. Its retries are off, because they know neither the time that is left nor that
-other images wait for the same service.
+urllib3 sends the requests: botocore and the Elasticsearch client depend on it too. Its retries are
+off: they take account neither of the time that is left nor of the other images that wait for the
+same service.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ from reindex.time_limit import TimeLimit
 
 log = logging.getLogger(__name__)
 
-#: Stands for the image's id in the loader's URL.
+#: Placeholder for the image's id in the loader's URL.
 ID = "{id}"
 
 _CONNECT_SECONDS = 3.0
 
-#: Requests for one image in all, when the loader throttles, fails, or the connection breaks.
+#: Most requests for one image, if the loader throttles or fails, or the connection breaks.
 ATTEMPTS = 3
 
-#: Pause before the second attempt when the loader names none; doubles with each further one.
+#: Pause before the second attempt if the loader requests none; doubles with each further one.
 _PAUSE_SECONDS = 0.5
 
-#: Seconds without which no request is begun.
+#: Time left below which no request is sent, in seconds.
 LEAST_SECONDS = 2.0
 
-#: Part of its usual time that a request must have had before its time-out is the loader's fault,
-#: and not that it was begun late in the call.
+#: Part of the usual time-out after which a time-out counts as the loader's fault. Below it, the
+#: request was sent too late in the invocation.
 _FAIR_SHARE = 0.8
 
-#: Seconds that must lie between two reads of the secret: a key that stays wrong is not read again
-#: for each image.
+#: Minimum seconds between two reads of the secret, so that a wrong key is not read again for each
+#: image.
 _KEY_SECONDS = 60.0
 
-#: Seconds for which a secret that could not be read is not asked for again: all images of a call
-#: would wait for it, one after the other.
+#: Seconds for which a secret that could not be read is not read again: all images of a call would
+#: wait for it, one after the other.
 _PROBLEM_SECONDS = 5.0
 
 _REDIRECTS = 3
@@ -75,16 +75,16 @@ _REFUSED = range(400, 500)
 
 
 class _TooSlow(HTTPError):
-    """A body that was not there in time, though the loader sent some of it all the while."""
+    """The body was not complete in time, although the loader kept sending parts of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What the loader's secret holds.
+    """The contents of the loader's secret.
 
     Attributes:
-        key: The header's value; None when no key is sent.
-        authority: PEM text of a private certificate authority, then the only one trusted.
+        key: The header's value; None if no key is sent.
+        authority: PEM text of a private certificate authority, which is then the only one trusted.
     """
 
     key: str | None = None
@@ -95,7 +95,7 @@ class Secret:
         """Read the text of a secret.
 
         Raises:
-            StoreUnavailable: It is no JSON object with a ``key`` that a header can carry.
+            StoreUnavailable: It is not a JSON object with a ``key`` that a header can carry.
         """
         try:
             found: object = json.loads(text)
@@ -112,12 +112,12 @@ class Secret:
 
 
 class HttpLoader:
-    """Asks an image loader over connections that are kept open; safe to use from several threads.
+    """A client of an image loader, with connections that are kept open; thread-safe.
 
     Args:
-        place: Where the loader is, and how it wants to be asked.
-        read_secret: Reads the text of its secret; None when it wants no key.
-        time_limit: No request outlives it.
+        place: URL of the loader, and settings of the requests.
+        read_secret: Reads the text of its secret; None if it needs no key.
+        time_limit: Of the invocation; no request takes longer.
     """
 
     def __init__(
@@ -139,22 +139,22 @@ class HttpLoader:
         self._problem = ""
         self._read_at = 0.0
         self._pool: HTTPConnectionPool | None = None
-        #: Monotonic time before which the loader wants no request from anyone.
+        #: Monotonic time before which the loader wants no requests (``Retry-After``).
         self._resume_at = 0.0
 
     @property
     def requests(self) -> int:
-        """How many images may be asked for at once."""
+        """Most concurrent requests."""
         return self._requests
 
     def load(self, image_id: str) -> dict[str, Any]:
-        """Ask for an image's document; that it is a JSON object is all that is checked of it.
+        """Request an image's document; check only that it is a JSON object.
 
         Raises:
             OriginalNotFound: The loader answers 404 or 410.
-            LoaderRefused: It answers another 4xx, or sends us to another host.
-            LoaderAnswer: What it answers is no JSON object, or too large.
-            SourceUnavailable: It does not answer, or with 429 or 5xx each time.
+            LoaderRefused: It answers another 4xx, or redirects to another host.
+            LoaderAnswer: Its answer is not a JSON object, or too large.
+            SourceUnavailable: It does not answer, or each time with 429 or 5xx.
             NoTimeLeft: Too little time is left to wait for its answer.
             StoreUnavailable: Its secret cannot be read.
         """
@@ -180,10 +180,10 @@ class HttpLoader:
         raise SourceUnavailable("the image loader does not answer", problem)
 
     def _await_turn(self) -> None:
-        """Wait while the loader wants no requests.
+        """Wait until the loader accepts requests again.
 
         Raises:
-            NoTimeLeft: It wants none for longer than there is time.
+            NoTimeLeft: That is later than the time limit.
         """
         pause = self._resume_at - time.monotonic()
         if self._time_limit.left() - max(0.0, pause) < LEAST_SECONDS:
@@ -192,10 +192,10 @@ class HttpLoader:
             time.sleep(pause)
 
     def _pause(self, answer: _Answer | None, attempt: int) -> None:
-        """Wait before the next attempt; of a throttle, all images wait.
+        """Wait before the next attempt; after a throttle, the requests of all images wait.
 
         Raises:
-            SourceUnavailable: The loader wants to be asked again when no time is left.
+            SourceUnavailable: The next attempt would be after the time limit.
         """
         seconds = _PAUSE_SECONDS * 2**attempt
         wanted = answer.retry_after if answer else None
@@ -220,7 +220,7 @@ class HttpLoader:
         )
 
     def _ask(self, url: str) -> _Answer:
-        """Make one request; with a new key if the loader does not know the one that was read."""
+        """Send one request; repeat it with a new key if the loader rejects the present one."""
         secret = self._current_secret()
         answer = self._get(url, secret)
         if answer.status in _UNKNOWN_KEY and (newer := self._newer_secret(secret)):
@@ -228,12 +228,12 @@ class HttpLoader:
         return answer
 
     def _get(self, url: str, secret: Secret) -> _Answer:
-        """Make one request, and follow it on the same host.
+        """Send one request, and follow redirects on the same host.
 
         Raises:
             HTTPError: There was no answer, or none in time.
             LoaderAnswer: The answer is too large.
-            LoaderRefused: It sends us to another host, or too often.
+            LoaderRefused: It redirects to another host, or too often.
         """
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         if self._header and secret.key:
@@ -245,7 +245,7 @@ class HttpLoader:
                 return answer
             target = urljoin(url, answer.headers.get("Location", ""))
             if _origin(target) != _origin(self._url):
-                # The key is this host's alone.
+                # The key must not be sent to another host.
                 raise LoaderRefused("the image loader redirects to another host", shown(target))
             url = target
         raise LoaderRefused("the image loader redirects without end", shown(url))
@@ -269,7 +269,7 @@ class HttpLoader:
             if answer.status != _OK:
                 body = body[:_REFUSAL_BYTES]
         except BaseException:
-            # Half read, the connection is of no use to the next request; its place in the pool is.
+            # A connection with unread data cannot be reused, but its place in the pool can.
             answer.close()
             answer.release_conn()
             raise
@@ -309,7 +309,7 @@ class HttpLoader:
             return self._secret
 
     def _newer_secret(self, refused: Secret) -> Secret | None:
-        """Return another secret than the one that was refused; None when there is none."""
+        """Return the secret if it has changed since one was rejected; None if it has not."""
         if self._read_secret is None:
             return None
         with self._lock:
@@ -331,7 +331,7 @@ class _Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the loader wants to be left alone; None when it does not say."""
+        """Seconds until the loader accepts requests again; None if it does not say."""
         wanted = self.headers.get("Retry-After")
         if wanted is None:
             return None
@@ -341,11 +341,11 @@ class _Answer:
 
 
 def _body(answer: BaseHTTPResponse, ends_at: float) -> bytes:
-    """Read an answer's body, piece by piece: neither its size nor its time is the loader's choice.
+    """Read an answer's body in pieces, with a limit on its size and its time.
 
     Raises:
         LoaderAnswer: It is too large.
-        HTTPError: It broke off, or came too slowly.
+        HTTPError: It broke off, or was too slow.
     """
     pieces: list[bytes] = []
     size = 0
@@ -369,7 +369,7 @@ def _refusal(answer: _Answer) -> Exception:
 def _encoded(image_id: str) -> str:
     """Return an id as one segment of a URL's path."""
     encoded = quote(image_id, safe="", errors="replace")
-    # A segment of dots alone would be taken for a step up the path.
+    # A segment of only dots would be interpreted as a relative path.
     return encoded.replace(".", "%2E") if not encoded.strip(".") else encoded
 
 

@@ -1,4 +1,4 @@
-"""Whether an index that somebody else made will take our documents."""
+"""Comparison of an existing index's mapping with the mapping that our documents need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from reindex.image.misfits import TEXTS
 
-#: Types that take the same JSON values: an index of a library's own may prefer another.
+#: Groups of types that accept the same JSON values: a library's index may use another of the group.
 _ALIKE = (
     TEXTS,
     {"byte", "short", "integer", "long", "unsigned_long"},
@@ -17,14 +17,14 @@ _ALIKE = (
 
 
 def mapping_gaps(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Name what a mapping lacks for documents made for another.
+    """Return what a mapping lacks for documents that were made for another mapping.
 
     Args:
         live: The index's mapping: ``dynamic``, ``properties``.
-        wanted: The mapping the documents are made for.
+        wanted: The mapping that the documents were made for.
 
     Returns:
-        Sentences for people, each beginning with the field's dotted name.
+        Descriptions, each beginning with the field's dotted name.
     """
     return list(_gaps(live, wanted, path="", live_dynamic="true", wanted_dynamic="true"))
 
@@ -68,7 +68,7 @@ def _gaps(
 
 
 def _strict_ones(field: Mapping[str, Any], path: str) -> Iterator[str]:
-    """Yield objects that other documents made and that take no more names."""
+    """Yield a description of each object that rejects new names, although it is not in ours."""
     if field.get("enabled") in (False, "false"):
         return
     if str(field.get("dynamic")).lower() == "strict":

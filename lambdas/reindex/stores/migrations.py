@@ -38,10 +38,10 @@ class DynamoMigrations:
 
     @unavailable(_SERVICE)
     def current(self) -> Migration | None:
-        """Read the latest migration's record consistently; None before the first.
+        """Return the latest migration's record, read consistently; None before the first.
 
         Raises:
-            MalformedItem: The record is not of our form.
+            MalformedItem: The record has an unexpected form.
             StoreUnavailable: DynamoDB does not answer.
         """
         answer = self._client.get_item(
@@ -56,15 +56,15 @@ class DynamoMigrations:
 
     @unavailable(_SERVICE)
     def save(self, migration: Migration, instead_of: Migration | None) -> bool:
-        """Write a record in place of the one that was read.
+        """Replace the record that was read.
 
         Args:
             migration: The new record.
-            instead_of: The record that was read; None when there was none.
+            instead_of: The record that was read; None if there was none.
 
         Returns:
-            False, with nothing changed, when another was quicker. True for a write that is
-            repeated because its answer was lost.
+            False, with nothing changed, if another process changed the record. True also for a
+            write that is repeated because its answer was lost.
 
         Raises:
             StoreUnavailable: DynamoDB does not answer.

@@ -1,4 +1,4 @@
-"""Where notices to people go: an SNS topic, and the incoming webhook of a chat."""
+"""The channels for notices to people: an SNS topic, and the incoming webhook of a chat."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ChatWebhook:
     https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 
     Args:
-        read_url: Reads the webhook's URL, which is a secret: whoever knows it can post.
+        read_url: Reads the webhook's URL, which is a secret: anyone who knows it can post.
     """
 
     def __init__(self, read_url: Callable[[], str]) -> None:

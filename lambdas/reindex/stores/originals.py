@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
-#: Folders of crops that are listed at once, and then crops whose metadata are read at once.
+#: Folders of crops that are listed concurrently; then crops whose metadata are read concurrently.
 CROPS_AT_ONCE = 16
 
 _SERVICE = "S3"
@@ -40,7 +40,7 @@ _CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
 
 
 class _Pinned(TypedDict):
-    """Which version of an object is asked for; whichever there is, without it."""
+    """The version of an object that a request needs; any version if it is empty."""
 
     IfMatch: NotRequired[str]
 
@@ -48,7 +48,7 @@ class _Pinned(TypedDict):
 class MetadataNames:
     """Translates between the library's names of an original's user metadata and our default names.
 
-    S3 gives names in lower case.
+    S3 returns the names in lower case.
     """
 
     def __init__(self, library: LibrarySettings) -> None:
@@ -67,11 +67,11 @@ class MetadataNames:
         self._usual_prefix = usual.identifier_prefix
 
     def usual(self, metadata: Mapping[str, str]) -> dict[str, str]:
-        """Return user metadata by our default names; what has no such name keeps its own."""
+        """Return user metadata under our default names; other names are kept."""
         return {self._usual_name(name): value for name, value in metadata.items()}
 
     def theirs(self, metadata: Mapping[str, str]) -> dict[str, str]:
-        """Return user metadata, given by our default names, by the library's."""
+        """Return user metadata, given under our default names, under the library's names."""
         return {self._their_name(name): value for name, value in metadata.items()}
 
     def _their_name(self, name: str) -> str:
@@ -87,7 +87,7 @@ class MetadataNames:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some bytes of an object, and what S3 says of the whole."""
+    """A range of an object's bytes, and the whole object's properties."""
 
     data: bytes
     stored: StoredObject
@@ -95,9 +95,9 @@ class _Piece:
 
 
 class CropsBucket:
-    """The bucket of crops, as it is listed.
+    """The bucket of crops, for listings.
 
-    Its methods raise the failure of the images whose crops they would have listed.
+    Its methods raise the failure of the images whose crops they list.
     """
 
     def __init__(self, client: S3Client, bucket: str) -> None:
@@ -122,11 +122,12 @@ class CropsBucket:
 
 
 class S3Originals:
-    """Originals, and what was made from them; safe to use from several threads.
+    """Originals, renditions and crops; thread-safe.
 
     Args:
-        client: Of S3; it waits on :data:`CROPS_AT_ONCE` calls beside its callers' own.
-        library: Where they are.
+        client: Of S3. It has up to :data:`CROPS_AT_ONCE` calls in flight in addition to its
+            callers' own.
+        library: Names of the buckets, and templates of the keys.
     """
 
     def __init__(self, client: S3Client, library: LibrarySettings) -> None:
@@ -140,13 +141,13 @@ class S3Originals:
         self._reads = ThreadPoolExecutor(CROPS_AT_ONCE, thread_name_prefix="crops")
 
     def open(self, image_id: str) -> OpenObject:
-        """Open an original: one request, which brings its first bytes too.
+        """Open an original: one request, which also reads its first bytes.
 
-        What is read later is of the same version, or raises.
+        Later reads are of the same version, or raise.
 
         Raises:
             OriginalNotFound: There is none.
-            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceForbidden: S3 denies access, or the bucket does not exist.
             SourceUnavailable: S3 does not answer; also raised by reading the file.
         """
         bucket, key = self._buckets.originals_bucket, self._original.key(image_id)
@@ -160,7 +161,7 @@ class S3Originals:
         """Open the thumbnail; None when there is none, or the library keeps none.
 
         Raises:
-            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceForbidden: S3 denies access, or the bucket does not exist.
             SourceUnavailable: S3 does not answer; also raised by reading the file.
         """
         bucket = self._buckets.thumbnails_bucket
@@ -170,7 +171,7 @@ class S3Originals:
         """Open the optimised PNG; None when there is none, or the library makes none.
 
         Raises:
-            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceForbidden: S3 denies access, or the bucket does not exist.
             SourceUnavailable: S3 does not answer; also raised by reading the file.
         """
         if not self._buckets.optimised_pngs:
@@ -182,16 +183,16 @@ class S3Originals:
         """Return True if the original exists now.
 
         Raises:
-            SourceForbidden: S3 refuses to say, or the bucket does not exist.
+            SourceForbidden: S3 denies access, or the bucket does not exist.
             SourceUnavailable: S3 does not answer.
         """
         return self._ask(self._buckets.originals_bucket, self._original.key(image_id)) is not None
 
     def history(self, image_id: str) -> ObjectHistory:
-        """Return what is known of the original without reading it: two requests.
+        """Return the present and past versions of the original: two requests.
 
         Raises:
-            SourceForbidden: S3 refuses to say, or the bucket does not exist.
+            SourceForbidden: S3 denies access, or the bucket does not exist.
             SourceUnavailable: S3 does not answer.
         """
         bucket, key = self._buckets.originals_bucket, self._original.key(image_id)
@@ -213,12 +214,12 @@ class S3Originals:
         )
 
     def _versions(self, bucket: str, key: str) -> Sequence[ObjectVersion] | None:
-        """Return an object's latest versions, the newest first; None when we may not list them."""
+        """Return an object's latest versions, the newest first; None without permission."""
         try:
             with reading(_SERVICE):
                 page = self._s3.list_object_versions(Bucket=bucket, Prefix=key)
         except SourceForbidden:
-            # s3:ListBucketVersions is a permission of its own, which only this needs.
+            # s3:ListBucketVersions is a separate permission, which only this call needs.
             return None
         found = [
             ObjectVersion(version["VersionId"], version["LastModified"], version["Size"])
@@ -230,7 +231,7 @@ class S3Originals:
             for marker in page.get("DeleteMarkers", [])
             if marker["Key"] == key
         ]
-        # Stable, and times are whole seconds: a deletion precedes what was stored just before it.
+        # Times are whole seconds, and the sort is stable: of the same second, a deletion is newer.
         found.sort(key=lambda version: version.size is not None)
         return sorted(found, key=lambda version: version.at, reverse=True)
 
@@ -238,7 +239,7 @@ class S3Originals:
         """Return the objects of images' crops, in order of their keys.
 
         Returns:
-            One entry per id; a failure to list or read one image's crops stands in its place.
+            One entry per id: its crops, or the failure to list or read them.
         """
         bucket = self._buckets.crops_bucket
         if not bucket:
@@ -277,7 +278,7 @@ class S3Originals:
                 return None
 
     def _require(self, bucket: str) -> None:
-        """Tell a missing bucket from a missing object: a HEAD's answer has no body to say."""
+        """Raise if the bucket is missing: the answer to a HEAD does not distinguish that."""
         try:
             self._s3.head_bucket(Bucket=bucket)
         except ClientError as error:
@@ -289,7 +290,7 @@ class S3Originals:
         """Open any object, as :meth:`open` opens an original; None when there is none.
 
         Raises:
-            SourceForbidden: S3 refuses us, or the bucket does not exist.
+            SourceForbidden: S3 denies access, or the bucket does not exist.
             SourceUnavailable: S3 does not answer; also raised by reading the file.
         """
         with reading(_SERVICE):
@@ -306,7 +307,7 @@ class S3Originals:
         return OpenObject(first.stored, self._file(bucket, key, first))
 
     def _open_empty(self, bucket: str, key: str) -> OpenObject | None:
-        """Open an object that has not even a first byte, so that no range of it can be read."""
+        """Open an empty object, of which no range can be read."""
         stored = self._head(bucket, key)
         if stored is None:
             return None
@@ -315,7 +316,7 @@ class S3Originals:
         return OpenObject(stored, open_bytes(b""))
 
     def _file(self, bucket: str, key: str, first: _Piece) -> RangedFile:
-        """Return the whole object as a file, its first bytes at hand."""
+        """Return the whole object as a file whose first bytes were read."""
 
         def fetch(start: int, length: int) -> bytes:
             with reading(_SERVICE):
@@ -341,7 +342,7 @@ class S3Originals:
 
 
 def _size(answer: GetObjectOutputTypeDef) -> int:
-    """Return the size of the whole object that a part was read of."""
+    """Return the size of the whole object, from the answer to a request for a range."""
     part = _CONTENT_RANGE.fullmatch(answer.get("ContentRange", ""))
     return int(part[1]) if part else answer["ContentLength"]
 
@@ -351,7 +352,7 @@ def _stored(
 ) -> StoredObject:
     last_modified: datetime = answer["LastModified"]
     return StoredObject(
-        # The form that a Grid's own documents have.
+        # The form that Grid writes in its documents.
         uri=f"http://{bucket}.s3.amazonaws.com/{quote(key)}",
         size=size,
         last_modified=last_modified,

@@ -1,4 +1,4 @@
-"""The switches of a run: EventBridge rules, and the execution of the state machine."""
+"""Control of a run: its EventBridge rules, its execution and its task tokens."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 _RULES = "EventBridge"
 _EXECUTIONS = "Step Functions"
 
-#: What Step Functions says of a token that nobody waits on: the phase has ended or timed out,
-#: its execution is over, or it never was a token.
+#: Errors of Step Functions for a token that no task waits for: the phase has ended or timed out,
+#: its execution has ended, or the token is invalid.
 _DEAD_TOKEN = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
-#: Characters that a failure may have.
+#: Most characters of a task failure's error and cause.
 #: https://docs.aws.amazon.com/step-functions/latest/apireference/API_SendTaskFailure.html
 _MAX_ERROR = 256
 _MAX_CAUSE = 32_768
 
 
 class AwsPhases:
-    """The rules of the two phases, and the run's execution.
+    """The rules of the two phases, the run's execution and its task tokens.
 
     Args:
         events: Client of EventBridge.
@@ -45,9 +45,9 @@ class AwsPhases:
         self._rules = rules
 
     def turn_off(self, phase: Phase) -> None:
-        """Turn a phase's schedule off; harmless when it is off.
+        """Turn a phase's schedule off; no effect if it is off.
 
-        A tick already on its way may still arrive.
+        A tick that was started before may still arrive.
 
         Raises:
             StoreUnavailable: EventBridge does not answer.
@@ -83,7 +83,7 @@ class AwsPhases:
         return found["status"] == "RUNNING"
 
     def heartbeat(self, token: str) -> bool:
-        """Say that the phase lives; False when nobody waits on that token any more.
+        """Send a heartbeat; return False if no task waits for the token.
 
         Raises:
             StoreUnavailable: Step Functions does not answer.
@@ -91,11 +91,12 @@ class AwsPhases:
         return _was_awaited(lambda: self._stepfunctions.send_task_heartbeat(taskToken=token))
 
     def succeed(self, token: str, *, again: bool) -> bool:
-        """End the phase; False when nobody waits on that token any more.
+        """End the phase; return False if no task waits for the token.
 
         Args:
-            token: The phase's.
-            again: Work is left for the phase before; the state machine's next choice reads it.
+            token: The phase's task token.
+            again: True if work is left for the previous phase. The state machine's next choice
+                reads it.
 
         Raises:
             StoreUnavailable: Step Functions does not answer.
@@ -106,12 +107,12 @@ class AwsPhases:
         )
 
     def fail(self, token: str, error: str, cause: str) -> bool:
-        """Fail the phase; False when nobody waits on that token any more.
+        """Fail the phase; return False if no task waits for the token.
 
         Args:
-            token: The phase's.
-            error: A name that the state machine's Retry and Catch know.
-            cause: What happened, for people.
+            token: The phase's task token.
+            error: A name that the state machine's Retry and Catch use.
+            cause: A description for people.
 
         Raises:
             StoreUnavailable: Step Functions does not answer.
@@ -136,7 +137,7 @@ class AwsCatchUpSchedule:
         self._rule = rule
 
     def turn_on(self) -> None:
-        """Turn it on; harmless when it is on.
+        """Turn it on; no effect if it is on.
 
         Raises:
             StoreUnavailable: EventBridge does not answer.
@@ -145,7 +146,7 @@ class AwsCatchUpSchedule:
             self._events.enable_rule(Name=self._rule)
 
     def turn_off(self) -> None:
-        """Turn it off; harmless when it is off.
+        """Turn it off; no effect if it is off.
 
         Raises:
             StoreUnavailable: EventBridge does not answer.

@@ -1,4 +1,4 @@
-"""Whether what a run needs is there and lets us in: the cheapest call that tells."""
+"""Checks that the resources of a run exist and grant access, each by its cheapest call."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 def bucket(client: S3Client, name: str) -> None:
-    """Look whether a bucket lets us list it; without that, an absent object looks forbidden.
+    """Check that a bucket may be listed; if not, S3 answers for an absent object with 403.
 
     Raises:
-        StoreUnavailable: It does not.
+        StoreUnavailable: It may not.
     """
     with unavailable(f"S3: bucket {name}"):
         client.list_objects_v2(Bucket=name, MaxKeys=1)
 
 
 def originals(client: S3Client, library: LibrarySettings) -> None:
-    """Look whether the bucket of the originals lets us list it, and holds keys of their form.
+    """Check that the bucket of the originals may be listed, and has keys of the expected form.
 
     Raises:
-        StoreUnavailable: It does not let us, or none of its first thousand keys is an original's.
+        StoreUnavailable: It may not, or none of its first thousand keys has that form.
     """
     name, template = library.originals_bucket, KeyTemplate(library.original_key)
     with unavailable(f"S3: bucket {name}"):
@@ -45,15 +45,15 @@ def originals(client: S3Client, library: LibrarySettings) -> None:
 
 
 def library_table(client: DynamoDBClient, library: LibrarySettings, setting: str) -> None:
-    """Look whether a table of the library is there, with the key or index that finds its rows.
+    """Check that a table of the library exists, with the key or index by which rows are found.
 
     Args:
         client: Of DynamoDB.
         library: Names of the tables, and of their keys and indexes.
-        setting: Which table, such as ``edits_table``.
+        setting: Name of the table's setting, such as ``edits_table``.
 
     Raises:
-        StoreUnavailable: It is not, or has another key.
+        StoreUnavailable: It does not exist, or has another key.
     """
     name, kind = getattr(library, setting), setting.removesuffix("_table")
     with unavailable(f"DynamoDB: table {name}"):
@@ -78,10 +78,10 @@ def library_table(client: DynamoDBClient, library: LibrarySettings, setting: str
 
 
 def function(client: LambdaClient, name: str) -> None:
-    """Look whether a function is there that ends while its caller waits.
+    """Check that a function exists, and that its time-out is shorter than the caller's.
 
     Raises:
-        StoreUnavailable: It is not there, or may take longer.
+        StoreUnavailable: It does not exist, or its time-out is longer.
     """
     with unavailable(f"Lambda: function {name}"):
         found = client.get_function_configuration(FunctionName=name)
@@ -93,10 +93,10 @@ def function(client: LambdaClient, name: str) -> None:
 
 
 def rule(client: EventBridgeClient, name: str) -> None:
-    """Look whether a rule is there.
+    """Check that a rule exists.
 
     Raises:
-        StoreUnavailable: It is not.
+        StoreUnavailable: It does not.
     """
     with unavailable(f"EventBridge: rule {name}"):
         client.describe_rule(Name=name)

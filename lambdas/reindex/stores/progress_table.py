@@ -1,6 +1,6 @@
 """The progress table in DynamoDB: one row per image to reindex.
 
-Every write is conditional, and goes out in batches whose statements DynamoDB judges one by one.
+Every write is conditional. Writes are sent in batches, whose statements succeed or fail one by one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def from_item(item: Mapping[str, AttributeValueTypeDef]) -> ProgressRow:
 def _rows(
     items: Iterable[Mapping[str, AttributeValueTypeDef]],
 ) -> tuple[list[ProgressRow], dict[str, str]]:
-    """Items as rows, and of those that are none what is wrong, by id."""
+    """Return the items as rows, and a description of each item that is not a row, by id."""
     rows: list[ProgressRow] = []
     unreadable: dict[str, str] = {}
     for item in items:
@@ -89,10 +89,10 @@ def insertion(table: str, row: ProgressRow) -> BatchStatementRequestTypeDef:
 
 
 def update(table: str, change: Change) -> BatchStatementRequestTypeDef:
-    """Return the PartiQL statement that makes one row of another, if that still stands.
+    """Return the PartiQL statement that changes a row, on condition that it is as it was read.
 
-    Only what differs is set or removed. That is enough, for every write raises ``rev``: the
-    stored row equals the one read in all its attributes if it does in ``rev``.
+    Only the attributes that differ are set or removed. Every write increments ``rev``, so if the
+    stored ``rev`` is as it was read, all other attributes are too.
 
     Raises:
         ValueError: The rows are of different images, or ``rev`` does not rise.
@@ -116,10 +116,10 @@ class DynamoProgressTable:
     Args:
         client: Of DynamoDB.
         table_name: Its key is ``id``.
-        concurrency: Batches of one call that are in flight at once.
-        patience: Seconds for which one call goes on repeating what is throttled, beyond the
-            repetitions of the client itself.
-        time_limit: No repetition begins after it.
+        concurrency: Concurrent batches of one call.
+        patience: Seconds for which one call repeats throttled entries, in addition to the client's
+            own retries.
+        time_limit: No retry begins after it.
     """
 
     def __init__(
@@ -141,8 +141,8 @@ class DynamoProgressTable:
     def insert(self, rows: Sequence[ProgressRow]) -> set[str]:
         """Write each row unless its id has one: a write unit per row under 1 KB.
 
-        When the answer to an INSERT is lost, its ``upload`` tells a row of ours from one that
-        was there, even if that has moved since: the ledger must count it exactly once.
+        If the answer to an INSERT is lost, the stored row's ``upload`` shows if this call inserted
+        it, even if the row has changed since: the ledger must count it exactly once.
 
         Returns:
             The ids that were new.
@@ -170,7 +170,7 @@ class DynamoProgressTable:
         A row under 1 KB costs one write unit.
 
         Returns:
-            The ids written. Any other row has moved meanwhile: somebody else was here.
+            The ids of the written rows. Another process has changed the others.
 
         Raises:
             ValueError: An id comes twice, or a ``rev`` does not rise.
@@ -187,13 +187,12 @@ class DynamoProgressTable:
     def scan(self, segment: int, segments: int, after: Cursor | None) -> RowPage:
         """Page through one of ``segments`` disjoint parts of the table, consistently.
 
-        A page holds up to :data:`PAGE_ROWS`, at most 1 MB of them, and may be empty before the
-        end.
+        A page has up to :data:`PAGE_ROWS`, of at most 1 MB, and may be empty before the end.
 
         Args:
             segment: From 0.
             segments: At most 1,000,000; the same for all pages of all segments.
-            after: Where the page before ended; None for the first.
+            after: The previous page's ``next``; None for the first page.
         """
         request: ScanInputTypeDef = {
             "TableName": self._table,
@@ -214,14 +213,14 @@ class DynamoProgressTable:
         """Execute one conditional statement per id.
 
         Returns:
-            The ids whose statement was accepted, and those whose statement was refused on a
-            repetition, so that what it ran into may be our own first attempt.
+            The ids whose statement succeeded, and the ids whose statement failed in a retry: its
+            condition may have failed because the first attempt had succeeded.
         """
         by_id = dict(zip(ids, statements, strict=True))
         # BatchExecuteStatement refuses a batch in which an id comes twice.
         if len(by_id) != len(ids):
             raise ValueError("an id comes twice")
-        outcomes = self._side_by_side(
+        outcomes = self._concurrently(
             lambda batch, end: self._execute_batch(dict(batch), refusal, end),
             list(in_batches(list(by_id.items()), MAX_STATEMENTS)),
         )
@@ -260,7 +259,7 @@ class DynamoProgressTable:
 
     def _items(self, ids: Iterable[str]) -> dict[str, dict[str, AttributeValueTypeDef]]:
         batches = list(in_batches(list(dict.fromkeys(ids)), MAX_KEYS))
-        items = self._side_by_side(self._get_batch, batches)
+        items = self._concurrently(self._get_batch, batches)
         return {item["id"]["S"]: item for batch in items for item in batch}
 
     def _get_batch(self, ids: Sequence[str], end: float) -> list[dict[str, AttributeValueTypeDef]]:
@@ -279,12 +278,12 @@ class DynamoProgressTable:
         persist(attempt, seconds=end - time.monotonic(), service=_SERVICE)
         return items
 
-    def _side_by_side(
+    def _concurrently(
         self,
         work: Callable[[Sequence[_Input], float], _Result],
         batches: Collection[Sequence[_Input]],
     ) -> list[_Result]:
-        """Do work on each batch; all share the moment (monotonic) at which patience ends."""
+        """Return the result of each batch. All get the same monotonic time at which to give up."""
         end = time.monotonic() + self._time_limit.at_most(self._patience)
         if len(batches) <= 1:
             return [work(batch, end) for batch in batches]

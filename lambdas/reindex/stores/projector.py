@@ -17,10 +17,10 @@ from reindex.time_limit import TimeLimit
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-#: Seconds to wait for an answer: the function's own time-out is 30, and starting it comes first.
+#: Seconds to wait for an answer: the function's time-out is 30, and a cold start precedes it.
 READ_SECONDS = 40.0
 
-#: How long a call that Lambda does not start is tried again.
+#: Seconds for which a call that Lambda did not start is retried.
 PATIENCE_SECONDS = 15.0
 
 _SERVICE = "Lambda"
@@ -31,7 +31,7 @@ _SERVER_ERROR = 500
 
 
 Reader = Callable[[Any, Sequence[str], str], ProjectionAnswer]
-"""Reads what a function answered, given the ids and the run that it was asked for."""
+"""Parses a function's answer, given the requested ids and the run."""
 
 
 def _own_answer(event: Any, ids: Sequence[str], run_id: str) -> ProjectionAnswer:  # noqa: ARG001
@@ -39,12 +39,12 @@ def _own_answer(event: Any, ids: Sequence[str], run_id: str) -> ProjectionAnswer
 
 
 def projector_config(concurrency: int) -> Config:
-    """How the client for a :class:`LambdaProjector` calls.
+    """Return the configuration of the client for a :class:`LambdaProjector`.
 
     Args:
-        concurrency: Calls in flight at once.
+        concurrency: Concurrent calls.
     """
-    # No retry by botocore: after a read time-out it would have the same work done twice.
+    # No retry by botocore: after a read time-out, the function would do the same work twice.
     return client_config(max_pool_connections=concurrency, read_timeout=READ_SECONDS, attempts=1)
 
 
@@ -54,10 +54,10 @@ class LambdaProjector:
     Args:
         client: Of Lambda, made with :func:`projector_config`.
         function_name: Of the lambda.
-        patience_seconds: How long a call that Lambda does not start is tried again.
-        time_limit: No call is begun that could outlive it.
-        read: Reads an answer, given the ids and the run it is for; raises ValueError for one that
-            is of another form. Without it, answers have the form of our own function.
+        patience_seconds: Time for which a call that Lambda did not start is retried.
+        time_limit: No call begins that could end after it.
+        read: Parses an answer, given the requested ids and the run; raises ValueError for one of
+            another form. By default, answers have the form of our own function.
     """
 
     def __init__(
@@ -83,15 +83,15 @@ class LambdaProjector:
         Args:
             ids: At most 100.
             run_id: For the documents' provenance.
-            misfits: Fields of the index whose mapping may refuse ours.
+            misfits: Fields of the index whose mapping may reject ours.
 
         Raises:
-            ProjectorDied: The lambda died on this batch, of memory, of time or of an exception,
-                or its answer was too large or no answer; the message says which.
+            ProjectorDied: The lambda failed on this batch, for lack of memory or time or with an
+                exception, or its answer was too large or invalid; the message says which.
             StoreUnavailable: Lambda did not start it.
         """
-        told = {"misfits": dict(misfits)} if misfits else {}
-        event = json.dumps({"ids": list(ids), "run_id": run_id, **told}).encode()
+        extra = {"misfits": dict(misfits)} if misfits else {}
+        event = json.dumps({"ids": list(ids), "run_id": run_id, **extra}).encode()
         function_error, text = self._invoke(event)
         if function_error:
             raise ProjectorDied(_cause(function_error, text))
@@ -103,7 +103,7 @@ class LambdaProjector:
             ) from error
 
     def _invoke(self, event: bytes) -> tuple[str | None, str]:
-        """Return the kind of error in the function, if any, and the text of its answer."""
+        """Return Lambda's ``FunctionError``, if any, and the text of the answer."""
         problem: Exception | None = None
         patience = self._time_limit.at_most(self._patience_seconds + READ_SECONDS) - READ_SECONDS
         if patience < 0:
@@ -126,14 +126,14 @@ class LambdaProjector:
 
 
 def _may_pass(error: ClientError) -> bool:
-    """Return True if a call that failed like this is worth repeating."""
+    """Return True if a call that failed with this error may succeed in a retry."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     throttled = error_code(error) == "TooManyRequestsException"
     return throttled or status in _LATER or status >= _SERVER_ERROR
 
 
 def _cause(function_error: str, text: str) -> str:
-    """Why the function died, from what Lambda answers in place of its result."""
+    """Return the error's type and message, from Lambda's answer for a failed function."""
     try:
         said: Any = json.loads(text)
     except ValueError:

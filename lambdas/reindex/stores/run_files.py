@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _SERVICE = "S3"
 
-#: There is a file of that key, or another is creating one in this moment: it is asked for next.
+#: A file of that key exists, or another process is creating one.
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 
 
@@ -33,7 +33,7 @@ class S3RunFiles:
         """Store a file; one of that key is replaced.
 
         Raises:
-            StoreUnavailable: S3 does not take it.
+            StoreUnavailable: S3 does not accept it.
         """
         with unavailable(_SERVICE):
             self._client.put_object(
@@ -41,12 +41,12 @@ class S3RunFiles:
             )
 
     def create(self, key: str, body: bytes) -> bool:
-        """Store a file unless there is one of that key; return False when there is.
+        """Store a file unless one of that key exists; return False if it does.
 
-        One whose answer was lost may be found to be there: it is ours, or another's as good.
+        After a lost answer, False may mean that this call's first attempt stored the file.
 
         Raises:
-            StoreUnavailable: S3 does not take it.
+            StoreUnavailable: S3 does not accept it.
         """
         with unavailable(_SERVICE):
             try:
@@ -64,10 +64,10 @@ class S3RunFiles:
         return True
 
     def upload(self, key: str, body: IO[bytes]) -> None:
-        """Store a file of any size, as it is read; one of that key is replaced.
+        """Store a file of any size as a stream; one of that key is replaced.
 
         Raises:
-            StoreUnavailable: S3 does not take it.
+            StoreUnavailable: S3 does not accept it.
         """
         with unavailable(_SERVICE):
             self._client.upload_fileobj(body, self._bucket, key)
@@ -77,7 +77,7 @@ class S3RunFiles:
 
         Raises:
             KeyError: There is none.
-            StoreUnavailable: S3 does not give it.
+            StoreUnavailable: S3 does not answer.
         """
         with unavailable(_SERVICE):
             try:
@@ -89,10 +89,10 @@ class S3RunFiles:
         return body
 
     def keys(self, prefix: str) -> list[str]:
-        """Return the keys that begin so, in order.
+        """Return the keys with a prefix, in order.
 
         Raises:
-            StoreUnavailable: S3 does not list them.
+            StoreUnavailable: S3 does not answer.
         """
         pages = self._client.get_paginator("list_objects_v2")
         with unavailable(_SERVICE):

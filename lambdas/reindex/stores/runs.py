@@ -2,15 +2,15 @@
 
 Its items, by ``id``:
 
-- ``current``: the latest run's record. Its attributes are named as the fields of
-  :class:`reindex.domain.records.RunRecord`, for the state machine writes some of them itself.
-- ``ledger#<upload>``: ``count`` and ``id_sum`` of what one upload brought, and ``done``;
-  ``forgotten_count`` and ``forgotten_sum`` of those that left the table since.
-- ``ledger#``: the same of the uploads that were folded, and ``folds``, which every fold raises.
-- ``forgotten#<operation>``: ``at``, ``by`` and ``what`` of an operation that took images out of
+- ``current``: the latest run's record. Its attributes have the names of the fields of
+  :class:`reindex.domain.records.RunRecord`, because the state machine writes some of them itself.
+- ``ledger#<upload>``: ``count`` and ``id_sum`` of the ids that one upload added, and ``done``;
+  ``forgotten_count`` and ``forgotten_sum`` of those that were removed from the table since.
+- ``ledger#``: the sum of the folded uploads, and ``folds``, which every fold increments.
+- ``forgotten#<operation>``: ``at``, ``by`` and ``what`` of an operation that removed images from
   the table, and their ``count`` and ``id_sum``.
 
-Sums that are added to are stored without their modulus: DynamoDB adds, and does not divide.
+Sums that DynamoDB adds to are stored without the modulus, which it cannot compute.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _SERVICE = "DynamoDB"
 _CURRENT = "current"
 _LEDGER = "ledger#"
 
-#: What the ids of operations that took images out of the table begin with.
+#: Prefix of the items of operations that removed images from the table.
 FORGOTTEN = "forgotten#"
 
-#: Uploads that one transaction folds: it takes 100 actions.
+#: Uploads that one transaction folds: it may have 100 actions.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 _MOST_FOLDED = 99
 
@@ -60,7 +60,7 @@ _OPTIONAL = frozenset(field.name for field in fields(RunRecord) if field.default
 
 
 def to_item(record: RunRecord) -> dict[str, AttributeValueTypeDef]:
-    """Return the item that holds a run's record; a field that is None has no attribute."""
+    """Return the item of a run's record; a field that is None has no attribute."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return to_attributes({"id": _CURRENT, **{name: _plain(v) for name, v in values.items()}})
 
@@ -69,7 +69,7 @@ def from_item(item: Mapping[str, AttributeValueTypeDef]) -> RunRecord:
     """Read a run's record.
 
     Raises:
-        MalformedItem: A field is missing, or there is no such phase.
+        MalformedItem: A field is missing, or the phase is unknown.
     """
     values = from_attributes({name: item[name] for name in item.keys() & _FIELDS})
     known = {name: value for name, value in values.items() if value is not None}
@@ -82,7 +82,7 @@ def from_item(item: Mapping[str, AttributeValueTypeDef]) -> RunRecord:
 
 
 def _upload(item: Mapping[str, AttributeValueTypeDef]) -> tuple[str, UploadRecord]:
-    """Read an upload's item of the ledger: its name, and what it brought.
+    """Read an upload's item of the ledger: its name and its record.
 
     Raises:
         MalformedItem: Names the item.
@@ -105,14 +105,14 @@ def _ledger(values: Mapping[str, Any], count_name: str, sum_name: str) -> Ledger
         MalformedItem: Names the item.
     """
     count, id_sum = values.get(count_name), values.get(sum_name)
-    # Not isinstance: a boolean is no number here.
+    # "type", not "isinstance": a boolean is an int in Python, and must be rejected here.
     if type(count) is not int or type(id_sum) is not int:
         raise MalformedItem(f"{values['id']}: {count!r} ids, {id_sum!r}")
     return Ledger(count, id_sum % 2**64)
 
 
 def _forgetting(item: Mapping[str, AttributeValueTypeDef]) -> Forgetting:
-    """Read an operation that took images out of the table.
+    """Read an operation that removed images from the table.
 
     Raises:
         MalformedItem: Names the item.
@@ -142,10 +142,11 @@ def _plain(value: Any) -> Plain:
 
 
 def check_fields(changes: Mapping[str, Any]) -> None:
-    """Refuse changes that would leave no record of a run.
+    """Reject changes after which the item would not be the record of a run.
 
     Raises:
-        ValueError: Names the fields that a record does not have, has for life, or cannot lack.
+        ValueError: Names the fields that a record does not have, or that must not change or be
+            removed.
     """
     removed = {name for name, value in changes.items() if value is None}
     if wrong := (changes.keys() - (_FIELDS - {"run_id"})) | (removed - _OPTIONAL):
@@ -172,16 +173,16 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def open(self, record: RunRecord, instead_of: RunRecord | None) -> bool:
-        """Take the run record for a new run.
+        """Replace the run record by that of a new run.
 
         Args:
             record: The new run.
-            instead_of: The record found before: replaced only if it still stands, that is,
-                is of the same run in the same status.
+            instead_of: The record that was read; replaced only if the stored one is still of the
+                same run in the same status.
 
         Returns:
-            False when somebody else was here. True, with nothing changed, when this very run
-            is open already: whoever opens it may ask again.
+            False if another process changed the record. True, with nothing changed, if the new run
+            is open already: the call may be repeated.
         """
         request: PutItemInputTypeDef = {
             "TableName": self._table,
@@ -207,31 +208,30 @@ class DynamoRuns:
         """Change fields of the open run's record; None removes one.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
 
         Raises:
-            ValueError: The record has no such field, has it for life, or cannot lack it.
+            ValueError: The record has no such field, or it must not change or be removed.
         """
         check_fields(changes)
-        # The run's id is set to what it is, so that a write whose answer was lost is known
-        # again as this run's.
+        # The run's id is set too: after a lost answer it shows if the record is still of this run.
         values = {name: _plain(value) for name, value in changes.items()} | {"run_id": run_id}
         condition = "#run_id = :run_id AND #status = :open"
         return self._change(_CURRENT, values, condition, run_id=run_id, open="open") is not None
 
     @unavailable(_SERVICE)
     def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
-        """Change fields of a run's record, be it open or not.
+        """Change fields of a run's record, whether it is open or not.
 
         Args:
-            run: As it was read.
+            run: The record as it was read.
             changes: As for :meth:`update`.
 
         Returns:
-            False, with nothing changed, when its status changed since, or another run began.
+            False, with nothing changed, if its status has changed since, or another run began.
 
         Raises:
-            ValueError: The record has no such field, has it for life, or cannot lack it.
+            ValueError: The record has no such field, or it must not change or be removed.
         """
         check_fields(changes)
         values = {name: _plain(value) for name, value in changes.items()} | {"run_id": run.run_id}
@@ -249,16 +249,16 @@ class DynamoRuns:
     ) -> bool:
         """Add to the open run's counters, and change fields of its record.
 
-        The counters are for people who watch: an addition whose answer was lost is made twice.
+        The counters are for people only: an addition whose answer was lost may be made twice.
 
         Args:
             run_id: Of the run.
-            counts: What to add, by kind.
-            now: Epoch seconds for ``progressed_at``; None to leave that.
+            counts: Numbers to add, by kind.
+            now: Epoch seconds for ``progressed_at``; None to leave it unchanged.
             changes: Of fields, as for :meth:`update`; none may be removed.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
         """
         fields_ = dict(changes or {}) | ({} if now is None else {"progressed_at": now})
         if not counts:
@@ -267,21 +267,21 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
-        """Add to what the open run's source brought, by what became of the ids.
+        """Add to the counts of ids from the open run's source, by what became of them.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
         """
         return self._add(run_id, "gathered", counts, {}) if counts else True
 
     @unavailable(_SERVICE)
     def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
-        """Add to what the open run's indexers sent.
+        """Add to the counts of bulks that the open run's indexers sent.
 
-        The counters only steer: an addition whose answer was lost may be made twice.
+        The counters only control the pace: an addition whose answer was lost may be made twice.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
         """
         return self._add(run_id, "bulks", counts, {})
 
@@ -290,7 +290,7 @@ class DynamoRuns:
         """Replace the open run's ``indexer_pace``.
 
         Returns:
-            False, with nothing changed, when another was quicker, or the run is no longer open.
+            False, with nothing changed, if another process replaced it, or the run is not open.
         """
         condition = "#run_id = :run_id AND #status = :open AND "
         values: dict[str, Plain] = {"run_id": run_id, "open": "open"}
@@ -336,9 +336,9 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
-        """Set what one upload has brought so far: all of it, not what is new since last time.
+        """Set the total of ids that one upload has added so far.
 
-        So it can be said twice. What is said late, after more was said, changes nothing.
+        A repeated call changes nothing, nor does a late call with a smaller total.
         """
         self._change(
             f"{_LEDGER}{upload}",
@@ -363,9 +363,9 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def fold(self, uploads: Mapping[str, UploadRecord]) -> None:
-        """Replace uploads by their sum, each if it still is as it is given here.
+        """Replace uploads by their sum, each on condition that it is as given here.
 
-        Those of a transaction that meets another are left as they are: a later fold takes them.
+        If a transaction conflicts with another, its uploads are left for a later fold.
         """
         for batch in in_batches(sorted(uploads.items()), _MOST_FOLDED):
             brought = sum((record.brought for _, record in batch), Ledger())
@@ -411,7 +411,7 @@ class DynamoRuns:
 
     @unavailable(_SERVICE)
     def forgettings(self) -> list[Forgetting]:
-        """Return the operations that took images out of the progress table, in order of time."""
+        """Return the operations that removed images from the progress table, in order of time."""
         return sorted(map(_forgetting, self._items(FORGOTTEN)), key=lambda found: found.at)
 
     def _folds(self) -> int:
@@ -434,14 +434,14 @@ class DynamoRuns:
         """Set attributes of an item, or remove those given as None, on a condition.
 
         Args:
-            item_id: Of the item; made if there is none and the condition allows it.
+            item_id: Of the item; it is created if it is missing and the condition allows it.
             changes: By attribute.
-            condition: ``#name`` stands for an attribute in it, ``:name`` for one of the values.
+            condition: With ``#name`` for an attribute, and ``:name`` for one of the values.
             values: Of the condition.
 
         Returns:
-            The item's plain values afterwards; None, with nothing changed, when the condition
-            does not hold.
+            The item's plain values afterwards; None, with nothing changed, if the condition is
+            false.
         """
         news = {name: value for name, value in changes.items() if value is not None}
         clauses = {
@@ -481,7 +481,7 @@ class DynamoRuns:
 
 
 def ledger_item(upload: str) -> str:
-    """Return the id of an upload's item in the ledger, or of the sum of those that were folded."""
+    """Return the id of an upload's item in the ledger; for ``FOLDED``, of the sum."""
     return f"{_LEDGER}{upload}"
 
 
@@ -493,8 +493,8 @@ def addition(
     Args:
         table: Its table.
         item_id: Of the item.
-        more: What to add, by attribute.
-        fixed: What other attributes are set to.
+        more: Numbers to add, by attribute.
+        fixed: Values of other attributes to set.
     """
     adds = ", ".join(f"#{name} :{name}" for name in more)
     sets = ", ".join(f"#{name} = :{name}" for name in fixed)

@@ -1,4 +1,4 @@
-"""How a failure to read the truth becomes the failure of the image it was read for."""
+"""Clients for the truth, and the conversion of their errors to failures of images."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from reindex.stores.aws import TRANSIENT, client_config, error_code
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
-#: Refusals that pass although their status is that of a wrong request: of the connection,
-#: and of credentials or a clock about to be renewed.
+#: Transient errors, although some have the status of a wrong request: of the connection, or of
+#: credentials or a clock that will be renewed.
 _PASSING = TRANSIENT | {"ExpiredToken", "RequestExpired", "RequestTimeTooSkewed", "RequestTimeout"}
 
 
 def source_config(concurrency: int) -> Config:
-    """How the clients of the library's buckets and tables call.
+    """Return the configuration of the clients of the library's buckets and tables.
 
-    Less patient than others: an image that cannot be read now comes round again, and the
-    projection of its whole batch has 30 s.
+    Its time-outs are shorter than others: an image that cannot be read is retried later, and the
+    projection of a whole batch has 30 s.
 
     Args:
-        concurrency: Calls in flight at once.
+        concurrency: Concurrent calls.
     """
     config = client_config(max_pool_connections=concurrency, read_timeout=5, attempts=3)
-    # S3 gives no checksum of a part of an object, and little else is read.
+    # S3 returns no checksum for a range of an object, and nearly all reads are ranges.
     return config.merge(Config(response_checksum_validation="when_required"))
 
 
 def source_session() -> boto3.Session:
-    """Return a session for these clients: one that reads times quickly.
+    """Return a session for these clients, with a fast parser for times.
 
-    Every object that is read or listed has one. botocore's parser, which accepts any form of time,
-    takes a tenth of a call for it, and two thirds of a listing.
+    Every object that is read or listed has a time. botocore's own parser accepts any form of time;
+    it takes a tenth of the processor time of a call, and two thirds of that of a listing.
     """
     session = botocore.session.get_session()
     parsers: ResponseParserFactory = session.get_component("response_parser_factory")
@@ -61,7 +61,7 @@ def source_session() -> boto3.Session:
 
 
 def _time(value: str) -> datetime:
-    """Read a time in either form that S3 writes, in a listing or in a header; else as botocore."""
+    """Parse a time in S3's two forms, of listings and of headers; any other as botocore does."""
     try:
         is_iso = value[:1].isdigit()
         return datetime.fromisoformat(value) if is_iso else parsedate_to_datetime(value)
@@ -72,17 +72,17 @@ def _time(value: str) -> datetime:
 
 @contextmanager
 def reading(service: str) -> Iterator[None]:
-    """Turn what botocore raises, once its retries are spent, into the image's own failure.
+    """Convert the exceptions that botocore raises after its retries to failures of the image.
 
-    A store catches the codes that are answers (an absent object) inside.
+    Codes that are results (an absent object) must be caught inside the block.
 
     Args:
-        service: Its name for people.
+        service: Its name in messages.
 
     Raises:
-        SourceArchived: It is in an archive, from which it must be restored first.
-        SourceForbidden: The service refuses to let us read.
-        SourceUnavailable: It does not answer, or what was read has changed meanwhile.
+        SourceArchived: The object is in an archive, from which it must be restored first.
+        SourceForbidden: The service denies access.
+        SourceUnavailable: It does not answer, or the object changed while it was read.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What every SQS queue has in common."""
+"""The base of all stores on SQS queues."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 BATCH_ENTRIES = 10
 
-#: Bytes of one message, and of all messages of one batch together. Likewise.
+#: Bytes of one message, and of all messages of one batch together; see the same page.
 MAX_MESSAGE_BYTES = 1_048_576
 
 SERVICE = "SQS"
 
 
 class SqsQueue:
-    """A queue whose depth is looked at.
+    """A queue whose depth can be read.
 
     Args:
         client: Of SQS.
@@ -33,7 +33,7 @@ class SqsQueue:
         self._url = url
 
     def depth(self) -> Depth:
-        """How much it holds: approximate counts, up to a minute behind.
+        """Return the approximate numbers of its messages, which lag by up to a minute.
 
         Raises:
             StoreUnavailable: SQS does not answer.

@@ -38,7 +38,7 @@ class DynamoSubmissions:
         """Read a row consistently; None when there is none.
 
         Raises:
-            MalformedItem: The row is not of our form.
+            MalformedItem: The row has an unexpected form.
         """
         with unavailable(_SERVICE):
             answer = self._client.get_item(
@@ -47,10 +47,10 @@ class DynamoSubmissions:
         return _row(answer["Item"]) if "Item" in answer else None
 
     def write(self, row: SubmissionRow, before: SubmissionRow | None) -> bool:
-        """Write a row, provided that the stored one has the state and attempts of ``before``.
+        """Write a row, on condition that the stored one has the state and attempts of ``before``.
 
         Returns:
-            False, with nothing changed, when another wrote it since.
+            False, with nothing changed, if another process wrote it since.
         """
         request: PutItemInputTypeDef = {
             "TableName": self._table,
@@ -70,7 +70,7 @@ class DynamoSubmissions:
             except ClientError as error:
                 if error_code(error) != _FAILED_CONDITION:
                     raise
-                # An attempt before may have been ours, its answer lost.
+                # An earlier attempt of this call may have succeeded although its answer was lost.
                 return was_retried(error.response) and self.read(row.ref) == row
         return True
 
@@ -85,7 +85,7 @@ class DynamoSubmissions:
             The row after that; None when there is none.
 
         Raises:
-            MalformedItem: The row is not of our form.
+            MalformedItem: The row has an unexpected form.
         """
         with unavailable(_SERVICE):
             try:
@@ -111,7 +111,7 @@ class DynamoSubmissions:
         return _row(answer["Attributes"])
 
     def remove(self, ref: SubmissionRef) -> None:
-        """Remove a row; harmless when there is none."""
+        """Remove a row; no effect if there is none."""
         with unavailable(_SERVICE):
             self._client.delete_item(TableName=self._table, Key=_key(ref))
 
@@ -119,7 +119,7 @@ class DynamoSubmissions:
         """Page through all rows, in no order.
 
         Raises:
-            MalformedItem: A row is not of our form.
+            MalformedItem: A row has an unexpected form.
         """
         pages = self._client.get_paginator("scan").paginate(TableName=self._table)
         with unavailable(_SERVICE):

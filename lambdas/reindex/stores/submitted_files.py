@@ -1,4 +1,4 @@
-"""Files on their way into the library: the ingest bucket and the failed bucket in S3."""
+"""Submitted files: the ingest bucket and the failed bucket in S3."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 _SERVICE = "S3"
 
-#: How S3 says that an object, or a version of it, does not exist; a HEAD has no body to say which.
+#: Codes for an object, or a version of it, that does not exist. The answer to a HEAD has only 404.
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
 
-#: A copy takes the tags along unless told otherwise, for which it must be allowed to read them.
+#: By default S3 copies the tags, which needs another permission.
 _UNTAGGED = {"TaggingDirective": "REPLACE"}
 
 #: Ends the key of a failed file's reason.
@@ -68,12 +68,12 @@ class S3SubmittedFiles:
             self._client.download_file(self._ingest, ref.key, str(to), ExtraArgs=version)
 
     def remove(self, ref: SubmissionRef) -> None:
-        """Remove a submitted file for good; harmless when it is gone."""
+        """Remove a submitted file for good; no effect if it is gone."""
         with unavailable(_SERVICE):
             self._client.delete_object(**_source(self._ingest, ref))
 
     def keep_failed(self, ref: SubmissionRef, reason: bytes) -> str | None:
-        """Copy a submitted file to the failed bucket, verify the copy, put the reason beside it.
+        """Copy a submitted file and its reason to the failed bucket, and verify the copy's size.
 
         Returns:
             The copy's key; None when the submitted file is gone.
@@ -114,12 +114,12 @@ class S3SubmittedFiles:
             self._client.copy(
                 {"Bucket": self._failed, "Key": kept}, self._ingest, ref.key, ExtraArgs=_UNTAGGED
             )
-            # Of this copy, or of a submission under the same key that came later.
+            # The version of this copy, or of a later submission under the same key.
             copy = self._client.head_object(Bucket=self._ingest, Key=ref.key)
         return SubmissionRef(ref.key, copy.get("VersionId", NO_VERSION))
 
     def discard(self, kept: str) -> None:
-        """Remove a file and its reason from the failed bucket; harmless when they are gone."""
+        """Remove a file and its reason from the failed bucket; no effect if they are gone."""
         with unavailable(_SERVICE):
             for key in (kept, f"{kept}{REASON_SUFFIX}"):
                 self._client.delete_object(Bucket=self._failed, Key=key)
@@ -172,10 +172,10 @@ class S3SubmittedFiles:
 
 @contextmanager
 def _present() -> Iterator[None]:
-    """Turn S3's answer that an object does not exist into a failure of its submission.
+    """Convert S3's error for an object that does not exist to a failure of its submission.
 
     Raises:
-        SubmissionGone: S3 says so.
+        SubmissionGone: The object does not exist.
         StoreUnavailable: S3 does not answer.
     """
     with unavailable(_SERVICE):

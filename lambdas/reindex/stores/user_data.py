@@ -1,4 +1,4 @@
-"""What people said of images, in the library's DynamoDB tables."""
+"""The user data in the library's DynamoDB tables."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 MAX_KEYS = 100
 
-#: Values of an index's partition key in one statement. It may name 50, but is answered in pages
-#: of ten, which follow each other in turn, while statements are executed side by side.
+#: Values of an index's partition key in one statement. It may name 50, but is answered in pages of
+#: ten, one after the other, while statements can be executed concurrently.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-operators.html
 MAX_VALUES = 10
 
-#: Calls in flight at once, of all callers together.
+#: Concurrent calls, of all callers together.
 READS_AT_ONCE = 16
 
-#: How long keys that DynamoDB leaves unprocessed are asked for again.
+#: Seconds for which keys that DynamoDB leaves unprocessed are requested again.
 _PATIENCE_SECONDS = 5.0
 
 _SERVICE = "DynamoDB"
@@ -45,7 +45,7 @@ _plain = TypeDeserializer().deserialize
 
 
 _Batches = dict[str, Future[Mapping[str, list[Row]]]]
-"""For each image, the batch its rows are read in: they are by image, too."""
+"""By image id, the result of the batch in which its rows are read: again by image id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class DynamoUserData:
 
     Args:
         client: Of DynamoDB, for :data:`READS_AT_ONCE` calls at once.
-        library: The names of the tables; those it does not name are not asked.
+        library: The names of the tables; a table without a name is not read.
     """
 
     def __init__(self, client: DynamoDBClient, library: LibrarySettings) -> None:
@@ -97,14 +97,14 @@ class DynamoUserData:
         self._reads = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="user-data")
 
     def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
-        """Read the user data of images, all but the crops.
+        """Read the user data of images, except the crops.
 
-        Rows found by image id are read consistently; usages and leases are found by secondary
-        index, which may be a moment behind.
+        Rows whose key is the image id are read consistently. Usages and leases are found by
+        secondary index, which may lag.
 
         Returns:
-            One entry per id; a failure to read one image's stands in its place. Ten images share
-            a statement, and more a batch: what the service refuses of one, fails all of it.
+            One entry per id: its user data, or the failure to read them. Ten images share a
+            statement, and more share a batch; if DynamoDB rejects it, all of its images fail.
         """
         usages = self._select_each(ids, self._usages)
         leases = self._select_each(ids, self._leases)
@@ -126,7 +126,7 @@ class DynamoUserData:
         return found
 
     def _select_each(self, ids: Sequence[str], index: _Index | None) -> _Batches:
-        """Begin to read images' rows by secondary index: for each image, the batch it is in."""
+        """Start reading images' rows by secondary index; return each image's batch."""
         futures: _Batches = {}
         if index:
             for batch in in_batches(list(dict.fromkeys(ids)), MAX_VALUES):
@@ -136,8 +136,8 @@ class DynamoUserData:
     def _select(self, index: _Index, ids: Sequence[str]) -> Mapping[str, list[Row]]:
         """Read a batch of images' rows by secondary index.
 
-        A query takes one value of the partition key; a statement takes several. It reads no other
-        rows, for its only condition names values of that key.
+        A query takes one value of the partition key; a PartiQL statement takes several. It reads no
+        other rows, because its only condition is on that key.
         """
         found: dict[str, list[Row]] = {image_id: [] for image_id in ids}
         statement: ExecuteStatementInputTypeDef = {
@@ -155,7 +155,7 @@ class DynamoUserData:
                 statement["NextToken"] = answer["NextToken"]
 
     def _get_each(self, ids: Sequence[str]) -> dict[str, Future[Mapping[str, dict[str, Row]]]]:
-        """Begin to read the rows keyed by image id: for each image, the batch it is read in."""
+        """Start reading the rows whose key is the image id; return each image's batch."""
         futures: dict[str, Future[Mapping[str, dict[str, Row]]]] = {}
         if self._parts:
             for batch in in_batches(list(dict.fromkeys(ids)), MAX_KEYS // len(self._parts)):
@@ -189,13 +189,13 @@ class DynamoUserData:
 
 
 def _statement(index: _Index, count: int) -> str:
-    """Select the rows of so many image ids, which are its parameters."""
+    """Return the statement that selects the rows of so many image ids, its parameters."""
     values = ", ".join("?" * count)
-    # The names are the stack's settings.
+    # The names are settings of the stack, not input.
     where = f'WHERE "{index.attribute}" IN [{values}]'
     return f'SELECT * FROM "{index.table}"."{index.name}" {where}'  # noqa: S608
 
 
 def _row(item: Mapping[str, Any]) -> Row:
-    """Return an item as boto3's resource layer would give it."""
+    """Return an item's plain values, as boto3's resource layer does."""
     return {name: _plain(value) for name, value in item.items()}

@@ -1,7 +1,7 @@
-"""The work list in DynamoDB and S3: what is left to do, in chunks.
+"""The work list in DynamoDB and S3: the chunks of unfinished rows.
 
-An item for each chunk (key: its phase, and when it is due), and a file in the run's bucket that
-holds its rows. The items are read consistently: a list that shows no chunk has none.
+Each chunk is an item (key: its phase, and when it is due) and a file in the run's bucket with its
+rows. Items are read consistently, so an empty answer means that there is no chunk.
 """
 
 from __future__ import annotations
@@ -30,24 +30,25 @@ if TYPE_CHECKING:
         TransactWriteItemTypeDef,
     )
 
-#: Where the files are, in the run's bucket.
+#: Prefix of the files in the run's bucket.
 PREFIX: Final = "work/"
 
-#: Most chunks that one transaction adds: it takes 100 actions.
+#: Most chunks that one transaction adds: it may have 100 actions.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
 MAX_AT_ONCE: Final = 99
 
-#: Chunks that workers who come at the same time begin to look at in different places.
+#: Number of chunks among which a worker chooses its first by its name, so that concurrent workers
+#: do not all try the same one.
 _SPREAD: Final = 16
 
-#: Chunks that a worker looks at in one request: more than five workers with six lanes hold. What a
-#: page costs grows with it, so it bounds how much longer a chunk takes to find in a long list.
+#: Chunks that a worker reads in one request: more than five workers with six lanes each can lease.
+#: A larger page would cost more for each chunk that is taken.
 _LOOK: Final = 40
 
-#: What of an item says whether its chunk can be taken.
+#: The attributes that show if a chunk can be taken.
 _HOLDING: Final = ("chunk", "holder", "until")
 
-#: Deletions of one BatchWriteItem, and how long those that DynamoDB leaves out are tried again.
+#: Deletions of one BatchWriteItem, and seconds for which unprocessed ones are retried.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _REMOVALS: Final = 25
 _PATIENCE_SECONDS: Final = 20.0
@@ -56,7 +57,7 @@ _SERVICE = "DynamoDB"
 
 
 def file_key(phase: Phase, name: str) -> str:
-    """Where a chunk's rows are, in the run's bucket."""
+    """Return the key of a chunk's file in the run's bucket."""
     return f"{PREFIX}{phase}/{name}.json.gz"
 
 
@@ -76,7 +77,7 @@ class DynamoWorkList:
 
     @unavailable(_SERVICE)
     def add(self, chunks: Sequence[Chunk]) -> None:
-        """Add chunks; one that is there under the same name and time is replaced.
+        """Add chunks; one of the same name and due time is replaced.
 
         Raises:
             StoreUnavailable: Any of them may have been added.
@@ -88,19 +89,19 @@ class DynamoWorkList:
 
     @unavailable(_SERVICE)
     def take(self, phase: Phase, holder: str, now: float, until: float) -> TakenChunk | None:
-        """Take a chunk that is due, and that nobody holds: one of the longest due.
+        """Lease one of the chunks that have been due longest and are not leased.
 
-        A lease that ran out before ``now`` is nobody's, and so is one that lasts much longer than
-        ours would: a clock was wrong, or the item was edited.
+        A lease that expired before ``now`` does not count, nor does one that ends much later than
+        the new one would: a clock was wrong, or the item was edited.
 
         Args:
-            phase: Whose work.
-            holder: Names the worker, and no other.
+            phase: Of the chunk.
+            holder: Unique name of the worker.
             now: Epoch seconds.
-            until: Epoch seconds after which the chunk may be taken over.
+            until: Epoch seconds at which the lease expires.
 
         Returns:
-            The chunk; None when none is to be had now.
+            The chunk; None if none is available now.
         """
         for page in self._pages(phase, f"{math.floor(now):012d}~", limit=_LOOK, only=_HOLDING):
             free = [item for item in page if _is_free(item, now, until + LONGEST_SKEW)]
@@ -114,8 +115,8 @@ class DynamoWorkList:
         """Read the rows of a chunk, as they were when it was made.
 
         Raises:
-            UnreadableChunk: Its file is gone, or not of our form.
-            StoreUnavailable: S3 does not give it.
+            UnreadableChunk: Its file is gone, or has an unexpected form.
+            StoreUnavailable: S3 does not answer.
         """
         key = file_key(taken.phase, taken.name)
         try:
@@ -125,7 +126,7 @@ class DynamoWorkList:
 
     @unavailable(_SERVICE)
     def mark(self, taken: TakenChunk, start: int, end: int) -> bool:
-        """Record which rows are in progress, in place of those before.
+        """Record which rows are in progress, replacing the previous record.
 
         Args:
             taken: The chunk.
@@ -133,18 +134,18 @@ class DynamoWorkList:
             end: Position after the last; ``start`` for none.
 
         Returns:
-            False when another has taken the chunk over.
+            False if another worker has taken over the chunk.
         """
         return self._update(taken, "SET #start = :start, #end = :end", {"start": start, "end": end})
 
     @unavailable(_SERVICE)
     def settle(self, taken: TakenChunk, following: Sequence[Chunk]) -> bool:
-        """Remove a chunk, and add what follows from it: both, or neither.
+        """Remove a chunk and add the chunks that follow from it, in one transaction.
 
-        Of more chunks than one transaction takes, the others are added before it.
+        If there are more chunks than fit in a transaction, the others are added before it.
 
         Returns:
-            False, with the chunk as it was, when another has taken it over.
+            False, without removing the chunk, if another worker has taken it over.
         """
         self.add(following[MAX_AT_ONCE:])
         for chunk in following[:MAX_AT_ONCE]:
@@ -163,7 +164,7 @@ class DynamoWorkList:
             for chunk in following[:MAX_AT_ONCE]
         ]
         try:
-            # The client names the transaction, so that one whose answer was lost is made once.
+            # botocore adds an idempotency token, so a retry does not repeat the transaction.
             self._client.transact_write_items(TransactItems=[removal, *additions])
         except ClientError as error:
             if error_code(error) != "TransactionCanceledException":
@@ -176,19 +177,19 @@ class DynamoWorkList:
 
     @unavailable(_SERVICE)
     def release(self, taken: TakenChunk) -> None:
-        """Give a chunk back as it was, if it is still ours."""
+        """Return a chunk to the list unchanged, if it is still leased by this worker."""
         self._update(taken, "REMOVE #holder, #until, #start, #end", {})
 
     @unavailable(_SERVICE)
     def earliest(self, phase: Phase) -> int | None:
-        """When the first chunk is due, be it held or not (epoch seconds); None if there is none."""
+        """Return the first due time of all chunks, leased or not (epoch seconds); None if none."""
         for page in self._pages(phase, "~", limit=1):
             for item in page:
                 return _due_at(item["chunk"])
         return None
 
     def free(self, phase: Phase, now: float) -> Iterator[ListedChunk]:
-        """List the chunks that are due at a time and that nobody ever held, in no order.
+        """List the chunks that are due at a time and were never leased, in no order.
 
         Raises:
             StoreUnavailable: DynamoDB does not answer.
@@ -203,7 +204,7 @@ class DynamoWorkList:
 
     @unavailable(_SERVICE)
     def remove(self, phase: Phase, chunks: Sequence[ListedChunk]) -> None:
-        """Take chunks off the list; one that is not there any more is passed over.
+        """Remove chunks; one that is not on the list is skipped.
 
         Raises:
             StoreUnavailable: Any of them may have been removed.
@@ -224,7 +225,7 @@ class DynamoWorkList:
 
     @unavailable(_SERVICE)
     def count(self, phase: Phase) -> int:
-        """How many rows the chunks of a phase had when they were made."""
+        """Return the number of rows that the chunks of a phase had when they were created."""
         return sum(item["count"] for page in self._pages(phase, "~") for item in page)
 
     def _pages(
@@ -234,13 +235,13 @@ class DynamoWorkList:
         limit: int | None = None,
         only: Sequence[str] = (),
     ) -> Iterator[list[dict[str, Any]]]:
-        """Page consistently through the items of a phase, the longest due first.
+        """Yield pages of the items of a phase, read consistently, the longest due first.
 
         Args:
-            phase: Whose chunks.
-            before: A sort key that follows those that are wanted.
-            limit: Items of a page; as many as DynamoDB gives, if None.
-            only: The attributes that are wanted; all, if none is named.
+            phase: Of the chunks.
+            before: Only items whose sort key is smaller.
+            limit: Items of a page; None for as many as DynamoDB returns.
+            only: The attributes to read; all if empty.
         """
         request: QueryInputTypeDef = {
             "TableName": self._table,
@@ -298,7 +299,8 @@ class DynamoWorkList:
             found = self._item_of(phase, sort_key)
             if found is None or found.get("holder") != holder:
                 return None
-            # The answer to our own claim was lost: what was there before is not known any more.
+            # The answer to our claim was lost, and with it the previous state, so the chunk is
+            # treated as abandoned.
             return _taken(phase, sort_key, holder, found, abandoned=True)
         before = from_attributes(answer["Attributes"])
         return _taken(phase, sort_key, holder, before, abandoned="holder" in before)
@@ -310,7 +312,7 @@ class DynamoWorkList:
         return from_attributes(answer["Item"]) if "Item" in answer else None
 
     def _update(self, taken: TakenChunk, expression: str, values: Mapping[str, Plain]) -> bool:
-        """Change a chunk's item if it is still ours."""
+        """Change a chunk's item if it is still leased by this worker."""
         names = {name.strip("#, ") for name in expression.split() if name.startswith("#")}
         try:
             self._client.update_item(

@@ -1,4 +1,4 @@
-"""What a report says of the fields that the index's documents have."""
+"""Fill rates in reports, on their pages, in notices, and between runs."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Sent:
 
 @dataclass
 class Told:
-    """A world whose people are told."""
+    """A world with a topic and a chat."""
 
     world: World = field(default_factory=World)
     topic: Sent = field(default_factory=Sent)

@@ -28,25 +28,25 @@ class NewFile:
 
 
 class Archive(Protocol):
-    """Where originals are kept for good, and what is made of them is published."""
+    """The buckets of originals and renditions."""
 
     def archive(self, image_id: str, file: NewFile) -> None:
-        """Store an original, and read checksum and length of the copy back from the store.
+        """Store an original, and verify the stored object's checksum and length.
 
-        One that is there already with the same bytes keeps its metadata, and is given the
-        identifiers that it lacks.
+        If the original exists with the same bytes, it keeps its metadata and gets the identifiers
+        that it lacks.
 
         Raises:
-            ArchiveConflict: One of that id has other bytes. It is as it was.
+            ArchiveConflict: The original exists with other bytes. It is not changed.
         """
         ...
 
     def publish(self, image_id: str, kind: str, content: bytes, content_type: str) -> None:
-        """Store what was made of an original; what was there before is replaced.
+        """Store a rendition; replace the one that exists.
 
         Args:
             image_id: Of the image.
-            kind: Of :mod:`reindex.image.renditions`.
+            kind: One of :class:`reindex.image.renditions.Kind`.
             content: Its bytes.
             content_type: MIME type.
         """

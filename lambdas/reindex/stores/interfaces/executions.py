@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How an execution stands.
+    """The status of an execution.
 
     Attributes:
         status: ``RUNNING``, ``SUCCEEDED``, ``FAILED``, ``TIMED_OUT``, ``ABORTED``.
         error: Name of what failed it.
-        cause: What a failed lambda or the state machine said of it.
+        cause: Message of the failed lambda or of the state machine.
     """
 
     status: str
@@ -30,7 +30,7 @@ class Execution:
 
     @property
     def message(self) -> str:
-        """Why it failed, for people: a lambda's own message, without its stack trace."""
+        """Why it failed: a lambda's own message, without its stack trace."""
         try:
             said = json.loads(self.cause)["errorMessage"]
         except (ValueError, TypeError, KeyError):
@@ -46,7 +46,7 @@ class PastExecution:
         arn: Its ARN.
         status: As in :class:`Execution`.
         started_at: With zone.
-        ended_at: Likewise; None while it runs.
+        ended_at: With zone; None while it runs.
     """
 
     arn: str
@@ -58,10 +58,10 @@ class PastExecution:
 class RunStarter(Protocol):
     """Starts executions of the state machine."""
 
-    def start(self, name: str, told: Mapping[str, Any]) -> str:
-        """Start an execution, and return its ARN; asked twice for one name, it starts one."""
+    def start(self, name: str, options: Mapping[str, Any]) -> str:
+        """Start an execution, unless one of that name exists, and return its ARN."""
         ...
 
     def find(self, name: str) -> Execution | None:
-        """Look at the execution of a name; None when there is none."""
+        """Return the execution of a name; None if there is none."""
         ...

@@ -13,8 +13,8 @@ class LoggedLine:
 
     Attributes:
         at: Epoch seconds.
-        function: By its handler's module.
-        values: What the line says.
+        function: Name of its handler's module.
+        values: Of the structured line.
     """
 
     at: float
@@ -23,13 +23,13 @@ class LoggedLine:
 
 
 class FunctionLog(Protocol):
-    """What the functions log."""
+    """The functions' logs."""
 
     def search(self, text: str, since: float) -> Iterator[LoggedLine]:
-        """Yield the structured lines of all functions that hold a text, in no order.
+        """Yield the structured lines of all functions that contain a text, in no order.
 
         Args:
-            text: A word, as an id or a key.
+            text: A word, such as an id or a key.
             since: Epoch seconds.
         """
         ...
@@ -49,15 +49,15 @@ class FoundLines:
 
 
 class BoundedLogSearch(Protocol):
-    """What the functions logged, as far as it can be read in a bounded time."""
+    """A search of the functions' logs that takes a bounded time."""
 
     def search_within(self, text: str, since: float, until: float, seconds: float) -> FoundLines:
-        """Return the structured lines of all functions that hold a text.
+        """Return the structured lines of all functions that contain a text.
 
         Args:
-            text: A word, as an id or a key.
+            text: A word, such as an id or a key.
             since: Epoch seconds; older lines are left out.
             until: Epoch seconds; later lines are left out.
-            seconds: How long the search may take; a log that is not read by then is unread.
+            seconds: Time for the search; a log that is not read to its end by then is ``unread``.
         """
         ...

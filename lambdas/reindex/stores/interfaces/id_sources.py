@@ -28,23 +28,23 @@ class IdPage:
 
 
 class IdSource(Protocol):
-    """Where the ids of images to reindex can be found."""
+    """A source of ids of images to reindex."""
 
     def parts(self, at_most: int) -> Sequence[Part]:
-        """Cut it into disjoint parts that hold every id together.
+        """Cut it into disjoint parts that together contain every id.
 
         Args:
-            at_most: Parts; of 1, the only one is the whole.
+            at_most: Most parts; 1 for the whole as the only one.
 
         Raises:
-            SourceUnusable: It is not what it should be.
+            SourceUnusable: It does not exist, or has an unexpected form.
         """
         ...
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """Page through the ids of a part; asked again, it may show what has changed since.
+        """Return a page of the ids of a part; a repeated call may show changes.
 
         Raises:
-            SourceUnusable: It is not what it should be.
+            SourceUnusable: It does not exist, or has an unexpected form.
         """
         ...

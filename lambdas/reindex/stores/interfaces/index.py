@@ -11,10 +11,10 @@ from reindex.domain.records import Guard, Indexed
 
 
 class Verdict(Enum):
-    """What became of one write.
+    """The outcome of one write.
 
-    ``UNAVAILABLE``: the request was not answered; the document may have been written.
-    ``NOT_TAKEN``: the request was answered, and for this document with 429 or 5xx.
+    ``UNAVAILABLE``: there was no answer; the document may have been written.
+    ``NOT_TAKEN``: the answer for this document was 429 or 5xx.
     """
 
     WRITTEN = auto()
@@ -29,7 +29,7 @@ class IndexWrite:
     """A document to write under a guard; to create when there is none.
 
     Attributes:
-        document: As values, or as JSON text that fits a line of a bulk.
+        document: Its values, or JSON text that fits a line of a bulk.
     """
 
     id: str
@@ -88,36 +88,36 @@ class Index(Protocol):
         ...
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
-        """Read fields of documents by realtime multi-get; an absent one is not in the answer.
+        """Return fields of documents by realtime multi-get; absent documents are left out.
 
         Args:
             index: The concrete index.
             ids: Of the images.
-            fields: Dotted names; ``*`` for all there are.
+            fields: Dotted names; ``*`` for all.
         """
         ...
 
     def sample(
         self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
     ) -> list[str]:
-        """Ids of documents drawn at random: the same ones for a seed, while nothing is written.
+        """Return the ids of a random sample: the same for a seed, while nothing is written.
 
         Args:
             index: The concrete index.
             size: Most ids; 10,000 at most.
-            seed: Of the draw.
+            seed: Of the random numbers.
             query: Only documents that match it.
 
         Raises:
-            SourceUnusable: The index does not take the query.
+            SourceUnusable: The index rejects the query.
         """
         ...
 
     def count(self, index: str, query: Mapping[str, Any]) -> int:
-        """How many documents match a query.
+        """Return the number of documents that match a query.
 
         Raises:
-            SourceUnusable: The index does not take the query.
+            SourceUnusable: The index rejects the query.
         """
         ...
 
@@ -129,7 +129,7 @@ class Index(Protocol):
         ...
 
     def refresh(self, index: str) -> None:
-        """Let searches find what was written so far, where we may do that."""
+        """Make earlier writes searchable, if we are allowed to refresh the index."""
         ...
 
     def search_ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
@@ -141,18 +141,18 @@ class Index(Protocol):
             size: Most ids; 10,000 at most.
 
         Raises:
-            SourceUnusable: The index does not take the query.
+            SourceUnusable: The index rejects the query.
         """
         ...
 
     def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Page through all documents as they were at one moment, in no order.
+        """Yield all documents of a point in time, in no order.
 
-        What was written in the last moments may not be among them: a hint, as any search is.
+        The last writes may not be among them.
 
         Args:
             index: The concrete index.
-            fields: Dotted names; ``*`` for all there are.
+            fields: Dotted names; ``*`` for all.
         """
         ...
 
@@ -163,8 +163,8 @@ class Index(Protocol):
 
         Args:
             index: The concrete index.
-            writes: Each is judged alone.
-            uuid: Of the index that is meant; None for whichever has the name.
+            writes: Each succeeds or fails alone.
+            uuid: Of the index; None for any index of that name.
 
         Raises:
             IndexGone: There is no such index, or another has its name.
@@ -172,5 +172,5 @@ class Index(Protocol):
         ...
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
-        """Delete one document if it is still that version."""
+        """Delete one document on condition that it still has a version."""
         ...

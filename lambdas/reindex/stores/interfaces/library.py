@@ -37,16 +37,16 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True)
 class ObjectHistory:
-    """What a store says of one object, now and before.
+    """The present and past versions of an object.
 
     Attributes:
-        bucket: Where it is, or would be.
-        key: Likewise.
-        size: Bytes; None when it does not exist now.
-        last_modified: When it was stored; None when it does not exist now.
+        bucket: Its bucket, whether it exists or not.
+        key: In that bucket.
+        size: Bytes; None if it does not exist now.
+        last_modified: Time when it was stored; None if it does not exist now.
         storage_class: As the store names it.
         archived: True if it must be restored before it can be read.
-        versions: The newest first; None when the store does not let us list them.
+        versions: The newest first; None without permission to list them.
     """
 
     bucket: str
@@ -64,10 +64,10 @@ class ObjectHistory:
 
 
 class Originals(Protocol):
-    """The library's objects: originals, and what was made from them.
+    """The library's objects: originals and renditions.
 
     Every call about one image raises that image's own failure: ``SourceForbidden`` when S3
-    refuses us, ``SourceUnavailable`` when it does not answer in the end.
+    denies access, ``SourceUnavailable`` when it does not answer after all retries.
     """
 
     def open(self, image_id: str) -> OpenObject:
@@ -91,18 +91,18 @@ class Originals(Protocol):
         ...
 
     def history(self, image_id: str) -> ObjectHistory:
-        """Return what is known of the original without reading it."""
+        """Return the present and past versions of the original, without reading it."""
         ...
 
 
 class UserDataSource(Protocol):
-    """What people said of images, and the crops that they made."""
+    """The user data of images."""
 
     def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
         """Read the user data of images.
 
         Returns:
-            One entry per id; a failure to read one image's stands in its place.
+            One entry per id: its user data, or the failure to read them.
         """
         ...
 

@@ -16,7 +16,7 @@ class ChangedPage:
 
     Attributes:
         ids: In the order in which they changed.
-        last: The last one's sequence number; None when no more follow.
+        last: The last one's sequence number; None if no page follows.
     """
 
     ids: Sequence[str]
@@ -24,12 +24,12 @@ class ChangedPage:
 
 
 class MigrationIndex(Index, Protocol):
-    """The search index, as a migration sees it: what changed, and where people are led."""
+    """The search index, with the operations of migrations: changes, settings and aliases."""
 
     def position(self, index: str) -> Position:
-        """Read up to where all writes are known, and make them searchable.
+        """Return the position up to which all writes are known, and make them searchable.
 
-        What is written later has a higher sequence number in its shard, whatever fails meanwhile.
+        Later writes have a higher sequence number in their shard, even if a node fails meanwhile.
         """
         ...
 
@@ -48,11 +48,11 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def count_changed(self, index: str, since: Position) -> int:
-        """Count the documents that were written since a position, as far as searches show them."""
+        """Count the searchable documents that were written since a position."""
         ...
 
     def written_since(self, index: str, ids: Sequence[str], since: Position) -> set[str]:
-        """Return those ids whose document was written after a position: all until now."""
+        """Return those ids whose document was written after a position, up to now."""
         ...
 
     def followable(self, index: str) -> list[str]:
@@ -64,11 +64,11 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def build(self, name: str, like: str) -> PinnedIndex:
-        """Create an index, set up to be filled quickly; one that exists already is adopted.
+        """Create an index with settings for a fast build; one that exists is used as it is.
 
         Args:
             name: Of the new index.
-            like: The index whose number of shards it has, unless its schema says another.
+            like: The index whose number of shards it gets, unless its schema has another.
         """
         ...
 
@@ -77,7 +77,7 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def apply(self, index: str, settings: Mapping[str, str]) -> None:
-        """Change settings of an index, and write to disk what it holds in memory."""
+        """Change settings of an index, and flush it to disk."""
         ...
 
     def health_of(self, index: str) -> str:
@@ -89,20 +89,20 @@ class MigrationIndex(Index, Protocol):
         ...
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
-        """Move aliases from one index to another, all at once, each with all that it says.
+        """Move aliases from one index to another in one request, with their filters and routing.
 
-        Harmless when they have moved already.
+        No effect if they have moved already.
 
         Raises:
-            IndexMisconfigured: One of them is on neither.
+            IndexMisconfigured: Neither index has one of them.
         """
         ...
 
     def drop(self, index: PinnedIndex) -> None:
-        """Delete an index; harmless when it is gone.
+        """Delete an index; no effect if it is gone.
 
         Raises:
-            IndexMisconfigured: An alias still leads to it.
+            IndexMisconfigured: It still has an alias.
         """
         ...
 
@@ -115,7 +115,7 @@ class Migrations(Protocol):
         ...
 
     def save(self, migration: Migration, instead_of: Migration | None) -> bool:
-        """Write a record in place of the one that was read; False when another was quicker."""
+        """Replace the record that was read; return False if another process changed it."""
         ...
 
 
@@ -123,9 +123,9 @@ class CatchUpSchedule(Protocol):
     """The schedule that starts a migration's rounds."""
 
     def turn_on(self) -> None:
-        """Turn it on; harmless when it is on."""
+        """Turn it on; no effect if it is on."""
         ...
 
     def turn_off(self) -> None:
-        """Turn it off; harmless when it is off."""
+        """Turn it off; no effect if it is off."""
         ...

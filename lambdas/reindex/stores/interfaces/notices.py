@@ -1,4 +1,4 @@
-"""Where notices to people go."""
+"""The channels for notices to people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class NoticeTopic(Protocol):
             text: At most 256 KB.
 
         Raises:
-            StoreUnavailable: The topic does not take it.
+            StoreUnavailable: The topic does not accept it.
         """
         ...
 
@@ -28,6 +28,6 @@ class Chat(Protocol):
         """Post a text.
 
         Raises:
-            StoreUnavailable: The chat does not take it; the message says why.
+            StoreUnavailable: The chat does not accept it; the message says why.
         """
         ...

@@ -6,4 +6,4 @@ from collections.abc import Mapping
 from typing import Any
 
 Cursor = Mapping[str, Any]
-"""Where a paged read goes on; opaque, but JSON."""
+"""The position of a paged read: opaque, but JSON."""

@@ -8,10 +8,10 @@ from reindex.domain.states import Phase
 
 
 class Phases(Protocol):
-    """The switches of a run: its phases' rules, and its execution."""
+    """Control of a run: its phases' rules, its execution and its task tokens."""
 
     def turn_off(self, phase: Phase) -> None:
-        """Turn a phase's schedule off; harmless when it is off."""
+        """Turn a phase's schedule off; no effect if it is off."""
         ...
 
     def is_on(self, phase: Phase) -> bool:
@@ -23,18 +23,18 @@ class Phases(Protocol):
         ...
 
     def heartbeat(self, token: str) -> bool:
-        """Say that the phase lives; False when nobody waits on that token any more."""
+        """Send a heartbeat; return False if no task waits for the token."""
         ...
 
     def succeed(self, token: str, *, again: bool) -> bool:
-        """End the phase; False when nobody waits on that token any more.
+        """End the phase; return False if no task waits for the token.
 
         Args:
-            token: The phase's.
-            again: Work is left for the phase before.
+            token: The phase's task token.
+            again: True if work is left for the previous phase.
         """
         ...
 
     def fail(self, token: str, error: str, cause: str) -> bool:
-        """Fail the phase; False when nobody waits on that token any more."""
+        """Fail the phase; return False if no task waits for the token."""
         ...

@@ -13,7 +13,7 @@ from reindex.stores.interfaces.paging import Cursor
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row as it was read, and as it shall be."""
+    """A row as it was read, and the row to write."""
 
     before: ProgressRow
     after: ProgressRow
@@ -21,11 +21,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class FoundRows:
-    """Rows that were asked for by id; an id without a row is in neither.
+    """Rows that were read by id; an id without a row is in neither.
 
     Attributes:
         rows: By id.
-        unreadable: Of items that are no rows (others wrote them): what is wrong, by id.
+        unreadable: By id, why an item is not a row: another program wrote it.
     """
 
     rows: Mapping[str, ProgressRow] = field(default_factory=dict)
@@ -38,8 +38,8 @@ class RowPage:
 
     Attributes:
         rows: In no order.
-        next: Where the next page begins; None at the end.
-        unreadable: Of items that are no rows (others wrote them): what is wrong, by id.
+        next: Position of the next page; None at the end.
+        unreadable: By id, why an item is not a row: another program wrote it.
     """
 
     rows: Sequence[ProgressRow]
@@ -62,7 +62,7 @@ class ProgressTable(Protocol):
         """Write each row on condition that ``state`` and ``rev`` are as read.
 
         Returns:
-            The ids written. Any other row has moved meanwhile: somebody else was here.
+            The ids of the written rows. Another process has changed the others.
         """
         ...
 
@@ -72,15 +72,16 @@ class ProgressTable(Protocol):
 
 
 class Forgetter(Protocol):
-    """Takes images out of the progress table, and enters that in the ledger."""
+    """Removes images from the progress table, and records that in the ledger."""
 
     def forget(self, rows: Sequence[ProgressRow], operation: Forgetting) -> set[str]:
-        """Delete finished rows, each if its ``state`` and ``rev`` are as read.
+        """Delete finished rows, each on condition that its ``state`` and ``rev`` are as read.
 
-        A row leaves together with its entries in the ledger: of its upload, and of the operation.
+        The ledger's items of the row's upload and of the operation change in the same transaction.
 
         Returns:
-            The ids that have left. Any other row has moved meanwhile, or no upload brought it.
+            The ids of the deleted rows. The others were changed by another process, or no upload
+            in the ledger brought them.
 
         Raises:
             ValueError: A row has work left.

@@ -14,29 +14,29 @@ class Projector(Protocol):
     def project(
         self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
     ) -> ProjectionAnswer:
-        """Have documents built, without what an index's ``misfits`` would refuse.
+        """Have documents built, without the values that an index's ``misfits`` would reject.
 
         Raises:
-            ProjectorDied: The lambda died on this batch.
+            ProjectorDied: The lambda failed on this batch.
         """
         ...
 
 
 class Loader(Protocol):
-    """The library's own image loader: it answers with an image's document."""
+    """The library's own image loader, which returns documents."""
 
     @property
     def requests(self) -> int:
-        """How many images may be asked for at once."""
+        """Most concurrent requests."""
         ...
 
     def load(self, image_id: str) -> dict[str, Any]:
-        """Ask for an image's document; that it is a JSON object is all that is checked of it.
+        """Request an image's document; check only that it is a JSON object.
 
         Raises:
             OriginalNotFound: The loader knows no such image.
-            LoaderRefused: It refuses this one.
-            LoaderAnswer: What it answered is no JSON object, or too large.
+            LoaderRefused: It rejects the request for this image.
+            LoaderAnswer: Its answer is not a JSON object, or too large.
             SourceUnavailable: It did not answer, or failed.
             NoTimeLeft: Too little time is left to wait for its answer.
         """

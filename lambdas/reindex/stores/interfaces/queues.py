@@ -25,15 +25,15 @@ class Depth:
 
 
 class Queue(Protocol):
-    """Any queue whose depth is looked at."""
+    """A queue whose depth can be read."""
 
     def depth(self) -> Depth:
-        """How much it holds."""
+        """Return the approximate numbers of its messages."""
         ...
 
 
 class Backlog(Queue, Protocol):
-    """The low-priority queue, as batch-index fills it."""
+    """The low-priority queue, as batch-index sends to it."""
 
     def send(self, messages: Sequence[OutgoingMessage]) -> set[str]:
         """Send messages, packed into as few batches as fit; return the ids accepted."""
@@ -41,10 +41,10 @@ class Backlog(Queue, Protocol):
 
 
 class Deliveries(Protocol):
-    """The low-priority queue, as the indexer that drains it sees it."""
+    """A queue, as the function that consumes its messages sees it."""
 
     def postpone(self, seconds: Mapping[str, int]) -> None:
-        """Hide deliveries for longer before they come again: seconds by receipt handle."""
+        """Extend the visibility timeout of deliveries: seconds by receipt handle."""
         ...
 
 
@@ -61,10 +61,10 @@ class DeadLetter:
     """A message that was set aside.
 
     Attributes:
-        message_id: The same each time it is received.
-        receipt: Handle of this time.
+        message_id: The same at each delivery.
+        receipt: Receipt handle of this delivery.
         body: As it was sent.
-        reason: Why; empty when it was merely delivered too often.
+        reason: Why it was set aside; empty if it was delivered too often.
     """
 
     message_id: str
@@ -74,14 +74,14 @@ class DeadLetter:
 
 
 class DeadLetterReview(Queue, Protocol):
-    """The dead-letter queue, as an operator goes through it."""
+    """The dead-letter queue, as an operator's commands see it."""
 
     def receive(self, seconds: int) -> Sequence[DeadLetter]:
-        """Take up to ten messages, hidden for so long from who else looks; none at the end."""
+        """Receive up to ten messages with that visibility timeout; none if the queue is empty."""
         ...
 
     def release(self, receipts: Sequence[str]) -> None:
-        """Put messages back at once, by their receipts."""
+        """Make messages visible again at once, by their receipt handles."""
         ...
 
     def remove(self, letters: Sequence[DeadLetter]) -> None:
@@ -97,18 +97,18 @@ class HighPriority(Queue, Protocol):
 
         Args:
             messages: To send.
-            delay_seconds: Before they can be received.
+            delay_seconds: Time before they can be received.
         """
         ...
 
 
 class IndexerConcurrency(Protocol):
-    """How many indexers the low-priority queue may be given to at once."""
+    """The maximum number of concurrent indexers of the low-priority queue."""
 
     def allow(self, concurrency: int) -> None:
-        """Let so many indexers run side by side from now on; it takes some seconds to follow."""
+        """Set the maximum number of concurrent indexers; it takes effect after some seconds."""
         ...
 
     def is_enabled(self) -> bool:
-        """Return True if the queue's messages are given to the indexer at all."""
+        """Return True if the queue's event source mapping is enabled."""
         ...

@@ -9,7 +9,7 @@ class RunFiles(Protocol):
     """The run's private bucket: claim checks, tallies, samples, reports."""
 
     def create(self, key: str, body: bytes) -> bool:
-        """Store a file unless there is one of that key; return False when there is."""
+        """Store a file unless one of that key exists; return False if it does."""
         ...
 
     def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
@@ -17,7 +17,7 @@ class RunFiles(Protocol):
         ...
 
     def upload(self, key: str, body: IO[bytes]) -> None:
-        """Store a file of any size, as it is read."""
+        """Store a file of any size as a stream."""
         ...
 
     def get(self, key: str) -> bytes:
@@ -29,5 +29,5 @@ class RunFiles(Protocol):
         ...
 
     def keys(self, prefix: str) -> list[str]:
-        """Return the keys that begin so, in order."""
+        """Return the keys with a prefix, in order."""
         ...

@@ -16,14 +16,14 @@ class Runs(Protocol):
         ...
 
     def open(self, record: RunRecord, instead_of: RunRecord | None) -> bool:
-        """Take the run record for a new run.
+        """Replace the run record by that of a new run.
 
         Args:
             record: The new run.
-            instead_of: The record found before: replaced only if it still stands.
+            instead_of: The record that was read; replaced only if it is unchanged.
 
         Returns:
-            False when somebody else was here.
+            False when another process changed it.
         """
         ...
 
@@ -31,7 +31,7 @@ class Runs(Protocol):
         """Change fields of the open run's record; None removes one.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
         """
         ...
 
@@ -46,28 +46,28 @@ class Runs(Protocol):
 
         Args:
             run_id: Of the run.
-            counts: What to add, by kind.
-            now: Epoch seconds for ``progressed_at``; None to leave that.
+            counts: Numbers to add, by kind.
+            now: Epoch seconds for ``progressed_at``; None to leave it unchanged.
             changes: Of fields, as for :meth:`update`; none may be removed.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
         """
         ...
 
     def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
-        """Add to what the open run's source brought, by what became of the ids.
+        """Add to the counts of ids from the open run's source, by what became of them.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
         """
         ...
 
     def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
-        """Add to what the open run's indexers sent.
+        """Add to the counts of bulks that the open run's indexers sent.
 
         Returns:
-            False, with nothing changed, when that run is no longer open.
+            False, with nothing changed, if that run is not open.
         """
         ...
 
@@ -77,29 +77,29 @@ class Runs(Protocol):
         Args:
             run_id: Of the run.
             pace: The new one.
-            before: The ``at`` of the one that is replaced; None when there was none.
+            before: The ``at`` of the pace that is replaced; None if there was none.
 
         Returns:
-            False, with nothing changed, when another was quicker, or the run is no longer open.
+            False, with nothing changed, if another process replaced it, or the run is not open.
         """
         ...
 
     def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
-        """Change fields of a run's record, be it open or not.
+        """Change fields of a run's record, whether it is open or not.
 
         Args:
             run: As it was read.
             changes: As for :meth:`update`.
 
         Returns:
-            False, with nothing changed, when its status changed since, or another run began.
+            False, with nothing changed, if its status has changed since, or another run began.
         """
         ...
 
     def record_upload(self, upload: str, brought: Ledger, *, done: bool) -> None:
-        """Set what one upload has brought so far: all of it, not what is new since last time.
+        """Set the total of ids that one upload has added so far.
 
-        So it can be said twice. What is said late, after more was said, changes nothing.
+        A repeated call changes nothing, nor does a late call with a smaller total.
         """
         ...
 
@@ -108,9 +108,9 @@ class Runs(Protocol):
         ...
 
     def fold(self, uploads: Mapping[str, UploadRecord]) -> None:
-        """Replace uploads by their sum, each if it still is as it is given here."""
+        """Replace uploads by their sum, each on condition that it is as given here."""
         ...
 
     def forgettings(self) -> list[Forgetting]:
-        """Return the operations that took images out of the progress table, in order of time."""
+        """Return the operations that removed images from the progress table, in order of time."""
         ...

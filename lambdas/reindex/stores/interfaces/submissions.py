@@ -18,14 +18,14 @@ class Submissions(Protocol):
         ...
 
     def write(self, row: SubmissionRow, before: SubmissionRow | None) -> bool:
-        """Write a row, provided that the stored one has the state and attempts of ``before``.
+        """Write a row, on condition that the stored one has the state and attempts of ``before``.
 
         Args:
             row: To write.
             before: As it was read; None for a row that must not exist yet.
 
         Returns:
-            False, with nothing changed, when another wrote it since.
+            False, with nothing changed, if another process wrote it since.
         """
         ...
 
@@ -51,7 +51,7 @@ class Submissions(Protocol):
 
 
 class SubmittedFiles(Protocol):
-    """The ingest bucket and the failed bucket: files on their way in, and those that failed."""
+    """The ingest bucket and the failed bucket."""
 
     def metadata(self, ref: SubmissionRef) -> Mapping[str, str]:
         """Return a submitted file's user metadata.
@@ -70,11 +70,11 @@ class SubmittedFiles(Protocol):
         ...
 
     def remove(self, ref: SubmissionRef) -> None:
-        """Remove a submitted file; harmless when it is gone."""
+        """Remove a submitted file; no effect if it is gone."""
         ...
 
     def keep_failed(self, ref: SubmissionRef, reason: bytes) -> str | None:
-        """Copy a submitted file to the failed bucket, verify the copy, put the reason beside it.
+        """Copy a submitted file and its reason to the failed bucket, and verify the copy's size.
 
         Returns:
             The copy's key; None when the submitted file is gone.
@@ -98,7 +98,7 @@ class WaitingFile:
 
 
 class SubmissionDesk(SubmittedFiles, Protocol):
-    """The same buckets, as those see them who submit."""
+    """The same buckets, as submitters see them."""
 
     def submit(
         self, path: Path, key: str, metadata: Mapping[str, str], content_type: str
@@ -127,5 +127,5 @@ class SubmissionDesk(SubmittedFiles, Protocol):
         ...
 
     def discard(self, kept: str) -> None:
-        """Remove a file and its reason from the failed bucket; harmless when they are gone."""
+        """Remove a file and its reason from the failed bucket; no effect if they are gone."""
         ...

@@ -14,56 +14,56 @@ LONGEST_SKEW = 60
 
 
 class WorkLister(Protocol):
-    """The work list, for those who only add to it."""
+    """The work list, for callers that only add to it."""
 
     def add(self, chunks: Sequence[Chunk]) -> None:
-        """Add chunks; one that is there under the same name and time is replaced."""
+        """Add chunks; one of the same name and due time is replaced."""
         ...
 
 
 class WorkList(WorkLister, Protocol):
-    """What is left to do, in chunks: see :mod:`reindex.domain.chunks`."""
+    """The chunks of unfinished rows: see :mod:`reindex.domain.chunks`."""
 
     def take(self, phase: Phase, holder: str, now: float, until: float) -> TakenChunk | None:
-        """Take a chunk that is due and that nobody holds; None when none is to be had now."""
+        """Lease a chunk that is due and not leased; return None if none is available."""
         ...
 
     def rows(self, taken: TakenChunk) -> Sequence[ProgressRow]:
         """Read the rows of a chunk, as they were when it was made.
 
         Raises:
-            UnreadableChunk: Its file is gone, or not of our form.
+            UnreadableChunk: Its file is gone, or of an unexpected form.
         """
         ...
 
     def mark(self, taken: TakenChunk, start: int, end: int) -> bool:
-        """Record which rows are in progress; False when another has taken the chunk over."""
+        """Record which rows are in progress; return False if another worker has the chunk."""
         ...
 
     def settle(self, taken: TakenChunk, following: Sequence[Chunk]) -> bool:
-        """Remove a chunk, and add what follows from it: both, or neither.
+        """Remove a chunk and add the chunks that follow from it, in one transaction.
 
         Returns:
-            False, with the chunk as it was, when another has taken it over.
+            False, without removing the chunk, if another worker has taken it over.
         """
         ...
 
     def release(self, taken: TakenChunk) -> None:
-        """Give a chunk back as it was, if it is still ours."""
+        """Return a chunk to the list unchanged, if it is still leased by this worker."""
         ...
 
     def earliest(self, phase: Phase) -> int | None:
-        """When the first chunk is due, be it held or not (epoch seconds); None if there is none."""
+        """Return the first due time of all chunks, leased or not (epoch seconds); None if none."""
         ...
 
     def free(self, phase: Phase, now: float) -> Iterator[ListedChunk]:
-        """List the chunks that are due at a time and that nobody ever held, in no order."""
+        """List the chunks that are due at a time and were never leased, in no order."""
         ...
 
     def remove(self, phase: Phase, chunks: Sequence[ListedChunk]) -> None:
-        """Take chunks off the list; one that is not there any more is passed over."""
+        """Remove chunks; one that is not on the list is skipped."""
         ...
 
     def count(self, phase: Phase) -> int:
-        """How many rows the chunks of a phase had when they were made."""
+        """Return the number of rows that the chunks of a phase had when they were created."""
         ...

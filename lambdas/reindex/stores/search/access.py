@@ -1,4 +1,4 @@
-"""Where the cluster is, and how it is told who asks."""
+"""The cluster's URLs, and the credentials of requests to it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SERVERLESS = re.compile(r"\.aoss(-fips)?\.([a-z0-9-]+\.on\.aws|amazonaws\.com(\
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a client needs to reach the cluster.
+    """URLs, certificate authorities and credentials for a client of the cluster.
 
     Attributes:
         urls: Of its nodes.
-        trust: The certificate authorities that are believed.
-        authorization: The header that says who asks; None when nothing is said, or requests are
+        trust: The certificate authorities that are trusted.
+        authorization: The ``Authorization`` header; None without credentials, or if requests are
             signed.
-        signing_region: Requests are signed with the credentials of this process, for Amazon
-            OpenSearch Service in this region; None for no signature.
-        has_api_key: The header shows an API key.
+        signing_region: Region of Amazon OpenSearch Service for which requests are signed with the
+            credentials of this process; None for no signature.
+        has_api_key: True if the header has an API key.
     """
 
     urls: Sequence[str]
@@ -41,10 +41,10 @@ class Access:
 
 
 def access(place: settings.Elasticsearch, secret: Mapping[str, str] | None) -> Access:
-    """Read where the cluster is.
+    """Parse the settings and the secret.
 
     Args:
-        place: A URL without a port means its scheme's own.
+        place: The settings. A URL without a port has its scheme's default.
         secret: ``username`` and ``password``, or ``api_key``; optionally ``ca``, the PEM text of
             a private certificate authority, which is then the only one trusted.
 
@@ -79,23 +79,23 @@ def access(place: settings.Elasticsearch, secret: Mapping[str, str] | None) -> A
 
 
 def read_secret(text: str) -> Mapping[str, str]:
-    """Read the text of a secret, as :func:`access` wants it.
+    """Parse the text of a secret for :func:`access`.
 
     Raises:
-        IndexMisconfigured: It is no JSON object, or a value in it is no text.
+        IndexMisconfigured: It is not a JSON object, or a value in it is not a string.
     """
     try:
         found: object = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-        # The message must not show the text itself.
+        # The message must not contain the secret's text.
         raise IndexMisconfigured("The cluster's secret is no JSON object of texts.")
     return found
 
 
 def _authorization(secret: Mapping[str, str]) -> str | None:
-    """Return the header that shows the secret; None when there is nothing to show."""
+    """Return the ``Authorization`` header; None if the secret has no credentials."""
     if not secret.keys() - {"ca"}:
         return None
     if "api_key" in secret:
@@ -113,10 +113,10 @@ def _host(url: str) -> str:
     """Return the host of a URL.
 
     Raises:
-        ValueError: It is no URL of HTTP.
+        ValueError: It is not a URL of HTTP.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{url} is no http(s) URL")
-    _ = parts.port  # raises when it is no number
+    _ = parts.port  # raises when it is not a number
     return parts.hostname

@@ -1,4 +1,4 @@
-"""What is sent in a bulk request, and what its answer means."""
+"""The body of a bulk request, and the meaning of its answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SERVER_ERROR = 500
 
 
 def operation(write: IndexWrite) -> bytes:
-    """One write as it stands in a bulk body: two lines of JSON."""
+    """Return one write as two lines of JSON for a bulk body."""
     action: dict[str, Any] = {"create": {"_id": write.id}}
     if write.guard:
         action = {
@@ -29,7 +29,7 @@ def operation(write: IndexWrite) -> bytes:
 
 
 def batches(operations: Iterable[bytes], limit: int) -> Iterator[list[bytes]]:
-    """Cut into runs of at most ``limit`` bytes, or of one operation that is larger."""
+    """Yield batches of at most ``limit`` bytes, or of one operation that is larger."""
     batch: list[bytes] = []
     size = 0
     for operation in operations:
@@ -43,7 +43,7 @@ def batches(operations: Iterable[bytes], limit: int) -> Iterator[list[bytes]]:
 
 
 def verdict(item: Mapping[str, Any]) -> WriteResult:
-    """Judge one item of a bulk's answer."""
+    """Return the result of one item of a bulk's answer."""
     status = item["status"]
     if status < 300:  # noqa: PLR2004 - 200 replaced, 201 created
         return WriteResult(Verdict.WRITTEN)
@@ -54,8 +54,7 @@ def verdict(item: Mapping[str, Any]) -> WriteResult:
             return WriteResult(Verdict.CONFLICT, why)
         case _ if error["type"] in UNUSABLE:
             raise failure(error)
-        # Forbidden (a write block, a lost permission) is no more the document's doing
-        # than an overload is.
+        # Neither a write block nor a lost permission is the document's fault, as with an overload.
         case 401 | 403:
             return WriteResult(Verdict.UNAVAILABLE, why)
         case 429:
@@ -67,5 +66,5 @@ def verdict(item: Mapping[str, Any]) -> WriteResult:
 
 
 def failure(error: Mapping[str, Any]) -> Exception:
-    """Return the failure that an error within a successful answer means."""
+    """Return the failure for an error within a successful answer."""
     return unusable(error["type"], reason(error))

@@ -1,7 +1,7 @@
-"""Requests to the search cluster, and what its refusals mean, whichever server it runs.
+"""Requests to the search cluster, and the meaning of its errors, for both servers.
 
-Elasticsearch and OpenSearch share one HTTP API. What differs between them is a
-:class:`Client`'s: the library that sends the requests, and points in time.
+Elasticsearch and OpenSearch share one HTTP API. A :class:`Client` hides what differs: the library
+that sends the requests, and the API for points in time.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from reindex.domain.failures import (
 )
 from reindex.time_limit import TimeLimit
 
-#: Seconds a request may take. Longer than the server's own patience with a bulk (1 min by
-#: default, for a shard to come back) would only hold a worker that can do nothing else.
+#: Time-out of a request, in seconds. The server itself waits for up to 1 min by default for a shard
+#: to come back; a worker should not wait as long.
 REQUEST_SECONDS = 30.0
 
-#: How often a request that only reads is sent at most.
+#: Most attempts of a request that only reads.
 _READS = 3
 
-#: Seconds without which a request is not begun.
+#: Time left below which no request is sent, in seconds.
 _LEAST_SECONDS = 1.0
 
-#: Answers of a proxy or of a node that is shutting down: the next node may know better.
+#: Answers of a proxy or of a node that is shutting down: another node may succeed.
 _ASK_ANOTHER_NODE = (
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -42,7 +42,7 @@ _ASK_ANOTHER_NODE = (
 
 _COME_BACK_LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
-#: Errors that concern the index as a whole, whichever document was read or written.
+#: Types of errors about the index as a whole, not about a document.
 UNUSABLE = {
     "index_not_found_exception",
     "index_closed_exception",
@@ -71,8 +71,8 @@ class Refusal(Exception):
 
         Args:
             status: HTTP status.
-            body: As JSON; whatever else it is says nothing.
-            text: For people, where the body names no error.
+            body: The parsed JSON; anything else is ignored.
+            text: The message, if the body has no error.
         """
         problem = body.get("error") if isinstance(body, Mapping) else None
         if isinstance(problem, Mapping) and "type" in problem:
@@ -84,7 +84,7 @@ class Refusal(Exception):
 
 
 class Forbidden(IndexMisconfigured):
-    """The cluster knows who asks, and does not allow it."""
+    """The credentials are valid, and do not allow the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ class Request:
 
     Attributes:
         method: Such as ``GET``.
-        path: Quoted.
+        path: URL-encoded.
         params: Of the query string.
-        body: An object for JSON, or the lines of a bulk as they are sent.
+        body: An object to send as JSON, or the lines of a bulk.
     """
 
     method: str
@@ -106,16 +106,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PointInTimeApi:
-    """How a server keeps an index as it is, for paged reads.
+    """A server's API for points in time: snapshots of an index for paged reads.
 
     Attributes:
-        open_path: What follows the index in the path that opens one.
-        open_params: Of that request.
-        close_path: Where one is closed.
-        id_field: The name of its id in the answer that opens one.
-        sort: A field that orders the documents of one point in time totally.
-        by_shard: That order holds within a shard only, so each shard is paged through alone.
-        closing: Returns the body that closes the one with an id.
+        open_path: Last part of the path of the request that opens one, after the index.
+        open_params: Parameters of that request.
+        close_path: Path of the request that closes one.
+        id_field: Field with its id, in the answer to the request that opens one.
+        sort: A field that is unique among the documents of one point in time.
+        by_shard: True if it is unique only within a shard, so that each shard is paged alone.
+        closing: Returns the body of the request that closes one, given its id.
     """
 
     open_path: str
@@ -132,14 +132,14 @@ class Client(Protocol):
 
     @property
     def point_in_time(self) -> PointInTimeApi:
-        """How the server keeps an index as it is."""
+        """The server's API for points in time."""
         ...
 
     def perform(self, request: Request, seconds: float) -> Any:
         """Send a request, and return its answer's JSON.
 
         Raises:
-            Unanswered: No answer within so many seconds.
+            Unanswered: There is no answer within the time-out.
             Refusal: The answer's status is not 2xx.
             IndexMisconfigured: Another product answered.
         """
@@ -158,7 +158,7 @@ def reason(error: Mapping[str, Any]) -> str:
 
 
 def path(*parts: str) -> str:
-    """Return the path of some parts, each quoted."""
+    """Return the path of some parts, each URL-encoded."""
     return "".join(f"/{quote(part, safe=',')}" for part in parts)
 
 
@@ -167,13 +167,13 @@ class SearchCluster:
 
     Args:
         find: Returns the client; called before the first request.
-        time_limit: No request outlives it.
-        request_seconds: How long one request may take.
-        read_pauses: Seconds before each further time that a request which only reads is sent when
-            the cluster is busy or silent: for commands that read for hours.
+        time_limit: Of the invocation; no request takes longer.
+        request_seconds: Time-out of one request.
+        read_pauses: Seconds before each additional retry of a request that only reads, if the
+            cluster is overloaded or does not answer: for commands that read for hours.
 
     Attributes:
-        credentials_rejected: The cluster has answered once that it does not know our credentials.
+        credentials_rejected: True if the cluster has rejected our credentials.
     """
 
     def __init__(
@@ -196,10 +196,10 @@ class SearchCluster:
 
     @property
     def point_in_time(self) -> PointInTimeApi:
-        """How the server keeps an index as it is.
+        """The server's API for points in time.
 
         Raises:
-            IndexMisconfigured: It is no server that we know.
+            IndexMisconfigured: The server is not supported.
             StoreUnavailable: The cluster does not answer.
         """
         with self._answering():
@@ -214,12 +214,12 @@ class SearchCluster:
     ) -> Any:
         """Send a request once, and return its answer's JSON.
 
-        A bulk that was in fact written would, sent again, conflict with its own guards.
+        There is no retry: a bulk that was executed would conflict with its own guards.
 
         Raises:
-            Refusal: The cluster refuses what it was asked for (most of 4xx).
-            IndexMisconfigured: It refuses us, or the index does not exist or is closed.
-            StoreUnavailable: It does not answer, or says to come back later.
+            Refusal: The cluster rejects the request (most of 4xx).
+            IndexMisconfigured: It denies access, or the index does not exist or is closed.
+            StoreUnavailable: It does not answer, or is overloaded.
         """
         with self._answering():
             seconds = min(self._request_seconds, self._seconds_left())
@@ -232,7 +232,7 @@ class SearchCluster:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Send a request that only reads: again, to the next node, if one is silent.
+        """Send a request that only reads; retry it on the next node if one does not answer.
 
         Raises:
             Refusal: As in :meth:`send`.
@@ -280,7 +280,7 @@ class SearchCluster:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Turn refusals and silence into our failures, but for refusals of what was asked."""
+        """Convert errors and time-outs to failures, except errors about the request itself."""
         try:
             yield
         except Unanswered as error:
@@ -303,7 +303,7 @@ class SearchCluster:
 
 
 def unusable(kind: str, text: str) -> Exception:
-    """Return the failure that an error of that type means, where it is not the request's own."""
+    """Return the failure for a type of error that is not about the request itself."""
     match kind:
         case "index_not_found_exception":
             return IndexGone(f"The cluster: {text}")

@@ -24,12 +24,12 @@ from reindex.stores.search.cluster import (
 )
 from reindex.time_limit import TimeLimit
 
-#: Documents may be nested a thousand deep. Python gives up reading an answer that is nested as deep
-#: as its recursion limit, by default a thousand too, with all documents that are in it. Recursion
-#: of this depth fits a thread's smallest usual stack, 512 KB.
+#: Documents may be nested a thousand deep. Python's JSON parser fails for a whole answer if it is
+#: nested deeper than the recursion limit, which is a thousand by default. Recursion of this depth
+#: fits the smallest usual stack of a thread, 512 KB.
 _RECURSION_LIMIT = 2_500
 
-#: Seconds that the question may take which server it is.
+#: Time-out of the request that detects the server, in seconds.
 _ASKING_SECONDS = 10.0
 
 
@@ -41,16 +41,16 @@ def connect(
     request_seconds: float = REQUEST_SECONDS,
     read_pauses: Sequence[float] = (),
 ) -> SearchCluster:
-    """Prepare to ask the cluster; nothing is sent yet.
+    """Return a connection to the cluster, without sending a request.
 
-    The recursion limit of the whole process is raised, so that an answer can be read however deep
-    its documents are nested.
+    This raises the recursion limit of the whole process, so that answers with deeply nested
+    documents can be parsed.
 
     Args:
-        place: Where the cluster is; without an engine, the cluster is asked which it is.
+        place: The settings; without an engine, the server is detected at the first request.
         secret: As for :func:`reindex.stores.search.access.access`.
-        time_limit: No request outlives it.
-        request_seconds: How long one request may take.
+        time_limit: Of the invocation; no request takes longer.
+        request_seconds: Time-out of one request.
         read_pauses: As for :class:`reindex.stores.search.cluster.SearchCluster`.
 
     Raises:
@@ -67,15 +67,15 @@ def _client(where: Access, engine: Engine | None) -> Client:
     """Return the client of the server.
 
     Raises:
-        Unanswered: The cluster was asked which server it is, and did not answer.
-        Refusal: It was asked, and does not let us ask.
-        IndexMisconfigured: It is neither of those that we know.
+        Unanswered: The server had to be detected, and did not answer.
+        Refusal: The server had to be detected, and denied the request.
+        IndexMisconfigured: The server is not supported.
     """
     is_said = engine is not None
     if where.signing_region:
-        # Only Amazon OpenSearch Service takes signatures.
+        # Only Amazon OpenSearch Service accepts signed requests.
         engine, is_said = Engine.OPENSEARCH, True
-    # Either library is loaded when it is needed: it takes a good part of a function's start.
+    # Imported when needed: either library takes a large part of a function's cold start.
     match engine or _ask(where):
         case Engine.ELASTICSEARCH:
             from reindex.stores.search.elasticsearch import ElasticsearchClient  # noqa: PLC0415
@@ -91,7 +91,7 @@ def _client(where: Access, engine: Engine | None) -> Client:
 
 
 def _require_opensearch(client: Client) -> None:
-    """Check what Elasticsearch's library checks by itself: that the server is what it should be.
+    """Check that the server is OpenSearch; Elasticsearch's library makes this check by itself.
 
     Raises:
         Unanswered: The cluster does not answer.
@@ -102,7 +102,7 @@ def _require_opensearch(client: Client) -> None:
     except Refusal as error:
         if error.status != HTTPStatus.FORBIDDEN:
             raise
-        # Who may not ask for it (cluster:monitor/main) is told by the stage alone.
+        # Without the permission cluster:monitor/main, the stage's setting is trusted.
         return
     if _distribution(body) != "opensearch":
         raise IndexMisconfigured(f"The cluster is no OpenSearch: it says of itself {body}")
@@ -114,12 +114,12 @@ def _distribution(body: object) -> object:
 
 
 def _ask(where: Access) -> Engine:
-    """Ask the first node that answers which server it is.
+    """Detect the server, from the first node that answers.
 
     Raises:
         Unanswered: No node answers.
-        Refusal: The question is refused.
-        IndexMisconfigured: It is neither of those that we know.
+        Refusal: The request is denied.
+        IndexMisconfigured: The server is not supported.
     """
     headers = {"authorization": where.authorization} if where.authorization else {}
     silence = ""
@@ -137,7 +137,7 @@ def _ask(where: Access) -> Engine:
 
 
 def _engine(answer: urllib3.BaseHTTPResponse) -> Engine:
-    # In every answer, of an error too.
+    # Elasticsearch sends this header with every answer, errors included.
     if answer.headers.get("X-Elastic-Product") == "Elasticsearch":
         return Engine.ELASTICSEARCH
     try:

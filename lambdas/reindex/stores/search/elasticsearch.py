@@ -17,7 +17,7 @@ _LINES = {"accept": "application/json", "content-type": "application/x-ndjson"}
 
 
 class ElasticsearchClient:
-    """Speaks to Elasticsearch 8.x or 9.x."""
+    """A client of Elasticsearch 8.x or 9.x."""
 
     point_in_time = PointInTimeApi(
         open_path="_pit",
@@ -62,9 +62,9 @@ class ElasticsearchClient:
         return answer.body
 
     def _patient(self, seconds: int) -> Elasticsearch:
-        """Return the client that waits so long, with the same connections.
+        """Return the client with a time-out, which shares the connections.
 
-        Kept, because each one checks anew that the first answer is Elasticsearch's.
+        It is cached, because each new one checks the product again at its first answer.
         """
         if seconds not in self._by_patience:
             self._by_patience[seconds] = self._client.options(request_timeout=seconds)

@@ -10,28 +10,28 @@ from reindex.stores.interfaces.id_sources import IdPage, Part
 from reindex.stores.interfaces.paging import Cursor
 from reindex.stores.search.reading import IndexReader
 
-#: How long the cluster keeps a point in time after each page: ids go into a table between the
-#: pages, and a part may be tried again.
+#: Time for which the cluster keeps a point in time after each page: ids are inserted into a table
+#: between the pages, and a part may be retried.
 _IDS_KEEP_ALIVE = "30m"
 
 #: Ids of one page.
 _PAGE_IDS = 5_000
 
-#: Documents that are worth a slice, and the most slices: each repeats the ids of the points in
-#: time, which take some bytes for each shard, and all of them are held in the state of a run.
+#: Documents of a slice, and most slices. Each slice repeats the ids of the points in time, which
+#: take some bytes for each shard, and all slices are stored in the state of the execution.
 _SLICE_DOCUMENTS = 100_000
 _SLICES = 16
 
-#: Bytes that those ids of all slices may take in the state of a run, which holds 256 KB.
+#: Most bytes of those ids of all slices: the state of an execution holds 256 KB.
 _POINTS_BYTES = 120_000
 
 
 def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, Any]:
-    """Return the query that a source of ids means.
+    """Return the query for the documents of a source of ids.
 
     Args:
-        query: In the cluster's own language; None for all documents.
-        lacking: A field that they do not have; None for whatever they have.
+        query: In the cluster's query language; None for all documents.
+        lacking: A field that the documents do not have; None for no such condition.
     """
     without = [{"exists": {"field": lacking}}] if lacking else []
     return {"bool": {"filter": [query or {"match_all": {}}], "must_not": without}}
@@ -41,10 +41,10 @@ class IndexIds:
     """The ids of the documents that match a query, as they were at one moment.
 
     Args:
-        index: Where they are.
-        alias: That people search through.
-        query: In the cluster's own language; None for all documents.
-        lacking: A field that they do not have; None for whatever they have.
+        index: The search index.
+        alias: The alias of the index.
+        query: In the cluster's query language; None for all documents.
+        lacking: A field that the documents do not have; None for no such condition.
     """
 
     def __init__(
@@ -60,19 +60,18 @@ class IndexIds:
         self._query = matching(query, lacking)
 
     def parts(self, at_most: int) -> Sequence[Part]:
-        """Cut what matches into slices of one moment; none when nothing does.
+        """Cut the matching documents into slices of one point in time; none if none match.
 
         Raises:
-            SourceUnusable: The cluster does not take the query, or cannot know what lacks
-                the field.
-            IndexMisconfigured: There is not one index behind the alias.
+            SourceUnusable: The cluster rejects the query, or cannot search by the field.
+            IndexMisconfigured: The alias does not have exactly one index.
             StoreUnavailable: The cluster does not answer.
         """
         name = self._index.resolve(self._alias)
         if self._lacking and not self._index.searches(name, self._lacking):
-            # It would seem to be lacking everywhere.
+            # All documents would match.
             raise SourceUnusable(f"{self._lacking} is no indexed field of {name}")
-        # First, for it makes what was written just now searchable.
+        # Opened before the count, because opening refreshes the index.
         opened = self._index.open_points_in_time(name, _IDS_KEEP_ALIVE)
         count = self._index.count(name, self._query)
         fitting = max(1, _POINTS_BYTES // sum(map(len, opened)))
@@ -85,7 +84,7 @@ class IndexIds:
         Raises:
             StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
         """
-        # A slice of one is refused.
+        # The server rejects a single slice.
         whole = part["slices"] == 1
         point, *others = after["points"] if after else part["points"]
         page = self._index.page(

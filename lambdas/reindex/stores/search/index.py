@@ -17,29 +17,29 @@ from reindex.stores.search.cluster import Refusal, SearchCluster, path
 from reindex.stores.search.reading import IndexReader
 from reindex.stores.search.schema import Schema
 
-#: Bytes of one bulk request. Elastic advises 5 to 15 MB; the server's hard limit
-#: (``http.max_content_length``) is 100 MB, that of managed clusters may be 10.
+#: Bytes of one bulk request. Elastic advises 5 to 15 MB. The server's limit
+#: (``http.max_content_length``) is 100 MB; managed clusters may have one of 10 MB.
 MAX_BULK_BYTES = 10_000_000
 
-#: An id that no image has, and a version that no document has: a write of them is judged by all
-#: that a real one is judged by, and changes nothing.
+#: An id that no image has, and a version that no document has: a write with them needs the same
+#: permissions as a real one, and changes nothing.
 _PROBE_ID = "image-reindex-preflight"
 _PROBE_GUARD = Guard(2**53 - 1, 1)
 
-#: Of a bulk's answer only what decides the verdicts: most of it would be echo.
+#: Only the parts of a bulk's answer that the verdicts need: most of it repeats the request.
 _BULK_ANSWER = {"filter_path": "items.*.status,items.*.error"}
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What preparing an index came to.
+    """The result of preparing an index.
 
     Attributes:
         index: The concrete index behind the alias.
-        created: It did not exist before.
-        provenance_added: It existed, without a place for provenance.
+        created: True if it did not exist before.
+        provenance_added: True if it existed, without a field for provenance.
         lacking: What its mapping still lacks for our documents.
-        misfits: Its fields that may refuse what files bring along, for people.
+        misfits: Its fields whose mapping may reject values from files, with descriptions.
     """
 
     index: str
@@ -54,7 +54,7 @@ class SearchIndex(IndexReader):
 
     Args:
         cluster: From :func:`reindex.stores.search.connecting.connect`.
-        schema: What prepared indices are made of.
+        schema: Of the indices that are created.
         max_bulk_bytes: Of one bulk request; a single document may be larger.
     """
 
@@ -77,7 +77,7 @@ class SearchIndex(IndexReader):
 
         Raises:
             IndexGone: There is no such index.
-            IndexMisconfigured: The cluster does not let us see its mapping.
+            IndexMisconfigured: The cluster does not allow reading its mapping.
             StoreUnavailable: The cluster does not answer.
         """
         if self.mapping(index).get("_routing", {}).get("required") in (True, "true"):
@@ -101,7 +101,7 @@ class SearchIndex(IndexReader):
         return problems
 
     def _try_to_write(self, index: str) -> None:
-        # Asked first, as in "write": a bulk would create an index that is missing.
+        # As in "write": a bulk would create an index that is missing.
         self.uuid(index)
         [result] = self._bulk(index, [operation(IndexWrite(_PROBE_ID, _PROBE_GUARD, {}))])
         match result.verdict:
@@ -134,26 +134,26 @@ class SearchIndex(IndexReader):
     ) -> list[WriteResult]:
         """Write documents in bulk; one result per write, in order.
 
-        A document replaces exactly the version its guard names, or is created. Writes that the
-        cluster did not answer for are ``UNAVAILABLE``: they may have been written, and, written
-        again, will then conflict with themselves.
+        A document replaces exactly the version of its guard, or is created. A write without an
+        answer is ``UNAVAILABLE``. It may have been executed; if so, a retry is a version conflict.
 
         Args:
             index: The concrete index.
-            writes: Each is judged alone.
-            uuid: Of the index that is meant; None for whichever has the name.
+            writes: Each succeeds or fails alone.
+            uuid: Of the index; None for any index of that name.
 
         Raises:
-            IndexGone: There is no such index, or another has its name.
-            IndexMisconfigured: The cluster does not let us write.
-            StoreUnavailable: The cluster does not even say whether the index exists.
+            IndexGone: There is no such index, or another index has its name.
+            IndexMisconfigured: The cluster does not allow writing.
+            StoreUnavailable: The cluster does not answer if the index exists.
         """
         if not writes:
             return []
         # A bulk would create an index that is missing, with a mapping guessed from the documents,
-        # and there is no option against it ('require_alias' wants an alias). What remains is the
-        # instant between this question and the bulk; a cluster closes it too with the setting
-        # 'action.auto_create_index', or an index template with 'allow_auto_create: false'.
+        # and no option of the request prevents that ('require_alias' needs an alias). So this reads
+        # the index's UUID first. The index may still be deleted before the bulk; the cluster's
+        # setting 'action.auto_create_index', or an index template with 'allow_auto_create: false',
+        # prevents that case too.
         found = self.uuid(index)
         if uuid and found != uuid:
             raise IndexGone(f"{index} was deleted, and another index has its name.")
@@ -163,13 +163,13 @@ class SearchIndex(IndexReader):
         return results
 
     def delete(self, index: str, image_id: str, guard: Guard) -> Verdict:
-        """Delete one document if it is still that version.
+        """Delete one document on condition that it still has a version.
 
         Returns:
-            ``WRITTEN``, ``CONFLICT`` (also when it is gone already) or ``UNAVAILABLE``.
+            ``WRITTEN``, ``CONFLICT`` (also if it does not exist) or ``UNAVAILABLE``.
 
         Raises:
-            IndexMisconfigured: There is no such index, or the cluster does not let us delete.
+            IndexMisconfigured: There is no such index, or the cluster does not allow deleting.
         """
         version = {
             "if_seq_no": str(guard.seq_no),
@@ -186,14 +186,14 @@ class SearchIndex(IndexReader):
         return Verdict.WRITTEN
 
     def prepare(self, alias: str) -> Prepared:
-        """Make sure that there is an index behind an alias, and that it has room for provenance.
+        """Create the index behind an alias if it is missing, and its field for provenance.
 
-        An index that exists is given that one field and is otherwise left as it is. Safe to
-        repeat, and to do twice at once.
+        An index that exists gets that field and is not changed otherwise. The call may be repeated,
+        and made concurrently.
 
         Raises:
             IndexMisconfigured: There is more than one index behind the alias, the name is
-                an index's own, or the cluster does not let us.
+                an index's own, or the cluster denies it.
             StoreUnavailable: The cluster does not answer.
         """
         created = not self._behind(alias) and self._create(alias)
@@ -206,12 +206,12 @@ class SearchIndex(IndexReader):
         return Prepared(index, created, adding, self.accepts(index), refusing)
 
     def _create(self, alias: str) -> bool:
-        """Create an index under the alias; False when somebody else just did."""
+        """Create an index with the alias; return False if another process just did."""
         number = 1
         while not self._make(f"{alias}-{number:06}", aliases={alias: {}}):
             if self._behind(alias):
                 return False
-            # An older index of that name, from which somebody took the alias away.
+            # An older index of that name exists, which does not have the alias any more.
             number += 1
         return True
 
@@ -222,15 +222,15 @@ class SearchIndex(IndexReader):
         aliases: Mapping[str, Any],
         adapt: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
     ) -> bool:
-        """Create an index of our schema; False when there is one of that name.
+        """Create an index of our schema; return False if one of that name exists.
 
         Args:
             name: Of the index.
-            aliases: That lead to it.
-            adapt: Returns what its settings are, given those of the schema.
+            aliases: Of the index.
+            adapt: Returns its settings, given those of the schema.
 
         Raises:
-            IndexMisconfigured: The cluster does not take its settings or its mapping.
+            IndexMisconfigured: The cluster rejects its settings or its mapping.
         """
         wanted = self._schema
         for settings in (wanted.settings, wanted.older_settings):
@@ -254,11 +254,11 @@ class SearchIndex(IndexReader):
             return [WriteResult(Verdict.UNAVAILABLE, str(error))] * len(batch)
 
     def _bulk(self, index: str, batch: Sequence[bytes]) -> list[WriteResult]:
-        """Send one bulk request, in halves if the cluster refuses it as a whole.
+        """Send one bulk request; split it into halves if the cluster rejects it as a whole.
 
         Raises:
-            IndexMisconfigured: There is no such index, or the cluster does not let us write.
-            StoreUnavailable: The request was not answered; it may have been carried out.
+            IndexMisconfigured: There is no such index, or the cluster does not allow writing.
+            StoreUnavailable: There was no answer; the request may have been executed.
         """
         try:
             lines = b"".join(batch)
@@ -269,7 +269,7 @@ class SearchIndex(IndexReader):
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             ):
                 raise IndexMisconfigured(f"The cluster takes no bulk: {error}") from error
-            # One of them spoils the whole request: find out which.
+            # One operation makes the whole request invalid: find it by bisection.
             if len(batch) == 1:
                 reason = f"{len(batch[0])} bytes are refused: {error}"
                 return [WriteResult(Verdict.REFUSED, reason)]

@@ -1,10 +1,10 @@
 """The search index as a migration sees it: changes, settings, aliases.
 
-Changes are found by sequence number. Each write to a shard has one, and the **global checkpoint**
-is the number up to which every copy of the shard has all of them. It is read first and the index
-is refreshed then, so that a search of any copy shows every write up to it. Writes beyond it are
-found by the next round. A primary that fails may take writes beyond the checkpoint with it, and
-their numbers are given again; none up to it is ever given again, so a position stays true.
+Changes are found by sequence number. Each write to a shard has one. The **global checkpoint** is
+the number up to which every copy of the shard has all writes. It is read first, and then the index
+is refreshed, so that a search of any copy finds every write up to it. The next round finds later
+writes. If a primary fails, writes after the checkpoint may be lost and their numbers reused.
+Numbers up to the checkpoint are never reused, so a position remains valid.
 https://www.elastic.co/docs/reference/elasticsearch/rest-apis/optimistic-concurrency-control
 """
 
@@ -19,15 +19,15 @@ from reindex.stores.interfaces.migrations import ChangedPage
 from reindex.stores.search.cluster import Refusal, path
 from reindex.stores.search.index import SearchIndex
 
-#: What makes an index quick to fill: no copies to write to, no searches to serve, and its log
-#: written to disk every five seconds rather than after each bulk.
+#: Settings for a fast build: no replicas, no refreshes, and a transaction log that is written to
+#: disk every five seconds and not after each bulk.
 _BUILDING: Final = {
     "index.number_of_replicas": "0",
     "index.refresh_interval": "-1",
     "index.translog.durability": "async",
 }
 
-#: The same settings of an index that says nothing of them: the server's defaults.
+#: The server's defaults of the same settings.
 #: https://www.elastic.co/docs/reference/elasticsearch/index-settings/index-modules
 _DEFAULTS: Final = {
     "index.number_of_replicas": "1",
@@ -41,7 +41,7 @@ _SHARDS: Final = "index.number_of_shards"
 _NUMBER_DIGITS: Final = 6
 
 
-#: Of the statistics only the global checkpoint of each copy of a shard, and which is the primary.
+#: Restricts the statistics to each shard copy's global checkpoint, and whether it is the primary.
 _CHECKPOINTS: Final = {
     "level": "shards",
     "filter_path": (
@@ -53,15 +53,15 @@ _CHECKPOINTS: Final = {
 
 
 class MigratingIndex(SearchIndex):
-    """The index, with what only migrations do to it."""
+    """The index, with the operations that only migrations need."""
 
     def position(self, index: str) -> Position:
         """Read the global checkpoint of each shard, and refresh the index.
 
         Raises:
-            IndexMisconfigured: There is no such index, or we may not see its statistics
-                (privilege ``monitor``) or refresh it (privilege ``maintenance``).
-            StoreUnavailable: The cluster does not answer, or a primary is not there.
+            IndexMisconfigured: There is no such index, or a privilege is missing: ``monitor`` for
+                the statistics, ``maintenance`` for the refresh.
+            StoreUnavailable: The cluster does not answer, or a shard has no primary.
         """
         answer = self._cluster.read("GET", path(index, "_stats", "docs"), _CHECKPOINTS)
         if index not in answer.get("indices", {}):
@@ -75,7 +75,7 @@ class MigratingIndex(SearchIndex):
         }
         if len(primaries) < int(self._settings(index)[_SHARDS]):
             raise StoreUnavailable(f"The cluster: {index} has a shard without a primary.")
-        # A refusal is not forgiven: what is not searchable would never be found.
+        # A failed refresh must raise: writes that are not searchable would never be found.
         refreshed = self._cluster.read("POST", path(index, "_refresh"))
         if refreshed["_shards"]["failed"]:
             raise StoreUnavailable(f"The cluster: not every shard of {index} was refreshed.")
@@ -86,8 +86,8 @@ class MigratingIndex(SearchIndex):
     ) -> ChangedPage:
         """Page through the documents of a shard by the sequence number of their last write.
 
-        No moment is held: a document that is written between two pages moves beyond ``until``,
-        and is found by who reads on from there.
+        There is no snapshot: a document that is written between two pages gets a number after
+        ``until``, and the next round finds it.
 
         Raises:
             IndexMisconfigured: There is no such index, or it cannot be searched by shard.
@@ -122,11 +122,11 @@ class MigratingIndex(SearchIndex):
         return int(answer["count"])
 
     def written_since(self, index: str, ids: Sequence[str], since: Position) -> set[str]:
-        """Return those ids whose document was written after a position: all until now.
+        """Return those ids whose document was written after a position, up to now.
 
         Args:
             index: The concrete index; it is refreshed.
-            ids: Some hundreds: a request for each shard names them all.
+            ids: Some hundreds: the request for each shard contains them all.
             since: The position.
 
         Raises:
@@ -175,12 +175,12 @@ class MigratingIndex(SearchIndex):
         return name
 
     def build(self, name: str, like: str) -> PinnedIndex:
-        """Create an index, set up to be filled quickly; one that exists already is adopted.
+        """Create an index with settings for a fast build; one that exists is used as it is.
 
         Raises:
-            IndexMisconfigured: The cluster does not take its settings or mapping, or does not let
-                us create it; or the index that exists is searched by an alias.
-            StoreUnavailable: The cluster does not answer; it may exist all the same.
+            IndexMisconfigured: The cluster rejects its settings or mapping, or does not allow
+                creating it; or the index exists and has an alias.
+            StoreUnavailable: The cluster does not answer; the index may have been created.
         """
         shards = {_SHARDS: self._settings(like)[_SHARDS]}
         self._make(name, aliases={}, adapt=lambda wanted: {**shards, **_flat(wanted), **_BUILDING})
@@ -189,10 +189,10 @@ class MigratingIndex(SearchIndex):
         return PinnedIndex(name, self.uuid(name))
 
     def live_settings(self, like: str) -> Mapping[str, str]:
-        """Return the settings that an index has while people search it.
+        """Return the settings for the time when an index is searched.
 
-        Those that the schema says, else those of an index like it, else the server's defaults: an
-        empty text is what the server takes by itself.
+        They are those of the schema, else those of the given index, else the server's defaults. An
+        empty text means the server's default.
 
         Raises:
             StoreUnavailable: The cluster does not answer.
@@ -205,14 +205,14 @@ class MigratingIndex(SearchIndex):
         }
 
     def apply(self, index: str, settings: Mapping[str, str]) -> None:
-        """Change settings of an index, and write to disk what it holds in memory.
+        """Change settings of an index, and flush it to disk.
 
         Args:
             index: The concrete index.
-            settings: By flat name; an empty text for what the server takes by itself.
+            settings: By flat name; an empty text for the server's default.
 
         Raises:
-            IndexMisconfigured: The cluster does not take them.
+            IndexMisconfigured: The cluster does not accept them.
             StoreUnavailable: The cluster does not answer.
         """
         values = {name: value or None for name, value in settings.items()}
@@ -241,11 +241,11 @@ class MigratingIndex(SearchIndex):
         return sorted(self._aliases(index))
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
-        """Move aliases from one index to another in one request, each with all that it says.
+        """Move aliases from one index to another in one request, with their filters and routing.
 
         Raises:
-            IndexMisconfigured: One of them is on neither index, or the cluster refuses.
-            StoreUnavailable: The cluster does not answer; they may have moved all the same.
+            IndexMisconfigured: Neither index has one of the aliases, or the cluster refuses.
+            StoreUnavailable: The cluster does not answer; they may have been moved.
         """
         before, after = self._aliases(source), self._aliases(target)
         lost = [name for name in names if name not in before and name not in after]
@@ -265,11 +265,11 @@ class MigratingIndex(SearchIndex):
             raise IndexMisconfigured(f"the aliases were not moved: {error}") from error
 
     def drop(self, index: PinnedIndex) -> None:
-        """Delete an index; harmless when it, or the one that was meant, is gone.
+        """Delete an index; no effect if there is none of that name and UUID.
 
         Raises:
-            IndexMisconfigured: An alias still leads to it.
-            StoreUnavailable: The cluster does not answer; it may be gone all the same.
+            IndexMisconfigured: It still has an alias.
+            StoreUnavailable: The cluster does not answer; it may have been deleted.
         """
         try:
             if self.uuid(index.name) != index.uuid:

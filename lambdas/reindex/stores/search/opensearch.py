@@ -17,21 +17,21 @@ from reindex.stores.search.cluster import PointInTimeApi, Refusal, Request, Unan
 
 _LINES = {"content-type": "application/x-ndjson"}
 
-#: Connections to a node that are kept open; a request beyond them would open one for itself.
+#: Connections to a node that are kept open; further concurrent requests open their own.
 _CONNECTIONS = 10
 
-#: The name of Amazon OpenSearch Service that requests to a domain are signed for.
+#: The name of Amazon OpenSearch Service in signatures.
 _SERVICE = "es"
 
 
 class OpenSearchClient:
-    """Speaks to OpenSearch 2.x or 3.x."""
+    """A client of OpenSearch 2.x or 3.x."""
 
-    #: Within one shard each document has a sequence number of its own. ``_shard_doc``, which
-    #: orders documents across shards, exists since 3.3 only.
+    #: A sequence number is unique within one shard. ``_shard_doc``, which is unique across shards,
+    #: exists only since 3.3.
     point_in_time = PointInTimeApi(
         open_path="_search/point_in_time",
-        # Else documents of a shard that does not answer would be left out.
+        # Otherwise the documents of a shard that does not answer would be left out.
         open_params={"allow_partial_pit_creation": "false"},
         close_path="/_search/point_in_time",
         id_field="pit_id",
@@ -45,7 +45,7 @@ class OpenSearchClient:
             raise IndexMisconfigured(
                 "OpenSearch has no API keys: give the secret a username and a password."
             )
-        # It warns of each answer that is no success, which is the caller's to judge.
+        # The library logs a warning for each error, which the caller handles.
         logging.getLogger("opensearch").setLevel(logging.ERROR)
         signature = None
         if access.signing_region:

@@ -1,4 +1,4 @@
-"""What is read of the search index."""
+"""Reads of the search index."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from reindex.image.misfits import misfits
 from reindex.stores.search.bulk import failure
 from reindex.stores.search.cluster import Forbidden, Refusal, SearchCluster, path
 
-#: Documents of one page, where whole ones may have 100 KB each.
+#: Documents of one page: whole documents may have 100 KB each.
 _PAGE_DOCUMENTS = 500
 
-#: How long the cluster keeps a point in time after each page.
+#: Time for which the cluster keeps a point in time after each page.
 _KEEP_ALIVE = "5m"
 
 
@@ -26,9 +26,9 @@ class Page:
     """Some documents as they were at a point in time.
 
     Attributes:
-        hits: As the cluster gives them.
-        point_in_time: To be named for the next page.
-        after: Where that begins; None at the end.
+        hits: As the cluster returns them.
+        point_in_time: Its id for the next page.
+        after: Position of the next page; None at the end.
     """
 
     hits: Sequence[Mapping[str, Any]]
@@ -37,7 +37,7 @@ class Page:
 
 
 class IndexReader:
-    """The index that people search, for those who only read it.
+    """The read operations of the search index.
 
     Args:
         cluster: From :func:`reindex.stores.search.connecting.connect`.
@@ -48,7 +48,7 @@ class IndexReader:
 
     @property
     def credentials_rejected(self) -> bool:
-        """True if the cluster has answered once that it does not know our credentials."""
+        """True if the cluster has rejected our credentials."""
         return self._cluster.credentials_rejected
 
     def uuid(self, index: str) -> str:
@@ -56,7 +56,7 @@ class IndexReader:
 
         Raises:
             IndexGone: There is no such index.
-            IndexMisconfigured: The cluster refuses us.
+            IndexMisconfigured: The cluster denies access.
             StoreUnavailable: The cluster does not answer.
         """
         return self._setting(index, "index.uuid")
@@ -104,22 +104,21 @@ class IndexReader:
         """Return the cluster's health: ``green``, ``yellow`` or ``red``.
 
         Raises:
-            StoreUnavailable: The cluster does not answer, or has no master that could say.
+            StoreUnavailable: The cluster does not answer, or has no master.
         """
         return str(self._cluster.read("GET", "/_cluster/health", {"timeout": "5s"})["status"])
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:
-        """Read fields of documents by realtime multi-get; an absent one is not in the answer.
+        """Return fields of documents by realtime multi-get; absent documents are left out.
 
         Args:
             index: The concrete index.
-            ids: Of the images; some hundreds, for the answer is held in memory.
-            fields: Dotted names, ``*`` for all there are; what lies below a named object comes
-                with it.
+            ids: Of the images; some hundreds, because the answer is held in memory.
+            fields: Dotted names, ``*`` for all; an object includes the fields below it.
 
         Raises:
             IndexMisconfigured: There is no such index.
-            StoreUnavailable: The cluster, or a shard that holds one of them, does not answer.
+            StoreUnavailable: The cluster, or the shard of a document, does not answer.
         """
         if not ids:
             return {}
@@ -129,7 +128,7 @@ class IndexReader:
         )
         found = {}
         for document in answer["docs"]:
-            # A shard that fails answers for its documents within a successful request.
+            # If a shard fails, the request succeeds, and each of its documents has an error.
             if "error" in document:
                 raise failure(document["error"])
             if document["found"]:
@@ -138,18 +137,18 @@ class IndexReader:
         return found
 
     def scan(self, index: str, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Page through all documents as they were at one moment, in no order.
+        """Yield all documents of a point in time, in no order.
 
-        What was written before is among them if we may refresh the index; else, what was
-        written since it last refreshed itself is not.
+        All earlier writes are among them if we are allowed to refresh the index; if not, those
+        before its last refresh.
 
         Args:
             index: The concrete index.
-            fields: Dotted names; ``*`` for all there are.
+            fields: Dotted names; ``*`` for all.
 
         Raises:
             IndexMisconfigured: There is no such index.
-            StoreUnavailable: The cluster does not answer, or forgot the moment meanwhile.
+            StoreUnavailable: The cluster does not answer, or dropped the point in time.
         """
         remaining = self.open_points_in_time(index, _KEEP_ALIVE)
         after: Sequence[Any] | None = None
@@ -172,14 +171,14 @@ class IndexReader:
                 self._close_point_in_time(unread)
 
     def open_points_in_time(self, index: str, keep_alive: str) -> list[str]:
-        """Keep the index as it is now, to page through it.
+        """Open points in time of the index, to page through it.
 
         Args:
             index: The concrete index.
-            keep_alive: How long the cluster keeps it so after each page.
+            keep_alive: Time for which the cluster keeps them after each page.
 
         Returns:
-            Ids of points in time, each of some of the documents; together, of all.
+            Their ids: one for the whole index, or one for each shard.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -213,14 +212,14 @@ class IndexReader:
         """Return the next documents of a point in time, in no order.
 
         Args:
-            point_in_time: As the page before gave it, or :meth:`open_points_in_time`.
-            after: Likewise; None for the first page.
+            point_in_time: From the previous page, or from :meth:`open_points_in_time`.
+            after: From the previous page; None for the first page.
             size: Documents of a page.
             keep_alive: As for :meth:`open_points_in_time`.
-            search: What else the search shall say: ``query``, ``slice``, ``_source``.
+            search: Further parts of the request: ``query``, ``slice``, ``_source``.
 
         Raises:
-            StoreUnavailable: The cluster does not answer, or no longer keeps the point in time.
+            StoreUnavailable: The cluster does not answer, or dropped the point in time.
         """
         answer = self._search(
             "/_search",
@@ -239,17 +238,17 @@ class IndexReader:
 
     def _close_point_in_time(self, point_in_time: str) -> None:
         api = self._cluster.point_in_time
-        # If this fails, the cluster forgets it by itself after a while.
+        # If this fails, the cluster drops it when its time is over.
         with suppress(Refusal, StoreUnavailable, IndexMisconfigured):
             self._cluster.send("DELETE", api.close_path, body=api.closing(point_in_time))
 
     def _search(
         self, path: str, body: Mapping[str, Any], params: Mapping[str, str] | None = None
     ) -> Any:
-        """Return the answer to a search by every shard.
+        """Return the answer to a search; raise unless every shard answered.
 
         Raises:
-            Refusal: The cluster does not take the query.
+            Refusal: The cluster rejects the query.
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster, or one of its shards, does not answer.
         """
@@ -259,10 +258,10 @@ class IndexReader:
         return answer
 
     def count(self, index: str, query: Mapping[str, Any]) -> int:
-        """How many documents match a query.
+        """Return the number of documents that match a query.
 
         Raises:
-            SourceUnusable: The cluster does not take the query.
+            SourceUnusable: The cluster rejects the query.
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
@@ -286,17 +285,17 @@ class IndexReader:
     def sample(
         self, index: str, size: int, seed: int, query: Mapping[str, Any] | None = None
     ) -> list[str]:
-        """Ids of documents drawn at random: the same ones for a seed, while nothing is written.
+        """Return the ids of a random sample: the same for a seed, while nothing is written.
 
         Args:
             index: The concrete index.
             size: Most ids; 10,000 at most, the server's limit on a page
                 (``index.max_result_window``).
-            seed: Of the draw.
+            seed: Of the random numbers.
             query: Only documents that match it.
 
         Raises:
-            SourceUnusable: The cluster does not take the query.
+            SourceUnusable: The cluster rejects the query.
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
@@ -316,14 +315,14 @@ class IndexReader:
             size: Most ids; 10,000 at most (``index.max_result_window``).
 
         Raises:
-            SourceUnusable: The cluster does not take the query.
+            SourceUnusable: The cluster rejects the query.
             IndexMisconfigured: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
         return self._ids(index, query, size)
 
     def refresh(self, index: str) -> None:
-        """Let searches find what was written so far; nothing is done where we may not.
+        """Make earlier writes searchable, if we are allowed to refresh the index.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -333,7 +332,7 @@ class IndexReader:
             self._cluster.read("POST", path(index, "_refresh"))
 
     def _ids(self, index: str, query: Mapping[str, Any], size: int) -> list[str]:
-        """Return the ids that a search finds, best first, or fail as a whole."""
+        """Return the ids that a search finds, best first."""
         body = {"size": size, "query": query, "_source": False}
         try:
             answer = self._search(path(index, "_search"), body)
@@ -342,7 +341,7 @@ class IndexReader:
         return [hit["_id"] for hit in answer["hits"]["hits"]]
 
     def searches(self, index: str, path: str) -> bool:
-        """Return True if documents can be told by having a field: it is mapped, and indexed.
+        """Return True if documents can be searched by the existence of a field: it is indexed.
 
         Raises:
             IndexMisconfigured: There is no such index.
@@ -365,10 +364,10 @@ class IndexReader:
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
     def _setting(self, index: str, name: str) -> str:
-        """One of the index's settings.
+        """Return one of the index's settings.
 
         Raises:
-            IndexGone: There is no index of that name; an alias is none.
+            IndexGone: There is no index of that name (an alias does not count).
         """
         return self._settings(index, name)[name]
 
@@ -376,7 +375,7 @@ class IndexReader:
         """Return the index's settings, by flat name.
 
         Raises:
-            IndexGone: There is no index of that name; an alias is none.
+            IndexGone: There is no index of that name (an alias does not count).
         """
         asked = path(index, "_settings", names)
         answer = self._cluster.read("GET", asked, {"flat_settings": "true"})

@@ -1,4 +1,4 @@
-"""What a search index is made of, and an existing one is held against."""
+"""The settings and the mapping of a search index."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from reindex.strict_json import merged
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a new index is made of, and an existing one is held against.
+    """The settings and the mapping of a new index. Existing indices are compared with them.
 
     Attributes:
-        settings: Of the index, its analysers among them.
-        older_settings: For a server that does not know all of those (before 8.14).
+        settings: Of the index, including its analysers.
+        older_settings: For a server that does not support all of those (before 8.14).
         mapping: Of the documents.
-        provenance: What is added to the mapping of a library's own index.
+        provenance: The part that is added to the mapping of a library's own index.
     """
 
     settings: Mapping[str, Any] = field(default_factory=index_settings)
@@ -31,22 +31,22 @@ class Schema:
     provenance: Mapping[str, Any] = field(default_factory=lambda: PROVENANCE_MAPPING)
 
 
-#: A mapping for :func:`library_schema` that demands nothing but a place for provenance.
+#: A mapping for :func:`library_schema` that needs no field except that of provenance.
 UNKNOWN_MAPPING = '{"dynamic": "strict"}'
 
 
 def library_schema(text: str) -> Schema:
-    """Read a library's own mapping, for documents of another shape than ours.
+    """Read a library's own mapping, for documents that another program builds.
 
     Args:
-        text: JSON: what creates an index (``mappings``, and ``settings`` if it needs any), or the
-            mapping alone (``properties``).
+        text: JSON: the body of the request that creates an index (``mappings``, and optionally
+            ``settings``), or the mapping alone (``properties``).
 
     Returns:
-        What an index is made of, a place for provenance added.
+        The schema, with a field for provenance added.
 
     Raises:
-        IndexMisconfigured: It is not that.
+        IndexMisconfigured: The text has neither form.
     """
     try:
         found: Any = json.loads(text)
