@@ -302,10 +302,16 @@ class Grants:
         methods = _INDEX_METHODS.get(function)
         if not methods:
             return
-        if self.settings.elasticsearch_secret:
-            yield _allow("secretsmanager:GetSecretValue", self.settings.elasticsearch_secret)
-        if domain := self.settings.index.domain:
-            yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
+        other = self.settings.index.other_cluster
+        # Live writers write to where the alias leads, on the stage's own cluster.
+        if function == "live_indexer":
+            other = None
+        for secret in (self.settings.elasticsearch_secret, other and other.secret):
+            if secret:
+                yield _allow("secretsmanager:GetSecretValue", secret)
+        for domain in (self.settings.index.domain, other and other.domain):
+            if domain:
+                yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
 
     def _keys(self) -> Iterator[iam.PolicyStatement]:
         if self.settings.library_keys:
