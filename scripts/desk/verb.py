@@ -60,7 +60,7 @@ def desk(session: Session, *, read_only: bool | None, port: int, in_browser: boo
         mode = "read-only" if found.read_only else "changes are allowed"
         note(f"The desk of {stage} ({mode}), until Ctrl-C:")
         note(f"  {served.address}")
-        with _launcher(served.address) as launcher:
+        with launcher_page(served.address) as launcher:
             if in_browser:
                 _open(launcher)
             # Returns on Ctrl-C.
@@ -71,7 +71,7 @@ def desk(session: Session, *, read_only: bool | None, port: int, in_browser: boo
 
 
 @contextmanager
-def _launcher(address: str) -> Iterator[Path]:
+def launcher_page(address: str) -> Iterator[Path]:
     """Write a page that opens the desk, for the time of a ``with`` block.
 
     Only this user can read the page. The browser is given its path, and not the address of the

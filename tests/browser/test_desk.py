@@ -14,6 +14,7 @@ import pytest
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.records import RunRecord
 from scripts.desk.serving import listening
+from scripts.desk.verb import launcher_page
 from tests.browser import chromium
 from tests.browser.devtools import Tab, driven_tab
 from tests.local.deploy import ROOT
@@ -172,6 +173,15 @@ def test_every_panel_in_each_state(
         open_desk(tab, address)
         assert SHOWN[state] in tab.run("document.body.innerText")
         look(tab, state.__name__, scheme)
+
+
+def test_the_page_that_the_browser_is_given_leads_to_the_desk(tab: Tab) -> None:
+    with served(DeskStage()) as address, launcher_page(address) as page:
+        tab.complaints.clear()
+        tab.open(page.as_uri())
+        tab.until("document.title === 'Desk of TEST'")
+        tab.until("!document.body.innerText.includes('Loading')")
+        assert tab.complaints == []
 
 
 def test_a_stage_that_is_only_shown_has_no_button_that_changes_it(tab: Tab) -> None:
