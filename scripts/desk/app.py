@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -70,6 +70,7 @@ class DeskApp:
                 Rule("/explanation", endpoint=self._explanation, methods=["GET"]),
                 Rule("/thumbnails", endpoint=self._thumbnail, methods=["GET"]),
                 Rule("/reports/<run_id>", endpoint=self._report, methods=["GET"]),
+                Rule("/audits/<audit_id>", endpoint=self._audit, methods=["GET"]),
                 Rule("/plans", endpoint=self._new_plan, methods=["POST"]),
                 Rule("/plans/<name>", endpoint=self._plan, methods=["GET"]),
                 Rule("/plans/<name>", endpoint=self._apply_plan, methods=["POST"]),
@@ -144,13 +145,10 @@ class DeskApp:
         return Response(found.data, content_type=found.media_type)
 
     def _report(self, _: Request, run_id: str) -> Response:
-        try:
-            body = self._desk.report_page(run_id)
-        except KeyError:
-            raise NotFound from None
-        # It has its styles in itself, and nothing else.
-        policy = {"Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'"}
-        return Response(body, content_type=CONTENT_TYPE, headers=policy)
+        return _stored_page(lambda: self._desk.report_page(run_id))
+
+    def _audit(self, _: Request, audit_id: str) -> Response:
+        return _stored_page(lambda: self._desk.audit_page(audit_id))
 
     def _new_plan(self, request: Request) -> Response:
         if self._desk.read_only:
@@ -204,6 +202,16 @@ def _page_of(refused: _Refused, root: str) -> str:
 
 def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(text, status=status, content_type=CONTENT_TYPE)
+
+
+def _stored_page(read: Callable[[], bytes]) -> Response:
+    try:
+        body = read()
+    except KeyError:
+        raise NotFound from None
+    # It has its styles in itself, and nothing else.
+    policy = {"Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'"}
+    return Response(body, content_type=CONTENT_TYPE, headers=policy)
 
 
 def _fragment(html: Markup, poll_seconds: float) -> Response:

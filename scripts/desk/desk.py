@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from reindex.reports.markup import Markup
 from reindex.settings import Desk as DeskSettings
 from reindex.settings import LibrarySettings, PhaseRules
+from reindex.steps import audit_files
 from reindex.steps.tally import page_key
 
 from ..explaining import explained_image
 from ..run_history import RunHistory
 from ..run_status import StatusReader
 from ..thumbnails import Thumbnail, thumbnail
-from . import explanation, failures_panel, run_panel, runs_panel, submissions_panel
+from . import audit_panel, explanation, failures_panel, run_panel, runs_panel, submissions_panel
 from .actions import Action, Fields, action_of
 from .page import Place
 from .panel import ON_REQUEST, Panel
@@ -84,6 +85,9 @@ class Desk:
             listed = partial(submissions_panel.view, read_only=self.read_only)
             panel = Panel(files.read, listed, _every(ON_REQUEST))
             add("submissions", "Submissions that failed", panel)
+        audit = audit_panel.AuditReader(wiring.files)
+        kept = _every(audit_panel.KEEP_SECONDS)
+        add("audit", "The last audit", Panel(audit.read, audit_panel.view, kept))
         runs = runs_panel.RunsReader(RunHistory.of(wiring))
         add(
             "runs",
@@ -125,6 +129,15 @@ class Desk:
             StoreUnavailable: S3 does not answer.
         """
         return self._wiring.files.get(page_key(run_id))
+
+    def audit_page(self, audit_id: str) -> bytes:
+        """Return the page of an audit.
+
+        Raises:
+            KeyError: There is none.
+            StoreUnavailable: S3 does not answer.
+        """
+        return self._wiring.files.get(audit_files.page_key(audit_id))
 
     def _was_done(self, action: Action) -> None:
         self._forget(*action.panels)

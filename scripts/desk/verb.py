@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 def desk(session: Session, *, read_only: bool | None, port: int, in_browser: bool) -> None:
     """Show the stage on one page, in a browser on this machine.
 
-    That is: the latest run as it goes on, failures with thumbnails, submissions that failed, why
-    an image is found or not, and past runs. Pausing, resuming, aborting, queueing again and
-    submitting again show their plan first, and are what the verbs do.
+    That is: the latest run as it goes on, failures with thumbnails, submissions that failed, the
+    last audit, past runs, and why an image is found or not. Pausing, resuming, aborting, queueing
+    again and submitting again show their plan first, and are what the verbs do.
 
     It listens on 127.0.0.1 until Ctrl-C. Its address holds a token, which gives access to the page
     and to what it can do with these credentials. Needs the extra image-reindex[desk].

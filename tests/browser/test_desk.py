@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from reindex.domain.audit import ImageClass, Shrunk
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.records import RunRecord
 from scripts.desk.serving import listening
@@ -101,6 +102,8 @@ def busy(stage: DeskStage) -> None:
     )
     stage.dead_letters.put_raw("poison")
     stage.fail_a_submission()
+    counts = {ImageClass.NEVER_UPLOADED: 2, ImageClass.STALE_DOCUMENT: 4_000}
+    stage.audit(counts, Shrunk("crops", "", 100, 0))
     stage.fail_a_submission("agency/a-very-long-name-" + "x" * 150 + ".jpg")
 
 
@@ -128,6 +131,7 @@ def failed(stage: DeskStage) -> None:
 
 def calm(stage: DeskStage) -> None:
     """A run in which nothing failed."""
+    stage.audit({})
     stage.add("a", title="true")
     stage.upload("first").upload(["a"])
     stage.whole_run()

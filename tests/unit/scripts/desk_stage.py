@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 from PIL import Image
 from werkzeug.test import Client, TestResponse
 
+from reindex.domain.audit import Counted, ImageClass, Shrunk
 from reindex.domain.failures import NotAnImage, SourceUnavailable
 from reindex.domain.states import Phase
 from reindex.domain.submissions import SubmissionRow, SubmissionState
+from reindex.reports.audit_page import page
+from reindex.reports.audit_summary import AuditResult, ClassResult
 from reindex.reports.samples import Sample, keep
 from reindex.stores.interfaces.queues import HighPriority
 from scripts.desk.access import Access
@@ -90,6 +94,27 @@ class DeskStage(Stage):
             keep(self.files, "run-2", Sample(at, 50, Phase.INDEX, 0, moved, held, 4, "growing"))
         self.clock.time = began + 1_800
         self.runs.moved("run-2", {"enqueued": 17, "known_error": 2}, self.clock.now() - 20)
+
+    def audit(self, counts: Mapping[ImageClass, int], *shrunk: Shrunk) -> None:
+        """An audit that has ended."""
+        audit_id = "20260301-200000-ab12"
+        classes = [
+            ClassResult(name, count, [HOSTILE, "gone"][:count], "ids/", looked_again=count < 1_000)
+            for name in ImageClass
+            for count in [counts.get(name, 0)]
+        ]
+        summary = AuditResult(
+            audit_id=audit_id,
+            started_at="2026-03-01T20:00:00.000Z",
+            ended_at="2026-03-01T20:40:00.000Z",
+            deep=False,
+            counted=Counted({"originals": 5}, {}),
+            classes=classes,
+            shrunk=shrunk,
+            open_run="run-2",
+        ).summary()
+        self.files.put(f"audits/{audit_id}.json", json.dumps(summary).encode())
+        self.files.put(f"audits/{audit_id}.html", page(summary).encode(), "text/html")
 
     def fail_a_submission(self, key: str = "agency/photo.jpg") -> SubmissionRow:
         """A file that failed, and is kept in the failed bucket."""

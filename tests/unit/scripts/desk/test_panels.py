@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from reindex.domain.audit import ImageClass, Shrunk
 from reindex.domain.failures import StoreUnavailable
 from scripts.desk.panel import RETRY_SECONDS
 from tests.unit.scripts.desk_stage import (
@@ -131,6 +132,29 @@ def test_a_stage_without_a_live_lane_has_no_panel_of_it(
     assert (answer.status_code, "no live lane" in answer.text) == (400, True)
 
 
+def test_the_last_audit(stage: DeskStage) -> None:
+    assert "No audit has been made yet." in Browser(stage.desk()).panel("audit")
+    stage.audit({})
+    assert "The last audit found nothing." in Browser(stage.desk()).panel("audit")
+    shrunk = Shrunk("crops", "", 100, 0)
+    stage.audit({ImageClass.NEVER_UPLOADED: 2, ImageClass.CROP_MISSING: 4_000}, shrunk)
+
+    browser = Browser(stage.desk())
+    html = browser.panel("audit")
+    said = text_of(html)
+
+    assert "The listing of crops has shrunk since the audit before, from 100 to 0" in said
+    assert "2 Originals whose id was never uploaded" in said
+    assert "reindex start --source file --file audit/never_uploaded.txt --watch" in said
+    assert "Not looked at again: they are too many." in said
+    assert 'data-explain="gone"' in html
+    assert HOSTILE not in html
+    link = re.search(r'href="(audits/[^"]+)"', html)
+    assert link
+    assert "script-src" not in browser.get(link[1]).headers["Content-Security-Policy"]
+    assert browser.get("audits/absent").status_code == 404
+
+
 def test_past_runs_and_their_pages(finished: DeskStage) -> None:
     browser = Browser(finished.desk())
     html = browser.panel("runs")
@@ -183,9 +207,10 @@ def unanswered(*_: object) -> None:
 def silence(stage: DeskStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage.runs, "current", unanswered)
     monkeypatch.setattr(stage.submissions, "scan", unanswered)
+    monkeypatch.setattr(stage.files, "keys", unanswered)
 
 
-@pytest.mark.parametrize("name", ["run", "failures", "submissions", "runs"])
+@pytest.mark.parametrize("name", ["run", "failures", "submissions", "audit", "runs"])
 def test_a_service_that_does_not_answer_is_a_panels_state(
     finished: DeskStage, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
