@@ -36,12 +36,14 @@ class Scene:
         uploaded: Every id ever given to the reindex.
         rows: The progress table.
         documents: The index, whole.
+        submitted: Ids of images that came by the live lane.
     """
 
     library: LiveLibrary
     uploaded: Collection[str]
     rows: Mapping[str, ProgressRow]
     documents: Mapping[str, Mapping[str, Any]]
+    submitted: Collection[str] = ()
 
 
 def violations(scene: Scene) -> list[str]:
@@ -69,7 +71,7 @@ def _astray(scene: Scene) -> Iterator[str]:
 
 def _misplaced(scene: Scene) -> Iterator[str]:
     # Every image that exists was uploaded, or indexed by its creator.
-    standing = scene.library.titles.keys()
+    standing = scene.library.titles.keys() | set(scene.submitted)
     yield from (f"{i}: missing" for i in sorted(standing - scene.documents.keys()))
     for image_id in sorted(scene.documents.keys() - standing):
         row = scene.rows.get(image_id)

@@ -14,7 +14,8 @@ from reindex.domain.states import State
 from reindex.metrics import FAILURES
 from reindex.settings import FUNCTIONS
 from tests.stack import templates
-from tests.stack.templates import CDK_JSON, ROOT, Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import CDK_JSON, ROOT, Stage
 
 OURS = "ImageReindex"
 

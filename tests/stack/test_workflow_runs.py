@@ -15,7 +15,8 @@ import pytest
 from reindex.reports import footprint
 from tests.local.deploy import CREDENTIALS, REGION
 from tests.local.ministack import ministack
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
 #: The run's id says what the stubs do; the file has their inputs.
 STUBS = """
@@ -130,7 +131,11 @@ class Machine:
         )
         for phase in ("index", "check"):
             self._events.put_rule(Name=phase, ScheduleExpression="rate(1 minute)", State="DISABLED")
-        definition = readable(stage.one("AWS::StepFunctions::StateMachine")["DefinitionString"])
+        definition = readable(
+            stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"][
+                "DefinitionString"
+            ]
+        )
         for placeholder, name in {
             "<Partition>": "aws",
             "<TablesRuns>": "runs",
