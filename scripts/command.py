@@ -7,6 +7,7 @@ import click
 from reindex import __version__
 
 from .abort import abort
+from .audit import audit
 from .certify import certify
 from .check_projector import check_projector
 from .compare import compare
@@ -53,6 +54,7 @@ VERBS = (
     dlq,
     certify,
     explain,
+    audit,
     desk,
     compare,
     migrate,

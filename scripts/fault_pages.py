@@ -89,6 +89,7 @@ ENDINGS: Mapping[str, Ending] = {
             _HOUR,
             f"{_FAULTS}test_a_run_that_failed_in_its_tally_is_reported_by_the_next",
             f"{_FAULTS}test_a_report_that_is_tried_again_says_the_same",
+            "unit/steps/test_audit.py::test_a_listing_that_fails_fails_the_audit_and_can_be_tried_again",
         ),
     ),
     "named": Ending(
@@ -253,6 +254,12 @@ ENDINGS: Mapping[str, Ending] = {
             f"{_FAULTS}test_chunks_that_nobody_can_take_end_the_phase",
         ),
     ),
+    "looked": Ending(
+        "Looked at again before the audit reports it, and by every run that acts on it.",
+        (
+            "unit/steps/test_audit.py::test_what_was_just_changing_during_the_listing_is_not_reported",
+        ),
+    ),
     "listed": Ending(
         "The chunk is dropped, and a line in the log names it. Its rows have work left: the "
         "Tally's scan lists them again.",
@@ -397,6 +404,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "RunFiles.keys": _row("logged logged logged logged logged never same checked"),
     "IdSource.parts": _row("refused retried retried retried refused never same checked"),
     "IdSource.page": _row("refused retried retried retried refused never same checked"),
+    "EntryListing.size": _row("retried retried retried retried retried never same looked"),
+    "EntryListing.parts": _row("retried retried retried retried retried never same looked"),
+    "EntryListing.page": _row("retried retried retried retried retried never same looked"),
     "Originals.open": _row("own own own own own never same settled"),
     "Originals.thumbnail": _row("new own own own own never same settled"),
     "Originals.optimised_png": _row("new own own own own never same settled"),

@@ -416,6 +416,13 @@ class StateMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditMachine:
+    """ARN of the state machine of audits."""
+
+    audit_machine_arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """The live lane, from a submitted file to a searchable image.
 
@@ -513,6 +520,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "indexer": (Stage, Tables, Bucket, Queue, *_INDICES, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
+    "audit": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, Pace, Projection),
     "notices": (Stage, Tables, Bucket, Notices),
 }
 
@@ -546,6 +554,7 @@ COMMAND: tuple[type, ...] = (
     Projection,
     StateMachine,
     CatchUpRule,
+    AuditMachine,
     Desk,
 )
 

@@ -29,6 +29,7 @@ BENCHES = (
     "building",
     "renditions",
     "comparing",
+    "audit",
     "whole_run",
     "model",
 )

@@ -19,6 +19,7 @@ from pathlib import Path
 from reindex.reports import prices
 from reindex.reports.cost import Line
 from reindex.reports.footprint import (
+    AUDITORS,
     CORE_MB,
     INDEXER_BATCH,
     INDEXER_CONCURRENCY,
@@ -31,10 +32,13 @@ from reindex.settings import PhaseRules, Rounds
 from reindex.steps.batch_index import LANES
 from reindex.steps.phase_work import PAGE_SIZE
 from reindex.steps.project import IMAGES_AT_ONCE
+from reindex.stores.listings import PAGE_DOCUMENTS
 from reindex.stores.originals import CROPS_AT_ONCE
 from reindex.stores.progress_table import MAX_STATEMENTS
+from reindex.stores.search.ids import SLICES
 from reindex.stores.sqs import BATCH_ENTRIES
 from reindex.stores.user_data import MAX_VALUES, READS_AT_ONCE
+from tests.bench.audit import LIST_SECONDS, PAGE_SECONDS, ROWS_PER_IMAGE, SCAN_SECONDS
 from tests.bench.projection import Row
 from tests.bench.results import FIGURES, Result, parser_of, report
 
@@ -138,6 +142,33 @@ MEASURED: Mapping[str, Measured] = {
     "indexer_cpu": Measured(
         "processor of the indexer per document", "indexer", "processor seconds per document", "us"
     ),
+    **{
+        f"audit_{name}": Measured(f"audit, {what}", "audit", figure, unit)
+        for name, what, figure, unit in (
+            (
+                "objects",
+                "processor for an object that is listed",
+                "processor seconds per entry, originals",
+                "us",
+            ),
+            ("rows", "processor for a row", "processor seconds per entry, edits", "us"),
+            (
+                "documents",
+                "processor for a document",
+                "processor seconds per entry, documents",
+                "us",
+            ),
+            (
+                "compared",
+                "processor for an image that is compared",
+                "processor seconds per image, compared",
+                "us",
+            ),
+            ("memory", "memory of a partition of 100,000 images", "megabytes of a partition", "MB"),
+            ("hours", "hours of forty million images, by its model", "hours", ""),
+            ("dollars", "$ of a million images, by its model", "dollars per million", ""),
+        )
+    },
     "whole_rate": Measured(
         "everything in place, images per second",
         "whole_run",
@@ -482,6 +513,8 @@ Not in it: the cluster; storage of tables, logs and point-in-time recovery; metr
 the dashboard; a customer's own KMS key; data transfer; the one-off scan or listing that found the
 ids; images that fail and come round again.
 
+{_audit(model)}
+
 ## Measured
 
 Each by the benchmark named, on one machine: run them on yours. Processor times grow with what
@@ -497,6 +530,19 @@ else a machine does; the load is that of each core when the benchmark ended.
 
 {_table(("what", "value", "why"), _assumed())}
 """
+
+
+def _audit(model: Model) -> str:
+    hours, cost = f"{model.m['audit_hours']:.1f}", f"{model.m['audit_dollars']:.2f}"
+    return f"""\
+## An audit
+
+An audit of {IMAGES:,} images takes {hours} hours, with {AUDITORS} parts at a time and the index in
+{SLICES} slices. It costs ${cost} per million images, most of it processor time for the documents,
+LISTs, and the files that it sorts by. The assumptions are in `tests/bench/audit.py`: a LIST takes
+{LIST_SECONDS} s, a megabyte of a scan {SCAN_SECONDS} s, {PAGE_DOCUMENTS} whole documents
+{PAGE_SECONDS} s; an image has {ROWS_PER_IMAGE:g} rows of user data. `--deep` also projects every
+image, at the cost of the projection above."""
 
 
 def _missed_budgets(missed: Sequence[Sequence[str]]) -> str:

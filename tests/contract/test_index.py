@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.audit import Entry
+from reindex.domain.digest import digest
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable
 from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
+from reindex.stores import listings
 from reindex.stores.interfaces.id_sources import Part
 from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
 from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.listings import DocumentListing
 from reindex.stores.search import ids as ids_module
 from reindex.stores.search import reading as reading_module
 from reindex.stores.search.cluster import SearchCluster
-from reindex.stores.search.ids import IndexIds
+from reindex.stores.search.ids import IndexIds, IndexSlices
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import UNKNOWN_MAPPING, Schema, library_schema
 from tests.contract.analysis import without_analysis_common
@@ -275,6 +279,27 @@ class TestIds:
         _refresh(index, name)
 
         assert "new" not in [image_id for part in parts for image_id in _ids(source, part)]
+
+    @pytest.mark.parametrize("at_most", [1, 256])
+    def test_are_listed_by_an_audit_with_what_it_keeps_of_their_documents(
+        self, index: SearchIndex, alias: str, at_most: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(listings, "PAGE_DOCUMENTS", 3)
+        listing = DocumentListing(IndexSlices(index, alias), lambda: 24, ["metadata.title"])
+
+        entries: list[Entry] = []
+        for part in listing.parts(at_most):
+            cursor: Cursor | None = None
+            while True:
+                page = listing.page(part, cursor)
+                entries += page.entries
+                cursor = page.next
+                if cursor is None:
+                    break
+
+        assert sorted(image_id for image_id, _, _ in entries) == [f"{n:02}" for n in range(24)]
+        [facts] = {facts.digest for image_id, _, facts in entries if image_id == "23"}
+        assert facts == digest({"metadata": {"credit": "PA"}, "id": "23"})
 
     @pytest.mark.parametrize("field", ["metadata.titel", "esInfo.reindex.runId", "esInfo.reindex"])
     def test_that_lack_what_cannot_be_searched_for_are_not_guessed(

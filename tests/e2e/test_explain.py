@@ -12,13 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from reindex.domain.audit import ImageClass
 from reindex.domain.states import Phase, State
 from reindex.repairs.image_verdict import Cause
 from reindex.settings import LibrarySettings, Queue
@@ -273,3 +274,125 @@ def set_aside(stack: LocalStack, image_id: str) -> None:
                 )
                 return
         time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with one image, and what is to be said of it."""
+
+    image_id: str
+    cause: Cause
+    classes: frozenset[ImageClass]
+
+    @classmethod
+    def of(cls, image_id: str, cause: Cause, *classes: ImageClass) -> Fault:
+        return cls(image_id, cause, frozenset(classes))
+
+
+def audit(stack: LocalStack, folder: Path) -> dict[str, set[str]]:
+    """Audit the stack; return the classes of each image that it found something wrong with."""
+    done = stack.reindex("audit", "--json", "--lists", folder)
+    assert done.stdout, done.stderr
+    summary = json.loads(done.stdout)
+    found: dict[str, set[str]] = {}
+    for each in summary["classes"]:
+        ids = (folder / f"{each['name']}.txt").read_text().splitlines()
+        assert len(ids) == each["count"]
+        for image_id in ids:
+            found.setdefault(image_id, set()).add(each["name"])
+    assert done.returncode == (1 if found else 0), done.stderr
+    return found
+
+
+def change_document(stack: LocalStack, server: IndexServer, image_id: str, **changes: Any) -> None:
+    """Change fields of a document as somebody else would; None removes one."""
+    place = f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true"
+    document = stack.search({"ids": {"values": [image_id]}})[image_id]
+    changed = {name: v for name, v in {**document, **changes}.items() if v is not None}
+    loopback.send("PUT", place, changed)
+
+
+def plant(stack: LocalStack, server: IndexServer, ids: Iterator[str]) -> list[Fault]:
+    """Plant a fault of each kind that an image can have while no run is open."""
+    library, s3 = stack.settings[LibrarySettings], stack.client("s3")
+    bucket = library.originals_bucket
+    deleted, orphan, lost, changed = next(ids), next(ids), next(ids), next(ids)
+    thumbnail, crop, theirs = next(ids), next(ids), next(ids)
+    never, nobody = "f" * 40, "0" * 40
+    body = s3.get_object(Bucket=bucket, Key=original_key(thumbnail))["Body"].read()
+    for image_id in (deleted, orphan):
+        s3.delete_object(Bucket=bucket, Key=original_key(image_id))
+    for image_id in (deleted, lost):
+        delete_document(stack, server, image_id)
+    change_document(stack, server, changed, uploadedBy="somebody else")
+    s3.delete_object(Bucket=library.thumbnails_bucket, Key=original_key(thumbnail))
+    bounds = {f"bounds-{name}": "10" for name in ("x", "y", "width", "height")}
+    s3.put_object(
+        Bucket=library.crops_bucket, Key=f"{crop}/10_10_10_10/10.jpg", Body=b"x", Metadata=bounds
+    )
+    change_document(stack, server, theirs, esInfo=None)
+    s3.put_object(Bucket=bucket, Key=original_key(never), Body=body)
+    s3.put_object(Bucket=library.thumbnails_bucket, Key=original_key(never), Body=body)
+    stack.client("dynamodb").put_item(
+        TableName=library.edits_table, Item={"id": {"S": nobody}, "archived": {"BOOL": True}}
+    )
+    named = ImageClass
+    return [
+        Fault.of(deleted, Cause.ORIGINAL_DELETED, named.UPLOADED_WITHOUT_ORIGINAL),
+        Fault.of(
+            orphan,
+            Cause.ORPHAN,
+            named.DOCUMENT_WITHOUT_ORIGINAL,
+            named.UPLOADED_WITHOUT_ORIGINAL,
+        ),
+        Fault.of(lost, Cause.DOCUMENT_LOST, named.ORIGINAL_WITHOUT_DOCUMENT),
+        Fault.of(changed, Cause.STALE, named.STALE_DOCUMENT),
+        Fault.of(thumbnail, Cause.STALE, named.THUMBNAIL_MISSING),
+        Fault.of(crop, Cause.STALE, named.CROP_NOT_IN_DOCUMENT),
+        Fault.of(theirs, Cause.SEARCHABLE, named.DOCUMENT_OF_NO_RUN),
+        Fault.of(
+            never,
+            Cause.NEVER_UPLOADED,
+            named.NEVER_UPLOADED,
+            named.ORIGINAL_WITHOUT_DOCUMENT,
+        ),
+        Fault.of(nobody, Cause.UNKNOWN_ID, named.ROWS_WITHOUT_ORIGINAL),
+    ]
+
+
+def test_what_explain_and_the_audit_say_of_each_planted_fault(
+    stack: LocalStack,
+    server: IndexServer,
+    index: IndexFaults,
+    ids: Iterator[str],
+    tmp_path: Path,
+) -> None:
+    before = audit(stack, tmp_path / "before")
+    faults = plant(stack, server, ids)
+    refused, poison, waiting = next(ids), next(ids), next(ids)
+    index.refused_ids.add(refused)
+    delete_document(stack, server, refused)
+    upload(stack, [refused])
+    run(stack)
+    without = ImageClass.ORIGINAL_WITHOUT_DOCUMENT
+    faults += [
+        Fault.of(refused, Cause.INDEX_REFUSES, without),
+        Fault.of(poison, Cause.DEAD_LETTER, without),
+        Fault.of(waiting, Cause.INDEXER_OFF, without),
+    ]
+    with run_that_waits(stack, server, [poison, waiting]):
+        set_aside(stack, poison)
+
+        found = audit(stack, tmp_path / "after")
+        for fault in faults:
+            explain(stack, fault.image_id, fault.cause)
+        obey(stack, explain(stack, poison, Cause.DEAD_LETTER))
+    eventually(lambda: not record(stack).is_open, "the run is over")
+
+    planted = {fault.image_id: fault.classes for fault in faults}
+    rows_of_deleted = {ImageClass.ROWS_WITHOUT_ORIGINAL}
+    assert {
+        image_id: classes - (rows_of_deleted if image_id in planted and len(classes) > 1 else set())
+        for image_id, classes in found.items()
+        if classes != before.get(image_id)
+    } == planted

@@ -23,7 +23,7 @@ BUILT_IN = {"states", "exists", "count", "string", "floor", "millis", "substring
 
 @pytest.fixture(scope="module")
 def definition(stage: Stage) -> Mapping[str, Any]:
-    machine = stage.one("AWS::StepFunctions::StateMachine")
+    machine = stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"]
     parsed: Mapping[str, Any] = json.loads(readable(machine["DefinitionString"]))
     return parsed
 
@@ -114,7 +114,7 @@ def test_what_a_run_goes_through(definition: Mapping[str, Any]) -> None:
 def test_a_run_has_no_time_limit_but_a_heartbeat(
     stage: Stage, definition: Mapping[str, Any]
 ) -> None:
-    machine = stage.one("AWS::StepFunctions::StateMachine")
+    machine = stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"]
     assert machine["StateMachineType"] == "STANDARD"
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
     assert machine["LoggingConfiguration"]["IncludeExecutionData"]

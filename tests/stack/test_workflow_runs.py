@@ -130,7 +130,11 @@ class Machine:
         )
         for phase in ("index", "check"):
             self._events.put_rule(Name=phase, ScheduleExpression="rate(1 minute)", State="DISABLED")
-        definition = readable(stage.one("AWS::StepFunctions::StateMachine")["DefinitionString"])
+        definition = readable(
+            stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"][
+                "DefinitionString"
+            ]
+        )
         for placeholder, name in {
             "<Partition>": "aws",
             "<TablesRuns>": "runs",
