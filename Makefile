@@ -14,7 +14,7 @@ MIGRATE ?=
 INGEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help uv install demo check test tools test-fast test-e2e chaos bench bench-projection docs clean
+.PHONY: help uv install demo check test tools test-fast test-e2e chaos bench bench-projection docs calls clean
 
 help:  ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -41,6 +41,7 @@ check: install  ## Lint, check types, the import contracts and the templates
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) python -m scripts.fault_pages --check
+	$(RUN) python -m tests.calls.operators --check
 	$(RUN) python -m tests.stack.lint
 
 test: test-fast test-e2e  ## Run every test
@@ -69,6 +70,10 @@ docs: install  ## Make the pages that are made from the code
 	$(RUN) python -m scripts.help_pages
 	$(RUN) python -m scripts.failure_pages
 	$(RUN) python -m scripts.fault_pages
+	$(RUN) python -m tests.calls.operators
+
+calls: install  ## Record the AWS calls of all functions and verbs anew, and write what verbs need into docs/security.md
+	$(RUN) python -m tests.calls
 
 clean:  ## Remove what was built
 	rm -rf build cdk.out cdk.out.* bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

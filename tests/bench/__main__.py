@@ -30,6 +30,7 @@ BENCHES = (
     "renditions",
     "live_lane",
     "comparing",
+    "audit",
     "whole_run",
     "model",
 )

@@ -6,7 +6,7 @@ The stack that cdk deploys to the local cloud, a library of small pictures with 
 data, a real Elasticsearch: ids are uploaded, a run is started, and what counts is the time until
 its report. A first run, of a few images, starts the processes that serve the lambdas.
 
-What bounds it is told by who was busy: the processor time of the local cloud (one Python
+The processor times show what limits it: the processor time of the local cloud (one Python
 process that is S3, DynamoDB, SQS and Step Functions at once), of the index, and of the
 processes that run each of our lambdas.
 """

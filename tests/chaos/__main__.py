@@ -18,7 +18,7 @@ from tests.local.deploy import DeployError
 from tests.local.processes import LocalServerError
 from tests.local.versions import BY_ENGINE, SearchServer
 
-#: Exit statuses after a signal: 128 and its number, as shells have it.
+#: Exit statuses after a signal: 128 and its number, as in shells.
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 

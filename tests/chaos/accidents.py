@@ -120,9 +120,9 @@ class Accidents:
         library: Its people.
         index: The proxy before the index server.
         ministack: The local cloud's program, whose worker processes are killed.
-        node: The index server's process; None where that is no real one.
+        node: The index server's process; None if that is not a real one.
         rng: Draws order, moments and victims.
-        say: Told of each.
+        say: Called with a line about each.
         happened: How often each has happened.
         in_progress: How many rows the killed workers had in progress.
         uploaded: Every id ever given to the reindex.
@@ -156,7 +156,7 @@ class Accidents:
     def deal(self, *, pause: float, over: threading.Event) -> list[str]:
         """Let accidents happen until each of the deck has, or the event is set.
 
-        One whose moment has not come (nobody to kill, no phase open) goes to the bottom.
+        One that is not possible yet (no process to kill, no phase open) goes to the bottom.
 
         Args:
             pause: Mean seconds between two.
@@ -293,14 +293,14 @@ class Accidents:
         return True
 
     def _make_documents_odd(self) -> bool:
-        """Have another program write what no document of ours holds."""
+        """Have another program write values that our documents never hold."""
         known = sorted(self.library.titles)
         for image_id in self.rng.sample(known, min(_ODD, len(known))):
             self.library.make_odd(image_id, self.rng.choice(_ODD_PARTS))
         return True
 
     def _spoil_row(self) -> bool:
-        """Edit a row with work left in the console, and mend it after a while."""
+        """Edit a row with work left in the console, and repair it after a while."""
         working = [row for row in self.cloud.stack.rows().values() if row.state.phase]
         if not working:
             return False

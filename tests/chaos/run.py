@@ -52,7 +52,7 @@ _TUNING: Final = {
     "max_backlog": 240,
     "settle_seconds": 1,
     "quiet_seconds": 4,
-    # Bad luck is bounded by chance alone: to run out of attempts is as good as impossible.
+    # Faults are random: with so many attempts, an image practically never runs out of them.
     "max_attempts": 12,
     "max_rounds": 20,
 }
@@ -81,7 +81,7 @@ Say = Callable[[str], None]
 
 
 class ChaosError(Exception):
-    """A chaos run could not be brought to its end; the message says what stood in its way."""
+    """A chaos run could not be brought to its end; the message says why."""
 
 
 def chaos(seed: int, images: int, *, real: SearchServer | None, say: Say) -> list[str]:
@@ -91,7 +91,7 @@ def chaos(seed: int, images: int, *, real: SearchServer | None, say: Say) -> lis
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
         real: The real search server that it happens on; None for noida-db.
-        say: Told what goes on.
+        say: Called with lines about the progress.
 
     Returns:
         Everything that does not hold; empty when all does.
@@ -121,7 +121,7 @@ def stage_of(
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
         real: The real server; None for the embedded one.
-        say: Told what goes on.
+        say: Called with lines about the progress.
         tuning: Laid over the tuning of chaos runs.
         through_alias: Whether people write through the alias, and not to the index behind it.
         overrides: Laid over the stage's settings.
@@ -177,7 +177,7 @@ class Stage:
         accidents: What happens.
         index_faults: The proxy before the index server.
         aws_faults: The proxy before the cloud.
-        say: Told what goes on.
+        say: Called with lines about the progress.
         starts: Runs started.
         opened_again: Phases that had to be opened again because nothing ticked any more.
         submitted: Ids of images that came by the live lane.
@@ -380,7 +380,7 @@ class Stage:
         return self.cloud.stack.settings[ElasticsearchSettings].preserve
 
     def _standing(self) -> str:
-        """How it stands, for whoever must find out why it did not settle."""
+        """The state of the stage, to find out why it did not settle."""
         states = counted_kinds(verdict.states(self.cloud.stack.rows()))
         return f"{states}; {counted_kinds(self.cloud.depths())}; {self.cloud.run()}"
 

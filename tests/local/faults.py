@@ -42,7 +42,7 @@ class Faults:
         return events
 
     def count(self) -> int:
-        """How many faults the rules that stand have made."""
+        """Return the number of faults that the present rules have made."""
         rules: list[dict[str, Any]] = loopback.send("GET", f"{self.url}/_microburst/rules")
         return sum(rule["fired_count"] for rule in rules)
 

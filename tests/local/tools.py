@@ -28,7 +28,7 @@ class Tool:
     Attributes:
         name: For people.
         needed_for: What does not run without it.
-        is_here: Returns whether the machine has it.
+        is_here: Returns True if it is installed.
     """
 
     name: str
@@ -85,7 +85,7 @@ TOOLS: Final = (
         "the first time: tests of images in Google Cloud Storage",
         _has_go,
     ),
-    Tool("Chromium", "tests of the report page in a browser", lambda: chromium.find() is not None),
+    Tool("Chromium", "tests of pages in a browser", lambda: chromium.find() is not None),
     Tool(
         "exiftool",
         "the comparison with exiftool in make bench",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from reindex.wiring.audit import AuditSteps
 from reindex.wiring.lane import LiveLane
 from reindex.wiring.migration import MigrationSteps
 from reindex.wiring.run import RunSteps
@@ -25,6 +26,11 @@ class Wiring(Stores):
     def migration_steps(self) -> MigrationSteps:
         """The steps of a migration."""
         return MigrationSteps(self, self.run_steps)
+
+    @cached_property
+    def audit_steps(self) -> AuditSteps:
+        """The steps of an audit."""
+        return AuditSteps(self, self.run_steps)
 
     @cached_property
     def lane(self) -> LiveLane:
