@@ -52,7 +52,7 @@ class Look:
 
     @property
     def colours(self) -> dict[str, int]:
-        """Every colour in it as ``#rrggbb``, and how many points have it."""
+        """Every colour in it as ``#rrggbb``, and its number of points."""
         found = self.image.getcolors(self.image.width * self.image.height) or []
         return {"#{:02x}{:02x}{:02x}".format(*colour): n for n, colour in found}  # type: ignore[misc]
 

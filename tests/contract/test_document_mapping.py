@@ -257,7 +257,7 @@ def _of_people(name: str, value: Any) -> dict[str, Any]:
     return metadata | {"userMetadata": metadata}
 
 
-#: What other documents' values make of a field; of ours, what it refuses, and what it takes.
+#: A value of another document, which makes a field's type; our values that it rejects; and accepts.
 MADE_BY_OTHERS: list[tuple[Any, list[Any], list[Any]]] = [
     ({"y": "an object"}, ["text"], []),
     ([{"y": "an object"}], ["text", ["text"]], []),

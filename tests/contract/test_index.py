@@ -1,4 +1,4 @@
-"""What every search index does, shown on the twin, on noida-db and on real servers."""
+"""The contract of the search index, on the twin, on noida-db and on real servers."""
 
 import json
 from collections.abc import Generator, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What a migration asks of an index, shown on the twin and on real servers."""
+"""The contract of a migration's index, on the twin and on real servers."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def says_the_same(desk: ServedDesk, image_id: str, found: dict[str, Any]) -> Non
 
 
 def delete_document(stack: LocalStack, server: IndexServer, image_id: str) -> None:
-    """Delete a document as somebody else would: past the proxy."""
+    """Delete a document as another program would: not through the proxy."""
     loopback.send("DELETE", f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true")
 
 
@@ -210,7 +210,7 @@ def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
 
 @contextmanager
 def run_that_waits(stack: LocalStack, server: IndexServer, ids: list[str]) -> Iterator[None]:
-    """A run whose messages nobody takes, over images whose documents are gone."""
+    """A run whose messages are not consumed, over images whose documents are gone."""
     for image_id in ids:
         delete_document(stack, server, image_id)
     upload(stack, ids)

@@ -23,7 +23,8 @@ from reindex.settings import (
     variables,
 )
 from tests.stack import templates
-from tests.stack.templates import CDK_JSON, Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import CDK_JSON, Stage
 
 FUNCTION = "AWS::Lambda::Function"
 TICKS = {"batch_index", "batch_check"}
