@@ -177,8 +177,8 @@ def _error(kind: str, reason: str = "why") -> dict[str, Any]:
 
 NO_INDEX = Answer(404, _error("index_not_found_exception"))
 
-#: Answers to :meth:`SearchIndex.denied` of a cluster that allows everything except the bulk: the
-#: mapping, the health, no such document, and a version conflict.
+#: Answers to :meth:`SearchIndex.denied_operations` of a cluster that allows everything except the
+#: bulk: the mapping, the health, no such document, and a version conflict.
 LET_DO_ALL = (
     Answer(body={NAME: {"mappings": {}}}),
     Answer(body={"status": "green"}),
@@ -320,7 +320,7 @@ class TestWhatWeAreLetDo:
         server.bulk = lambda _ids: bulk
 
         with pytest.raises(StoreUnavailable):
-            index.denied(NAME)
+            index.denied_operations(NAME)
 
     def test_is_named_when_the_write_is_answered_with_a_refusal(
         self, index: SearchIndex, server: FakeServer
@@ -328,7 +328,7 @@ class TestWhatWeAreLetDo:
         server.answers = [*LET_DO_ALL]
         server.bulk = lambda _ids: Answer(body={"items": [_item(403, "security_exception")]})
 
-        [problem] = index.denied(NAME)
+        [problem] = index.denied_operations(NAME)
 
         assert problem.startswith("we cannot write documents (index): security_exception")
 

@@ -92,9 +92,8 @@ class DeskStage(Stage):
             moved = {"enqueued": 1_200 + 40 * minute, "known_error": 30}
             keep(self.files, "run-2", Sample(at, 50, Phase.INDEX, 0, moved, held, 4, "growing"))
         self.clock.time = began + 1_800
-        self.runs.record_progress(
-            "run-2", {"enqueued": 17, "known_error": 2}, self.clock.now() - 20
-        )
+        counts = {"enqueued": 17, "known_error": 2}
+        self.runs.record_progress("run-2", counts, self.clock.now() - 20)
 
     def audit(self, counts: Mapping[ImageClass, int], *shrunk: Shrunk) -> None:
         """An audit that has ended."""
