@@ -17,7 +17,7 @@ from PIL import Image
 #: What the browser is called, by who packs it.
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 
-_FLAGS: Final = (
+FLAGS: Final = (
     "--headless",
     "--disable-gpu",
     "--disable-quic",
@@ -78,7 +78,7 @@ def look(browser: str, page: Path, *, scheme: str, size: tuple[int, int]) -> Loo
         done = subprocess.run(
             [
                 browser,
-                *_FLAGS,
+                *FLAGS,
                 *sandbox,
                 f"--user-data-dir={folder}/profile",
                 f"--blink-settings=preferredColorScheme={_SCHEMES[scheme]}",

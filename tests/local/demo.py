@@ -287,7 +287,7 @@ def _wait(console: Console, stack: LocalStack) -> None:
         console.print(f"  export {name}={stack.environ[name]}", markup=False)
     console.print(f"  export INDEX={stack.index.url}", markup=False)
     console.print(f"  export PATH={Path(sys.executable).parent}:$PATH", markup=False)
-    console.print("Then, for one: reindex status")
+    console.print("Then, for one: reindex status, or reindex desk for all of it on one page")
     signal.pause()
 
 

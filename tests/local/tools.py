@@ -85,7 +85,7 @@ TOOLS: Final = (
         "the first time: tests of images in Google Cloud Storage",
         _has_go,
     ),
-    Tool("Chromium", "tests of the report page in a browser", lambda: chromium.find() is not None),
+    Tool("Chromium", "tests of pages in a browser", lambda: chromium.find() is not None),
     Tool(
         "exiftool",
         "the comparison with exiftool in make bench",
