@@ -1,4 +1,4 @@
-"""What the policies in a synthesized template allow, by IAM's rules as far as they are used here.
+"""Evaluates the policies in a synthesized template, by the rules of IAM that they depend on.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """

@@ -22,7 +22,7 @@ PATH: Final = Path(__file__).with_name("record.json")
 
 _DEPLOYMENT: Final = "deployment.json"
 
-#: What a principal needs: actions by resource.
+#: The permissions of one function or verb: actions by resource.
 Needs = Mapping[str, list[str]]
 
 
@@ -67,7 +67,7 @@ class RecordedDeployment:
 
     @cached_property
     def record(self) -> Record:
-        """What its functions and the verbs needed."""
+        """The permissions that its functions and the verbs needed."""
         resources = Resources.of(self.stage, self.outputs)
         functions: dict[str, set[tuple[str, str]]] = {}
         verbs: dict[str, set[tuple[str, str]]] = {}

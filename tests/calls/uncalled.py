@@ -1,4 +1,4 @@
-"""What functions are allowed and no recorded call needs, each with its reason."""
+"""Permissions of functions that no recorded call needs, each with its reason."""
 
 from __future__ import annotations
 

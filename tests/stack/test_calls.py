@@ -1,4 +1,4 @@
-"""What functions and verbs call is what they are allowed: the record against the policies."""
+"""Functions are allowed to make the calls that are recorded, and no others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_whatever_a_function_calls_is_allowed(record: Record, policies: Policies
 
 
 def uncalled(record: Record, policies: Policies) -> set[tuple[str, str, str]]:
-    """What functions are allowed and do not call."""
+    """Return the permissions that functions have and do not use."""
     calls = list(pairs(record.functions))
     return {
         (function, action, resource)
