@@ -139,7 +139,7 @@ def _of_s3(operation: str, parameters: Mapping[str, Any]) -> Iterator[Permission
 def _reading(source: Mapping[str, Any]) -> Iterator[Permission]:
     """Yield the permissions to read an object.
 
-    Without ``s3:ListBucket`` a missing object answers 403, and cannot be distinguished from a forbidden one.
+    Without ``s3:ListBucket`` a missing object answers 403, as a forbidden one does.
     """
     versioned = "VersionId" in source
     action = "s3:GetObjectVersion" if versioned else "s3:GetObject"
