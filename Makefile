@@ -10,6 +10,8 @@ LOADER ?=
 ENGINE ?=
 SEED ?=
 REAL ?=
+MIGRATE ?=
+INGEST ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help uv install demo check test tools test-fast test-e2e chaos bench bench-projection docs calls clean
@@ -54,8 +56,8 @@ test-fast: install  ## Run all tests but those of the deployed stack
 test-e2e: install  ## Run the tests of the stack that cdk deploys to local servers
 	$(RUN) pytest -n 2 --dist loadfile tests/e2e
 
-chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=elasticsearch or opensearch takes a real server, MIGRATE=1 a migration
-	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real $(REAL)) $(if $(MIGRATE),--migrate)
+chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=elasticsearch or opensearch takes a real server, MIGRATE=1 a migration, INGEST=1 submissions to the live lane
+	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real $(REAL)) $(if $(MIGRATE),--migrate) $(if $(INGEST),--ingest)
 
 bench: tools  ## Measure everything that the budgets name, and write docs/cost.md of it
 	$(RUN) python -m tests.bench --json bench-results --write docs/cost.md

@@ -17,7 +17,17 @@ from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
-from cdk.run_bucket import CHUNKS, CLAIMS, ORDER, REPORTS, SAMPLES, TALLIES, RunBucket
+from cdk.run_bucket import (
+    AUDIT_WORK,
+    AUDITS,
+    CHUNKS,
+    CLAIMS,
+    ORDER,
+    REPORTS,
+    SAMPLES,
+    TALLIES,
+    RunBucket,
+)
 from cdk.stage_settings import FollowSettings, StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings, user_tables
@@ -32,6 +42,7 @@ _INDEX_METHODS = {
     "live_indexer": ("Get", "Post"),
     "preflight": ("Delete", "Get", "Post"),
     "tally": ("Get", "Post"),
+    "audit": ("Get", "Post"),
 }
 
 
@@ -73,6 +84,7 @@ class Grants:
             "indexer": [*self._indexer()],
             "preflight": [*self._preflight()],
             "tally": [*self._tally()],
+            "audit": [*self._audit()],
             "notices": [*self._notices()],
         }
         if self.lane:
@@ -155,7 +167,10 @@ class Grants:
             return
         # A loader reads the originals itself: image-projection reads only the user data.
         names = [self.library.crops_bucket] if loader else self._library_bucket_names()
-        buckets = [self._bucket(name) for name in names if name]
+        yield from self._read_library([self._bucket(name) for name in names if name])
+
+    def _read_library(self, buckets: list[str]) -> Iterator[iam.PolicyStatement]:
+        """Yield the permissions to read images' objects in some buckets, and their rows."""
         if buckets:
             yield _allow("s3:ListBucket", *buckets)
             yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
@@ -290,6 +305,22 @@ class Grants:
         )
         yield _allow("s3:GetObject", self._files(SAMPLES))
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
+
+    def _audit(self) -> Iterator[iam.PolicyStatement]:
+        progress = self.tables.progress.table_arn
+        tables = [self._table(table.name) for table in user_tables(self.library)]
+        yield _allow(("dynamodb:DescribeTable", "dynamodb:Scan"), progress, *tables)
+        # To look again at some images.
+        yield _allow("dynamodb:BatchGetItem", progress)
+        yield from self._read_library(self._library_buckets())
+        yield _allow("lambda:InvokeFunction", self._projector())
+        yield _allow("dynamodb:GetItem", self.tables.runs.table_arn)
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        kept = (self._files(AUDITS), self._files(AUDIT_WORK))
+        yield _allow(("s3:GetObject", "s3:PutObject"), *kept)
+        if self.settings.projection.function:
+            # The caller of the library's own function stores its documents there.
+            yield _allow(("s3:GetObject", "s3:PutObject"), self._files(CLAIMS))
 
     def _index(self, function: str) -> Iterator[iam.PolicyStatement]:
         """Yield the permissions to send requests to the search cluster."""

@@ -416,6 +416,13 @@ class StateMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditMachine:
+    """ARN of the state machine of audits."""
+
+    audit_machine_arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """The live lane, from a submitted file to a searchable image.
 
@@ -473,6 +480,17 @@ class CatchUpRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """The operator's desk.
+
+    Attributes:
+        production: True on a stage whose desk changes nothing unless it is started so.
+    """
+
+    production: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Notices:
     """The destinations of notices: texts for people about a run.
 
@@ -502,6 +520,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "indexer": (Stage, Tables, Bucket, Queue, *_INDICES, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
+    "audit": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, Pace, Projection),
     "notices": (Stage, Tables, Bucket, Notices),
 }
 
@@ -535,6 +554,8 @@ COMMAND: tuple[type, ...] = (
     Projection,
     StateMachine,
     CatchUpRule,
+    AuditMachine,
+    Desk,
 )
 
 

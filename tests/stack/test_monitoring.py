@@ -1,4 +1,4 @@
-"""The dashboard and the alarms, held against what the code measures and the runbook says."""
+"""The dashboard and the alarms, compared with the code's metrics and the runbook."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""What the stacks open, encrypt and leave behind, held against cdk-nag and our own rules."""
+"""The security of the stacks, checked by cdk-nag and our own rules."""
 
 import json
 from collections.abc import Iterator, Mapping
