@@ -91,4 +91,6 @@ UNCALLED: Final = (
 )
 
 #: Verbs that the walk does not call, each with its reason.
-UNWALKED: Final[dict[str, str]] = {}
+UNWALKED: Final = {
+    "desk": "It serves a page until it is interrupted; the page shows what other verbs show",
+}

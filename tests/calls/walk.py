@@ -65,6 +65,7 @@ def walk(work: Path) -> None:
         _reindex(stack, "prepare-index")
         _hold_a_run(stack, library)
         _look(stack, sound, library, work)
+        _audit(stack, sound, work)
         _choose_again(stack, index, sound, work)
         _gather(stack, sound, work)
         _lose_work(stack, sound)
@@ -110,6 +111,16 @@ def _look(stack: LocalStack, sound: list[str], library: SampleLibrary, work: Pat
     _reindex(stack, "image-meta", "--file", f"/{bucket}/{original_key(sound[0])}")
     _reindex(stack, "image-meta", "--bucket", bucket)
     _reindex(stack, "now", sound[0])
+
+
+def _audit(stack: LocalStack, sound: list[str], work: Path) -> None:
+    """Audit a library of which a document and an original are gone."""
+    bucket = stack.settings[LibrarySettings].originals_bucket
+    stack.client("s3").delete_object(Bucket=bucket, Key=original_key(sound[-1]))
+    stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{sound[-2]}")
+    _reindex(stack, "audit", may_fail=True)
+    _reindex(stack, "audit", "--deep", "--html", str(work / "audit.html"), may_fail=True)
+    _reindex(stack, "audit", "--last", "--lists", str(work / "audit"), may_fail=True)
 
 
 def _choose_again(stack: LocalStack, index: IndexFaults, sound: list[str], work: Path) -> None:
