@@ -9,7 +9,7 @@ import pytest
 from cdk.bundling import Asset
 from cdk.stage_settings import load
 from tests.calls import operators
-from tests.calls.policies import Policies
+from tests.calls.policies import Policies, Statement
 from tests.calls.record import Record, pairs, verb_of, verbs
 from tests.calls.uncalled import UNCALLED, UNWALKED
 from tests.stack import templates
@@ -27,6 +27,22 @@ def policies(asset: Asset) -> Policies:
     ingest = {"follow": {"crops": True}}
     settings = load({"TEST": {**entry, "ingest": ingest}}, "TEST")
     return Policies.of(templates.synthesize(settings, asset).template, "TEST")
+
+
+def test_a_deny_wins_and_a_pattern_allows_no_more_than_it_matches() -> None:
+    policies = Policies(
+        {
+            "f": (
+                Statement(True, ("s3:Get*",), ("bucket: a/*", "bucket: b/*"), ()),
+                Statement(False, ("s3:GetObject",), ("bucket: b/*",), ()),
+                Statement(True, ("s3:PutObject",), ("bucket: *",), ("aws:SourceVpc",)),
+            )
+        }
+    )
+    assert policies.allow("f", "s3:GetObject", "bucket: a/*")
+    assert not policies.allow("f", "s3:GetObject", "bucket: b/*")
+    assert not policies.allow("f", "s3:GetObject", "bucket: c/*")
+    assert not policies.allow("f", "s3:PutObject", "bucket: a/*"), "its condition is not known"
 
 
 def test_every_function_is_in_the_record(record: Record, policies: Policies) -> None:

@@ -29,7 +29,6 @@ PACKAGES = (
     "lambdas/reindex/stores/**/*.py",
     "lambdas/reindex/wiring/**/*.py",
     "scripts/**/*.py",
-    "tests/calls/**/*.py",
 )
 
 FILES = sorted(path for package in PACKAGES for path in ROOT.glob(package))
