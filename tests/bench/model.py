@@ -536,11 +536,11 @@ def _audit(model: Model) -> str:
     return f"""\
 ## An audit
 
-An audit of {IMAGES:,} images takes {model.m["audit_hours"]:.1f} hours, with {AUDITORS} parts worked at
-a time and the index in {SLICES} slices, and costs ${model.m["audit_dollars"]:.2f} a million images:
-most of it processor time for the documents, LISTs, and the files that it sorts by. The assumptions
-are in `tests/bench/audit.py`: {LIST_SECONDS} s for a LIST, {SCAN_SECONDS} s for a megabyte of a scan,
-{PAGE_SECONDS} s for {PAGE_DOCUMENTS} whole documents, {ROWS_PER_IMAGE:g} rows of user data an image.
+An audit of {IMAGES:,} images takes {model.m["audit_hours"]:.1f} hours, with {AUDITORS} parts
+worked at a time and the index in {SLICES} slices, and costs
+${model.m["audit_dollars"]:.2f} a million images. The assumptions are in `tests/bench/audit.py`:
+{LIST_SECONDS} s for a LIST, {SCAN_SECONDS} s for a megabyte of a scan, {PAGE_SECONDS} s for
+{PAGE_DOCUMENTS} whole documents, {ROWS_PER_IMAGE:g} rows of user data an image.
 `--deep` projects every image besides, at what the projection costs above."""
 
 
