@@ -46,6 +46,7 @@ class SecondLook:
         alias: The alias that people search through.
         preserve: Dotted fields that the index holds and the truth does not.
         project: Projects images.
+        calls: Most projection calls that are waited for at once.
     """
 
     library: Library
@@ -54,6 +55,7 @@ class SecondLook:
     alias: str
     preserve: Sequence[str]
     project: Project
+    calls: int
 
     def confirmed(
         self, suspects: Mapping[ImageClass, Sequence[str]], listed: Collection[Listing]
@@ -75,7 +77,8 @@ class SecondLook:
             image_id: set(classes(facts, listed))
             for image_id, facts in self._facts(sorted(suspected), listed).items()
         }
-        other = self.not_as_projected(suspects.get(ImageClass.STALE_DOCUMENT, ()))
+        stale = suspects.get(ImageClass.STALE_DOCUMENT, ())
+        other = self.not_as_projected(stale, min(_LOOKERS, self.calls))
         confirmed: dict[ImageClass, list[str]] = {}
         for name, ids in suspects.items():
             if name is ImageClass.STALE_DOCUMENT:
@@ -84,10 +87,14 @@ class SecondLook:
                 confirmed[name] = [i for i in ids if i not in found or name in found[i]]
         return confirmed
 
-    def not_as_projected(self, ids: Sequence[str]) -> set[str]:
+    def not_as_projected(self, ids: Sequence[str], calls: int = 1) -> set[str]:
         """Return the images whose document is not what would be projected now.
 
         One that cannot be projected is among them, unless its original or its document is gone.
+
+        Args:
+            ids: Of the images.
+            calls: Most projection calls that are waited for at once.
 
         Raises:
             IndexMisconfigured: There is not one index behind the alias.
@@ -114,7 +121,7 @@ class SecondLook:
                 if digest(documents[image.id].source, self.preserve) != image.digest
             }
 
-        with ThreadPoolExecutor(_LOOKERS) as pool:
+        with ThreadPoolExecutor(calls) as pool:
             return set().union(*pool.map(differing, in_batches(ids, PROJECTION_BATCH)))
 
     def _facts(self, ids: Sequence[str], listed: Collection[Listing]) -> dict[str, ImageFacts]:

@@ -43,6 +43,7 @@ class AuditSteps:
                 alias=place.index_alias,
                 preserve=place.preserve,
                 project=self._run.rehearsal.project,
+                calls=stores.settings[groups.Pace].projection_concurrency,
             ),
             runs=stores.runs,
             files=stores.files,
