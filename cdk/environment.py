@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from aws_cdk import ArnFormat, Stack
@@ -13,7 +13,14 @@ from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
-from cdk.stage_settings import IngestSettings, StageSettings, loader_pace, texts, tuned
+from cdk.stage_settings import (
+    IngestSettings,
+    OtherClusterSettings,
+    StageSettings,
+    loader_pace,
+    texts,
+    tuned,
+)
 from reindex.settings import FUNCTION, LOADER, OWN, LibrarySettings
 
 
@@ -49,6 +56,7 @@ def environment(
         "dead_letter_queue_url": queue.dead_letters.queue_url,
         "tag_names": settings.projection.tag_names,
         "projection_function": names.function("image_projection"),
+        **_other_cluster(settings.index.other_cluster),
         **_projection(settings),
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
         "catch_up_rule": names.catch_up,
@@ -67,6 +75,11 @@ def environment(
         },
     }
     return texts(values | (_ingest(settings.ingest, lane) if settings.ingest and lane else {}))
+
+
+def _other_cluster(other: OtherClusterSettings | None) -> dict[str, Any]:
+    """Return the settings of the other cluster."""
+    return {f"other_{name}": value for name, value in asdict(other).items()} if other else {}
 
 
 def _notices(stack: Stack, settings: StageSettings) -> dict[str, Any]:

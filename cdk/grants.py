@@ -30,11 +30,7 @@ from cdk.run_bucket import (
 )
 from cdk.stage_settings import FollowSettings, StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
-from reindex.settings import LibrarySettings
-
-#: The indexes of the tables whose key is not the image id.
-_INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
-_TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
+from reindex.settings import LibrarySettings, user_tables
 
 #: The HTTP methods of each function's requests to the search cluster; a function that is not named
 #: sends none.
@@ -169,8 +165,7 @@ class Grants:
         if (loader and loader.whole) or self.settings.projection.function:
             # Nothing of the library is read.
             return
-        # A loader reads the originals itself: only the user data are still
-        # left for us to read.
+        # A loader reads the originals itself: image-projection reads only the user data.
         names = [self.library.crops_bucket] if loader else self._library_bucket_names()
         yield from self._read_library([self._bucket(name) for name in names if name])
 
@@ -179,13 +174,12 @@ class Grants:
         if buckets:
             yield _allow("s3:ListBucket", *buckets)
             yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
-        by_image = self._library_tables(*_TABLES_BY_IMAGE)
-        if by_image:
-            yield _allow("dynamodb:BatchGetItem", *by_image)
+        tables = user_tables(self.library)
+        by_key = [self._table(table.name) for table in tables if not table.index]
+        if by_key:
+            yield _allow("dynamodb:BatchGetItem", *by_key)
         indexes = [
-            f"{table}/index/{getattr(self.library, index)}"
-            for field, index in _INDEXES_BY_IMAGE.items()
-            for table in self._library_tables(field)
+            f"{self._table(table.name)}/index/{table.index}" for table in tables if table.index
         ]
         if indexes:
             yield _allow("dynamodb:PartiQLSelect", *indexes)
@@ -267,7 +261,7 @@ class Grants:
 
     def _preflight(self) -> Iterator[iam.PolicyStatement]:
         progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
-        tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
+        tables = [self._table(table.name) for table in user_tables(self.library)]
         if tables:
             yield _allow("dynamodb:DescribeTable", *tables)
         yield _allow("dynamodb:BatchGetItem", progress)
@@ -314,7 +308,7 @@ class Grants:
 
     def _audit(self) -> Iterator[iam.PolicyStatement]:
         progress = self.tables.progress.table_arn
-        tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
+        tables = [self._table(table.name) for table in user_tables(self.library)]
         yield _allow(("dynamodb:DescribeTable", "dynamodb:Scan"), progress, *tables)
         # To look again at some images.
         yield _allow("dynamodb:BatchGetItem", progress)
@@ -333,10 +327,16 @@ class Grants:
         methods = _INDEX_METHODS.get(function)
         if not methods:
             return
-        if self.settings.elasticsearch_secret:
-            yield _allow("secretsmanager:GetSecretValue", self.settings.elasticsearch_secret)
-        if domain := self.settings.index.domain:
-            yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
+        other = self.settings.index.other_cluster
+        # Live writers write to where the alias leads, on the stage's own cluster.
+        if function == "live_indexer":
+            other = None
+        for secret in (self.settings.elasticsearch_secret, other and other.secret):
+            if secret:
+                yield _allow("secretsmanager:GetSecretValue", secret)
+        for domain in (self.settings.index.domain, other and other.domain):
+            if domain:
+                yield _allow(tuple(f"es:ESHttp{method}" for method in methods), f"{domain}/*")
 
     def _keys(self) -> Iterator[iam.PolicyStatement]:
         if self.settings.library_keys:
@@ -387,13 +387,8 @@ class Grants:
     def _library_buckets(self) -> list[str]:
         return [self._bucket(name) for name in self._library_bucket_names() if name]
 
-    def _library_tables(self, *fields: str) -> list[str]:
-        names = [getattr(self.library, field) for field in fields]
-        return [
-            self.stack.format_arn(service="dynamodb", resource="table", resource_name=name)
-            for name in names
-            if name
-        ]
+    def _table(self, name: str) -> str:
+        return self.stack.format_arn(service="dynamodb", resource="table", resource_name=name)
 
     def _live_queue(self) -> list[str]:
         url = tuned(self.settings)["live_queue_url"]

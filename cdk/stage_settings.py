@@ -23,10 +23,12 @@ from reindex.settings import (
     FOLLOW_FUNCTIONS,
     FUNCTIONS,
     INGEST_FUNCTIONS,
+    Cluster,
     Engine,
     LibrarySettings,
     MetadataRules,
     Naming,
+    OtherCluster,
     PhaseRules,
     Projection,
     Settings,
@@ -59,6 +61,8 @@ _FUNCTION = re.compile(
     r"arn:aws[\w-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(:(\$LATEST|[\w-]{1,128}))?"
 )
 _DOMAIN = re.compile(r"arn:aws[\w-]*:es:[a-z0-9-]+:\d{12}:domain/[a-z][a-z0-9-]{2,27}")
+#: Without a name or password: it becomes part of the names of indices.
+_CLUSTER_URL = re.compile(r"https?://[^/@?#\s]+(/[^?#\s]*)?")
 _LOADER_URL = re.compile(r"https?://[^/@?#{}\s]+/[^#{}\s]*\{id\}[^#{}\s]*")
 _HEADER = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
@@ -198,6 +202,23 @@ class FollowSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherClusterSettings:
+    """Another cluster, which a migration leads to or comes from.
+
+    Attributes:
+        url: Of the cluster.
+        secret: ARN of the secret with its credentials.
+        engine: As in :class:`IndexSettings`.
+        domain: As in :class:`IndexSettings`.
+    """
+
+    url: str
+    secret: str | None = None
+    engine: str | None = None
+    domain: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
     """The server of the search index.
 
@@ -205,10 +226,12 @@ class IndexSettings:
         engine: ``elasticsearch`` or ``opensearch``; without it, the cluster is asked.
         domain: ARN of the domain of Amazon OpenSearch Service that the cluster is: functions sign
             their requests with their roles, and may send it those that they need.
+        other_cluster: Another cluster, which a migration leads to or comes from.
     """
 
     engine: str | None = None
     domain: str | None = None
+    other_cluster: OtherClusterSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +326,7 @@ TUNABLE = {
     for group in COMMAND
     for f in fields(group)
     if f.default is not MISSING
-    and group not in (LibrarySettings, MetadataRules, Naming, Projection)
+    and group not in (LibrarySettings, MetadataRules, Naming, OtherCluster, Projection)
     and f.name not in {g.name for g in fields(StageSettings)}
     and f.name not in {f"index_{g.name}" for g in fields(IndexSettings)}
 }
@@ -441,19 +464,44 @@ def _network_problems(network: Network | None) -> Iterator[str]:
 
 
 def _index_problems(settings: StageSettings) -> Iterator[str]:
-    index = settings.index
-    if index.engine and index.engine not in set(Engine):
-        yield f"index.engine must be one of {', '.join(Engine)}"
-    if not index.domain:
+    index, other = settings.index, settings.index.other_cluster
+    secret = settings.elasticsearch_secret
+    yield from _cluster_problems("index", index, ("elasticsearch_secret", secret))
+    if other is None:
         return
-    if not _DOMAIN.fullmatch(index.domain):
-        yield "index.domain is no ARN of a domain of Amazon OpenSearch Service"
-    if index.engine == Engine.ELASTICSEARCH:
-        yield "index.domain is for OpenSearch: index.engine says elasticsearch"
-    if settings.elasticsearch_secret:
+    where = "index.other_cluster"
+    yield from _cluster_problems(where, other, (f"{where}.secret", other.secret))
+    urls = Cluster(other.url).urls
+    for url in urls:
+        if not _CLUSTER_URL.fullmatch(url):
+            yield f"{where}.url: {url} is no URL of a cluster"
+    if set(urls) & set(Cluster(settings.elasticsearch_url).urls):
+        yield f"{where}.url is that of the stage's own cluster"
+
+
+def _cluster_problems(
+    where: str, found: IndexSettings | OtherClusterSettings, secret: tuple[str, str | None]
+) -> Iterator[str]:
+    """Yield what is wrong with the settings of a cluster.
+
+    Args:
+        where: The setting that it is the value of.
+        found: The value.
+        secret: The setting of its secret, and the ARN.
+    """
+    if found.engine and found.engine not in set(Engine):
+        yield f"{where}.engine must be one of {', '.join(Engine)}"
+    if not found.domain:
+        return
+    if not _DOMAIN.fullmatch(found.domain):
+        yield f"{where}.domain is no ARN of a domain of Amazon OpenSearch Service"
+    if found.engine == Engine.ELASTICSEARCH:
+        yield f"{where}.domain is for OpenSearch: {where}.engine says elasticsearch"
+    setting, arn = secret
+    if arn:
         yield (
-            "either index.domain, for requests signed with the functions' roles, or "
-            "elasticsearch_secret, not both"
+            f"either {where}.domain, for requests signed with the functions' roles, or "
+            f"{setting}, not both"
         )
 
 
@@ -497,8 +545,12 @@ def _loader_problems(loader: LoaderSettings) -> Iterator[str]:
 
 def secrets(settings: StageSettings) -> list[str]:
     """Return the ARNs of all secrets that functions read."""
-    loader = settings.projection.loader
-    found = (settings.elasticsearch_secret, loader.secret if loader else None)
+    loader, other = settings.projection.loader, settings.index.other_cluster
+    found = (
+        settings.elasticsearch_secret,
+        other.secret if other else None,
+        loader.secret if loader else None,
+    )
     return [arn for arn in found if arn]
 
 

@@ -37,6 +37,9 @@ def migrate() -> None:
     People search the old index, and live writers write to it, until "switch" moves the alias in
     one request. The new one is built from the truth, and follows what changes in the old one by
     itself. "rollback" leads people back until "drop-old" ends it. No write is lost on the way.
+
+    With "start --to" the new index is on another cluster. Then "switch" makes it ready and the
+    library moves by itself, while the new index follows the old one until "finish".
     """
 
 
@@ -45,7 +48,14 @@ def migrate() -> None:
         "reindex migrate start",
         "reindex migrate start --mapping new.json --sample 100",
         "reindex migrate start --source bucket",
+        "reindex migrate start --to https://new.example:9200",
     )
+)
+@click.option(
+    "--to",
+    metavar="URL",
+    help="Create the new index on another cluster, which may run the other engine: the stage's "
+    "index.other_cluster.",
 )
 @click.option(
     "--mapping",
@@ -72,6 +82,7 @@ def migrate() -> None:
 def start(
     session: Session,
     *,
+    to: str | None,
     file: str | None,
     source: str | None,
     ids: str | None,
@@ -90,7 +101,7 @@ def start(
     from .migrating import Wanted, begin
     from .terminal import note
 
-    found = begin(session, Wanted(file, source, ids, lower, sample))
+    found = begin(session, Wanted(to, file, source, ids, lower, sample))
     note(f"Migration {found.id} builds {found.new.name} beside {found.old.name}.")
     note("Its rounds start by themselves: reindex migrate status shows how far it is.")
 
@@ -163,6 +174,9 @@ def switch(session: Session, *, also: Sequence[str], yes: bool) -> None:
     its report and certificate. Then what changed meanwhile is brought along, the alias is moved in
     one request, and what was written in the last moments is brought along, too: twice, the second
     time after settle_seconds. It may be repeated if it is interrupted.
+
+    To another cluster: the same, but the alias is made there, and stays where it is, too. The
+    library then moves by itself. The new index follows the old one until "finish".
     """
     from .migrating import Switch
 
@@ -186,6 +200,21 @@ def rollback(session: Session) -> None:
     found = session.wiring.migration_steps.control.roll_back()
     note(f"{found.old.name} follows {found.new.name}: reindex migrate status shows how far it is.")
     note("Then reindex migrate switch leads people back to it.")
+
+
+@migrate.command(epilog=example("reindex migrate finish --yes"))
+@click.option("--yes", is_flag=True, help="Do it; without, it is only said what would be done.")
+@on_stack
+def finish(session: Session, *, yes: bool) -> None:
+    """End a migration to another cluster, once the library has moved.
+
+    What was written to the old index in the last moments is brought along, after settle_seconds.
+    Then the new index follows no further. Neither index is deleted. It may be repeated if it is
+    interrupted; "resume" gives it up.
+    """
+    from .migrating import finish_migration
+
+    finish_migration(session, yes=yes)
 
 
 @migrate.command(epilog=example("reindex migrate pause"))

@@ -19,7 +19,7 @@ from .errors import Findings
 from .session import Session
 
 if TYPE_CHECKING:
-    from reindex.stores.search.migration_index import MigratingIndex
+    from reindex.stores.interfaces.migrations import MigrationIndex
     from reindex.wiring import Wiring
 
 #: Seconds between looks at a round that is waited for.
@@ -39,6 +39,7 @@ class Wanted:
     """The options with which a migration begins.
 
     Attributes:
+        to: URL of the cluster to create the new index on; None for the stage's own.
         mapping: Path of the file with the new mapping; None for the stage's own.
         source: Where further ids come from; None for nowhere.
         ids: Path of the file of ids, or ``-``.
@@ -46,6 +47,7 @@ class Wanted:
         sample: Documents that are tried first; None for none.
     """
 
+    to: str | None
     mapping: str | None
     source: str | None
     ids: str | None
@@ -72,7 +74,7 @@ def begin(session: Session, wanted: Wanted) -> Migration:
         )
     index = _index_with_mapping(wiring, wanted.mapping) if wanted.mapping else wiring.index
     control = wiring.migration_steps.control_with(index)
-    if findings := control.findings():
+    if findings := control.findings(wanted.to):
         raise Findings("A migration cannot begin", findings)
     RunControl.of(wiring).require_none_open()
     sources = [RunOptions(source=Source(kind=INDEX))]
@@ -80,7 +82,7 @@ def begin(session: Session, wanted: Wanted) -> Migration:
         sources.append(RunOptions(source=_further(session, wanted.source, wanted)))
     session.on_interrupt("the migration may be half begun; repeat it")
     with progress("Creating the index"):
-        found = control.create(sources)
+        found = control.create(sources, wanted.to)
     if wanted.sample:
         _try(session, found, wanted.sample)
     return control.follow()
@@ -129,7 +131,7 @@ def _try(session: Session, found: Migration, size: int) -> None:
     note(f"{found.new.name} took {taken:,} of {counted(len(ids), 'document')} that were tried.")
 
 
-def _index_with_mapping(wiring: Wiring, file: str) -> MigratingIndex:
+def _index_with_mapping(wiring: Wiring, file: str) -> MigrationIndex:
     from pathlib import Path
 
     from reindex.stores.search.schema import library_schema
@@ -181,10 +183,16 @@ def look(wiring: Wiring) -> MigrationStatus | None:
     if found is None:
         return None
     now = wiring.clock.now()
-    follows = found.is_open and found.state is not MigrationState.SWITCHED and found.position
+    documents = {each.name: _count(wiring, each.name) for each in (found.old, found.new)}
+    follows = (
+        found.is_open
+        and found.state is not MigrationState.SWITCHED
+        and found.position
+        and documents[found.source.name] is not None
+    )
     return MigrationStatus(
         migration=found,
-        documents={each.name: _count(wiring, each.name) for each in (found.old, found.new)},
+        documents=documents,
         lag=wiring.index.count_changed(found.source.name, found.position) if follows else None,
         lag_seconds=now - found.position_at if follows else None,
         seconds_left=_seconds_left(wiring, found, now),
@@ -237,6 +245,7 @@ def require_built(found: Migration) -> Migration:
         MigrationState.CATCHING_UP,
         MigrationState.ROLLING_BACK,
         MigrationState.SWITCHING,
+        MigrationState.HANDED_OVER,
     ):
         raise MigrationRefused(
             f"migration {found.id} is {found.state}: there is nothing to compare or to switch to"
@@ -272,6 +281,14 @@ class Switch:
         note(f"Would make {found.target.name} as an index that people search:")
         for name, value in found.live_settings.items():
             note(f"  {name} = {value or 'the default'}")
+        if found.destination:
+            note(
+                "Would run a last round, with a count of the whole table; bring along what changes"
+            )
+            note(f"meanwhile; and make {names} on {found.destination} lead to it. Then the library")
+            note(f"moves by itself, and {found.target.name} follows until")
+            note("reindex migrate finish. --yes does it.")
+            return
         note(f"Would run a last round over {found.target.name}, with a count of the whole table;")
         note(f"bring along what changes meanwhile; move {names} from {found.source.name} to")
         note(f"{found.target.name} in one request; and bring along what was written meanwhile.")
@@ -302,8 +319,11 @@ class Switch:
                 switching.make_live(found)
             with progress("A last round, and a count of the table"):
                 found = self._await_round(self._last_round(found))
-        with progress("Moving the alias"):
+        with progress("Making the alias" if found.destination else "Moving the alias"):
             done = switching.switch(found, self._also)
+        if done.state is MigrationState.HANDED_OVER:
+            _show_what_to_do(done)
+            return
         if left:
             note(f"Other aliases of {found.source.name} stay there: {', '.join(left)}.")
         if done.state is MigrationState.SWITCHED:
@@ -335,18 +355,61 @@ class Switch:
         Raises:
             MigrationRefused: The round failed.
         """
-        rounds = self._wiring.migration_steps.rounds
-        rounds.start_missing(found)
-        while found.round is not None:
-            found = rounds.look(found)
-            if found.round is not None:
-                self._wiring.clock.sleep(_LOOK_SECONDS)
+        found = _without_round(self._wiring, found)
         if found.failed_rounds:
             raise MigrationRefused(
                 f"the round failed: {found.rounds[-1].problem}. Mend it and repeat the switch; "
                 "reindex migrate resume gives it up"
             )
         return found
+
+
+def _without_round(wiring: Wiring, found: Migration) -> Migration:
+    """Wait until no round runs, and return the record."""
+    rounds = wiring.migration_steps.rounds
+    rounds.start_missing(found)
+    while found.round is not None:
+        found = rounds.look(found)
+        if found.round is not None:
+            wiring.clock.sleep(_LOOK_SECONDS)
+    return found
+
+
+def _show_what_to_do(found: Migration) -> None:
+    from .terminal import note
+
+    note(f"{found.new.name} is ready, and follows {found.old.name}. Now, in this order:")
+    note(f"1. Lead people and live writers to {found.destination}, alias {found.alias}.")
+    note("2. Exchange elasticsearch_url and index.other_cluster in the stage, each with its")
+    note("   secret, engine and domain, and deploy it.")
+    note("3. reindex migrate finish --yes, once nothing writes to the old cluster any more.")
+    note("Until then the library may go back to the old cluster, which stays as it is.")
+
+
+def finish_migration(session: Session, *, yes: bool) -> None:
+    """End a migration to another cluster.
+
+    Raises:
+        MigrationRefused: The new index was not handed over.
+        StoreUnavailable: A service does not answer: repeat it.
+    """
+    from .terminal import note, progress
+
+    wiring = session.wiring
+    found = wiring.migration_steps.control.current()
+    found.finished(wiring.clock.now())
+    if not yes:
+        note(f"Would bring along what was written to {found.old.name} in the last moments, and end")
+        note(f"migration {found.id}. Neither index is deleted. --yes does it.")
+        return
+    session.on_interrupt("the migration is paused; repeat it, or reindex migrate resume")
+    paused = wiring.migration_steps.control.pause()
+    with progress("Waiting for the round that runs"):
+        paused = _without_round(wiring, paused)
+    with progress("Bringing along the last moments"):
+        done = wiring.migration_steps.switching(note).finish(paused)
+    note(f"Migration {done.id} is finished: {done.new.name} follows no further.")
+    note("index.other_cluster may leave the stage.")
 
 
 def abort_migration(session: Session, *, yes: bool) -> None:
@@ -385,7 +448,7 @@ def drop_old_index(session: Session, *, yes: bool) -> None:
     control = session.wiring.migration_steps.control
     if not yes:
         found = control.current()
-        found.finished(session.wiring.clock.now())
+        found.old_dropped(session.wiring.clock.now())
         note(f"Would delete {found.old.name}, after which there is no way back; --yes does.")
         return
     session.on_interrupt("the old index may be deleted; repeat it")

@@ -17,10 +17,14 @@ _MEANS = {
     MigrationState.CATCHING_UP: "the new index follows the old one",
     MigrationState.SWITCHING: "the alias is being moved: repeat reindex migrate switch",
     MigrationState.SWITCHED: "people search the new index",
+    MigrationState.HANDED_OVER: "the library may move; the new index follows until finish",
     MigrationState.ROLLING_BACK: "the old index follows the new one",
-    MigrationState.FINISHED: "the old index is dropped",
+    MigrationState.FINISHED: "the new index is the library's",
     MigrationState.ABORTED: "the new index was given up",
 }
+
+#: States after the comparison has done its work.
+_SWITCHED = (MigrationState.SWITCHED, MigrationState.HANDED_OVER)
 
 
 def view(found: MigrationStatus) -> RenderableType:
@@ -40,7 +44,7 @@ def view(found: MigrationStatus) -> RenderableType:
     if migration.round:
         left = "" if found.seconds_left is None else f", about {duration(found.seconds_left)} left"
         made.add_row("round", f"{migration.round.run_id} runs{left} (reindex status)")
-    if migration.is_open and migration.state is not MigrationState.SWITCHED:
+    if migration.is_open and migration.state not in _SWITCHED:
         made.add_row("comparison", _comparison(migration))
     made.add_row("cost", f"${found.dollars:,.2f} so far, estimated")
     return Group(made, *_rounds(migration.rounds[-ROUNDS_SHOWN:]))

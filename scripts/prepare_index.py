@@ -41,7 +41,7 @@ def prepare_index(session: Session, *, file: str | None) -> None:
     wiring = session.wiring
     alias = wiring.settings[Elasticsearch].index_alias
     documents = wiring.settings[Projection]
-    index = _index_with_mapping(wiring, file) if file else wiring.index
+    index = _index_with_mapping(wiring, file) if file else wiring.own_index
     if not file and (documents.document_mapping or not documents.own_documents):
         _require(index, alias)
     session.on_interrupt("the index may be half prepared; repeat it")
@@ -78,4 +78,4 @@ def _index_with_mapping(wiring: Wiring, file: str) -> SearchIndex:
 
     from reindex.stores.search.schema import library_schema
 
-    return wiring.index_with_schema(library_schema(Path(file).read_text(encoding="utf-8")))
+    return wiring.own_index_with_schema(library_schema(Path(file).read_text(encoding="utf-8")))

@@ -62,6 +62,28 @@ class Engine(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A search cluster, and how it is reached.
+
+    Attributes:
+        url: Of the cluster; several, comma-separated, for its nodes.
+        secret: ARN of a Secrets Manager secret with its credentials; None for no credentials.
+        engine: The server that it runs; None to ask it.
+        domain: ARN of the domain of Amazon OpenSearch Service that it is; None for any other.
+    """
+
+    url: str
+    secret: str | None = None
+    engine: Engine | None = None
+    domain: str | None = None
+
+    @property
+    def urls(self) -> list[str]:
+        """The URL of each node, without a slash at its end."""
+        return [url.strip().rstrip("/") for url in self.url.split(",") if url.strip()]
+
+
+@dataclass(frozen=True, slots=True)
 class Elasticsearch:
     """The search index.
 
@@ -88,6 +110,40 @@ class Elasticsearch:
         "suggestMetadataCredit",
         "esInfo.migration",
     )
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster that the index is in."""
+        return Cluster(
+            self.elasticsearch_url,
+            self.elasticsearch_secret,
+            self.index_engine,
+            self.index_domain,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCluster:
+    """Another cluster, which a migration leads to or comes from.
+
+    Attributes:
+        other_url: As in :class:`Cluster`; None for a stage that declares no other cluster.
+        other_secret: As in :class:`Cluster`.
+        other_engine: As in :class:`Cluster`.
+        other_domain: As in :class:`Cluster`.
+    """
+
+    other_url: str | None = None
+    other_secret: str | None = None
+    other_engine: Engine | None = None
+    other_domain: str | None = None
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster; None for a stage that declares no other."""
+        if self.other_url is None:
+            return None
+        return Cluster(self.other_url, self.other_secret, self.other_engine, self.other_domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +208,50 @@ class LibrarySettings:
     upload_time_name: str = "upload-time"
     file_name_name: str = "file-name"
     identifier_prefix: str = "identifier!"
+
+
+#: The parts of the user data (fields of :class:`reindex.image.truth.UserData`) of which an image
+#: may have several rows. The settings of part ``x`` are ``x_table``, ``x_index`` and ``x_image``.
+PARTS_BY_INDEX = ("usages", "leases")
+
+#: The parts of the user data of which an image has one row. The settings of part ``x`` are
+#: ``x_table`` and ``x_key``.
+PARTS_BY_KEY = ("collections", "edits", "syndication", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class UserTable:
+    """A table of user data.
+
+    Attributes:
+        part: The part of the user data that it holds.
+        name: Of the table.
+        attribute: The attribute with the image id.
+        index: The secondary index whose partition key is that attribute; None if it is the table's.
+    """
+
+    part: str
+    name: str
+    attribute: str
+    index: str | None = None
+
+
+def user_tables(library: LibrarySettings) -> list[UserTable]:
+    """Return the tables of user data that a library has."""
+    tables = [
+        UserTable(
+            part,
+            getattr(library, f"{part}_table"),
+            getattr(library, f"{part}_image"),
+            getattr(library, f"{part}_index"),
+        )
+        for part in PARTS_BY_INDEX
+    ]
+    tables += [
+        UserTable(part, getattr(library, f"{part}_table"), getattr(library, f"{part}_key"))
+        for part in PARTS_BY_KEY
+    ]
+    return [table for table in tables if table.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,19 +493,20 @@ class Notices:
     notice_webhook: str | None = None
 
 
-_RUN = (Stage, Tables, Bucket, Queue, Elasticsearch, PhaseRules, Pace, Rounds)
+_INDICES = (Elasticsearch, OtherCluster)
+_RUN = (Stage, Tables, Bucket, Queue, *_INDICES, PhaseRules, Pace, Rounds)
 _PHASE = (*_RUN, IndexerFeed)
 
 #: The groups that each function reads, by the name of its handler's module.
 FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "gather": (
-        *(Stage, Tables, Bucket, Elasticsearch, LibrarySettings, PhaseRules),
+        *(Stage, Tables, Bucket, *_INDICES, LibrarySettings, PhaseRules),
         *(StateMachine, CatchUpRule),
     ),
     "batch_index": (*_PHASE, Projection),
     "batch_check": (*_PHASE, LibrarySettings),
     "image_projection": (Stage, Bucket, LibrarySettings, ImageLoader, Naming, MetadataRules),
-    "indexer": (Stage, Tables, Bucket, Queue, Elasticsearch, Rounds),
+    "indexer": (Stage, Tables, Bucket, Queue, *_INDICES, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
     "audit": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, Pace, Projection),

@@ -92,7 +92,7 @@ class Builds:
 
     def into_new(self) -> Spent:
         """Create the documents in a new index, which is made live and dropped afterwards."""
-        new = self.index.build(self.index.free_name(ALIAS), self.live)
+        new = self.index.build(self.index.free_name(ALIAS), self.index.shards(self.live))
         try:
             taken = self.write(BUILDING, new.name, {})
             self.copied.append(spent(lambda: self.make_live(new)))

@@ -698,7 +698,7 @@ def _put_another_behind(index: Index, alias: str) -> None:
 
 
 def test_the_health_is_a_colour(index: Index) -> None:
-    assert index.health() in {"green", "yellow", "red"}
+    assert index.health("images") in {"green", "yellow", "red"}
 
 
 class TestOneBulk:

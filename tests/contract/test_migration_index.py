@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured
+from reindex.domain.index_names import cluster_and_name, on_cluster
 from reindex.domain.migration import PinnedIndex
 from reindex.domain.records import Guard
 from reindex.stores.interfaces.index import IndexWrite, Verdict
 from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.cluster import SearchCluster
+from reindex.stores.search.clusters import Clusters, KnownCluster
 from reindex.stores.search.migration_index import MigratingIndex
 from reindex.stores.search.schema import Schema
 from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
@@ -23,12 +25,23 @@ SCHEMA = Schema(
 )
 
 
-@pytest.fixture(params=["memory", *REAL])
+#: The cluster of the indices that are named by URL.
+ELSEWHERE = "https://elsewhere.example:9200"
+
+
+@pytest.fixture(params=["memory", "elsewhere", *REAL])
 def index(
     request: pytest.FixtureRequest, search_servers: SearchServers
 ) -> Iterator[MigrationIndex]:
     if request.param == "memory":
         yield MemoryIndex()
+        return
+    if request.param == "elsewhere":
+        own, other = MemoryIndex("another-000001", "another"), MemoryIndex()
+        yield Clusters(
+            KnownCluster(["https://own.example"], lambda: own),
+            KnownCluster([ELSEWHERE], lambda: other),
+        )
         return
     with search_servers.get(request.param).cluster() as cluster:
         yield MigratingIndex(cluster, SCHEMA)
@@ -51,7 +64,13 @@ def real(cluster: SearchCluster) -> MigratingIndex:
 def alias(index: MigrationIndex) -> str:
     if isinstance(index, MigratingIndex):
         return prepared(index, shards=3)
-    return "images"
+    return on_cluster(ELSEWHERE, "images") if isinstance(index, Clusters) else "images"
+
+
+@pytest.fixture
+def plain(alias: str) -> str:
+    """The name of the alias on its own cluster."""
+    return cluster_and_name(alias)[1]
 
 
 @pytest.fixture
@@ -145,15 +164,22 @@ def test_an_index_that_is_gone_is_said_so(index: MigrationIndex) -> None:
         index.aliases_of("no-such-index")
 
 
+def test_an_index_of_a_cluster_that_the_stage_does_not_have_is_gone() -> None:
+    clusters = Clusters(KnownCluster(["https://own.example"], MemoryIndex))
+    assert clusters.resolve("https://own.example/images") == "https://own.example/images-000001"
+    with pytest.raises(IndexGone, match="no cluster"):
+        clusters.uuid("https://gone.example/images-000001")
+
+
 def test_a_new_index_is_built_like_the_old_and_adopted_when_asked_again(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
     free = index.free_name(alias)
     assert free == f"{alias}-000002"
-    built = index.build(free, name)
+    built = index.build(free, index.shards(name))
     assert built == PinnedIndex(free, index.uuid(free))
     assert index.position(free).keys() == index.position(name).keys()
-    assert index.build(free, name) == built
+    assert index.build(free, index.shards(name)) == built
     assert index.free_name(alias) == f"{alias}-000003"
 
 
@@ -161,33 +187,53 @@ def test_an_index_that_people_search_is_not_adopted(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
     with pytest.raises(IndexMisconfigured, match="exists"):
-        index.build(name, name)
+        index.build(name, 1)
 
 
 def test_an_alias_moves_once_and_may_be_moved_again(
+    index: MigrationIndex, alias: str, plain: str, name: str
+) -> None:
+    new = index.build(index.free_name(alias), 1).name
+    for _ in range(2):
+        index.move_aliases([plain], name, new)
+        assert index.resolve(alias) == new
+    assert list(index.aliases_of(name)) == []
+    assert list(index.aliases_of(new)) == [plain]
+
+
+def test_aliases_are_added_once_and_may_be_added_again(
+    index: MigrationIndex, alias: str, plain: str, name: str
+) -> None:
+    new = index.build(index.free_name(alias), 1).name
+    said = {f"{plain}-too": index.aliases_of(name)[plain]}
+    for _ in range(2):
+        index.add_aliases(new, said)
+        assert index.indices_behind(f"{alias}-too") == [new]
+    assert index.indices_behind(alias) == [name]
+
+
+def test_an_alias_is_not_taken_from_another_index(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
-    new = index.build(index.free_name(alias), name).name
-    for _ in range(2):
-        index.move_aliases([alias], name, new)
-        assert index.resolve(alias) == new
-    assert index.aliases_of(name) == []
-    assert index.aliases_of(new) == [alias]
+    new = index.build(index.free_name(alias), 1).name
+    with pytest.raises(IndexMisconfigured, match="already"):
+        index.add_aliases(new, index.aliases_of(name))
+    assert index.indices_behind(alias) == [name]
 
 
 def test_an_alias_that_leads_elsewhere_is_not_moved(
-    index: MigrationIndex, alias: str, name: str
+    index: MigrationIndex, alias: str, plain: str, name: str
 ) -> None:
-    new = index.build(index.free_name(alias), name).name
+    new = index.build(index.free_name(alias), 1).name
     with pytest.raises(IndexMisconfigured, match="another"):
-        index.move_aliases([alias, "another"], name, new)
+        index.move_aliases([plain, "another"], name, new)
     assert index.resolve(alias) == name
 
 
 def test_an_index_is_dropped_unless_people_search_it_or_another_has_its_name(
     index: MigrationIndex, alias: str, name: str
 ) -> None:
-    new = index.build(index.free_name(alias), name)
+    new = index.build(index.free_name(alias), 1)
     index.drop(PinnedIndex(new.name, "another"))
     assert index.uuid(new.name) == new.uuid
     with pytest.raises(IndexMisconfigured, match="searched"):
@@ -209,7 +255,8 @@ class TestOnARealServer:
         cluster.send("PUT", f"/{old}/_alias/{alias}", body=says)
         cluster.send("PUT", f"/{old}/_alias/{alias}-routed", body=routed)
         before = cluster.read("GET", f"/{old}/_alias")[old]["aliases"]
-        new = real.build(real.free_name(alias), old).name
+        assert real.aliases_of(old) == before
+        new = real.build(real.free_name(alias), 1).name
         real.move_aliases([alias, f"{alias}-routed"], old, new)
         assert cluster.read("GET", f"/{new}/_alias")[new]["aliases"] == before
 
@@ -221,7 +268,7 @@ class TestOnARealServer:
         old = index.resolve(alias)
         cluster.send("PUT", f"/{old}/_settings", body={"refresh_interval": "7s"})
         live = index.live_settings(old)
-        new = index.build(index.free_name(alias), old).name
+        new = index.build(index.free_name(alias), index.shards(old)).name
         built = index._settings(new)
         assert built["index.number_of_shards"] == "2"
         assert built["index.refresh_interval"] == "-1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,7 +15,6 @@ from tests.contract.analysis import without_analysis_common
 from tests.local.processes import LocalServerError
 from tests.local.search_servers import real_server
 from tests.local.stack import LocalStack, local_stack
-from tests.local.versions import SearchServer
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +28,18 @@ def stack() -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="module")
 def stack_on(request: pytest.FixtureRequest) -> Iterator[LocalStack]:
-    """The same on the real search server that is the parameter, with the analysers that it has."""
-    server: SearchServer = request.param
+    """The same on the real search server that is the parameter, with the analysers that it has.
+
+    Of several servers, the stage declares the second as its other cluster.
+    """
+    server, *others = request.param if isinstance(request.param, tuple) else (request.param,)
     try:
-        with real_server(server) as index, local_stack(index) as running:
+        with ExitStack() as running_servers:
+            index, *declared = [
+                running_servers.enter_context(real_server(each)) for each in (server, *others)
+            ]
+            overrides = {"index": {"other_cluster": {"url": declared[0].url}}} if declared else {}
+            running = running_servers.enter_context(local_stack(index, overrides=overrides))
             if index.has_analysis_common:
                 prepared = running.reindex("prepare-index")
                 assert prepared.returncode == 0, prepared.stderr

@@ -44,5 +44,5 @@ class IndexServer:
 
     def cluster(self, *, request_seconds: float = REQUEST_SECONDS) -> SearchCluster:
         """Connects as the lambdas do."""
-        place = settings.Elasticsearch(self.url, index_alias="unused")
+        place = settings.Cluster(self.url)
         return connect(place, None, request_seconds=request_seconds)

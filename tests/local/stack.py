@@ -68,6 +68,7 @@ class LocalStack:
         stage: Its stage.
         endpoint_url: Of the cloud.
         index: The search server.
+        laid_over: The stage's settings as they are deployed.
         outputs: Of the product's stack.
         session: With the cloud's credentials and region.
         ticker: Ticks while a phase's rule is on.
@@ -77,6 +78,7 @@ class LocalStack:
     stage: str
     endpoint_url: str
     index: IndexServer
+    laid_over: Mapping[str, Any]
     outputs: Mapping[str, str]
     session: boto3.Session
     ticker: Ticker
@@ -91,6 +93,14 @@ class LocalStack:
     def environ(self) -> dict[str, str]:
         """The environment in which the ``reindex`` command works on this deployment."""
         return {**local_environment(self.endpoint_url), "REINDEX_STAGE": self.stage}
+
+    def deploy_again(self, overrides: Mapping[str, Any]) -> None:
+        """Deploy the stage with other settings, over the functions and schedules that run.
+
+        Raises:
+            DeployError: The deployment failed.
+        """
+        deploy(self.stage, self.endpoint_url, {**self.laid_over, **overrides})
 
     @property
     def alias(self) -> str:
@@ -260,7 +270,7 @@ def local_stack(
         rules, catch_up = deployed[groups.PhaseRules], deployed[groups.CatchUpRule]
         names = [rules.index_rule, rules.check_rule, catch_up.catch_up_rule]
         ticker = stack.enter_context(ticking(session, endpoint_url, names))
-        running = LocalStack(STAGE, endpoint_url, index, outputs, session, ticker, stack)
+        running = LocalStack(STAGE, endpoint_url, index, laid_over, outputs, session, ticker, stack)
         try:
             yield running
         except Exception as error:

@@ -9,7 +9,7 @@ import pytest
 from cdk.bundling import Asset
 from cdk.run_bucket import CHUNKS, CLAIMS, REPORTS, SAMPLES, TALLIES
 from cdk.stage_settings import load
-from reindex.settings import FUNCTIONS
+from reindex.settings import FUNCTIONS, function_name
 from reindex.stores import work_list
 from tests.stack import templates
 from tests.stack.templates import Stage, readable
@@ -35,6 +35,7 @@ ORIGINALS = "arn:aws:s3:::library-originals"
 THUMBNAILS = "arn:aws:s3:::library-thumbnails"
 CROPS = "arn:aws:s3:::library-crops"
 SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:elasticsearch-AbCdEf"
+OTHER_SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:new-cluster-GhIjKl"
 LIBRARY_KEY = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
 OWN_KEY = "arn:aws:kms:eu-west-1:111122223333:key/66666666-7777-8888-9999-000000000000"
 
@@ -425,6 +426,43 @@ def test_on_a_domain_each_function_may_send_what_it_sends_and_reads_no_secret(
         "audit": reads,
         "notices": set(),
     }
+
+
+def test_each_function_may_ask_the_other_cluster_as_it_asks_its_own(asset: Asset) -> None:
+    domain = "arn:aws:es:eu-west-1:111122223333:domain/new-images"
+    other = {"url": "https://new.example", "domain": domain}
+    entry = templates.EXAMPLE | {"index": {"other_cluster": other}, "ingest": {}}
+    stage = templates.synthesize(load({"PROD": entry}, "PROD"), asset)
+    variables = {
+        each["FunctionName"]: each["Environment"]["Variables"]
+        for each in stage.properties("AWS::Lambda::Function").values()
+        if "FunctionName" in each
+    }
+    reads, deletes = {"es:ESHttpGet", "es:ESHttpPost"}, {"es:ESHttpDelete"}
+    for function, methods in {
+        "gather": reads,
+        "batch_index": reads,
+        "batch_check": reads | deletes,
+        "image_projection": set(),
+        "indexer": reads,
+        "preflight": reads | deletes,
+        "tally": reads,
+        # Only rounds write there: live writers go where the alias leads.
+        "live_indexer": set(),
+    }.items():
+        grants = grants_of(stage, f"<Functions{function.title().replace('_', '')}Role>")
+        assert grants.get(f"{domain}/*", set()) == methods, function
+        name = function_name("PROD", function)
+        assert ("OTHER_URL" in variables[name]) == bool(methods), function
+
+
+def test_the_secret_of_the_other_cluster_is_read_by_those_who_ask_it(asset: Asset) -> None:
+    other = {"url": "https://new.example", "secret": OTHER_SECRET}
+    entry = templates.EXAMPLE | {"index": {"other_cluster": other}}
+    stage = templates.synthesize(load({"PROD": entry}, "PROD"), asset)
+    for function, reads in {"Indexer": True, "Tally": True, "ImageProjection": False}.items():
+        grants = grants_of(stage, f"<Functions{function}Role>")
+        assert (OTHER_SECRET in grants) == reads, function
 
 
 def test_names_that_the_code_and_the_stack_share() -> None:

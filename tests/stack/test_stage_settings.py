@@ -73,6 +73,30 @@ DOMAIN = "arn:aws:es:eu-west-1:111122223333:domain/images"
             {"index": {"domain": DOMAIN}, "elasticsearch_secret": "arn:of-the-secret"},
             "either index.domain",
         ),
+        (
+            {"index": {"other_cluster": {"url": "http://es/"}}},
+            "index.other_cluster.url is that of the stage's own cluster",
+        ),
+        (
+            {"index": {"other_cluster": {"url": "https://name:password@new.example"}}},
+            "index.other_cluster.url: https://name:password@new.example is no URL of a cluster",
+        ),
+        (
+            {"index": {"other_cluster": {"url": "https://new.example", "engine": "solr"}}},
+            "index.other_cluster.engine must be one of",
+        ),
+        (
+            {
+                "index": {
+                    "other_cluster": {
+                        "url": "https://new.example",
+                        "domain": DOMAIN,
+                        "secret": "arn:of-the-secret",
+                    }
+                }
+            },
+            "or index.other_cluster.secret, not both",
+        ),
     ],
 )
 def test_an_index_that_cannot_be_asked_is_refused(entry: dict[str, Any], problem: str) -> None:

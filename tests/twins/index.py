@@ -204,7 +204,7 @@ class MemoryIndex(Outages, MigrationIndex):
         self.answer()
         return misfits(self._shard(index).mapping or {})
 
-    def health(self) -> str:
+    def health(self, index: str) -> str:
         self.answer()
         return self.status
 
@@ -280,14 +280,23 @@ class MemoryIndex(Outages, MigrationIndex):
         self._shard(index)
         return list(self.unfollowable)
 
+    def indices_behind(self, alias: str) -> list[str]:
+        self.answer()
+        return sorted(self.aliases.get(alias, []))
+
     def free_name(self, alias: str) -> str:
         self.answer()
         names = (f"{alias}-{number:06}" for number in itertools.count(1))
         return next(name for name in names if name not in self._indices)
 
-    def build(self, name: str, like: str) -> PinnedIndex:
+    def shards(self, index: str) -> int:
         self.answer()
-        self._shard(like)
+        self._shard(index)
+        return 1
+
+    def build(self, name: str, shards: int) -> PinnedIndex:
+        self.answer()
+        assert shards
         if name in self._indices and self.aliases_of(name):
             raise IndexMisconfigured(f"{name} exists, and is searched")
         shard = self._indices.setdefault(name, _Shard(self.next_mapping))
@@ -308,10 +317,10 @@ class MemoryIndex(Outages, MigrationIndex):
         self._shard(index)
         return self.status
 
-    def aliases_of(self, index: str) -> list[str]:
+    def aliases_of(self, index: str) -> Mapping[str, Mapping[str, Any]]:
         self.answer()
         self._shard(index)
-        return sorted(a for a, names in self.aliases.items() if index in names)
+        return {a: {} for a, names in sorted(self.aliases.items()) if index in names}
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
         self.answer()
@@ -321,6 +330,14 @@ class MemoryIndex(Outages, MigrationIndex):
         for name in names:
             behind = self.aliases[name]
             self.aliases[name] = sorted({target, *behind} - {source})
+
+    def add_aliases(self, index: str, aliases: Mapping[str, Mapping[str, Any]]) -> None:
+        self.answer()
+        self._shard(index)
+        for name in aliases:
+            if set(self.aliases.get(name, [])) - {index}:
+                raise IndexMisconfigured(f"{name} leads to another index already")
+            self.aliases[name] = [index]
 
     def drop(self, index: PinnedIndex) -> None:
         self.answer()

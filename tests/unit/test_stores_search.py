@@ -157,7 +157,7 @@ def _connect(
     engine: Engine | None = Engine.ELASTICSEARCH,
     **options: Any,
 ) -> SearchCluster:
-    place = settings.Elasticsearch(url, index_alias="images", index_engine=engine)
+    place = settings.Cluster(url, engine=engine)
     return connect(place, secret, **options)
 
 
@@ -416,7 +416,7 @@ def test_the_health_of_a_cluster_without_a_master_is_unavailable(
     server.answers = [Answer(408, {"status": "red", "timed_out": True})]
 
     with pytest.raises(StoreUnavailable):
-        index.health()
+        index.health("images")
 
 
 def test_a_server_before_8_14_is_given_the_settings_it_knows(
@@ -459,14 +459,14 @@ class TestConnecting:
     def test_names_a_user(self, server: FakeServer) -> None:
         server.answers = [Answer(body={"status": "green"})]
         with _connect(server.url, {"username": "me", "password": "secret"}) as cluster:
-            SearchIndex(cluster, SMALL).health()
+            SearchIndex(cluster, SMALL).health("images")
 
         assert server.requests[0].headers["authorization"] == "Basic bWU6c2VjcmV0"
 
     def test_shows_an_api_key(self, server: FakeServer) -> None:
         server.answers = [Answer(body={"status": "green"})]
         with _connect(server.url, {"api_key": "key"}) as client:
-            SearchIndex(client, SMALL).health()
+            SearchIndex(client, SMALL).health("images")
 
         assert server.requests[0].headers["authorization"] == "ApiKey key"
 
@@ -491,7 +491,7 @@ class TestConnecting:
 
     def test_takes_several_nodes_and_each_schemes_own_port(self) -> None:
         where = access(
-            settings.Elasticsearch("https://one.example, http://two.example:9200/path", "images"),
+            settings.Cluster("https://one.example, http://two.example:9200/path"),
             None,
         )
         elastic = ElasticsearchClient(where)._client.transport.node_pool.all()
@@ -510,7 +510,7 @@ class TestConnecting:
         with serving(_served_with(authority)) as server:
             server.answers = [Answer(body={"status": "green"})]
             with _connect(server.url, {"ca": authority.read_text()}, engine) as client:
-                assert SearchIndex(client, SMALL).health() == "green"
+                assert SearchIndex(client, SMALL).health("images") == "green"
 
     @pytest.mark.parametrize("engine", [*Engine, None])
     def test_trusts_no_other_authority(self, authority: Path, engine: Engine | None) -> None:
@@ -520,7 +520,7 @@ class TestConnecting:
         ):
             server.answers = [Answer(body={"status": "green"})]
             with pytest.raises(StoreUnavailable, match=r"(?i)certificate"):
-                SearchIndex(client, SMALL).health()
+                SearchIndex(client, SMALL).health("images")
         assert not server.requests
 
 

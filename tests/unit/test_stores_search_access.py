@@ -40,7 +40,7 @@ def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cluster(url: str, secret: dict[str, str] | None = None, **place: Any) -> SearchCluster:
-    return connect(settings.Elasticsearch(url, "images", **place), secret)
+    return connect(settings.Cluster(url, **place), secret)
 
 
 class TestTheEngine:
@@ -59,7 +59,7 @@ class TestTheEngine:
         server.answers = [said, Answer(body={"status": "green"})]
         with cluster(server.url, {"username": "me", "password": "secret"}) as asked:
             for _ in range(2):
-                assert SearchIndex(asked).health() == "green"
+                assert SearchIndex(asked).health("images") == "green"
 
         assert [request.path.split("?")[0] for request in server.requests] == [
             "/",
@@ -76,8 +76,8 @@ class TestTheEngine:
 
     def test_is_not_asked_for_when_the_stage_says_elasticsearch(self, server: FakeServer) -> None:
         server.answers = [Answer(body={"status": "green"})]
-        with cluster(server.url, index_engine=Engine.ELASTICSEARCH) as asked:
-            assert SearchIndex(asked).health() == "green"
+        with cluster(server.url, engine=Engine.ELASTICSEARCH) as asked:
+            assert SearchIndex(asked).health("images") == "green"
 
         assert len(server.requests) == 1
 
@@ -86,12 +86,10 @@ class TestTheEngine:
         self, server: FakeServer, said: Answer
     ) -> None:
         server.answers = [said, GREEN]
-        with cluster(server.url, index_engine=Engine.OPENSEARCH) as asked:
-            assert SearchIndex(asked).health() == "green"
+        with cluster(server.url, engine=Engine.OPENSEARCH) as asked:
+            assert SearchIndex(asked).health("images") == "green"
 
-    @pytest.mark.parametrize(
-        "place", [{"index_engine": Engine.OPENSEARCH}, {"index_domain": DOMAIN}]
-    )
+    @pytest.mark.parametrize("place", [{"engine": Engine.OPENSEARCH}, {"domain": DOMAIN}])
     def test_that_is_not_the_opensearch_that_it_should_be_is_refused(
         self, server: FakeServer, place: dict[str, Any], aws_credentials: None
     ) -> None:
@@ -100,7 +98,7 @@ class TestTheEngine:
             cluster(server.url, **place) as asked,
             pytest.raises(IndexMisconfigured, match=r"no OpenSearch: .*7\.10\.2"),
         ):
-            SearchIndex(asked).health()
+            SearchIndex(asked).health("images")
 
     def test_that_is_neither_is_refused(self, server: FakeServer) -> None:
         server.answers = [Answer(body={"version": {"number": "7.10.2"}}, headers={})]
@@ -108,7 +106,7 @@ class TestTheEngine:
             cluster(server.url) as asked,
             pytest.raises(IndexMisconfigured, match=r"neither .*7\.10\.2"),
         ):
-            SearchIndex(asked).health()
+            SearchIndex(asked).health("images")
 
     def test_that_may_not_be_asked_for_may_be_said(self, server: FakeServer) -> None:
         server.answers = [Answer(403, {"message": "no"}, headers={})]
@@ -116,20 +114,20 @@ class TestTheEngine:
             cluster(server.url) as asked,
             pytest.raises(IndexMisconfigured, match=r"index\.engine"),
         ):
-            SearchIndex(asked).health()
+            SearchIndex(asked).health("images")
 
     def test_of_a_cluster_that_does_not_answer_is_asked_for_again(self, server: FakeServer) -> None:
         server.answers = [Answer(503, headers={}), OPENSEARCH, GREEN]
         with cluster(server.url) as asked:
             with pytest.raises(StoreUnavailable):
                 asked.send("PUT", "/images")
-            assert SearchIndex(asked).health() == "green"
+            assert SearchIndex(asked).health("images") == "green"
 
     def test_is_asked_for_of_the_next_node_if_one_is_down(self, server: FakeServer) -> None:
         server.answers = [OPENSEARCH, GREEN]
         down = loopback.url(loopback.free_port())
         with cluster(f"{down},{server.url}") as asked:
-            assert SearchIndex(asked).health() == "green"
+            assert SearchIndex(asked).health("images") == "green"
 
 
 @pytest.mark.usefixtures("aws_credentials")
@@ -138,7 +136,7 @@ class TestSigning:
         self, server: FakeServer
     ) -> None:
         server.answers = [OPENSEARCH, GREEN]
-        with cluster(server.url, index_domain=DOMAIN) as asked:
+        with cluster(server.url, domain=DOMAIN) as asked:
             asked.send("POST", "/images/_bulk", {"filter_path": "items.*.status"}, b"{}\n")
 
         _, request = server.requests
@@ -157,23 +155,23 @@ class TestSigning:
     ) -> None:
         monkeypatch.setattr("boto3.Session.get_credentials", lambda _: None)
         with (
-            cluster(server.url, index_domain=DOMAIN) as asked,
+            cluster(server.url, domain=DOMAIN) as asked,
             pytest.raises(IndexMisconfigured, match="no AWS credentials"),
         ):
-            SearchIndex(asked).health()
+            SearchIndex(asked).health("images")
         assert not server.requests
 
     def test_is_refused_for_what_is_no_domain(self) -> None:
         with pytest.raises(IndexMisconfigured, match="no ARN of an OpenSearch domain"):
-            cluster("https://es.example", index_domain="arn:aws:s3:::bucket")
+            cluster("https://es.example", domain="arn:aws:s3:::bucket")
 
 
 def test_an_api_key_is_refused_where_there_are_none(server: FakeServer) -> None:
     with (
-        cluster(server.url, {"api_key": "key"}, index_engine=Engine.OPENSEARCH) as asked,
+        cluster(server.url, {"api_key": "key"}, engine=Engine.OPENSEARCH) as asked,
         pytest.raises(IndexMisconfigured, match="no API keys"),
     ):
-        SearchIndex(asked).health()
+        SearchIndex(asked).health("images")
 
 
 @pytest.mark.parametrize(

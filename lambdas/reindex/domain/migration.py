@@ -4,9 +4,10 @@ Pure: each method returns the record that follows. The store writes it on condit
 record still has the ``rev`` that was read.
 
 A migration has a **source**, the index that people search and live writers write to, and a
-**target**, which follows it. It is a sequence of ordinary runs (**rounds**) that write to the
-target: first the ids of its sources, then, round after round, what changed in the source since the
-position of the round before. A rollback exchanges source and target.
+**target**, which follows it, on the same cluster or on another. It is a sequence of ordinary runs
+(**rounds**) that write to the target: first the ids of its sources, then, round after round, what
+changed in the source since the position of the round before. A rollback exchanges source and
+target.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from reindex.domain.failures import InternalFailure
+from reindex.domain.index_names import cluster_and_name
 
 Position = Mapping[str, int]
 """For each shard of an index, the sequence number up to which all of its writes were read."""
@@ -34,12 +36,17 @@ class MigrationRefused(InternalFailure):
 
 
 class MigrationState(StrEnum):
-    """The state of a migration."""
+    """The state of a migration.
+
+    One within a cluster is ``SWITCHED`` once its alias has moved. One to another cluster is
+    ``HANDED_OVER`` once the new index may be used: rounds go on while the library moves.
+    """
 
     BUILDING = "building"
     CATCHING_UP = "catching_up"
     SWITCHING = "switching"
     SWITCHED = "switched"
+    HANDED_OVER = "handed_over"
     ROLLING_BACK = "rolling_back"
     FINISHED = "finished"
     ABORTED = "aborted"
@@ -47,7 +54,12 @@ class MigrationState(StrEnum):
 
 #: States in which the schedule starts rounds.
 FOLLOWING = frozenset(
-    {MigrationState.BUILDING, MigrationState.CATCHING_UP, MigrationState.ROLLING_BACK}
+    {
+        MigrationState.BUILDING,
+        MigrationState.CATCHING_UP,
+        MigrationState.ROLLING_BACK,
+        MigrationState.HANDED_OVER,
+    }
 )
 
 #: States in which ordinary runs are refused: such a run would write to the source, which people
@@ -62,7 +74,7 @@ class PinnedIndex:
     """A concrete index.
 
     Attributes:
-        name: Of the index.
+        name: Of the index; in a migration to another cluster, with its cluster's URL.
         uuid: Its identity: the name may be reused for another index. Empty before it is created.
     """
 
@@ -100,8 +112,8 @@ class RoundMark:
     Attributes:
         id: Of the migration.
         source: The index that documents' preserved fields are read from.
-        target_position: The target's position when the alias was moved to it; later writes may be
-            those of live writers. None before that.
+        target_position: The target's position when live writers were first allowed to write to it;
+            later writes may be theirs. None before that.
         is_partial: True if the round brings only changes: then the Tally does not scan the table.
     """
 
@@ -109,11 +121,6 @@ class RoundMark:
     source: str
     target_position: Position | None = None
     is_partial: bool = False
-
-    @property
-    def after_switch(self) -> bool:
-        """True if live writers may have written to the target: the alias has moved."""
-        return self.target_position is not None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self | None:
@@ -139,8 +146,8 @@ class Migration:
         position: Of the source. Every document written up to there is in the target, or its row
             in the progress table has the reason why not.
         position_at: Epoch seconds at which that position was read.
-        target_position: Of the target when the alias was moved to it. Later writes were made by
-            live writers, or by the sweep after the switch.
+        target_position: Of the target when the alias was moved to it, or created on its cluster.
+            Later writes were made by live writers, by a sweep, or by a later round.
         round: The round that runs; None between rounds.
         rounds: The last rounds, for operators.
         failed_rounds: Consecutive failed rounds.
@@ -189,8 +196,25 @@ class Migration:
         return self.old if self.is_rollback else self.new
 
     @property
-    def searched(self) -> PinnedIndex:
-        """The index that the alias leads to, as far as the record knows."""
+    def destination(self) -> str | None:
+        """The URL of the cluster that it leads to; None for a migration within the cluster."""
+        return cluster_and_name(self.new.name)[0]
+
+    @property
+    def alias_uuids(self) -> frozenset[str]:
+        """The UUIDs of the indices that the stage's alias may lead to while a round runs."""
+        if self.target_position is None:
+            return frozenset({self.source.uuid})
+        if self.destination is None:
+            return frozenset({self.target.uuid})
+        # The stage is led to the new cluster whenever its library likes.
+        return frozenset({self.source.uuid, self.target.uuid})
+
+    @property
+    def searched(self) -> PinnedIndex | None:
+        """The index that people search, as far as the record knows; None if it may be either."""
+        if self.state is MigrationState.HANDED_OVER:
+            return None
         if self.state in (MigrationState.SWITCHED, MigrationState.FINISHED):
             return self.new
         return self.source if self.target_position is None else self.target
@@ -365,30 +389,64 @@ class Migration:
             lag=None,
         )
 
+    def handed_over(self) -> Migration:
+        """Record that the new index, on another cluster, may be used; it still follows the old one.
+
+        Live writers may write to either index from here on, so :attr:`target_position` stays.
+        """
+        assert self.target_position is not None
+        return self._next(state=MigrationState.HANDED_OVER, surplus=None, lag=None)
+
     def rolling_back(self) -> Migration:
         """Let the old index follow the new one, in order to replace it.
 
         Raises:
-            MigrationRefused: The alias has not moved.
+            MigrationRefused: The alias has not moved, or the new index is on another cluster.
         """
+        if self.destination is not None:
+            raise MigrationRefused(
+                "there is nothing to roll back: the old cluster was not changed, and the library "
+                "may go on with it. What was written to the new one alone is not brought back"
+            )
         self._require("rolled back", MigrationState.SWITCHED, MigrationState.ROLLING_BACK)
         return self._next(state=MigrationState.ROLLING_BACK, is_rollback=True, failed_rounds=0)
 
-    def finished(self, now: float) -> Migration:
+    def old_dropped(self, now: float) -> Migration:
         """Record that the old index was deleted.
 
         Raises:
-            MigrationRefused: The alias still leads to it.
+            MigrationRefused: The alias still leads to it, or the new index is on another cluster.
         """
+        if self.destination is not None:
+            raise MigrationRefused(
+                "the old index is the library's to delete, with its cluster: reindex migrate "
+                "finish ends this migration"
+            )
         self._require("finished", MigrationState.SWITCHED)
         return self._next(state=MigrationState.FINISHED, ended_at=now)
+
+    def finished(self, now: float) -> Migration:
+        """Record that the new index, on another cluster, no longer follows the old one.
+
+        Raises:
+            MigrationRefused: It was not handed over.
+        """
+        if self.state is MigrationState.SWITCHED:
+            raise MigrationRefused("reindex migrate drop-old ends this migration")
+        self._require("finished", MigrationState.HANDED_OVER)
+        return self._next(state=MigrationState.FINISHED, ended_at=now, round=None)
 
     def aborted(self, now: float) -> Migration:
         """Record that the migration was aborted before the switch.
 
         Raises:
-            MigrationRefused: The alias leads to the new index.
+            MigrationRefused: The alias leads to the new index, or may do so on another cluster.
         """
+        if self.state is MigrationState.HANDED_OVER:
+            raise MigrationRefused(
+                "people may search the new index by now: reindex migrate finish ends the "
+                "migration, and leaves the index to you"
+            )
         self._require("aborted", MigrationState.BUILDING, MigrationState.CATCHING_UP)
         return self._next(state=MigrationState.ABORTED, ended_at=now, round=None)
 

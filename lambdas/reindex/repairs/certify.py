@@ -131,8 +131,7 @@ class Certifying:
 
     def _index(self, run: RunRecord | None) -> str:
         """Return the index that images are verified in: in a migration's rounds, the target."""
-        mark = run.round_mark if run else None
-        if run and mark and not mark.after_switch and run.index:
+        if run and run.round_mark and run.index:
             # It is gone once the migration was aborted.
             with suppress(IndexGone):
                 self.index.uuid(run.index)

@@ -216,7 +216,7 @@ class Explaining:
             if found is False and isinstance(document, Indexed):
                 self.clock.sleep(_REFRESH_SECONDS)
                 found = _or_unknown(lambda: index.finds(self.place.alias, image_id))
-            facts = IndexFacts(name, _or_unknown(index.health), document, found)
+            facts = IndexFacts(name, _or_unknown(lambda: index.health(name)), document, found)
             return facts, index.misfits(name)
         except CredentialsRejected as error:
             return NoIndex(IndexProblem.REJECTED, str(error))

@@ -16,6 +16,7 @@ from reindex.domain.states import CODES
 from reindex.domain.submissions import SubmissionRow
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import Comparison, Evidence, NoIndex, Unknown
+from reindex.settings import PARTS_BY_KEY
 from reindex.steps.trace import submission_events
 from reindex.stores.interfaces.function_logs import LoggedLine
 from reindex.stores.interfaces.library import ObjectHistory
@@ -267,11 +268,7 @@ def _user_fact(data: UserData | Failure) -> Fact:
         *((counted(len(data.usages), "usage"),) if data.usages else ()),
         *((counted(len(data.leases), "lease"),) if data.leases else ()),
         *((counted(len(data.crops), "object") + " of crops",) if data.crops else ()),
-        *(
-            name
-            for name in ("collections", "edits", "syndication", "status")
-            if getattr(data, name) is not None
-        ),
+        *(part for part in PARTS_BY_KEY if getattr(data, part) is not None),
     ]
     return Fact("user data", ", ".join(counts) or "none", fine=True)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reindex.domain.migration import Migration
+from reindex.domain.migration import Migration, MigrationState, Position
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.rounds import Rounds, changes_of
 from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
@@ -91,9 +91,11 @@ class CatchUp:
             return migration.sources[0]
         now = self.clock.now()
         # It refreshes the index: what was written a moment ago counts.
-        self.index.position(migration.source.name)
+        position = self.index.position(migration.source.name)
         lag = self.index.count_changed(migration.source.name, migration.position)
-        surplus = self._surplus(migration)
+        surplus = migration.surplus
+        if surplus is None or not _is_unchanged(migration, position):
+            surplus = self._surplus(migration)
         looks_for_surplus = migration.surplus is None or surplus > migration.surplus
         self.meter.count("MigrationLag", lag)
         looked = migration.lag_measured(lag, now)
@@ -124,3 +126,12 @@ class CatchUp:
             return CatchUpOutcome.OVERTAKEN
         begun = self.rounds.begin(current, options)
         return CatchUpOutcome.OVERTAKEN if begun is None else CatchUpOutcome.STARTED
+
+
+def _is_unchanged(migration: Migration, position: Position) -> bool:
+    """Return True if nothing was written to or deleted from the source since the last round.
+
+    Then the target's further documents are those of live writers that use it already: there is no
+    reason to look at all of its ids.
+    """
+    return migration.state is MigrationState.HANDED_OVER and position == migration.position

@@ -47,7 +47,7 @@ class Gates:
         """
         if run.index_uuid and self.index.uuid(run.index) != run.index_uuid:
             return "the index was deleted, and another has its name"
-        if self.index.health() == "red":
+        if self.index.health(run.index) == "red":
             return CLUSTER_RED
         if self.live_queue and self.live_queue.depth().total > self.live_queue_max:
             return LIVE_QUEUE_DEEP

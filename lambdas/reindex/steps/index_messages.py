@@ -305,11 +305,11 @@ class Indexer:
             for _, readable, result in judged
             if result.verdict in kinds and readable.is_old
         ]
-        return [] if found and self._is_red() else found
+        return [] if found and self._is_red(judged[0][1].message.index) else found
 
-    def _is_red(self) -> bool:
+    def _is_red(self, index: str) -> bool:
         try:
-            return self.index.health() == "red"
+            return self.index.health(index) == "red"
         except (IndexMisconfigured, StoreUnavailable):
             return True
 

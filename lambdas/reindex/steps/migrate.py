@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reindex.domain.index_names import on_cluster
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState, PinnedIndex
 from reindex.domain.options import RunOptions
 from reindex.steps.ambient import Clock, fresh_name
@@ -24,12 +26,16 @@ class MigrationControl:
 
     Attributes:
         alias: The alias that people search through.
+        cluster_urls: Of the stage's cluster.
+        other_urls: Of the other cluster that the stage declares; none when it declares none.
     """
 
     migrations: Migrations
     index: MigrationIndex
     schedule: CatchUpSchedule
     alias: str
+    cluster_urls: Sequence[str]
+    other_urls: Sequence[str]
     clock: Clock
 
     def current(self) -> Migration:
@@ -44,14 +50,29 @@ class MigrationControl:
             raise MigrationRefused(_NONE_OPEN)
         return found
 
-    def findings(self) -> list[str]:
+    def findings(self, to: str | None = None) -> list[str]:
         """Return the reasons why a migration cannot begin; empty if it can. Change nothing.
+
+        Args:
+            to: URL of the cluster that it leads to; None for the stage's own.
 
         Raises:
             IndexMisconfigured: The alias does not have exactly one index.
-            StoreUnavailable: The cluster does not answer.
+            StoreUnavailable: A cluster does not answer.
         """
-        return self.index.followable(self.index.resolve(self.alias))
+        found = self.index.followable(self.index.resolve(self.alias))
+        if to is None:
+            return found
+        to = to.rstrip("/")
+        if to in self.cluster_urls:
+            return [*found, f"{to} is the stage's own cluster: leave --to out"]
+        if to not in self.other_urls:
+            setting = json.dumps({"index": {"other_cluster": {"url": to}}})
+            return [*found, f"the stage does not declare {to}: put {setting} into it, and deploy"]
+        alias = on_cluster(to, self.alias)
+        if behind := self.index.indices_behind(alias):
+            found.append(f"{alias} exists, and leads to {', '.join(behind)}: delete that alias")
+        return found
 
     def follow(self) -> Migration:
         """Have the rounds of the open migration started.
@@ -64,38 +85,45 @@ class MigrationControl:
         self.schedule.turn_on()
         return found
 
-    def create(self, sources: Sequence[RunOptions]) -> Migration:
+    def create(self, sources: Sequence[RunOptions], to: str | None = None) -> Migration:
         """Create the new index; take up a migration that was not begun to its end.
 
         Args:
             sources: Where the ids of the rounds come from that build it, in order.
+            to: URL of the cluster that it is created on; None for the stage's own. There must be
+                no :meth:`findings` for it.
 
         Raises:
             MigrationRefused: Another migration is open.
             IndexMisconfigured: The old index cannot be followed, or the new one not be created.
             StoreUnavailable: A service does not answer: repeat it.
         """
+        to = to and to.rstrip("/")
         found = self.migrations.current()
         if found is None or not found.is_open:
-            found = self._recorded(found, sources)
-        elif found.state is not MigrationState.BUILDING:
+            found = self._recorded(found, sources, to)
+        elif found.state is not MigrationState.BUILDING or found.destination != to:
             raise MigrationRefused(f"migration {found.id} is open ({found.state})")
         if not found.new.uuid:
-            new = self.index.build(found.new.name, found.old.name)
+            new = self.index.build(found.new.name, self.index.shards(found.old.name))
             now = self.clock.now()
             position = self.index.position(found.old.name)
             found = self._save(found.created(new, position, now), found)
         return found
 
-    def _recorded(self, before: Migration | None, sources: Sequence[RunOptions]) -> Migration:
+    def _recorded(
+        self, before: Migration | None, sources: Sequence[RunOptions], to: str | None
+    ) -> Migration:
         """Record a migration before anything is created for it, so that it can be taken up."""
-        old = self.index.resolve(self.alias)
+        # Whichever cluster the stage is led to later, each index is still found where it is.
+        home = None if to is None else self.cluster_urls[0]
+        old = self.index.resolve(on_cluster(home, self.alias))
         id_ = fresh_name(self.clock)
         migration = Migration(
             id=id_,
             alias=self.alias,
             old=PinnedIndex(old, self.index.uuid(old)),
-            new=PinnedIndex(self.index.free_name(self.alias), ""),
+            new=PinnedIndex(self.index.free_name(on_cluster(to, self.alias)), ""),
             live_settings=dict(self.index.live_settings(old)),
             sources=tuple(_round_of(id_, options) for options in sources),
             began_at=self.clock.now(),
@@ -150,13 +178,13 @@ class MigrationControl:
         """Delete the old index, and so end the migration; there is no way back from here.
 
         Raises:
-            MigrationRefused: The alias has not been moved.
+            MigrationRefused: The alias has not been moved, or the new index is on another cluster.
             IndexMisconfigured: Another alias still leads to the old index.
             StoreUnavailable: A service does not answer.
         """
         return self._end(
             MigrationState.FINISHED,
-            lambda found: found.finished(self.clock.now()),
+            lambda found: found.old_dropped(self.clock.now()),
             lambda found: found.old,
         )
 

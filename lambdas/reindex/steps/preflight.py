@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reindex.domain.failures import (
+    IndexGone,
     IndexMisconfigured,
     InternalFailure,
     ReindexFailure,
@@ -19,6 +20,7 @@ from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
 from reindex.steps.ambient import Clock
 from reindex.steps.ordering import ORDER_ABOVE
+from reindex.steps.rounds import alias_problem
 from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.migrations import Migrations
 from reindex.stores.interfaces.phases import Phases
@@ -140,18 +142,17 @@ class Preflight:
         Raises:
             IndexMisconfigured: The alias has no index, or another than the migration's record.
         """
-        searched = index.resolve(self.alias)
         mark = run.round_mark if run else None
         if mark is None:
-            return searched
+            return index.resolve(self.alias)
         migration = self.migrations.current()
         if migration is None or migration.id != mark.id:
             raise IndexMisconfigured(f"migration {mark.id} has ended")
-        if searched != (migration.target if mark.after_switch else migration.source).name:
-            raise IndexMisconfigured(
-                f"the alias {self.alias} leads to {searched}, not to where migration {mark.id} "
-                "has it: somebody moved it"
-            )
+        if problem := alias_problem(index, migration, self.alias):
+            raise IndexMisconfigured(problem)
+        for each in (migration.source, migration.target):
+            if index.uuid(each.name) != each.uuid:
+                raise IndexGone(f"{each.name} was deleted, and another index has its name.")
         return migration.target.name
 
     def _failed_probes(self, findings: list[str], execution: str) -> set[str]:

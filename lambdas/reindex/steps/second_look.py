@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -26,6 +26,7 @@ from reindex.domain.records import Indexed, ProjectionAnswer
 from reindex.image.crops import crops
 from reindex.image.truth import Row, UserData
 from reindex.reports.footprint import PROJECTION_BATCH
+from reindex.settings import PARTS_BY_KEY
 from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.library import Library
 from reindex.stores.interfaces.progress_table import ProgressTable
@@ -174,15 +175,10 @@ class SecondLook:
         return facts
 
 
-def _rows_by_listing(user_data: UserData) -> Iterable[tuple[Listing, Sequence[Row]]]:
-    one = {
-        Listing.COLLECTIONS: user_data.collections,
-        Listing.EDITS: user_data.edits,
-        Listing.SYNDICATION: user_data.syndication,
-        Listing.STATUS: user_data.status,
-    }
+def _rows_by_listing(user_data: UserData) -> Iterator[tuple[Listing, Sequence[Row]]]:
     yield Listing.USAGES, user_data.usages
     yield Listing.LEASES, user_data.leases
-    for listing, row in one.items():
+    for part in PARTS_BY_KEY:
+        row = getattr(user_data, part)
         if row is not None:
-            yield listing, [row]
+            yield Listing(part), [row]

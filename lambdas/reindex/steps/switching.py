@@ -1,4 +1,4 @@
-"""Moves a migration's alias to the index that follows, and loses no write on the way.
+"""Leads people to the index that follows, and loses no write on the way.
 
 The order is what makes it safe:
 
@@ -11,6 +11,10 @@ The order is what makes it safe:
    target has is looked up in the truth.
 
 Each step may be repeated, by the next call, from the migration's record.
+
+To another cluster there is no alias to move: the same alias is made there, rounds go on, and the
+library leads its people and writers over by itself. What was written to the source in the last
+moments is swept when the migration is finished.
 """
 
 from __future__ import annotations
@@ -20,12 +24,13 @@ from dataclasses import asdict, dataclass
 from enum import Enum, auto
 from typing import Final
 
-from reindex.domain.failures import IndexMisconfigured
-from reindex.domain.migration import Migration, MigrationRefused
+from reindex.domain.failures import IndexGone, IndexMisconfigured
+from reindex.domain.migration import Migration, MigrationRefused, PinnedIndex
 from reindex.domain.records import RunRecord
 from reindex.steps.ambient import Clock, fresh_name
 from reindex.steps.eager import Eager, EagerResult
 from reindex.steps.migrate import changed
+from reindex.steps.rounds import alias_problem
 from reindex.stores.changed_ids import ChangedIds, all_ids
 from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
 
@@ -50,7 +55,7 @@ class _Pass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Switching:
-    """Moves the alias.
+    """Leads people to the target.
 
     Attributes:
         settle_seconds: After which reads by secondary index show what a live writer wrote.
@@ -107,7 +112,7 @@ class Switching:
             self.clock.sleep(2)
 
     def switch(self, migration: Migration, also: tuple[str, ...] = ()) -> Migration:
-        """Catch up, move the alias, and sweep.
+        """Catch up, move the alias, and sweep; to another cluster, make the alias there.
 
         Args:
             migration: As it was read.
@@ -118,17 +123,50 @@ class Switching:
             IndexMisconfigured: One of the indices cannot be used, or the aliases cannot be moved.
             StoreUnavailable: A service does not answer: repeat it.
         """
-        moved = migration.target_position is not None
-        if not moved:
+        if migration.target_position is None:
             migration = self._save(migration.switching(), migration)
             migration = self._catch_up(migration)
-            migration = self._move(migration, (migration.alias, *also))
+            if problem := alias_problem(self.index, migration, migration.alias):
+                raise IndexMisconfigured(problem)
+            position = self.index.position(migration.target.name)
+            migration = self._save(migration.moving(position, self.clock.now()), migration)
+        # An earlier call may have come this far: all of this may be repeated.
+        names = (migration.alias, *also)
+        if migration.destination is None:
+            self._move(migration, names)
+            return self._sweep(migration)
+        self._add(migration, names)
+        done = self._save(migration.handed_over(), migration)
+        self.schedule.turn_on()
+        return done
+
+    def finish(self, migration: Migration) -> Migration:
+        """Sweep once more, and end a migration to another cluster.
+
+        Args:
+            migration: As it was read: paused, and without a round that runs.
+
+        Raises:
+            MigrationRefused: It was not handed over, or another call changed it meanwhile.
+            IndexMisconfigured: One of the indices cannot be used.
+            StoreUnavailable: A service does not answer: repeat it.
+        """
+        migration.finished(self.clock.now())
+        if self._is_there(migration.source):
+            self.clock.sleep(self.settle_seconds)
+            migration, count = self._pass(migration, _Pass.LAST_SWEEP)
+            self.note(f"{count:,} documents of the last moments were brought along.")
         else:
-            # An earlier call recorded that it would move it; the move may be repeated.
-            self.index.move_aliases(
-                (migration.alias, *also), migration.source.name, migration.target.name
-            )
-        return self._sweep(migration)
+            self.note(f"{migration.source.name} is gone: nothing is left to bring along.")
+        done = self._save(migration.finished(self.clock.now()), migration)
+        self.schedule.turn_off()
+        return done
+
+    def _is_there(self, index: PinnedIndex) -> bool:
+        try:
+            return self.index.uuid(index.name) == index.uuid
+        except IndexGone:
+            return False
 
     def _catch_up(self, migration: Migration) -> Migration:
         for look in range(MAX_PASSES):
@@ -138,18 +176,17 @@ class Switching:
             self.note(f"{count:,} documents changed meanwhile; look {look + 1} of {MAX_PASSES}.")
         return migration
 
-    def _move(self, migration: Migration, names: tuple[str, ...]) -> Migration:
-        source, target = migration.source.name, migration.target.name
-        if self.index.resolve(migration.alias) != source:
-            raise IndexMisconfigured(
-                f"the alias {migration.alias} leads to {self.index.resolve(migration.alias)}, not "
-                f"to {source}: somebody moved it"
-            )
-        position = self.index.position(target)
-        migration = self._save(migration.moving(position, self.clock.now()), migration)
-        self.index.move_aliases(names, source, target)
-        self.note(f"{', '.join(names)} now leads to {target}.")
-        return migration
+    def _move(self, migration: Migration, names: Sequence[str]) -> None:
+        self.index.move_aliases(names, migration.source.name, migration.target.name)
+        self.note(f"{', '.join(names)} now leads to {migration.target.name}.")
+
+    def _add(self, migration: Migration, names: Sequence[str]) -> None:
+        """Give the target, on another cluster, the aliases that the source has and keeps."""
+        found = self.index.aliases_of(migration.source.name)
+        if lost := [name for name in names if name not in found]:
+            raise IndexMisconfigured(f"{', '.join(lost)} does not lead to {migration.source.name}")
+        self.index.add_aliases(migration.target.name, {name: found[name] for name in names})
+        self.note(f"{', '.join(names)} on {migration.destination} leads to the new index.")
 
     def _sweep(self, migration: Migration) -> Migration:
         """Bring what was written to the source in the last moments."""

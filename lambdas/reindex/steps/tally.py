@@ -36,6 +36,7 @@ from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.ordering import ORDER_ABOVE
 from reindex.steps.preflight import PreflightFailed
+from reindex.steps.rounds import alias_problem
 from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.migrations import Migrations
 from reindex.stores.interfaces.progress_table import ProgressTable
@@ -418,17 +419,27 @@ class Tallying:
 
     def _alias_problems(self, run: RunRecord) -> list[str]:
         """Return what has become of the alias, or of the index that the run wrote to."""
-        mark = run.round_mark
-        expected = mark.source if mark and not mark.after_switch else run.index
         try:
-            alias_now = self.index.resolve(run.alias)
+            problem = self._moved_alias(run)
         except IndexMisconfigured as error:
             return [f"the alias cannot be resolved: {error}"]
-        if alias_now != expected:
-            return [f"the alias {run.alias} moved from {expected} to {alias_now} during the run"]
+        if problem:
+            return [problem]
         if run.index_uuid and self.index.uuid(run.index) != run.index_uuid:
             return [f"the index {run.index} was deleted, and made anew"]
         return []
+
+    def _moved_alias(self, run: RunRecord) -> str | None:
+        """Return a problem if the alias was moved during the run; None if it was not."""
+        if run.round_mark:
+            migration = self.migrations.current()
+            if migration is None or migration.id != run.round_mark.id:
+                return f"migration {run.round_mark.id} has ended"
+            return alias_problem(self.index, migration, run.alias)
+        found = self.index.resolve(run.alias)
+        if found == run.index:
+            return None
+        return f"the alias {run.alias} moved from {run.index} to {found} during the run"
 
     def _put(self, key: str, value: Mapping[str, Any]) -> None:
         self.files.put(key, json.dumps(value).encode())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from reindex.domain.failures import SourceUnusable
 from reindex.domain.migration import Migration, PinnedIndex, Position
+from reindex.domain.records import PROVENANCE
 from reindex.stores.interfaces.id_sources import IdPage, Part
 from reindex.stores.interfaces.migrations import MigrationIndex, Migrations
 from reindex.stores.interfaces.paging import Cursor
@@ -50,10 +51,19 @@ class ChangedIds:
             parts += [part | {"without": migration.source.name} for part in self._target(migration)]
         return parts
 
-    def _target(self, migration: Migration) -> list[dict[str, str | int]]:
-        """All of the target that is of our making: after the switch live writers write there."""
-        until = self._index.position(migration.target.name)
-        return _parts(migration.target, {}, migration.target_position or until)
+    def _target(self, migration: Migration) -> list[dict[str, Any]]:
+        """All of the target that is of our making.
+
+        Beyond its position at the switch live writers write, too: what they write is theirs.
+        """
+        target, now = migration.target, self._index.position(migration.target.name)
+        if migration.target_position is None:
+            return _parts(target, {}, now)
+        later = _parts(target, migration.target_position, now)
+        return [
+            *_parts(target, {}, migration.target_position),
+            *(part | {"reindexed": True} for part in later),
+        ]
 
     def page(self, part: Part, after: Cursor | None) -> IdPage:
         """Return the next ids of a part; it may be repeated, and shows what has changed since.
@@ -70,7 +80,15 @@ class ChangedIds:
         if other:
             found = self._index.read(other, ids, [])
             ids = [image_id for image_id in ids if image_id not in found]
+        if part.get("reindexed"):
+            ids = self._reindexed(part["index"], ids)
         return IdPage(ids, None if page.last is None else {"after": page.last})
+
+    def _reindexed(self, index: str, ids: Sequence[str]) -> list[str]:
+        """Those ids whose document a run has written."""
+        found = self._index.read(index, ids, [PROVENANCE])
+        provenances = {i: found[i].provenance for i in ids if i in found}
+        return [i for i, known in provenances.items() if known and not known.is_live]
 
 
 def all_ids(source: ChangedIds) -> Iterator[str]:
@@ -85,7 +103,7 @@ def all_ids(source: ChangedIds) -> Iterator[str]:
                 break
 
 
-def _parts(index: PinnedIndex, since: Position, until: Position) -> list[dict[str, str | int]]:
+def _parts(index: PinnedIndex, since: Position, until: Position) -> list[dict[str, Any]]:
     return [
         {"index": index.name, "shard": shard, "after": since.get(shard, -1), "until": last}
         for shard, last in until.items()

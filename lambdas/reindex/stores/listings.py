@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from reindex.domain import stamps
 from reindex.domain.audit import ROW_STAMPS, DocumentFacts, Entry, Listing, key_hash
 from reindex.domain.key_templates import KeyTemplate
-from reindex.settings import LibrarySettings
+from reindex.settings import LibrarySettings, user_tables
 from reindex.stores.aws import unavailable
 from reindex.stores.id_sources import KeyRanges, kinds_in, ranges
 from reindex.stores.interfaces.id_sources import Part
@@ -285,25 +285,13 @@ def library_listings(
         )
     if library.crops_bucket and own_documents:
         found[Listing.CROPS] = CropListing(s3, library.crops_bucket, library)
-    for listing, (table, attribute) in _tables(library).items():
-        if table:
-            names = [path.split(".")[0] for path in ROW_STAMPS[listing]]
-            found[listing] = TableListing(
-                dynamodb, table, listing, attribute, _stamp_of(listing), names
-            )
+    for table in user_tables(library):
+        listing = Listing(table.part)
+        names = [path.split(".")[0] for path in ROW_STAMPS[listing]]
+        found[listing] = TableListing(
+            dynamodb, table.name, listing, table.attribute, _stamp_of(listing), names
+        )
     return found
-
-
-def _tables(library: LibrarySettings) -> Mapping[Listing, tuple[str | None, str]]:
-    """Return the name of each of the library's tables, and the attribute with the image id."""
-    return {
-        Listing.USAGES: (library.usages_table, library.usages_image),
-        Listing.LEASES: (library.leases_table, library.leases_image),
-        Listing.COLLECTIONS: (library.collections_table, library.collections_key),
-        Listing.EDITS: (library.edits_table, library.edits_key),
-        Listing.SYNDICATION: (library.syndication_table, library.syndication_key),
-        Listing.STATUS: (library.status_table, library.status_key),
-    }
 
 
 def _stamp_of(listing: Listing) -> Callable[[Mapping[str, Any]], float | None]:

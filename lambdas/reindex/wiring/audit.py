@@ -39,7 +39,7 @@ class AuditSteps:
             second_look=SecondLook(
                 library=stores.library,
                 table=stores.table,
-                index=lambda: stores.index,
+                index=lambda: stores.own_index,
                 alias=place.index_alias,
                 preserve=place.preserve,
                 project=self._run.rehearsal.project,
@@ -56,7 +56,7 @@ class AuditSteps:
         # The client's import takes longer than all others together.
         from reindex.stores.search.ids import IndexSlices  # noqa: PLC0415
 
-        settings, index = self._stores.settings, self._stores.index
+        settings, index = self._stores.settings, self._stores.own_index
         dynamodb = self._stores.clients.dynamodb
         place = settings[groups.Elasticsearch]
         documents = DocumentListing(

@@ -67,12 +67,16 @@ class MigrationSteps:
 
     def control_with(self, index: MigrationIndex) -> MigrationControl:
         """Return :attr:`control`, with an index whose new indices have another schema."""
+        place = self._settings[groups.Elasticsearch]
+        other = self._settings[groups.OtherCluster].cluster
         return MigrationControl(
-            self._stores.migrations,
-            index,
-            self._schedule,
-            self._settings[groups.Elasticsearch].index_alias,
-            self._stores.clock,
+            migrations=self._stores.migrations,
+            index=index,
+            schedule=self._schedule,
+            alias=place.index_alias,
+            cluster_urls=place.cluster.urls,
+            other_urls=other.urls if other else (),
+            clock=self._stores.clock,
         )
 
     @cached_property

@@ -81,7 +81,7 @@ class RunSteps:
             from reindex.stores.search.ids import IndexIds  # noqa: PLC0415
 
             alias = self._settings[groups.Elasticsearch].index_alias
-            return IndexIds(stores.index, alias, source.query, source.lacking)
+            return IndexIds(stores.own_index, alias, source.query, source.lacking)
         if source.kind == CHANGES:
             return ChangedIds(stores.index, stores.migrations, surplus=bool(source.surplus))
         if source.kind == FILE:

@@ -1,4 +1,4 @@
-"""The connection to the search cluster.
+"""The connections to the search clusters.
 
 The client's import takes longer than all others together, and most invocations are of the
 projection, which never needs it. So every import of it is inside a function.
@@ -7,11 +7,13 @@ projection, which never needs it. So every import of it is inside a function.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reindex import settings as groups
 from reindex.settings import Settings
+from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -26,10 +28,11 @@ READ_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 
 class IndexConnections:
-    """Connects to the search index.
+    """Connects to the search clusters of a stage.
 
     Args:
-        settings: With the group ``Elasticsearch``.
+        settings: With the group ``Elasticsearch``; with ``OtherCluster`` for a process that works
+            on migrations.
         secret: Returns the text of a secret, given its ARN.
         time_limit: Of the invocation.
     """
@@ -40,32 +43,53 @@ class IndexConnections:
         self._settings = settings
         self._secret = secret
         self._time_limit = time_limit
-        self._latest: MigratingIndex | None = None
+        self._made: list[MigratingIndex] = []
 
     def connect(
         self, schema: Schema | None, *, read_pauses: Sequence[float] = ()
-    ) -> MigratingIndex:
-        """Return the search index.
+    ) -> MigrationIndex:
+        """Return the indices of all clusters; each cluster is connected on first use.
 
         Args:
             schema: The mapping that its documents need; None for that of our own documents.
             read_pauses: Seconds before each retry of a read that a busy cluster did not answer.
         """
+        from reindex.stores.search.clusters import Clusters, KnownCluster  # noqa: PLC0415
+
+        settings = self._settings
+        own = settings[groups.Elasticsearch].cluster
+        other = settings[groups.OtherCluster].cluster if groups.OtherCluster in settings else None
+        known = [
+            KnownCluster(each.urls, cache(partial(self._connect, each, schema, read_pauses)))
+            for each in (own, other)
+            if each
+        ]
+        return Clusters(*known)
+
+    def connect_own(self, schema: Schema | None) -> MigratingIndex:
+        """Return the indices of the stage's own cluster.
+
+        Args:
+            schema: As for :meth:`connect`.
+        """
+        return self._connect(self._settings[groups.Elasticsearch].cluster, schema, ())
+
+    def _connect(
+        self, place: groups.Cluster, schema: Schema | None, read_pauses: Sequence[float]
+    ) -> MigratingIndex:
         from reindex.stores.search.access import read_secret  # noqa: PLC0415
         from reindex.stores.search.connecting import connect  # noqa: PLC0415
         from reindex.stores.search.migration_index import MigratingIndex  # noqa: PLC0415
 
-        place = self._settings[groups.Elasticsearch]
-        arn = place.elasticsearch_secret
-        secret = read_secret(self._secret(arn)) if arn else None
+        secret = read_secret(self._secret(place.secret)) if place.secret else None
         cluster = connect(place, secret, time_limit=self._time_limit, read_pauses=read_pauses)
-        self._latest = MigratingIndex(cluster, schema)
-        return self._latest
+        self._made.append(MigratingIndex(cluster, schema))
+        return self._made[-1]
 
     @property
     def credentials_rejected(self) -> bool:
-        """True if the cluster rejected the credentials of the latest connection."""
-        return self._latest is not None and self._latest.credentials_rejected
+        """True if a cluster rejected the credentials of a connection."""
+        return any(index.credentials_rejected for index in self._made)
 
 
 def stage_schema(settings: Settings) -> Schema | None:

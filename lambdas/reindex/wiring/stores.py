@@ -21,6 +21,7 @@ from reindex.stores.executions import Executions
 from reindex.stores.forgetter import DynamoForgetter
 from reindex.stores.function_logs import GROUPS_AT_ONCE, FunctionLogs
 from reindex.stores.indexer_concurrency import MappingConcurrency
+from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
@@ -157,27 +158,36 @@ class Stores:
     # The index
 
     @cached_property
-    def index(self) -> MigratingIndex:
-        """The search index."""
+    def index(self) -> MigrationIndex:
+        """The search indices of the stage's clusters."""
         return self.index_with_schema(stage_schema(self.settings))
 
     @cached_property
-    def patient_index(self) -> MigratingIndex:
-        """The search index, for long commands: reads are retried for two minutes."""
+    def patient_index(self) -> MigrationIndex:
+        """The search indices, for long commands: reads are retried for two minutes."""
         schema = stage_schema(self.settings)
         return self._connections.connect(schema, read_pauses=READ_PAUSES)
 
-    def index_with_schema(self, schema: Schema | None) -> MigratingIndex:
-        """Return the search index, with a mapping of another schema than the stage's.
+    def index_with_schema(self, schema: Schema | None) -> MigrationIndex:
+        """Return the search indices, with a mapping of another schema than the stage's.
 
         Args:
             schema: None for that of our own documents.
         """
         return self._connections.connect(schema)
 
+    @cached_property
+    def own_index(self) -> MigratingIndex:
+        """The search indices of the stage's own cluster."""
+        return self.own_index_with_schema(stage_schema(self.settings))
+
+    def own_index_with_schema(self, schema: Schema | None) -> MigratingIndex:
+        """Return :attr:`own_index`, with a mapping of another schema than the stage's."""
+        return self._connections.connect_own(schema)
+
     @property
     def is_outdated(self) -> bool:
-        """True if the cluster rejected the credentials: the secret may have been rotated."""
+        """True if a cluster rejected the credentials: the secret may have been rotated."""
         return self._connections.credentials_rejected
 
     # Files, the truth, and the programs that build documents

@@ -21,6 +21,7 @@ from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
 from reindex.stores.executions import Executions
 from reindex.stores.interfaces.executions import Execution, PastExecution
+from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.index import Prepared
 from reindex.stores.search.schema import Schema
 from reindex.wiring import Wiring
@@ -195,15 +196,18 @@ class Stage(World):
         return self.schedule
 
     @property
-    def patient_index(self) -> MemoryIndex:
+    def patient_index(self) -> MigrationIndex:
+        return self.indices
+
+    @property
+    def own_index(self) -> MemoryIndex:
         return self.index
 
     @property
     def control(self) -> MigrationControl:
         return self.migrating
 
-    def control_with(self, index: MemoryIndex) -> MigrationControl:
-        assert index is self.index
+    def control_with(self, index: MigrationIndex) -> MigrationControl:
         return self.migrating
 
     @property
@@ -244,9 +248,13 @@ class Stage(World):
         """Deploy the stage with other settings."""
         self.settings = Settings(COMMAND, {**environment(), **variables})
 
-    def index_with_schema(self, schema: Schema) -> MemoryIndex:
+    def own_index_with_schema(self, schema: Schema) -> MemoryIndex:
         self.schemas.append(schema)
         return self.index
+
+    def index_with_schema(self, schema: Schema) -> MigrationIndex:
+        self.schemas.append(schema)
+        return self.indices
 
     def connect(self, stage: str) -> Wiring:
         assert stage == "TEST"

@@ -10,8 +10,12 @@ import pytest
 
 from reindex.domain.migration import MigrationState
 from reindex.steps.rounds import changes_of
+from reindex.wiring import Wiring
 from tests.unit.scripts.stage import Stage, squeezed
 from tests.unit.steps.migrations import MigratingWorld
+from tests.unit.steps.moves import NEW as TO
+from tests.unit.steps.moves import OLD as FROM
+from tests.unit.steps.moves import OTHER_CLUSTER, MovingWorld
 
 NEW = "images-000002"
 
@@ -257,3 +261,54 @@ def test_a_stage_with_documents_of_its_own_needs_their_mapping(
     assert stage.reindex("migrate", "start", "--mapping", str(file)).exit_code == 0
     [schema] = stage.schemas
     assert schema.mapping["properties"]["ours"] == {"type": "keyword"}
+
+
+class MovingStage(MovingWorld, MigratingStage):
+    """A stage that is to move to another cluster."""
+
+    def connect(self, stage: str) -> Wiring:
+        assert stage == "TEST"
+        # To the command its index is that of both clusters; to the test, where people search.
+        return cast("Wiring", _OfBothClusters(self))
+
+
+class _OfBothClusters:
+    def __init__(self, stage: MovingStage) -> None:
+        self._stage = stage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stage, "indices" if name == "index" else name)
+
+
+def test_to_another_cluster_and_until_the_library_has_moved() -> None:
+    stage = MovingStage()
+    stage.starter = cast("Any", stage.executions)
+    stage.publish("a", "b", title="true")
+
+    refused = stage.reindex("migrate", "start", "--to", "https://strange.example")
+    assert refused.exit_code == 1
+    assert '{"index": {"other_cluster": {"url": "https://strange.example"}}}' in refused.stderr
+    assert stage.migrations.current() is None
+
+    started = stage.reindex("migrate", "start", "--to", OTHER_CLUSTER, "--sample", "1")
+    assert f"builds {TO} beside {FROM}" in started.stdout, started.output
+    stage.follow_by_schedule()
+    assert stage.reindex("migrate", "compare").exit_code == 0
+    plan = stage.reindex("migrate", "switch").stdout
+    assert f"make images on {OTHER_CLUSTER} lead to it" in plan
+    done = stage.reindex("migrate", "switch", "--yes")
+    assert f"{TO} is ready, and follows {FROM}" in done.stdout, done.output
+
+    stage.edit("a", title="late")
+    lines = squeezed(stage.reindex("migrate", "status").stdout)
+    assert lines[1].startswith("state handed_over: the library may move")
+    assert any(line.startswith("behind 1 document") for line in lines)
+    for refusing in ("rollback", "abort", "drop-old"):
+        assert stage.reindex("migrate", refusing).exit_code == 1
+    assert "--yes does it." in stage.reindex("migrate", "finish").stdout
+    ended = stage.reindex("migrate", "finish", "--yes")
+    assert ended.exit_code == 0, ended.output
+    stage.assert_moved()
+    stage.declared = False
+    lines = squeezed(stage.reindex("migrate", "status").stdout)
+    assert f"new index {TO}: is gone" in lines

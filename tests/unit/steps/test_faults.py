@@ -442,7 +442,7 @@ def test_an_index_that_answers_nothing_at_all_charges_no_document() -> None:
     in_check(world)
     message = _message_of(world, ids[0])
 
-    def silent(*_: Any) -> str:
+    def silent(index: str) -> str:
         raise StoreUnavailable("no answer")
 
     world.index.health = silent  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reindex.domain.migration import MigrationState
 from tests.unit.steps.migrations import FROM_BUCKET, FROM_INDEX, MigratingWorld
+from tests.unit.steps.moves import OTHER_CLUSTER, MovingWorld
 
 #: How likely something happens at each moment at which something may.
 _ODDS = 0.25
@@ -124,3 +125,38 @@ def test_a_migration_there_and_back_ends_with_the_truth(seed: int) -> None:
                 people.do_something()
             world.migrating.roll_back()
         follow()
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_move_to_another_cluster_ends_with_the_truth(seed: int) -> None:
+    rng = Random(seed)
+    world = MovingWorld()
+    people = _People(world, rng)
+    for _ in range(5):
+        people.do_something()
+    world.migrating.create([FROM_INDEX], OTHER_CLUSTER)
+    world.migrating.follow()
+    world.meanwhile = world.projector.interrupt = people.act
+    for _ in range(4):
+        world.tick_migration()
+    while world.migration.state is MigrationState.BUILDING:
+        world.tick_migration()
+    world.compared()
+    assert world.switch().state is MigrationState.HANDED_OVER
+
+    moves = [world.library_moves, world.stage_moves]
+    rng.shuffle(moves)
+    for move in moves:
+        for _ in range(rng.randrange(3)):
+            people.do_something()
+            world.tick_migration()
+        move()
+    for _ in range(rng.randrange(3)):
+        people.do_something()
+        world.tick_migration()
+    world.finish()
+
+    world.assert_moved()
+    found = {i: d["embedding"] for i, d in world.other.documents.items()}
+    assert found == people.embeddings

@@ -40,6 +40,7 @@ from reindex.steps.tick import Outcome, Ticker, TickReport
 from reindex.steps.upload import Upload
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.interfaces.id_sources import IdSource
+from reindex.stores.interfaces.migrations import MigrationIndex
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.forgetter import MemoryForgetter
 from tests.twins.id_sources import MemoryIds
@@ -57,6 +58,7 @@ START = datetime(2026, 3, 1, 18, tzinfo=UTC).timestamp()
 
 INDEX = "images-000001"
 ALIAS = "images"
+OWN_CLUSTER = "https://own.example:9200"
 TOKEN = "token"
 MAX_ROUNDS = 5
 
@@ -274,7 +276,7 @@ class World:
             self.runs,
             self.phases,
             self.migrations,
-            lambda: self.index,
+            lambda: self.indices,
             clock=self.clock,
             **arguments,
         )
@@ -400,6 +402,16 @@ class World:
 
     # The parts
 
+    @property
+    def other_urls(self) -> list[str]:
+        """Of the other cluster that the stage declares."""
+        return []
+
+    @property
+    def indices(self) -> MigrationIndex:
+        """The indices of all of the stage's clusters."""
+        return self.index
+
     def id_source(self, source: Source) -> IdSource:
         match source.kind:
             case "bucket":
@@ -407,7 +419,7 @@ class World:
             case "index":
                 return MemoryIds(list(self.index.documents))
             case "changes":
-                return ChangedIds(self.index, self.migrations, surplus=bool(source.surplus))
+                return ChangedIds(self.indices, self.migrations, surplus=bool(source.surplus))
             case _:
                 return MemoryIds(self.files.get(source.key or "").decode().splitlines())
 
@@ -420,7 +432,7 @@ class World:
             self.phases,
             self.migrations,
             self.id_source,
-            lambda: self.index,
+            lambda: self.indices,
             ALIAS,
             self.clock,
             self.meter,
@@ -436,7 +448,7 @@ class World:
             migrations=self.migrations,
             runs=self.runs,
             phases=self.phases,
-            index=self.index,
+            index=self.indices,
             rounds=self.rounds,
             schedule=self.schedule,
             clock=self.clock,
@@ -445,7 +457,15 @@ class World:
 
     @property
     def migrating(self) -> MigrationControl:
-        return MigrationControl(self.migrations, self.index, self.schedule, ALIAS, self.clock)
+        return MigrationControl(
+            migrations=self.migrations,
+            index=self.indices,
+            schedule=self.schedule,
+            alias=ALIAS,
+            cluster_urls=[OWN_CLUSTER],
+            other_urls=self.other_urls,
+            clock=self.clock,
+        )
 
     @property
     def eager(self) -> Eager:
@@ -462,7 +482,7 @@ class World:
     def switching(self, note: Callable[[str], None] | None = None) -> Switching:
         return Switching(
             migrations=self.migrations,
-            index=self.index,
+            index=self.indices,
             eager=self.eager,
             schedule=self.schedule,
             settle_seconds=self.pace.settle_seconds,
@@ -504,10 +524,10 @@ class World:
             table=self.table,
             projector=self.projector,
             backlog=self.backlog,
-            index=self.index,
+            index=self.indices,
             files=self.files,
             gates=Gates(
-                self.index,
+                self.indices,
                 self.live_queue,
                 self.pace.live_queue_max,
                 self.clock,
@@ -533,7 +553,7 @@ class World:
             table=self.table,
             runs=self.runs,
             backlog=self.backlog,
-            index=self.index,
+            index=self.indices,
             library=self.library,
             pacing=self.pacing,
             stage=self.stage,
@@ -549,7 +569,7 @@ class World:
             table=self.table,
             work_list=self.work_list,
             runs=self.runs,
-            index=self.index,
+            index=self.indices,
             files=self.files,
             queue=self.backlog,
             dead_letters=self.dead_letters,
@@ -566,7 +586,7 @@ class World:
             runs=self.runs,
             migrations=self.migrations,
             files=self.files,
-            index=self.index,
+            index=self.indices,
             dead_letters=self.dead_letters,
             max_rounds=MAX_ROUNDS,
             pace=self.pace,

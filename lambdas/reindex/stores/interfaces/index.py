@@ -46,10 +46,11 @@ class WriteResult:
 
 
 class Index(Protocol):
-    """The search index. Every call names the concrete index.
+    """The search indices. Every call names a concrete index, or an alias.
 
-    Every call raises :class:`reindex.domain.failures.IndexMisconfigured` when that index cannot be
-    used, and its subclass ``IndexGone`` when it does not exist.
+    The name may include the cluster, see :mod:`reindex.domain.index_names`. Every call raises
+    :class:`reindex.domain.failures.IndexMisconfigured` when that index cannot be used, and its
+    subclass ``IndexGone`` when it, or its cluster, does not exist.
     """
 
     def resolve(self, alias: str) -> str:
@@ -83,8 +84,8 @@ class Index(Protocol):
         """
         ...
 
-    def health(self) -> str:
-        """Return the cluster's health: ``green``, ``yellow`` or ``red``."""
+    def health(self, index: str) -> str:
+        """Return the health of the index's whole cluster: ``green``, ``yellow`` or ``red``."""
         ...
 
     def read(self, index: str, ids: Sequence[str], fields: Sequence[str]) -> dict[str, Indexed]:

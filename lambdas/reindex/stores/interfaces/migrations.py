@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from reindex.domain.migration import Migration, PinnedIndex, Position
 from reindex.stores.interfaces.index import Index
@@ -59,16 +59,28 @@ class MigrationIndex(Index, Protocol):
         """Return the reasons why changes of the index cannot be found; empty if they can."""
         ...
 
+    def indices_behind(self, alias: str) -> list[str]:
+        """Return the concrete indices behind an alias; none when there is no such alias.
+
+        Raises:
+            IndexMisconfigured: It is the name of an index.
+        """
+        ...
+
     def free_name(self, alias: str) -> str:
         """Return the first name ``ALIAS-00000N`` that no index has."""
         ...
 
-    def build(self, name: str, like: str) -> PinnedIndex:
+    def shards(self, index: str) -> int:
+        """Return the number of an index's primary shards."""
+        ...
+
+    def build(self, name: str, shards: int) -> PinnedIndex:
         """Create an index with settings for a fast build; one that exists is used as it is.
 
         Args:
             name: Of the new index.
-            like: The index whose number of shards it gets, unless its schema has another.
+            shards: Its primary shards, unless its schema has another number.
         """
         ...
 
@@ -84,8 +96,8 @@ class MigrationIndex(Index, Protocol):
         """Return the health of one index: ``green``, ``yellow`` or ``red``."""
         ...
 
-    def aliases_of(self, index: str) -> list[str]:
-        """Return the names of the aliases of an index."""
+    def aliases_of(self, index: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the aliases of an index by name: the filter, routing and write flag of each."""
         ...
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
@@ -95,6 +107,18 @@ class MigrationIndex(Index, Protocol):
 
         Raises:
             IndexMisconfigured: Neither index has one of them.
+        """
+        ...
+
+    def add_aliases(self, index: str, aliases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add aliases to an index in one request; no effect if it has them already.
+
+        Args:
+            index: The concrete index.
+            aliases: As :meth:`aliases_of` returns them.
+
+        Raises:
+            IndexMisconfigured: One of them leads to another index of the cluster.
         """
         ...
 

@@ -40,7 +40,7 @@ class Access:
     has_api_key: bool = False
 
 
-def access(place: settings.Elasticsearch, secret: Mapping[str, str] | None) -> Access:
+def access(place: settings.Cluster, secret: Mapping[str, str] | None) -> Access:
     """Parse the settings and the secret.
 
     Args:
@@ -54,7 +54,7 @@ def access(place: settings.Elasticsearch, secret: Mapping[str, str] | None) -> A
             Serverless.
     """
     secret = secret or {}
-    urls = [url.strip() for url in place.elasticsearch_url.split(",") if url.strip()]
+    urls = place.urls
     try:
         trust = ssl.create_default_context(cadata=secret.get("ca"))
         hosts = [_host(url) for url in urls]
@@ -70,10 +70,10 @@ def access(place: settings.Elasticsearch, secret: Mapping[str, str] | None) -> A
         )
     authorization = _authorization(secret)
     region = None
-    if place.index_domain and not authorization:
-        domain = _DOMAIN.fullmatch(place.index_domain)
+    if place.domain and not authorization:
+        domain = _DOMAIN.fullmatch(place.domain)
         if not domain:
-            raise IndexMisconfigured(f"{place.index_domain} is no ARN of an OpenSearch domain.")
+            raise IndexMisconfigured(f"{place.domain} is no ARN of an OpenSearch domain.")
         region = domain["region"]
     return Access(urls, trust, authorization, region, has_api_key="api_key" in secret)
 

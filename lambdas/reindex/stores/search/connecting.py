@@ -34,7 +34,7 @@ _ASKING_SECONDS = 10.0
 
 
 def connect(
-    place: settings.Elasticsearch,
+    place: settings.Cluster,
     secret: Mapping[str, str] | None,
     *,
     time_limit: TimeLimit | None = None,
@@ -57,7 +57,7 @@ def connect(
         IndexMisconfigured: As for :func:`reindex.stores.search.access.access`.
     """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
-    find = partial(_client, access(place, secret), place.index_engine)
+    find = partial(_client, access(place, secret), place.engine)
     return SearchCluster(
         find, time_limit=time_limit, request_seconds=request_seconds, read_pauses=read_pauses
     )

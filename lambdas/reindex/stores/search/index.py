@@ -87,7 +87,7 @@ class SearchIndex(IndexReader):
             )
             return [problem]
         attempts: dict[str, Callable[[], object]] = {
-            "see the cluster's health (privilege monitor)": self.health,
+            "see the cluster's health (privilege monitor)": lambda: self.health(index),
             "read documents (read)": lambda: self.read(index, [_PROBE_ID], []),
             "write documents (index)": lambda: self._try_to_write(index),
             "delete documents (delete)": lambda: self._try_to_delete(index),

@@ -73,7 +73,7 @@ class MigratingIndex(SearchIndex):
             for copy in found
             if copy["routing"]["primary"] and "seq_no" in copy
         }
-        if len(primaries) < int(self._settings(index)[_SHARDS]):
+        if len(primaries) < self.shards(index):
             raise StoreUnavailable(f"The cluster: {index} has a shard without a primary.")
         # A failed refresh must raise: writes that are not searchable would never be found.
         refreshed = self._cluster.read("POST", path(index, "_refresh"))
@@ -163,6 +163,15 @@ class MigratingIndex(SearchIndex):
             return [f"{problem}: a migration needs Elasticsearch or OpenSearch"]
         return []
 
+    def indices_behind(self, alias: str) -> list[str]:
+        """Return the concrete indices behind an alias; none when there is no such alias.
+
+        Raises:
+            IndexMisconfigured: It is the name of an index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return self._behind(alias)
+
     def free_name(self, alias: str) -> str:
         """Return the first name ``ALIAS-00000N`` that no index has.
 
@@ -174,7 +183,16 @@ class MigratingIndex(SearchIndex):
             number += 1
         return name
 
-    def build(self, name: str, like: str) -> PinnedIndex:
+    def shards(self, index: str) -> int:
+        """Return the number of an index's primary shards.
+
+        Raises:
+            IndexGone: There is no such index.
+            StoreUnavailable: The cluster does not answer.
+        """
+        return int(self._settings(index)[_SHARDS])
+
+    def build(self, name: str, shards: int) -> PinnedIndex:
         """Create an index with settings for a fast build; one that exists is used as it is.
 
         Raises:
@@ -182,8 +200,8 @@ class MigratingIndex(SearchIndex):
                 creating it; or the index exists and has an alias.
             StoreUnavailable: The cluster does not answer; the index may have been created.
         """
-        shards = {_SHARDS: self._settings(like)[_SHARDS]}
-        self._make(name, aliases={}, adapt=lambda wanted: {**shards, **_flat(wanted), **_BUILDING})
+        made_of = {_SHARDS: str(shards)}
+        self._make(name, aliases={}, adapt=lambda wanted: {**made_of, **_flat(wanted), **_BUILDING})
         if taken := self.aliases_of(name):
             raise IndexMisconfigured(f"{name} exists, and is searched as {', '.join(taken)}")
         return PinnedIndex(name, self.uuid(name))
@@ -231,14 +249,16 @@ class MigratingIndex(SearchIndex):
         asked = path("_cluster", "health", index)
         return str(self._cluster.read("GET", asked, {"timeout": "5s"})["status"])
 
-    def aliases_of(self, index: str) -> list[str]:
-        """Return the names of the aliases of an index.
+    def aliases_of(self, index: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the aliases of an index by name: the filter, routing and write flag of each.
 
         Raises:
             IndexGone: There is no such index.
             StoreUnavailable: The cluster does not answer.
         """
-        return sorted(self._aliases(index))
+        answer = self._cluster.read("GET", path(index, "_alias"))
+        found: Mapping[str, Mapping[str, Any]] = answer[index]["aliases"]
+        return dict(sorted(found.items()))
 
     def move_aliases(self, names: Sequence[str], source: str, target: str) -> None:
         """Move aliases from one index to another in one request, with their filters and routing.
@@ -247,7 +267,7 @@ class MigratingIndex(SearchIndex):
             IndexMisconfigured: Neither index has one of the aliases, or the cluster refuses.
             StoreUnavailable: The cluster does not answer; they may have been moved.
         """
-        before, after = self._aliases(source), self._aliases(target)
+        before, after = self.aliases_of(source), self.aliases_of(target)
         lost = [name for name in names if name not in before and name not in after]
         if lost:
             raise IndexMisconfigured(f"{', '.join(lost)} leads neither to {source} nor to {target}")
@@ -257,12 +277,29 @@ class MigratingIndex(SearchIndex):
                 remove = {"index": source, "alias": name, "must_exist": True}
                 add = {"index": target, "alias": name, **before[name]}
                 actions += [{"remove": remove}, {"add": add}]
+        self._change_aliases(actions)
+
+    def add_aliases(self, index: str, aliases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add aliases to an index in one request, with their filters and routing.
+
+        Raises:
+            IndexMisconfigured: One of them leads to another index, or the cluster refuses.
+            StoreUnavailable: The cluster does not answer; they may have been added all the same.
+        """
+        for name in aliases:
+            if others := sorted(set(self._behind(name)) - {index}):
+                raise IndexMisconfigured(f"{name} leads to {', '.join(others)} already")
+        self._change_aliases(
+            [{"add": {"index": index, "alias": name, **said}} for name, said in aliases.items()]
+        )
+
+    def _change_aliases(self, actions: Sequence[Mapping[str, Any]]) -> None:
         if not actions:
             return
         try:
             self._cluster.send("POST", "/_aliases", body={"actions": actions})
         except Refusal as error:
-            raise IndexMisconfigured(f"the aliases were not moved: {error}") from error
+            raise IndexMisconfigured(f"the aliases were not changed: {error}") from error
 
     def drop(self, index: PinnedIndex) -> None:
         """Delete an index; no effect if there is none of that name and UUID.
@@ -279,11 +316,6 @@ class MigratingIndex(SearchIndex):
             self._cluster.send("DELETE", path(index.name))
         except IndexGone:
             return
-
-    def _aliases(self, index: str) -> Mapping[str, Mapping[str, Any]]:
-        answer = self._cluster.read("GET", path(index, "_alias"))
-        found: Mapping[str, Mapping[str, Any]] = answer[index]["aliases"]
-        return found
 
 
 def _of(shard: str) -> dict[str, str]:

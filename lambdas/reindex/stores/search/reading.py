@@ -100,7 +100,7 @@ class IndexReader:
         """
         return misfits(self.mapping(index))
 
-    def health(self) -> str:
+    def health(self, index: str) -> str:  # noqa: ARG002 - all indices are on one cluster here
         """Return the cluster's health: ``green``, ``yellow`` or ``red``.
 
         Raises:
