@@ -204,6 +204,7 @@ class Auditing:
             if images <= LOOK_AGAIN
         }
         listed = {Listing(name) for name in plan["listings"]}
+        counted.listed = {name: counted.listed.get(name, 0) for name in plan["listings"]}
         confirmed = self.second_look.confirmed(few, listed)
         for name, ids in confirmed.items():
             files.put_ids(Look.SECOND, name, 0, ids)
