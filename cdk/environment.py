@@ -41,6 +41,7 @@ def environment(
         **_unusual(library),
         "live_queue_url": _live_queue(settings, lane),
         "stage": settings.stage,
+        "production": settings.production or None,
         "elasticsearch_url": settings.elasticsearch_url,
         "index_alias": settings.index_alias,
         "indexer_concurrency": settings.indexer_concurrency,

@@ -213,7 +213,7 @@ class Grants:
         submitted = lane.ingest.arn_for_objects("*")
         yield _allow(("s3:GetObjectVersion", "s3:DeleteObjectVersion"), submitted)
         # Without it a missing object answers 403, which says nothing.
-        yield _allow("s3:ListBucket", lane.ingest.bucket_arn)
+        yield _allow("s3:ListBucket", lane.ingest.bucket_arn, lane.failed.bucket_arn)
         yield _allow("s3:ListBucketVersions", lane.ingest.bucket_arn)
         yield _allow(("s3:GetObject", "s3:PutObject"), lane.failed.arn_for_objects("*"))
         yield from self._originals()

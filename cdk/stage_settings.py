@@ -271,6 +271,7 @@ class StageSettings:
         account: AWS account to deploy to; without it, the one of the credentials at hand.
         region: AWS region to deploy to; without it, the one of the credentials at hand.
         network: VPC, subnets and security groups of the functions.
+        production: True if the desk of this stage changes nothing unless it is started so.
         disposable: True if destroying the stack deletes its data.
         log_retention_days: Of all log groups.
         tracing: True if X-Ray traces functions and runs.
@@ -301,6 +302,7 @@ class StageSettings:
     account: str | None = None
     region: str | None = None
     network: Network | None = None
+    production: bool = False
     disposable: bool = False
     log_retention_days: int = 30
     tracing: bool = False

@@ -11,6 +11,7 @@ from .audit import audit
 from .certify import certify
 from .check_projector import check_projector
 from .compare import compare
+from .desk.verb import desk
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .explain import explain
@@ -54,6 +55,7 @@ VERBS = (
     certify,
     explain,
     audit,
+    desk,
     compare,
     migrate,
     project,

@@ -480,6 +480,17 @@ class CatchUpRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """The operator's desk.
+
+    Attributes:
+        production: True on a stage whose desk changes nothing unless it is started so.
+    """
+
+    production: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Notices:
     """The destinations of notices: texts for people about a run.
 
@@ -544,6 +555,7 @@ COMMAND: tuple[type, ...] = (
     StateMachine,
     CatchUpRule,
     AuditMachine,
+    Desk,
 )
 
 

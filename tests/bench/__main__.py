@@ -28,6 +28,7 @@ BENCHES = (
     "own_work",
     "building",
     "renditions",
+    "live_lane",
     "comparing",
     "audit",
     "whole_run",

@@ -78,7 +78,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """A figure that nobody measured."""
+    """A figure that was not measured."""
 
     what: str
     value: float
@@ -231,7 +231,7 @@ ASSUMED: Mapping[str, Assumed] = {
 }
 
 
-#: Bulks side by side of a cluster that takes few.
+#: Concurrent bulks of a cluster that accepts few.
 FEW_BULKS = 4
 
 #: What EventBridge asks for an event of one's own; for a schedule's it may ask nothing.
@@ -258,7 +258,7 @@ class Model:
         return processor * CORE_MB / MEMORY_MB[function] / self.a["core"]
 
     def projection_seconds(self, images: int = PROJECTION_BATCH) -> float:
-        """One projection call: user data and crops side by side, then images side by side.
+        """One projection call: user data and crops concurrently, then images concurrently.
 
         Waiting and computing are added up, as if they never overlapped.
         """
@@ -311,7 +311,7 @@ class Model:
         return workers / self.index_image_seconds * self.duty
 
     def indexer_rate(self, bulks: int) -> float:
-        """Documents per second that so many indexers side by side take from the queue."""
+        """Documents per second that so many concurrent indexers take from the queue."""
         return bulks * INDEXER_BATCH / self.indexer_seconds
 
     def check_rate(self, workers: int) -> float:
@@ -329,7 +329,7 @@ class Model:
 
         Args:
             workers: Of each phase.
-            bulks: That the cluster takes side by side, and the stage allows.
+            bulks: That the cluster accepts concurrently, and the stage allows.
         """
         parts = {
             "index phase": min(self.index_rate(workers), self.indexer_rate(bulks)),
@@ -533,15 +533,15 @@ else a machine does; the load is that of each core when the benchmark ended.
 
 
 def _audit(model: Model) -> str:
+    hours, cost = f"{model.m['audit_hours']:.1f}", f"{model.m['audit_dollars']:.2f}"
     return f"""\
 ## An audit
 
-An audit of {IMAGES:,} images takes {model.m["audit_hours"]:.1f} hours, with {AUDITORS} parts
-worked at a time and the index in {SLICES} slices, and costs
-${model.m["audit_dollars"]:.2f} a million images. The assumptions are in `tests/bench/audit.py`:
-{LIST_SECONDS} s for a LIST, {SCAN_SECONDS} s for a megabyte of a scan, {PAGE_SECONDS} s for
-{PAGE_DOCUMENTS} whole documents, {ROWS_PER_IMAGE:g} rows of user data an image.
-`--deep` projects every image besides, at what the projection costs above."""
+An audit of {IMAGES:,} images takes {hours} hours, with {AUDITORS} parts at a time and the index in
+{SLICES} slices. It costs ${cost} per million images. The assumptions are in `tests/bench/audit.py`:
+a LIST takes {LIST_SECONDS} s, a megabyte of a scan {SCAN_SECONDS} s, {PAGE_DOCUMENTS} whole documents
+{PAGE_SECONDS} s; an image has {ROWS_PER_IMAGE:g} rows of user data. `--deep` also projects every
+image, at the cost of the projection above."""
 
 
 def _missed_budgets(missed: Sequence[Sequence[str]]) -> str:

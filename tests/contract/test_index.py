@@ -1,4 +1,4 @@
-"""What every search index does, shown on the twin, on noida-db and on real servers."""
+"""The contract of the search index, on the twin, on noida-db and on real servers."""
 
 import json
 from collections.abc import Generator, Iterator, Mapping
@@ -575,14 +575,14 @@ class TestRefusalsForetold:
 
 class TestWhatWeAreLetDo:
     def test_is_all_of_it_where_nothing_is_forbidden(self, index: Index, name: str) -> None:
-        assert index.denied(name) == []
+        assert index.denied_operations(name) == []
         assert [image_id for image_id, _ in index.scan(name, [])] == [], "nothing was written"
 
     def test_is_named_where_writes_are_blocked(self, small: SearchIndex, server: Server) -> None:
         name = small.prepare(new_alias()).index
         server.cluster.send("PUT", f"/{name}/_settings", body={"index.blocks.write": True})
 
-        problems = small.denied(name)
+        problems = small.denied_operations(name)
 
         assert [problem.split(":")[0] for problem in problems] == [
             "we cannot write documents (index)",
@@ -594,7 +594,9 @@ class TestWhatWeAreLetDo:
         name = small.prepare(new_alias()).index
         server.cluster.send("POST", f"/{name}/_close")
 
-        assert any("we cannot read documents" in problem for problem in small.denied(name))
+        assert any(
+            "we cannot read documents" in problem for problem in small.denied_operations(name)
+        )
 
     def test_is_named_where_documents_must_be_asked_for_with_their_routing(
         self, server: Server
@@ -603,7 +605,7 @@ class TestWhatWeAreLetDo:
         name = f"routed-{new_alias()}"
         server.cluster.send("PUT", f"/{name}", body={"mappings": {"_routing": {"required": True}}})
 
-        [problem] = index.denied(name)
+        [problem] = index.denied_operations(name)
 
         assert "needs a routing value" in problem
         with pytest.raises(IndexMisconfigured, match="routing"):
@@ -795,7 +797,7 @@ class TestPreparing:
         name = f"own-{alias}"
         own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
         server.cluster.send("PUT", f"/{name}", body={"mappings": own, "aliases": {alias: {}}})
-        before = ours.accepts(name)
+        before = ours.mapping_gaps(name)
 
         prepared = ours.prepare(alias)
 
@@ -859,7 +861,7 @@ class TestPreparing:
         other = f"other-{prepared.index}"
         other_made = {**own, "properties": {"made": {"type": "long"}}}
         server.cluster.send("PUT", f"/{other}", body={"mappings": other_made})
-        gaps = theirs.accepts(other)
+        gaps = theirs.mapping_gaps(other)
         assert "colour is missing, and its parent is strict" in gaps
         assert "made is long, where documents hold date" in gaps
         assert any(gap.startswith("esInfo.reindex ") for gap in gaps)
@@ -872,5 +874,5 @@ class TestPreparing:
         made_of = {"mappings": own, "aliases": {alias: {}}}
         server.cluster.send("PUT", f"/own-{alias}", body=made_of)
         unknown = SearchIndex(server.cluster, library_schema(UNKNOWN_MAPPING))
-        assert unknown.accepts(f"own-{alias}") != []
+        assert unknown.mapping_gaps(f"own-{alias}") != []
         assert unknown.prepare(alias).lacking == []

@@ -1,4 +1,4 @@
-"""What ``reindex explain`` says on a deployed stack of images that something is wrong with.
+"""What ``reindex explain`` and the desk say on a deployed stack that something is wrong with.
 
 The tests share one deployment. Each takes images of its own, and leaves all others searchable.
 """
@@ -24,6 +24,7 @@ from reindex.domain.states import Phase, State
 from reindex.repairs.image_verdict import Cause
 from reindex.settings import LibrarySettings, Queue
 from tests.chaos.index_faults import IndexFaults, index_faults
+from tests.e2e.desk import ServedDesk, served_desk
 from tests.e2e.runs import eventually, record, run, upload
 from tests.local import loopback
 from tests.local.faults import microburst
@@ -94,8 +95,21 @@ def explain(stack: LocalStack, image_id: str, cause: Cause) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def desk(stack: LocalStack) -> Iterator[ServedDesk]:
+    with served_desk(Path(sys.executable).with_name("reindex"), stack.environ) as running:
+        yield running
+
+
+def says_the_same(desk: ServedDesk, image_id: str, found: dict[str, Any]) -> None:
+    """Hold the desk to what the verb has said of an image."""
+    html = desk.explain(image_id)
+    assert found["sentence"] in html
+    assert found["command"] in html
+
+
 def delete_document(stack: LocalStack, server: IndexServer, image_id: str) -> None:
-    """Delete a document as somebody else would: past the proxy."""
+    """Delete a document as another program would: not through the proxy."""
     loopback.send("DELETE", f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true")
 
 
@@ -106,8 +120,10 @@ def obey(stack: LocalStack, found: dict[str, Any]) -> None:
     subprocess.run(["bash", "-c", found["command"]], env=environ, check=True)
 
 
-def test_a_searchable_image(stack: LocalStack, ids: Iterator[str]) -> None:
-    found = explain(stack, next(ids), Cause.SEARCHABLE)
+def test_a_searchable_image(stack: LocalStack, desk: ServedDesk, ids: Iterator[str]) -> None:
+    image_id = next(ids)
+    found = explain(stack, image_id, Cause.SEARCHABLE)
+    says_the_same(desk, image_id, found)
     assert [fact for fact in found["facts"] if not fact["fine"]] == []
     sources = {event["source"] for event in found["events"]}
     assert sources >= {"original", "progress table", "run", "index", "user data"}
@@ -125,7 +141,7 @@ def test_an_id_that_was_never_uploaded(
 
 
 def test_a_stale_document_and_the_command_that_mends_it(
-    stack: LocalStack, ids: Iterator[str]
+    stack: LocalStack, desk: ServedDesk, ids: Iterator[str]
 ) -> None:
     image_id = next(ids)
     stack.client("dynamodb").update_item(
@@ -137,6 +153,7 @@ def test_a_stale_document_and_the_command_that_mends_it(
     )
     found = explain(stack, image_id, Cause.STALE)
     assert "userMetadata" in found["sentence"]
+    says_the_same(desk, image_id, found)
 
     obey(stack, found)
 
@@ -144,7 +161,7 @@ def test_a_stale_document_and_the_command_that_mends_it(
 
 
 def test_a_deleted_original_and_an_orphan(
-    stack: LocalStack, server: IndexServer, ids: Iterator[str]
+    stack: LocalStack, server: IndexServer, desk: ServedDesk, ids: Iterator[str]
 ) -> None:
     bucket = stack.settings[LibrarySettings].originals_bucket
     deleted, orphan = next(ids), next(ids)
@@ -152,8 +169,8 @@ def test_a_deleted_original_and_an_orphan(
         stack.client("s3").delete_object(Bucket=bucket, Key=original_key(image_id))
     delete_document(stack, server, deleted)
 
-    explain(stack, deleted, Cause.ORIGINAL_DELETED)
-    explain(stack, orphan, Cause.ORPHAN)
+    says_the_same(desk, deleted, explain(stack, deleted, Cause.ORIGINAL_DELETED))
+    says_the_same(desk, orphan, explain(stack, orphan, Cause.ORPHAN))
 
 
 def test_a_forbidden_key(stack: LocalStack, ids: Iterator[str]) -> None:
@@ -167,7 +184,11 @@ def test_a_forbidden_key(stack: LocalStack, ids: Iterator[str]) -> None:
 
 
 def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
-    stack: LocalStack, server: IndexServer, index: IndexFaults, ids: Iterator[str]
+    stack: LocalStack,
+    server: IndexServer,
+    index: IndexFaults,
+    desk: ServedDesk,
+    ids: Iterator[str],
 ) -> None:
     image_id = next(ids)
     delete_document(stack, server, image_id)
@@ -177,6 +198,9 @@ def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
     run(stack)
     found = explain(stack, image_id, Cause.INDEX_REFUSES)
     assert "document_parsing_exception" in found["sentence"]
+    failures = desk.panel("failures")
+    assert "index_refused" in failures
+    assert f'data-explain="{image_id}"' in failures
 
     index.refused_ids.clear()
     obey(stack, found)
@@ -186,7 +210,7 @@ def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
 
 @contextmanager
 def run_that_waits(stack: LocalStack, server: IndexServer, ids: list[str]) -> Iterator[None]:
-    """A run whose messages nobody takes, over images whose documents are gone."""
+    """A run whose messages are not consumed, over images whose documents are gone."""
     for image_id in ids:
         delete_document(stack, server, image_id)
     upload(stack, ids)
@@ -198,25 +222,35 @@ def run_that_waits(stack: LocalStack, server: IndexServer, ids: list[str]) -> It
 
 
 def test_what_holds_up_an_image_in_work(
-    stack: LocalStack, server: IndexServer, index: IndexFaults, ids: Iterator[str]
+    stack: LocalStack,
+    server: IndexServer,
+    index: IndexFaults,
+    desk: ServedDesk,
+    ids: Iterator[str],
 ) -> None:
     waiting, poison = next(ids), next(ids)
     with run_that_waits(stack, server, [waiting, poison]):
         explain(stack, waiting, Cause.INDEXER_OFF)
 
         set_aside(stack, poison)
-        explain(stack, poison, Cause.DEAD_LETTER)
+        says_the_same(desk, poison, explain(stack, poison, Cause.DEAD_LETTER))
+        eventually(
+            lambda: "The dead-letter queue holds 1 message." in desk.panel("run"),
+            "the desk shows the dead letter",
+        )
 
         paused = stack.reindex("pause")
         assert paused.returncode == 0, paused.stderr
         found = explain(stack, waiting, Cause.RUN_PAUSED)
+        eventually(lambda: "It is paused" in desk.panel("run"), "the desk shows the pause")
         obey(stack, found)
 
         index.is_red = True
-        explain(stack, waiting, Cause.CLUSTER_RED)
+        says_the_same(desk, waiting, explain(stack, waiting, Cause.CLUSTER_RED))
         index.is_red, index.rejects = False, True
         found = explain(stack, waiting, Cause.WRONG_SECRET)
         assert "unable to authenticate" in found["sentence"]
+        says_the_same(desk, waiting, found)
         index.rejects = False
 
         obey(stack, explain(stack, poison, Cause.DEAD_LETTER))

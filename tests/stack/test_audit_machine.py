@@ -11,7 +11,8 @@ import pytest
 from reindex.domain.audit import Listing
 from reindex.reports.footprint import AUDITORS
 from reindex.steps.audit import MAX_PARTITIONS, MAX_PARTS
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
 #: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 HISTORY = 25_000

@@ -12,7 +12,8 @@ from cdk.stage_settings import load
 from reindex.settings import FUNCTIONS, function_name
 from reindex.stores import work_list
 from tests.stack import templates
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
 Grants = Mapping[str, set[str]]
 

@@ -1,4 +1,4 @@
-"""The dashboard and the alarms, held against what the code measures and the runbook says."""
+"""The dashboard and the alarms, compared with the code's metrics and the runbook."""
 
 import ast
 import json
@@ -14,7 +14,8 @@ from reindex.domain.states import State
 from reindex.metrics import FAILURES
 from reindex.settings import FUNCTIONS
 from tests.stack import templates
-from tests.stack.templates import CDK_JSON, ROOT, Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import CDK_JSON, ROOT, Stage
 
 OURS = "ImageReindex"
 

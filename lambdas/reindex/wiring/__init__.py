@@ -35,4 +35,4 @@ class Wiring(Stores):
     @cached_property
     def lane(self) -> LiveLane:
         """The live lane."""
-        return LiveLane(self, self.run_steps.retry)
+        return LiveLane(self, self.run_steps)

@@ -45,7 +45,7 @@ class MemoryStateMachine:
 
     Attributes:
         opening: What an execution does as soon as it is started: it gathers, then Preflight.
-        told: The input of the latest.
+        last_input: Of the latest execution.
         status: Of every execution, by ARN.
         causes: What failed an execution, by ARN.
     """
@@ -53,14 +53,14 @@ class MemoryStateMachine:
     def __init__(self, running: set[str], opening: Callable[[str], object]) -> None:
         self.running = running
         self.opening = opening
-        self.told: dict[str, Any] = {}
+        self.last_input: dict[str, Any] = {}
         self.status: dict[str, str] = {}
         self.causes: dict[str, str] = {}
 
     def start_execution(self, **request: str) -> dict[str, Any]:
         assert request["stateMachineArn"] == ARN
         execution = request["name"]
-        self.told = json.loads(request["input"])
+        self.last_input = json.loads(request["input"])
         self.status[execution] = "RUNNING"
         self.running.add(execution)
         try:
@@ -237,8 +237,8 @@ class Stage(World):
         return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
 
     def _open(self, execution: str) -> None:
-        self.gather(self.stepfunctions.told, execution)
-        self.preflight(execution, self.stepfunctions.told)
+        self.gather(self.stepfunctions.last_input, execution)
+        self.preflight(execution, self.stepfunctions.last_input)
 
     def _prepare(self, alias: str) -> Prepared:
         assert alias == ALIAS
