@@ -64,7 +64,7 @@ def walk(work: Path) -> None:
         sound = [image.id for image in library.images if image.ending.state is State.VERIFIED]
         _reindex(stack, "prepare-index")
         _hold_a_run(stack, library)
-        _look(stack, sound, library)
+        _look(stack, sound, library, work)
         _choose_again(stack, index, sound)
         _gather(stack, sound, work)
         _lose_work(stack, sound)
@@ -92,7 +92,7 @@ def _hold_a_run(stack: LocalStack, library: SampleLibrary) -> None:
     _reindex(stack, "start", "--watch")
 
 
-def _look(stack: LocalStack, sound: list[str], library: SampleLibrary) -> None:
+def _look(stack: LocalStack, sound: list[str], library: SampleLibrary, work: Path) -> None:
     """Call the verbs that change nothing."""
     bucket = stack.settings[LibrarySettings].originals_bucket
     unsound = next(image.id for image in library.images if image.id not in sound)
@@ -104,6 +104,9 @@ def _look(stack: LocalStack, sound: list[str], library: SampleLibrary) -> None:
     _reindex(stack, "rehearse", "--sample", "3", may_fail=True)
     for image_id in (sound[0], unsound, "never-uploaded"):
         _reindex(stack, "explain", image_id, may_fail=True)
+    # The second one compares its listings with those of the first.
+    _reindex(stack, "audit", may_fail=True)
+    _reindex(stack, "audit", "--deep", "--lists", str(work / "audit"), may_fail=True)
     _reindex(stack, "project", sound[0], "--diff")
     _reindex(stack, "check-projector", "--sample", "2", may_fail=True)
     _reindex(stack, "image-meta", "--file", f"/{bucket}/{original_key(sound[0])}")

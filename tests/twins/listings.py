@@ -1,4 +1,4 @@
-"""What an audit lists, in memory."""
+"""The listings of an audit, in memory."""
 
 from __future__ import annotations
 
