@@ -205,7 +205,7 @@ def _per_entry(listing: tuple[EntryListing, Callable[[], float]]) -> float:
 
 
 class _Answering:
-    """Makes the answers, and counts the processor time of that, which is no part of the listing."""
+    """Makes the answers, and counts their processor time, which the listing does not include."""
 
     def __init__(self, answer: Callable[[AWSPreparedRequest], Answer]) -> None:
         self._answer = answer
