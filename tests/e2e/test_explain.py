@@ -305,7 +305,7 @@ def audit(stack: LocalStack, folder: Path) -> dict[str, set[str]]:
 
 
 def change_document(stack: LocalStack, server: IndexServer, image_id: str, **changes: Any) -> None:
-    """Change fields of a document as somebody else would; None removes one."""
+    """Change fields of a document as another program would; None removes one."""
     place = f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true"
     document = stack.search({"ids": {"values": [image_id]}})[image_id]
     changed = {name: v for name, v in {**document, **changes}.items() if v is not None}
