@@ -20,6 +20,14 @@ from tests.calls.resources import Resources, by_resource, function_of
 #: The record in this repository: made by ``python -m tests.calls``.
 PATH: Final = Path(__file__).with_name("record.json")
 
+#: Verbs that need what other verbs need, and nothing more.
+DOES_WHAT_OTHERS_DO: Final[Mapping[str, tuple[str, ...]]] = {
+    "desk": (
+        *("status", "report", "submissions", "audit", "runs", "explain"),
+        *("pause", "resume", "abort", "requeue", "resubmit"),
+    ),
+}
+
 _DEPLOYMENT: Final = "deployment.json"
 
 #: The permissions of one function or verb: actions by resource.
@@ -42,6 +50,12 @@ class Record:
     def read(cls) -> Record:
         """Read the record in this repository."""
         return cls(**json.loads(PATH.read_text(encoding="utf-8")))
+
+    def shared(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the calls of verbs that do what others do: as :func:`pairs`."""
+        for verb, others in DOES_WHAT_OTHERS_DO.items():
+            for _, resource, action in pairs({o: self.verbs.get(o, {}) for o in others}):
+                yield verb, resource, action
 
     def write(self) -> None:
         """Replace the record in this repository."""
@@ -94,7 +108,7 @@ class RecordedDeployment:
 
     def unknown(self, record: Record) -> Iterator[str]:
         """Yield a line for each call that a record does not have of a verb that it has."""
-        known = set(pairs(record.verbs))
+        known = {*pairs(record.verbs), *record.shared()}
         for verb, resource, action in pairs(self.record.verbs):
             if verb in record.verbs and (verb, resource, action) not in known:
                 yield f"reindex {verb} calls what the record does not have: {action} on {resource}"
