@@ -10,7 +10,7 @@ from constructs import Construct
 
 from cdk.monitoring import log_group
 from cdk.names import Names
-from cdk.stage_settings import StageSettings
+from cdk.stage_settings import StageSettings, projection_calls
 from cdk.steps import Steps, accept_wildcards
 from reindex.reports.footprint import AUDITORS
 
@@ -40,7 +40,9 @@ class Audit(Steps):
             state_machine_type=sfn.StateMachineType.STANDARD,
             comment="One execution is one audit: it reads the library and changes nothing of it",
             query_language=sfn.QueryLanguage.JSONATA,
-            definition_body=sfn.DefinitionBody.from_chainable(self._definition(function)),
+            definition_body=sfn.DefinitionBody.from_chainable(
+                self._definition(function, projection_calls(settings))
+            ),
             logs=sfn.LogOptions(
                 destination=log_group(self, "Logs", f"/aws/vendedlogs/states/{name}", settings),
                 level=sfn.LogLevel.ALL,
@@ -50,7 +52,7 @@ class Audit(Steps):
         )
         accept_wildcards(self.state_machine, settings)
 
-    def _definition(self, function: lambda_.IFunction) -> sfn.IChainable:
+    def _definition(self, function: lambda_.IFunction, projections: int) -> sfn.IChainable:
         plan = self._invoke(
             "Plan",
             function,
@@ -72,14 +74,15 @@ class Audit(Steps):
             outputs="{% $states.result.Payload %}",
         )
         return (
-            plan.next(self._parts("List", function, "part"))
-            .next(self._parts("Compare", function, "partition"))
+            plan.next(self._parts("List", function, "part", AUDITORS))
+            # A deep audit waits for one projection in each.
+            .next(self._parts("Compare", function, "partition", min(AUDITORS, projections)))
             .next(settle)
             .next(report)
         )
 
-    def _parts(self, name: str, function: lambda_.IFunction, item: str) -> sfn.Map:
+    def _parts(self, name: str, function: lambda_.IFunction, item: str, at_once: int) -> sfn.Map:
         payload: dict[str, Any] = _PAYLOAD
         return self._in_parts(
-            name, function, item=item, items=f"{{% ${item}s %}}", payload=payload, at_once=AUDITORS
+            name, function, item=item, items=f"{{% ${item}s %}}", payload=payload, at_once=at_once
         )

@@ -584,6 +584,13 @@ def loader_pace(settings: StageSettings) -> tuple[int, int]:
     return calls, max(1, mine // calls)
 
 
+def projection_calls(settings: StageSettings) -> int:
+    """Return the projection calls that one worker has in flight."""
+    if settings.projection.loader:
+        return loader_pace(settings)[0]
+    return int(tuned(settings)["projection_concurrency"])
+
+
 def _range_problems(settings: StageSettings) -> Iterator[str]:
     for name, (least, most) in _RANGES.items():
         if not least <= getattr(settings, name) <= most:

@@ -1,11 +1,11 @@
-"""How long an audit takes, and what it costs: measured processor time, and the model's latencies.
+"""The time and the cost of an audit, from measured processor time and the model's latencies.
 
     python -m tests.bench.audit [--images N] [--json FILE]
 
 Each kind of listing is listed from services that answer at once on the wire, into files in memory;
 then partitions of an audit's full size are compared. From the processor time of each entry, and
 the latencies that the model assumes, follow the hours of forty million images and the dollars of a
-million. What a library has of each image is assumed, with the other assumptions, below.
+million. The contents of a library are assumed, with the other assumptions, below.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ DOLLARS_PER_MILLION: Final = 0.5
 HOURS: Final = 1.0
 MEMORY_MB: Final = 1_200
 
-#: Nobody measured these.
+#: These are not measured.
 LIST_SECONDS: Final = 0.1
 #: A megabyte of a table's scan, and a page of whole documents from a cluster that has other work.
 SCAN_SECONDS: Final = 0.1
@@ -205,7 +205,7 @@ def _per_entry(listing: tuple[EntryListing, Callable[[], float]]) -> float:
 
 
 class _Answering:
-    """What it takes to make the answers, which is not ours."""
+    """Makes the answers, and counts their processor time, which the listing does not include."""
 
     def __init__(self, answer: Callable[[AWSPreparedRequest], Answer]) -> None:
         self._answer = answer

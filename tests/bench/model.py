@@ -538,11 +538,10 @@ def _audit(model: Model) -> str:
 ## An audit
 
 An audit of {IMAGES:,} images takes {hours} hours, with {AUDITORS} parts at a time and the index in
-{SLICES} slices. It costs ${cost} per million images, most of it processor time for the documents,
-LISTs, and the files that it sorts by. The assumptions are in `tests/bench/audit.py`: a LIST takes
-{LIST_SECONDS} s, a megabyte of a scan {SCAN_SECONDS} s, {PAGE_DOCUMENTS} whole documents
-{PAGE_SECONDS} s; an image has {ROWS_PER_IMAGE:g} rows of user data. `--deep` also projects every
-image, at the cost of the projection above."""
+{SLICES} slices. It costs ${cost} per million images. The assumptions are in `tests/bench/audit.py`:
+a LIST takes {LIST_SECONDS} s, a megabyte of a scan {SCAN_SECONDS} s, {PAGE_DOCUMENTS} whole
+documents {PAGE_SECONDS} s; an image has {ROWS_PER_IMAGE:g} rows of user data. `--deep` also
+projects every image, at the cost of the projection above."""
 
 
 def _missed_budgets(missed: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""What ``reindex explain`` and the desk say on a deployed stack that something is wrong with.
+"""The verdicts of ``reindex explain`` and of the desk on a deployed stack with planted faults.
 
 The tests share one deployment. Each takes images of its own, and leaves all others searchable.
 """
@@ -36,7 +36,7 @@ from tests.local.stack import LocalStack, local_stack
 
 pytestmark = pytest.mark.e2e
 
-#: How long the command waits for answers: this machine may be busy.
+#: Seconds that the command waits for answers: this machine may be busy.
 _WAIT = "100"
 
 
@@ -305,7 +305,7 @@ def audit(stack: LocalStack, folder: Path) -> dict[str, set[str]]:
 
 
 def change_document(stack: LocalStack, server: IndexServer, image_id: str, **changes: Any) -> None:
-    """Change fields of a document as somebody else would; None removes one."""
+    """Change fields of a document as another program would; None removes one."""
     place = f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true"
     document = stack.search({"ids": {"values": [image_id]}})[image_id]
     changed = {name: v for name, v in {**document, **changes}.items() if v is not None}

@@ -1,4 +1,4 @@
-"""What an audit lists, in memory."""
+"""The listings of an audit, in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MemoryListing(Outages, EntryListing):
         return len(self.entries())
 
     def parts(self, at_most: int) -> Sequence[Part]:
-        return [{"of": at_most, "part": part} for part in range(at_most)]
+        return [{"of": at_most, "part": part} for part in range(min(at_most, len(self.entries())))]
 
     def page(self, part: Part, after: Cursor | None) -> EntryPage:
         self.answer()

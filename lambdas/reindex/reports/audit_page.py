@@ -17,7 +17,7 @@ def page(summary: Mapping[str, Any]) -> str:
         summary: As :func:`reindex.reports.audit_summary.summary` returns it.
     """
     found = [each for each in summary["classes"] if each["count"]]
-    word = "found nothing" if summary["clean"] else "found something"
+    word = "found nothing" if summary["clean"] else "found faults"
     return page_of(
         f"The audit {word}: {summary['audit_id']}",
         _verdict(summary, word),
@@ -67,7 +67,7 @@ def _class(found: Mapping[str, Any]) -> Markup:
 
 def _listings(summary: Mapping[str, Any]) -> Markup:
     rows = [(name.replace("_", " "), f"{n:,}") for name, n in summary["listed"].items()]
-    return section("What was listed", table(("", "entries"), rows, numbers=[1]))
+    return section("What was listed", table(("listing", "entries"), rows, numbers=[1]))
 
 
 def _clean(summary: Mapping[str, Any]) -> Markup:

@@ -36,9 +36,11 @@ from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.interfaces.run_files import RunFiles
 from reindex.stores.interfaces.runs import Runs
 
-#: Images of a partition, which one invocation compares, and the most partitions.
+#: Images of a partition, which one invocation compares: fewer where it projects all of them, one
+#: batch after the other. And the most partitions: an execution has 25,000 events.
 PARTITION_IMAGES: Final = 100_000
-MAX_PARTITIONS: Final = 512
+DEEP_PARTITION_IMAGES: Final = 20_000
+MAX_PARTITIONS: Final = 1_200
 
 #: Entries that one invocation holds in memory. A partition that has more (the stores had counted
 #: fewer) is compared in several passes over its files.
@@ -55,7 +57,7 @@ PART_SECONDS: Final = 600
 EXAMPLES: Final = 10
 
 #: Images of a class that are looked at again; of a class with more, none is.
-LOOK_AGAIN: Final = 5_000
+LOOK_AGAIN: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,7 @@ class Auditing:
         sizes = {name: listing.size() for name, listing in listings.items()}
         # S3 does not count objects: expect as many as the largest table has rows.
         images = max(sizes.values())
+        size = DEEP_PARTITION_IMAGES if deep else PARTITION_IMAGES
         parts = []
         for name, listing in listings.items():
             at_most = math.ceil((sizes[name] or images) / PART_ENTRIES)
@@ -119,7 +122,7 @@ class Auditing:
             "deep": deep,
             "listings": list(listings),
             "parts": parts,
-            "partitions": min(MAX_PARTITIONS, max(1, math.ceil(images / PARTITION_IMAGES))),
+            "partitions": min(MAX_PARTITIONS, max(1, math.ceil(images / size))),
         }
 
     def list_part(
@@ -201,6 +204,7 @@ class Auditing:
             if images <= LOOK_AGAIN
         }
         listed = {Listing(name) for name in plan["listings"]}
+        counted.listed = {name: counted.listed.get(name, 0) for name in plan["listings"]}
         confirmed = self.second_look.confirmed(few, listed)
         for name, ids in confirmed.items():
             files.put_ids(Look.SECOND, name, 0, ids)

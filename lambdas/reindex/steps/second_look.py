@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -26,6 +26,7 @@ from reindex.domain.records import Indexed, ProjectionAnswer
 from reindex.image.crops import crops
 from reindex.image.truth import Row, UserData
 from reindex.reports.footprint import PROJECTION_BATCH
+from reindex.settings import PARTS_BY_KEY
 from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.library import Library
 from reindex.stores.interfaces.progress_table import ProgressTable
@@ -46,6 +47,7 @@ class SecondLook:
         alias: The alias that people search through.
         preserve: Dotted fields that the index holds and the truth does not.
         project: Projects images.
+        calls: Most projection calls that are waited for at once.
     """
 
     library: Library
@@ -54,6 +56,7 @@ class SecondLook:
     alias: str
     preserve: Sequence[str]
     project: Project
+    calls: int
 
     def confirmed(
         self, suspects: Mapping[ImageClass, Sequence[str]], listed: Collection[Listing]
@@ -75,7 +78,8 @@ class SecondLook:
             image_id: set(classes(facts, listed))
             for image_id, facts in self._facts(sorted(suspected), listed).items()
         }
-        other = self.not_as_projected(suspects.get(ImageClass.STALE_DOCUMENT, ()))
+        stale = suspects.get(ImageClass.STALE_DOCUMENT, ())
+        other = self.not_as_projected(stale, min(_LOOKERS, self.calls))
         confirmed: dict[ImageClass, list[str]] = {}
         for name, ids in suspects.items():
             if name is ImageClass.STALE_DOCUMENT:
@@ -84,10 +88,14 @@ class SecondLook:
                 confirmed[name] = [i for i in ids if i not in found or name in found[i]]
         return confirmed
 
-    def not_as_projected(self, ids: Sequence[str]) -> set[str]:
+    def not_as_projected(self, ids: Sequence[str], calls: int = 1) -> set[str]:
         """Return the images whose document is not what would be projected now.
 
         One that cannot be projected is among them, unless its original or its document is gone.
+
+        Args:
+            ids: Of the images.
+            calls: Most projection calls that are waited for at once.
 
         Raises:
             IndexMisconfigured: There is not one index behind the alias.
@@ -114,7 +122,7 @@ class SecondLook:
                 if digest(documents[image.id].source, self.preserve) != image.digest
             }
 
-        with ThreadPoolExecutor(_LOOKERS) as pool:
+        with ThreadPoolExecutor(calls) as pool:
             return set().union(*pool.map(differing, in_batches(ids, PROJECTION_BATCH)))
 
     def _facts(self, ids: Sequence[str], listed: Collection[Listing]) -> dict[str, ImageFacts]:
@@ -167,15 +175,10 @@ class SecondLook:
         return facts
 
 
-def _rows_by_listing(user_data: UserData) -> Iterable[tuple[Listing, Sequence[Row]]]:
-    one = {
-        Listing.COLLECTIONS: user_data.collections,
-        Listing.EDITS: user_data.edits,
-        Listing.SYNDICATION: user_data.syndication,
-        Listing.STATUS: user_data.status,
-    }
+def _rows_by_listing(user_data: UserData) -> Iterator[tuple[Listing, Sequence[Row]]]:
     yield Listing.USAGES, user_data.usages
     yield Listing.LEASES, user_data.leases
-    for listing, row in one.items():
+    for part in PARTS_BY_KEY:
+        row = getattr(user_data, part)
         if row is not None:
-            yield listing, [row]
+            yield Listing(part), [row]

@@ -39,10 +39,11 @@ class AuditSteps:
             second_look=SecondLook(
                 library=stores.library,
                 table=stores.table,
-                index=lambda: stores.index,
+                index=lambda: stores.own_index,
                 alias=place.index_alias,
                 preserve=place.preserve,
                 project=self._run.rehearsal.project,
+                calls=stores.settings[groups.Pace].projection_concurrency,
             ),
             runs=stores.runs,
             files=stores.files,

@@ -22,7 +22,7 @@ from reindex.stores.interfaces.queues import HighPriority
 from scripts.desk.access import Access
 from scripts.desk.app import DeskApp
 from scripts.desk.desk import Desk
-from tests.twins.submissions import MemoryHighPriority, MemorySubmissions, MemorySubmittedFiles
+from tests.twins.submissions import MemoryHighPriority, MemorySubmittedFiles
 from tests.unit.scripts.stage import Stage
 
 TOKEN = "a-token-that-nobody-guesses"
@@ -36,7 +36,7 @@ OWN: Mapping[str, str] = {
     "Sec-Fetch-Site": "same-origin",
 }
 
-#: What somebody might write where the page shows it.
+#: Text that a page must escape.
 HOSTILE = "<script>alert(1)</script>\" onerror='x'"
 
 
@@ -53,13 +53,12 @@ def picture(colour: str) -> bytes:
 class DeskStage(Stage):
     """A stage whose library has thumbnails, and a live lane."""
 
-    has_ingest = True
     is_outdated = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__(mapping=MAPPING, **options)
         self.set(PROJECTION_BY="function", THUMBNAILS_BUCKET="thumbnails", STATUS_TABLE="status")
-        self.submissions = MemorySubmissions()
+        self.has_ingest = True
         self.submitted_files = MemorySubmittedFiles()
         self.high_priority: HighPriority = MemoryHighPriority()
 

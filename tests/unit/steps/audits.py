@@ -50,6 +50,7 @@ class Audits:
                 alias=ALIAS,
                 preserve=world.preserve,
                 project=rehearsal.project,
+                calls=1,
             ),
             runs=world.runs,
             files=world.files,

@@ -80,6 +80,16 @@ def test_each_fault_is_in_its_class_and_nothing_is_changed(world: World, audits:
     assert "reindex start --source file --file audit/never_uploaded.txt --watch" in shown
 
 
+def test_an_empty_index_is_a_listing_of_nothing(world: World, audits: Audits) -> None:
+    for image_id in IDS:
+        world.index.live_delete(image_id)
+
+    summary = audits.audit()
+
+    assert summary["listed"]["documents"] == 0
+    assert found(summary) == {ImageClass.ORIGINAL_WITHOUT_DOCUMENT: len(IDS)}
+
+
 def test_a_document_that_somebody_changed_is_projected_and_reported(
     world: World, audits: Audits
 ) -> None:

@@ -121,10 +121,8 @@ def test_failed_submissions_are_grouped(stage: DeskStage, browser: Browser) -> N
     assert "And 2 submissions more" in said
 
 
-def test_a_stage_without_a_live_lane_has_no_panel_of_it(
-    stage: DeskStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(DeskStage, "has_ingest", False)
+def test_a_stage_without_a_live_lane_has_no_panel_of_it(stage: DeskStage) -> None:
+    stage.has_ingest = False
     browser = Browser(stage.desk())
     assert "Submissions" not in browser.get("").text
     assert browser.get("panels/submissions").status_code == 404
