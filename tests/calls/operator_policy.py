@@ -1,4 +1,4 @@
-"""An IAM policy that lets somebody call some verbs, and no others."""
+"""An IAM policy that allows some verbs of the command, and no others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from tests.calls.record import Record, pairs
 from tests.calls.resources import output_of
 
-#: What stands before the name of a resource in its ARN, by service.
+#: The part of an ARN before the name of the resource, by service.
 _KINDS: Final = {
     "dynamodb": "table/",
     "events": "rule/",

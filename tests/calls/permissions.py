@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tests.calls.recording import RecordedCall
 
-#: Stands in :attr:`Permission.within` for the executions of a state machine.
+#: In :attr:`Permission.within`, the executions of a state machine.
 EXECUTIONS: Final = "executions"
 
 
@@ -52,7 +52,7 @@ _ACTIONS: Final = {
 }
 
 #: The parameter that names the resource. An operation that has none of them, such as
-#: ``SendTaskSuccess``, is checked against a resource that its token stands for.
+#: ``SendTaskSuccess``, is checked against the resource of its token.
 _PARAMETERS: Final = (
     "TableName",
     "QueueUrl",
@@ -85,7 +85,7 @@ _KIND: Final = re.compile(
 def needed(call: RecordedCall) -> Iterator[Permission]:
     """Yield the permissions that a call needs."""
     if call.service == "sts":
-        # Whoever has credentials may ask whose they are.
+        # Any credentials may ask for their own identity.
         return
     if call.service == "s3":
         yield from _of_s3(call.operation, call.parameters)
@@ -102,7 +102,7 @@ def _action(service: str, operation: str) -> str:
 
 
 def place(name: str) -> tuple[str, str]:
-    """Return the resource that a name stands for, and the part of it.
+    """Return the resource that a name refers to, and the part of it.
 
     Args:
         name: An ARN, a queue's URL or a bare name. In a template's ARN, references are readable:
@@ -139,7 +139,7 @@ def _of_s3(operation: str, parameters: Mapping[str, Any]) -> Iterator[Permission
 def _reading(source: Mapping[str, Any]) -> Iterator[Permission]:
     """What reading an object needs.
 
-    Without ``s3:ListBucket`` a missing object answers 403, and cannot be told from a forbidden one.
+    Without ``s3:ListBucket`` a missing object answers 403, and looks like a forbidden one.
     """
     versioned = "VersionId" in source
     action = "s3:GetObjectVersion" if versioned else "s3:GetObject"

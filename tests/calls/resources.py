@@ -71,7 +71,7 @@ class Resources:
         values = {variable_of(output).lower(): value for output, value in outputs.items()}
         for setting, word in _WORDS.items():
             if setting in values:
-                # One bucket may be several things: the first of the words stands for all.
+                # One bucket may be several things: the first of the words is used for all.
                 words.setdefault(place(values[setting])[0], word)
         return cls(words)
 

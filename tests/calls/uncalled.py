@@ -91,4 +91,7 @@ UNCALLED: Final = (
 )
 
 #: Verbs that the walk does not call, each with its reason.
-UNWALKED: Final[dict[str, str]] = {}
+UNWALKED: Final[dict[str, str]] = {
+    "desk": "its panels call what status, report, submissions, audit --last, runs and explain do, "
+    "its buttons what pause, resume, abort, requeue and resubmit do",
+}

@@ -42,7 +42,7 @@ _NAMES = frozenset(
     }
 )
 
-#: A PartiQL statement of ours: what it does, the table, and the index if there is one.
+#: One of our PartiQL statements: its verb, the table, and the index if there is one.
 _STATEMENT = re.compile(
     r'\s*(SELECT|INSERT|UPDATE|DELETE)\b(?:.*?\b(?:FROM|INTO))?\s+"([^"]+)"(?:\."([^"]+)")?',
     re.DOTALL,

@@ -36,7 +36,7 @@ OWN: Mapping[str, str] = {
     "Sec-Fetch-Site": "same-origin",
 }
 
-#: What somebody might write where the page shows it.
+#: Text that a page must escape.
 HOSTILE = "<script>alert(1)</script>\" onerror='x'"
 
 
