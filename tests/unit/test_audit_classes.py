@@ -130,7 +130,7 @@ def test_what_the_library_does_not_keep_is_not_missing() -> None:
         ({"progress": ("verified", "other")}, True),
         ({"progress": ("enqueued", "other")}, False),
         ({"progress": ("verified", "other"), "document": document(written_by=LIVE_LANE)}, False),
-        # It is not known when it was made, nor of which truth.
+        # It is not known when it was made, nor from what.
         ({"stored_at": 101.0, "document": document(written_by=OTHERS)}, False),
     ],
 )
