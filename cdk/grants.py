@@ -215,7 +215,8 @@ class Grants:
         # Without it a missing object answers 403, which says nothing.
         yield _allow("s3:ListBucket", lane.ingest.bucket_arn, lane.failed.bucket_arn)
         yield _allow("s3:ListBucketVersions", lane.ingest.bucket_arn)
-        yield _allow(("s3:GetObject", "s3:PutObject"), lane.failed.arn_for_objects("*"))
+        kept = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+        yield _allow(kept, lane.failed.arn_for_objects("*"))
         yield from self._originals()
         published = [self.library.originals_bucket, self.library.thumbnails_bucket]
         yield _allow("s3:PutObject", *(f"{self._bucket(name)}/*" for name in published if name))

@@ -427,6 +427,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "SubmissionDesk.is_waiting": _LINE,
     "SubmissionDesk.waiting": _LINE,
     "SubmissionDesk.restore": _LINE,
+    "SubmittedFiles.discard": _row("same postponed postponed postponed never never same never"),
     "SubmissionDesk.discard": _LINE,
     "Archive.archive": _row("postponed postponed postponed postponed failed never same failed"),
     "Archive.publish": _LANE,

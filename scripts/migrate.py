@@ -115,7 +115,7 @@ def status(session: Session, *, as_json: bool) -> None:
     That is: its state, the documents of both indices, how far one is behind the other, the last
     rounds, and what they cost.
     """
-    from .migrating import look
+    from .migration_status import look
     from .migration_view import view
     from .terminal import show
 

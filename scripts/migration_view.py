@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Group, RenderableType
 
-from reindex.domain.migration import Migration, MigrationState, Round
+from reindex.domain.migration import Migration, MigrationState
+from reindex.domain.rounds import Round
 from reindex.text import counted, duration
 
-from .migrating import ROUNDS_SHOWN, MigrationStatus
+from .migration_status import MigrationStatus
 from .terminal import grid, table
+
+#: Rounds that are shown.
+_ROUNDS_SHOWN: Final = 8
 
 _MEANS = {
     MigrationState.BUILDING: "the new index is built",
@@ -47,7 +52,7 @@ def view(found: MigrationStatus) -> RenderableType:
     if migration.is_open and migration.state not in _SWITCHED:
         made.add_row("comparison", _comparison(migration))
     made.add_row("cost", f"${found.dollars:,.2f} so far, estimated")
-    return Group(made, *_rounds(migration.rounds[-ROUNDS_SHOWN:]))
+    return Group(made, *_rounds(migration.rounds[-_ROUNDS_SHOWN:]))
 
 
 def _state(migration: Migration) -> str:

@@ -51,7 +51,7 @@ DOLLARS_PER_MILLION: Final = 0.5
 HOURS: Final = 1.0
 MEMORY_MB: Final = 1_200
 
-#: Nobody measured these.
+#: These figures are assumed, not measured.
 LIST_SECONDS: Final = 0.1
 #: A megabyte of a table's scan, and a page of whole documents from a cluster that has other work.
 SCAN_SECONDS: Final = 0.1

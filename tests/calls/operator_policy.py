@@ -1,14 +1,15 @@
-"""An IAM policy that lets somebody call some verbs, and no others."""
+"""Makes the least IAM policy for some verbs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from tests.calls.permissions import EXECUTIONS
 from tests.calls.record import Record, pairs
 from tests.calls.resources import output_of
 
-#: What stands before the name of a resource in its ARN, by service.
+#: The part of an ARN before the name of the resource, by service.
 _KINDS: Final = {
     "dynamodb": "table/",
     "events": "rule/",
@@ -24,7 +25,6 @@ _SPECIAL: Final = {
     "log groups of the functions": (
         "arn:aws:logs:*:*:log-group:/aws/lambda/image-reindex-${stage}-*"
     ),
-    "state machine: executions": "arn:aws:states:*:*:execution:${StateMachine}:*",
     "event source mapping of the indexer": (
         "arn:aws:lambda:*:*:event-source-mapping:${IndexerMapping}"
     ),
@@ -60,6 +60,9 @@ def _arn(action: str, resource: str) -> str:
         return _SPECIAL[resource]
     service = action.partition(":")[0]
     name, _, within = resource.partition(": ")
+    output = f"${{{output_of(name)}}}"
+    if within == EXECUTIONS:
+        return f"arn:aws:states:*:*:execution:{output}:*"
     where = ":" if service == "s3" else "*:*"
-    arn = f"arn:aws:{service}:{where}:{_KINDS[service]}${{{output_of(name)}}}"
+    arn = f"arn:aws:{service}:{where}:{_KINDS[service]}{output}"
     return f"{arn}/{within}" if within else arn

@@ -24,13 +24,13 @@ last part). In a checkout `python -m tests.calls.operators --policy VERB…` pri
 verbs.
 """
 
-#: How the names of actions that change nothing begin.
+#: Beginnings of the names of actions that change nothing.
 _READS: Final = (
     *("BatchGet", "Describe", "FilterLog", "Get", "List"),
     *("PartiQLSelect", "Query", "Scan"),
 )
 
-#: What every verb that works on a stage reads first.
+#: The first call of every verb that works on a stage.
 _FIRST: Final = ("stack", "cloudformation:DescribeStacks")
 
 

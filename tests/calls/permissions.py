@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tests.calls.recording import RecordedCall
 
-#: Stands in :attr:`Permission.within` for the executions of a state machine.
+#: The value of :attr:`Permission.within` for the executions of a state machine.
 EXECUTIONS: Final = "executions"
 
 
@@ -52,7 +52,7 @@ _ACTIONS: Final = {
 }
 
 #: The parameter that names the resource. An operation that has none of them, such as
-#: ``SendTaskSuccess``, is checked against a resource that its token stands for.
+#: ``SendTaskSuccess``, is checked against the resource of its token.
 _PARAMETERS: Final = (
     "TableName",
     "QueueUrl",
@@ -76,7 +76,7 @@ _TRANSACTED: Final = {
     "Update": "UpdateItem",
 }
 
-#: What an ARN says of a resource before its name.
+#: The kind of a resource, which comes before its name in an ARN.
 _KIND: Final = re.compile(
     "^(?:(?:table|rule|stack)/|(?:function|stateMachine|event-source-mapping):)"
 )
@@ -85,7 +85,7 @@ _KIND: Final = re.compile(
 def needed(call: RecordedCall) -> Iterator[Permission]:
     """Yield the permissions that a call needs."""
     if call.service == "sts":
-        # Whoever has credentials may ask whose they are.
+        # GetCallerIdentity, the only operation in use, needs no permission.
         return
     if call.service == "s3":
         yield from _of_s3(call.operation, call.parameters)
@@ -102,7 +102,7 @@ def _action(service: str, operation: str) -> str:
 
 
 def place(name: str) -> tuple[str, str]:
-    """Return the resource that a name stands for, and the part of it.
+    """Return the resource that a name means, and the part of it.
 
     Args:
         name: An ARN, a queue's URL or a bare name. In a template's ARN, references are readable:
@@ -137,9 +137,9 @@ def _of_s3(operation: str, parameters: Mapping[str, Any]) -> Iterator[Permission
 
 
 def _reading(source: Mapping[str, Any]) -> Iterator[Permission]:
-    """What reading an object needs.
+    """Yield the permissions to read an object.
 
-    Without ``s3:ListBucket`` a missing object answers 403, and cannot be told from a forbidden one.
+    Without ``s3:ListBucket`` a missing object answers 403, as a forbidden one does.
     """
     versioned = "VersionId" in source
     action = "s3:GetObjectVersion" if versioned else "s3:GetObject"

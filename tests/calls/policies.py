@@ -1,4 +1,4 @@
-"""What the policies in a synthesized template allow, by IAM's rules as far as they are used here.
+"""Evaluates the policies in a synthesized template, by the rules of IAM that they depend on.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from reindex.settings import FOLLOW_FUNCTIONS, FUNCTIONS, INGEST_FUNCTIONS
+from reindex.settings import ALL_FUNCTIONS
 from tests.calls.permissions import Permission, place
 from tests.calls.resources import Resources
 from tests.stack.readable import readable
@@ -51,7 +51,7 @@ class Policies:
         outputs = {name: readable(o["Value"]) for name, o in template["Outputs"].items()}
         resources = Resources.of(stage, outputs)
         found: dict[str, tuple[Statement, ...]] = {}
-        for function in (*FUNCTIONS, *INGEST_FUNCTIONS, *FOLLOW_FUNCTIONS):
+        for function in ALL_FUNCTIONS:
             construct = "".join(part.capitalize() for part in function.split("_"))
             role = f"<Functions{construct}Role>"
             statements = tuple(_statements(template, role, resources))

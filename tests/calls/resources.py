@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from reindex.settings import FOLLOW_FUNCTIONS, FUNCTIONS, INGEST_FUNCTIONS, function_name
+from reindex.settings import ALL_FUNCTIONS, function_name
 from scripts.stack import STACK_PREFIX, variable_of
 from tests.calls.permissions import Permission, place
 
@@ -33,6 +33,7 @@ _WORDS: Final = {
     "indexer_mapping": "event source mapping of the indexer",
     "projection_function": "function that projects",
     "state_machine_arn": "state machine",
+    "audit_machine_arn": "state machine of audits",
     "ingest_bucket": "ingest bucket",
     "failed_bucket": "failed bucket",
     "public_bucket": "public bucket",
@@ -66,12 +67,12 @@ class Resources:
         words = {f"{STACK_PREFIX}{stage}": "stack"}
         topic = function_name(stage, "alarms")  # all names of a stage have one form
         words |= dict.fromkeys((topic, _TOPIC_REFERENCE), "topic of the alarms")
-        for function in (*FUNCTIONS, *INGEST_FUNCTIONS, *FOLLOW_FUNCTIONS):
+        for function in ALL_FUNCTIONS:
             words[f"/aws/lambda/{function_name(stage, function)}"] = "log groups of the functions"
         values = {variable_of(output).lower(): value for output, value in outputs.items()}
         for setting, word in _WORDS.items():
             if setting in values:
-                # One bucket may be several things: the first of the words stands for all.
+                # A library may use one bucket for several purposes: it gets the first word.
                 words.setdefault(place(values[setting])[0], word)
         return cls(words)
 

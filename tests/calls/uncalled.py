@@ -1,4 +1,4 @@
-"""What functions are allowed and no recorded call needs, each with its reason."""
+"""Permissions of functions that no recorded call needs, each with its reason."""
 
 from __future__ import annotations
 
@@ -91,7 +91,6 @@ UNCALLED: Final = (
 )
 
 #: Verbs that the walk does not call, each with its reason.
-UNWALKED: Final[dict[str, str]] = {
-    "desk": "its panels call what status, report, submissions, audit --last, runs and explain do, "
-    "its buttons what pause, resume, abort, requeue and resubmit do",
+UNWALKED: Final = {
+    "desk": "It serves a page until it is interrupted; the page shows what other verbs show",
 }

@@ -64,14 +64,15 @@ def walk(work: Path) -> None:
         sound = [image.id for image in library.images if image.ending.state is State.VERIFIED]
         _reindex(stack, "prepare-index")
         _hold_a_run(stack, library)
-        _look(stack, sound, library)
-        _choose_again(stack, index, sound)
+        _look(stack, sound, library, work)
+        _audit(stack, sound, work)
+        _choose_again(stack, index, sound, work)
         _gather(stack, sound, work)
         _lose_work(stack, sound)
         _set_aside(stack, sound)
         _submit(stack, index, work)
         _follow(stack, sound[0])
-        _migrate(stack, sound[0])
+        _migrate(stack, sound[0], work)
 
 
 def _hold_a_run(stack: LocalStack, library: SampleLibrary) -> None:
@@ -92,16 +93,17 @@ def _hold_a_run(stack: LocalStack, library: SampleLibrary) -> None:
     _reindex(stack, "start", "--watch")
 
 
-def _look(stack: LocalStack, sound: list[str], library: SampleLibrary) -> None:
+def _look(stack: LocalStack, sound: list[str], library: SampleLibrary, work: Path) -> None:
     """Call the verbs that change nothing."""
     bucket = stack.settings[LibrarySettings].originals_bucket
     unsound = next(image.id for image in library.images if image.id not in sound)
     _reindex(stack, "status")
-    _reindex(stack, "report")
+    _reindex(stack, "report", "--html", str(work / "report.html"))
     _reindex(stack, "report", "--again")
     _reindex(stack, "scan-states")
     _reindex(stack, "certify", "--deep")
-    _reindex(stack, "rehearse", "--sample", "3", may_fail=True)
+    page = str(work / "rehearsal.html")
+    _reindex(stack, "rehearse", "--sample", "3", "--html", page, may_fail=True)
     for image_id in (sound[0], unsound, "never-uploaded"):
         _reindex(stack, "explain", image_id, may_fail=True)
     _reindex(stack, "project", sound[0], "--diff")
@@ -111,13 +113,27 @@ def _look(stack: LocalStack, sound: list[str], library: SampleLibrary) -> None:
     _reindex(stack, "now", sound[0])
 
 
-def _choose_again(stack: LocalStack, index: IndexFaults, sound: list[str]) -> None:
+def _audit(stack: LocalStack, sound: list[str], work: Path) -> None:
+    """Audit a library of which a document and an original are gone."""
+    bucket = stack.settings[LibrarySettings].originals_bucket
+    stack.client("s3").delete_object(Bucket=bucket, Key=original_key(sound[-1]))
+    stack.cluster.send("DELETE", f"/{stack.alias}/_doc/{sound[-2]}")
+    _reindex(stack, "audit", may_fail=True)
+    _reindex(stack, "audit", "--deep", "--html", str(work / "audit.html"), may_fail=True)
+    _reindex(stack, "audit", "--last", "--lists", str(work / "audit"), may_fail=True)
+
+
+def _choose_again(stack: LocalStack, index: IndexFaults, sound: list[str], work: Path) -> None:
     """Queue images again, one of which the index refuses, and forget some."""
     index.refused_ids.add(sound[0])
+    ids = work / "again.txt"
+    ids.write_text("\n".join(sound[:2]))
+    _reindex(stack, "requeue", "--ids", str(ids), "--yes")
     _reindex(stack, "requeue", "--state", "verified", "--yes")
     _reindex(stack, "start", "--watch")
     index.refused_ids.clear()
     _reindex(stack, "forget", "--state", "not_found", "--yes")
+    _reindex(stack, "forget", "--ids", str(ids), "--yes")
 
 
 def _gather(stack: LocalStack, sound: list[str], work: Path) -> None:
@@ -216,7 +232,7 @@ def _follow(stack: LocalStack, image_id: str) -> None:
     _await(has_crop, "the crop is in the document")
 
 
-def _migrate(stack: LocalStack, image_id: str) -> None:
+def _migrate(stack: LocalStack, image_id: str, work: Path) -> None:
     """Migrate there, back and there again; give one new index up, and the old one."""
     _reindex(stack, "migrate", "start", "--source", "bucket", "--sample", "3")
     for verb in ("pause", "resume"):
@@ -229,8 +245,10 @@ def _migrate(stack: LocalStack, image_id: str) -> None:
     assert migration
     tolerant = ("--tolerate-missing", "50", "--tolerate", "100")
     _reindex(stack, "migrate", "compare", *tolerant, may_fail=True)
-    _reindex(stack, "compare", migration.old.name, migration.new.name, *tolerant, may_fail=True)
-    # What is written after the last round, the switch itself brings along.
+    page = ("--html", str(work / "comparison.html"))
+    names = (migration.old.name, migration.new.name)
+    _reindex(stack, "compare", *names, *page, *tolerant, may_fail=True)
+    # A change after the last round, which the switch itself must bring along.
     change = {"doc": {"usagesLastModified": "2024-05-01T00:00:00.000Z"}}
     stack.cluster.send("POST", f"/{stack.alias}/_update/{image_id}", body=change)
     _reindex(stack, "migrate", "switch", "--yes")

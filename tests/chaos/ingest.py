@@ -3,7 +3,7 @@
 1. A library whose index has drifted, and a run over all of it.
 2. While it runs: accidents of the run and of the lane, people who edit, and people who submit.
 3. Faults go on until every submission has come to its end; then the verdict is passed on both.
-4. In calm, what failed is sent round again and what people touched is reindexed, and both must be
+4. Without faults, failed files are resubmitted and changed images are reindexed, and both must be
    true to the letter.
 """
 
@@ -62,7 +62,7 @@ def chaos_of_ingest(seed: int, images: int, *, real: SearchServer | None, say: S
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with; a fifth as many are submitted.
         real: The real search server that it happens on; None for noida-db.
-        say: Told what goes on.
+        say: Called with lines about the progress.
 
     Returns:
         Everything that does not hold; empty when all does.
@@ -143,7 +143,7 @@ class _Acts:
         ]
 
     def calm(self) -> list[str]:
-        """Send what failed round again, and reindex; return what does not hold."""
+        """Resubmit what failed, and reindex; return the violations."""
         for code in (SubmissionDied.code, "not_an_image"):
             done = self._stage.cloud.stack.reindex("resubmit", "--code", code, "--yes")
             if done.returncode:

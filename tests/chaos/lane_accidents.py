@@ -64,7 +64,7 @@ class LaneAccidents:
         submitters: Submit a file for each accident that needs one at work.
         ministack: The local cloud's program, whose worker processes are killed.
         rng: Draws order, moments and victims.
-        say: Told of each.
+        say: Called with a line about each.
         happened: How often each has happened.
         poison_met: How often a function was killed because it worked on the poison.
         calls_failed: Calls to AWS that the proxy let fail.
@@ -208,7 +208,7 @@ class LaneAccidents:
                 _limit_files(pid, resource.RLIM_INFINITY)
 
     def _resubmit(self) -> bool:
-        """Send what is no image round again, as an operator does who does not know better."""
+        """Resubmit files that are not images, as an operator may do by mistake."""
         done = self.cloud.stack.reindex("resubmit", "--code", "not_an_image", "--yes")
         return done.returncode == 0 and "Sent 0" not in done.stdout
 

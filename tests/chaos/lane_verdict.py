@@ -81,7 +81,7 @@ def unpublished(scene: LaneScene) -> list[str]:
 
 
 def _unbalanced(scene: LaneScene) -> Iterator[str]:
-    """One row for each submission, whatever was delivered twice or sent round again."""
+    """One row for each submission, even if it was delivered twice or resubmitted."""
     sent = Counter(file.key for file in scene.sent)
     rows = Counter(row.ref.key for row in scene.rows)
     for key in sorted(sent.keys() | rows.keys()):

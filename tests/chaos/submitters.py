@@ -40,7 +40,7 @@ _IDENTIFIER: Final = "identifier!ref"
 
 @dataclass(frozen=True, slots=True)
 class SubmittedFile:
-    """A file that somebody submits.
+    """A submitted file.
 
     Attributes:
         key: Of the object in the ingest bucket.

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reindex.domain.migration import Migration, PinnedIndex
+from reindex.domain.migration import Migration
+from reindex.domain.rounds import PinnedIndex
 from reindex.stores.interfaces.migrations import Migrations
 from reindex.stores.migrations import DynamoMigrations
 from tests.contract.conftest import create_runs_table

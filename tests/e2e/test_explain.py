@@ -103,9 +103,13 @@ def desk(stack: LocalStack) -> Iterator[ServedDesk]:
 
 def says_the_same(desk: ServedDesk, image_id: str, found: dict[str, Any]) -> None:
     """Hold the desk to what the verb has said of an image."""
-    html = desk.explain(image_id)
-    assert found["sentence"] in html
-    assert found["command"] in html
+
+    def agrees() -> bool:
+        html = desk.explain(image_id)
+        return found["sentence"] in html and found["command"] in html
+
+    # It waits for answers for less time than the verb does here.
+    eventually(agrees, found["sentence"])
 
 
 def delete_document(stack: LocalStack, server: IndexServer, image_id: str) -> None:
@@ -305,7 +309,7 @@ def audit(stack: LocalStack, folder: Path) -> dict[str, set[str]]:
 
 
 def change_document(stack: LocalStack, server: IndexServer, image_id: str, **changes: Any) -> None:
-    """Change fields of a document as somebody else would; None removes one."""
+    """Change fields of a document as another program would; None removes one."""
     place = f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true"
     document = stack.search({"ids": {"values": [image_id]}})[image_id]
     changed = {name: v for name, v in {**document, **changes}.items() if v is not None}

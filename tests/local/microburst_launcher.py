@@ -1,4 +1,4 @@
-"""Runs microburst, and has it answer HEAD with the object's length, which clients of S3 need.
+"""Runs microburst, patched to answer HEAD with the object's length, which clients of S3 need.
 
 It is run by the Python that microburst is installed for.
 """

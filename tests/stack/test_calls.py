@@ -1,4 +1,4 @@
-"""What functions and verbs call is what they are allowed: the record against the policies."""
+"""Functions are allowed to make the calls that are recorded, and no others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from cdk.bundling import Asset
 from cdk.stage_settings import load
 from tests.calls import operators
-from tests.calls.policies import Policies
+from tests.calls.policies import Policies, Statement
 from tests.calls.record import Record, pairs, verb_of, verbs
 from tests.calls.uncalled import UNCALLED, UNWALKED
 from tests.stack import templates
@@ -29,6 +29,22 @@ def policies(asset: Asset) -> Policies:
     return Policies.of(templates.synthesize(settings, asset).template, "TEST")
 
 
+def test_a_deny_wins_and_a_pattern_allows_no_more_than_it_matches() -> None:
+    policies = Policies(
+        {
+            "f": (
+                Statement(True, ("s3:Get*",), ("bucket: a/*", "bucket: b/*"), ()),
+                Statement(False, ("s3:GetObject",), ("bucket: b/*",), ()),
+                Statement(True, ("s3:PutObject",), ("bucket: *",), ("aws:SourceVpc",)),
+            )
+        }
+    )
+    assert policies.allow("f", "s3:GetObject", "bucket: a/*")
+    assert not policies.allow("f", "s3:GetObject", "bucket: b/*")
+    assert not policies.allow("f", "s3:GetObject", "bucket: c/*")
+    assert not policies.allow("f", "s3:PutObject", "bucket: a/*"), "its condition is not known"
+
+
 def test_every_function_is_in_the_record(record: Record, policies: Policies) -> None:
     assert record.functions.keys() == policies.statements.keys()
 
@@ -43,7 +59,7 @@ def test_whatever_a_function_calls_is_allowed(record: Record, policies: Policies
 
 
 def uncalled(record: Record, policies: Policies) -> set[tuple[str, str, str]]:
-    """What functions are allowed and do not call."""
+    """Return the permissions that functions have and do not use."""
     calls = list(pairs(record.functions))
     return {
         (function, action, resource)

@@ -55,7 +55,7 @@ GRANTS: Mapping[str, Mapping[str, set[str]]] = {
         "<Ingest.Arn>": {"s3:ListBucket", "s3:ListBucketVersions"},
         "<Ingest.Arn>/*": {"s3:DeleteObjectVersion", "s3:GetObjectVersion"},
         "<IngestFailed.Arn>": {"s3:ListBucket"},
-        "<IngestFailed.Arn>/*": {"s3:GetObject", "s3:PutObject"},
+        "<IngestFailed.Arn>/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
         ORIGINALS: {"s3:ListBucket"},
         f"{ORIGINALS}/*": {"s3:GetObject", "s3:PutObject"},
         f"{THUMBNAILS}/*": {"s3:PutObject"},

@@ -1,4 +1,4 @@
-"""The classes of an audit, held against set algebra over whole listings."""
+"""The classes of an audit, compared with set algebra over whole listings."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_what_the_library_does_not_keep_is_not_missing() -> None:
         ({"progress": ("verified", "other")}, True),
         ({"progress": ("enqueued", "other")}, False),
         ({"progress": ("verified", "other"), "document": document(written_by=LIVE_LANE)}, False),
-        # Nobody knows when it was made, nor of what.
+        # It is not known when it was made, nor from what.
         ({"stored_at": 101.0, "document": document(written_by=OTHERS)}, False),
     ],
 )

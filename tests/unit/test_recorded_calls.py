@@ -1,4 +1,4 @@
-"""How AWS calls are recorded, and which permissions each needs."""
+"""AWS calls are recorded, and each is mapped to the permissions that it needs."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from reindex.domain import stamps
 from reindex.domain.failures import Failure
-from reindex.domain.migration import RoundMark
+from reindex.domain.rounds import RoundMark
 from reindex.domain.states import Phase
 from reindex.text import MAX_ID_BYTES, well_formed
 
@@ -426,7 +426,7 @@ class RunRecord:
         indexer_pace: How many bulks run concurrently: see
             :class:`reindex.domain.indexer_pace.IndexerPace`.
         speeds: Of each phase: see :mod:`reindex.reports.run_estimate`.
-        migration: Of a round of a migration: see :class:`reindex.domain.migration.RoundMark`.
+        migration: Of a round of a migration: see :class:`reindex.domain.rounds.RoundMark`.
     """
 
     run_id: str

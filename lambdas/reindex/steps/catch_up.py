@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reindex.domain.migration import Migration, MigrationState, Position
+from reindex.domain.migration import Migration, MigrationState
+from reindex.domain.rounds import Position
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.rounds import Rounds, changes_of
 from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reindex.domain.index_names import on_cluster
-from reindex.domain.migration import Migration, MigrationRefused, MigrationState, PinnedIndex
+from reindex.domain.migration import Migration, MigrationRefused, MigrationState
 from reindex.domain.options import RunOptions
+from reindex.domain.rounds import PinnedIndex
 from reindex.steps.ambient import Clock, fresh_name
 from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
 

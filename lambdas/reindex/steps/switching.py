@@ -25,8 +25,9 @@ from enum import Enum, auto
 from typing import Final
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured
-from reindex.domain.migration import Migration, MigrationRefused, PinnedIndex
+from reindex.domain.migration import Migration, MigrationRefused
 from reindex.domain.records import RunRecord
+from reindex.domain.rounds import PinnedIndex
 from reindex.steps.ambient import Clock, fresh_name
 from reindex.steps.eager import Eager, EagerResult
 from reindex.steps.migrate import changed

@@ -18,10 +18,10 @@ from reindex.domain.ledgers import (
     proved,
     unbalanced,
 )
-from reindex.domain.migration import RoundMark
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
 from reindex.domain.records import Forgetting, RunRecord, UploadRecord
+from reindex.domain.rounds import RoundMark
 from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, Phase, State
 from reindex.domain.tally import Tally

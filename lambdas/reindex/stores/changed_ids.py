@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from reindex.domain.failures import SourceUnusable
-from reindex.domain.migration import Migration, PinnedIndex, Position
+from reindex.domain.migration import Migration
 from reindex.domain.records import PROVENANCE
+from reindex.domain.rounds import PinnedIndex, Position
 from reindex.stores.interfaces.id_sources import IdPage, Part
 from reindex.stores.interfaces.migrations import MigrationIndex, Migrations
 from reindex.stores.interfaces.paging import Cursor

@@ -42,7 +42,7 @@ _NAMES = frozenset(
     }
 )
 
-#: A PartiQL statement of ours: what it does, the table, and the index if there is one.
+#: The product's PartiQL statements: the verb, the table, and the index if there is one.
 _STATEMENT = re.compile(
     r'\s*(SELECT|INSERT|UPDATE|DELETE)\b(?:.*?\b(?:FROM|INTO))?\s+"([^"]+)"(?:\."([^"]+)")?',
     re.DOTALL,

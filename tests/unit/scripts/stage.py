@@ -112,14 +112,14 @@ class AuditExecutions:
 
     Attributes:
         stage: That is audited.
-        told: The input of each execution, by name.
+        options: The input of each execution, by name.
         failures: What the next executions fail of, instead of doing anything.
-        going_on: The executions that somebody started and that still run.
+        going_on: The executions that were started and that still run.
     """
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.told: dict[str, Any] = {}
+        self.options: dict[str, Any] = {}
         self.failures: list[str] = []
         self.going_on: list[str] = []
         self._ended: dict[str, Execution] = {}
@@ -127,15 +127,15 @@ class AuditExecutions:
     def running(self) -> list[str]:
         return self.going_on
 
-    def start(self, name: str, told: Mapping[str, Any]) -> str:
-        self.told[name] = told
+    def start(self, name: str, options: Mapping[str, Any]) -> str:
+        self.options[name] = options
         self._ended[name] = Execution("SUCCEEDED")
         audits = Audits(self.stage)
         if self.failures:
-            audits.auditing.plan(name, deep=told["deep"])
+            audits.auditing.plan(name, deep=options["deep"])
             self._ended[name] = Execution("FAILED", "StoreUnavailable", self.failures.pop())
         else:
-            audits.audit(audit_id_of(name), deep=told["deep"])
+            audits.audit(audit_id_of(name), deep=options["deep"])
         return name
 
     def look(self, execution: str) -> Execution:

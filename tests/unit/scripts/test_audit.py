@@ -42,7 +42,7 @@ def test_each_finding_has_its_command_and_its_file_of_ids(stage: Stage, tmp_path
     accepted = stage.reindex("audit", "--last", "--accept", "original_without_document")
     assert accepted.exit_code == 0
     assert "such as b" in accepted.stdout
-    assert len(stage.audit_executions.told) == 1
+    assert len(stage.audit_executions.options) == 1
 
 
 def test_json_is_the_summary_as_it_is_stored(stage: Stage) -> None:
@@ -62,10 +62,10 @@ def test_after_a_failure_a_moment_ago_it_goes_on_with_the_same_audit(stage: Stag
 
     assert stage.reindex("audit", "--deep").exit_code == 0
 
-    first, second = executions.told
+    first, second = executions.options
     assert second.startswith(f"{first}.")
     assert stage.reindex("audit").exit_code == 0
-    assert not list(executions.told)[-1].startswith(first)
+    assert not list(executions.options)[-1].startswith(first)
 
 
 def test_one_that_goes_on_is_waited_for(stage: Stage) -> None:
@@ -74,7 +74,7 @@ def test_one_that_goes_on_is_waited_for(stage: Stage) -> None:
 
     assert stage.reindex("audit").exit_code == 0
 
-    assert list(stage.audit_executions.told) == ["20260301-180000-ab12"]
+    assert list(stage.audit_executions.options) == ["20260301-180000-ab12"]
 
 
 def test_without_an_audit_there_is_no_last_one(stage: Stage) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reindex.domain.failures import Failure, StoreUnavailable
-from reindex.domain.migration import RoundMark
+from reindex.domain.rounds import RoundMark
 from reindex.domain.states import Phase
 from reindex.steps.notify import ALARM_RAISED, EXECUTION_ENDED, Notifier
 from tests.unit.steps.world import START, World

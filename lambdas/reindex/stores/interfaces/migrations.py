@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reindex.domain.migration import Migration, PinnedIndex, Position
+from reindex.domain.migration import Migration
+from reindex.domain.rounds import PinnedIndex, Position
 from reindex.stores.interfaces.index import Index
 
 

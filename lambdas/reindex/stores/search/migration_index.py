@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
-from reindex.domain.migration import PinnedIndex, Position
+from reindex.domain.rounds import PinnedIndex, Position
 from reindex.stores.interfaces.migrations import ChangedPage
 from reindex.stores.search.cluster import Refusal, path
 from reindex.stores.search.index import SearchIndex
