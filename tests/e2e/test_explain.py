@@ -103,9 +103,13 @@ def desk(stack: LocalStack) -> Iterator[ServedDesk]:
 
 def says_the_same(desk: ServedDesk, image_id: str, found: dict[str, Any]) -> None:
     """Hold the desk to what the verb has said of an image."""
-    html = desk.explain(image_id)
-    assert found["sentence"] in html
-    assert found["command"] in html
+
+    def agrees() -> bool:
+        html = desk.explain(image_id)
+        return found["sentence"] in html and found["command"] in html
+
+    # It waits for answers for less time than the verb does here.
+    eventually(agrees, found["sentence"])
 
 
 def delete_document(stack: LocalStack, server: IndexServer, image_id: str) -> None:
