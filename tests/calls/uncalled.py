@@ -81,6 +81,12 @@ UNCALLED: Final = (
     ),
     Uncalled(
         "ingest",
+        "s3:DeleteObject",
+        "failed bucket: *",
+        "A file that an earlier delivery kept as failed is processed after all",
+    ),
+    Uncalled(
+        "ingest",
         "s3:ListBucketVersions",
         "ingest bucket",
         "Without it a version that is gone may answer 403",
