@@ -10,9 +10,11 @@ LOADER ?=
 ENGINE ?=
 SEED ?=
 REAL ?=
+MIGRATE ?=
+INGEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help uv install demo check test tools test-fast test-e2e chaos bench bench-projection docs clean
+.PHONY: help uv install demo check test tools test-fast test-e2e chaos bench bench-projection docs calls clean
 
 help:  ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -39,6 +41,7 @@ check: install  ## Lint, check types, the import contracts and the templates
 	$(RUN) mypy
 	$(RUN) lint-imports
 	$(RUN) python -m scripts.fault_pages --check
+	$(RUN) python -m tests.calls.operators --check
 	$(RUN) python -m tests.stack.lint
 
 test: test-fast test-e2e  ## Run every test
@@ -53,8 +56,8 @@ test-fast: install  ## Run all tests but those of the deployed stack
 test-e2e: install  ## Run the tests of the stack that cdk deploys to local servers
 	$(RUN) pytest -n 2 --dist loadfile tests/e2e
 
-chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=elasticsearch or opensearch takes a real server, MIGRATE=1 a migration
-	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real $(REAL)) $(if $(MIGRATE),--migrate)
+chaos: install  ## Reindex amid accidents; SEED=n repeats a run, REAL=elasticsearch or opensearch takes a real server, MIGRATE=1 a migration, INGEST=1 submissions to the live lane
+	$(RUN) python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--images $(COUNT)) $(if $(REAL),--real $(REAL)) $(if $(MIGRATE),--migrate) $(if $(INGEST),--ingest)
 
 bench: tools  ## Measure everything that the budgets name, and write docs/cost.md of it
 	$(RUN) python -m tests.bench --json bench-results --write docs/cost.md
@@ -67,6 +70,10 @@ docs: install  ## Make the pages that are made from the code
 	$(RUN) python -m scripts.help_pages
 	$(RUN) python -m scripts.failure_pages
 	$(RUN) python -m scripts.fault_pages
+	$(RUN) python -m tests.calls.operators
+
+calls: install  ## Record the AWS calls of all functions and verbs anew, and write what verbs need into docs/security.md
+	$(RUN) python -m tests.calls
 
 clean:  ## Remove what was built
 	rm -rf build cdk.out cdk.out.* bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

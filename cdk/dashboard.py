@@ -79,7 +79,7 @@ class Dashboard(Construct):
             widgets=[
                 [self._guide(), *_status(alarms)],
                 [self._so_far()],
-                [self._how_far(), self._how_fast(), self._how_long()],
+                [self._progress(), self._rates(), self._durations()],
                 [self._failures(), self._outcomes("Check", _CHECK), self._deaths()],
                 [self._without_progress(), self._gates()],
                 [self._backlog(), self._age(), self._outcomes("Indexer", _INDEXER)],
@@ -121,7 +121,7 @@ class Dashboard(Construct):
             height=4,
         )
 
-    def _how_far(self) -> cloudwatch.GraphWidget:
+    def _progress(self) -> cloudwatch.GraphWidget:
         return graph(
             "How far: images, running sum",
             [
@@ -133,7 +133,7 @@ class Dashboard(Construct):
             ],
         )
 
-    def _how_fast(self) -> cloudwatch.GraphWidget:
+    def _rates(self) -> cloudwatch.GraphWidget:
         return graph(
             "How fast: images per second",
             [
@@ -142,7 +142,7 @@ class Dashboard(Construct):
             ],
         )
 
-    def _how_long(self) -> cloudwatch.GraphWidget:
+    def _durations(self) -> cloudwatch.GraphWidget:
         """Draw nothing where no time can be promised: a value of before would be untrue."""
         return graph(
             "How long: seconds left (a gap: none can be promised), percent done",

@@ -41,6 +41,7 @@ def environment(
         **_unusual(library),
         "live_queue_url": _live_queue(settings, lane),
         "stage": settings.stage,
+        "production": settings.production or None,
         "elasticsearch_url": settings.elasticsearch_url,
         "index_alias": settings.index_alias,
         "indexer_concurrency": settings.indexer_concurrency,
@@ -61,12 +62,18 @@ def environment(
         **{f"{phase}_rule": names.rule(phase) for phase in PHASES},
         "catch_up_rule": names.catch_up,
         **_notices(stack, settings),
-        "state_machine_arn": stack.format_arn(
-            service="states",
-            resource="stateMachine",
-            resource_name=names.state_machine,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        ),
+        **{
+            variable: stack.format_arn(
+                service="states",
+                resource="stateMachine",
+                resource_name=name,
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            )
+            for variable, name in (
+                ("state_machine_arn", names.state_machine),
+                ("audit_machine_arn", names.audit_machine),
+            )
+        },
     }
     return texts(values | (_ingest(settings.ingest, lane) if settings.ingest and lane else {}))
 

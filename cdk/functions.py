@@ -76,6 +76,7 @@ _SHAPES = {
     "tally": _Shape("Counts the progress table, decides, and reports", 900),
     "ingest": _Shape("Checks, archives and renders submitted files", 180, 6_144),
     "live_indexer": _Shape("Brings documents of the high-priority queue up to date", 90),
+    "audit": _Shape("Lists all stores, compares them, and reports where they disagree", 900),
     "follow": _Shape("Sends images to be indexed whose rows or crops have changed", 60),
     # A chat is outside of the VPC, and nothing that it reads is inside.
     "notices": _Shape("Sends notices: a run ended, or it is held", 60, in_network=False),

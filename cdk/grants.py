@@ -17,14 +17,20 @@ from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
-from cdk.run_bucket import CHUNKS, CLAIMS, ORDER, REPORTS, SAMPLES, TALLIES, RunBucket
+from cdk.run_bucket import (
+    AUDIT_WORK,
+    AUDITS,
+    CHUNKS,
+    CLAIMS,
+    ORDER,
+    REPORTS,
+    SAMPLES,
+    TALLIES,
+    RunBucket,
+)
 from cdk.stage_settings import FollowSettings, StageSettings, tuned
 from reindex.domain.source_kinds import UPLOADS
-from reindex.settings import LibrarySettings
-
-#: The indexes of the tables whose key is not the image id.
-_INDEXES_BY_IMAGE = {"usages_table": "usages_index", "leases_table": "leases_index"}
-_TABLES_BY_IMAGE = ("collections_table", "edits_table", "syndication_table", "status_table")
+from reindex.settings import LibrarySettings, user_tables
 
 #: The HTTP methods of each function's requests to the search cluster; a function that is not named
 #: sends none.
@@ -36,6 +42,7 @@ _INDEX_METHODS = {
     "live_indexer": ("Get", "Post"),
     "preflight": ("Delete", "Get", "Post"),
     "tally": ("Get", "Post"),
+    "audit": ("Get", "Post"),
 }
 
 
@@ -77,6 +84,7 @@ class Grants:
             "indexer": [*self._indexer()],
             "preflight": [*self._preflight()],
             "tally": [*self._tally()],
+            "audit": [*self._audit()],
             "notices": [*self._notices()],
         }
         if self.lane:
@@ -157,20 +165,21 @@ class Grants:
         if (loader and loader.whole) or self.settings.projection.function:
             # Nothing of the library is read.
             return
-        # A loader reads the originals itself: only the user data are still
-        # left for us to read.
+        # A loader reads the originals itself: image-projection reads only the user data.
         names = [self.library.crops_bucket] if loader else self._library_bucket_names()
-        buckets = [self._bucket(name) for name in names if name]
+        yield from self._read_library([self._bucket(name) for name in names if name])
+
+    def _read_library(self, buckets: list[str]) -> Iterator[iam.PolicyStatement]:
+        """Yield the permissions to read images' objects in some buckets, and their rows."""
         if buckets:
             yield _allow("s3:ListBucket", *buckets)
             yield _allow("s3:GetObject", *(f"{bucket}/*" for bucket in buckets))
-        by_image = self._library_tables(*_TABLES_BY_IMAGE)
-        if by_image:
-            yield _allow("dynamodb:BatchGetItem", *by_image)
+        tables = user_tables(self.library)
+        by_key = [self._table(table.name) for table in tables if not table.index]
+        if by_key:
+            yield _allow("dynamodb:BatchGetItem", *by_key)
         indexes = [
-            f"{table}/index/{getattr(self.library, index)}"
-            for field, index in _INDEXES_BY_IMAGE.items()
-            for table in self._library_tables(field)
+            f"{self._table(table.name)}/index/{table.index}" for table in tables if table.index
         ]
         if indexes:
             yield _allow("dynamodb:PartiQLSelect", *indexes)
@@ -204,9 +213,10 @@ class Grants:
         submitted = lane.ingest.arn_for_objects("*")
         yield _allow(("s3:GetObjectVersion", "s3:DeleteObjectVersion"), submitted)
         # Without it a missing object answers 403, which says nothing.
-        yield _allow("s3:ListBucket", lane.ingest.bucket_arn)
+        yield _allow("s3:ListBucket", lane.ingest.bucket_arn, lane.failed.bucket_arn)
         yield _allow("s3:ListBucketVersions", lane.ingest.bucket_arn)
-        yield _allow(("s3:GetObject", "s3:PutObject"), lane.failed.arn_for_objects("*"))
+        kept = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+        yield _allow(kept, lane.failed.arn_for_objects("*"))
         yield from self._originals()
         published = [self.library.originals_bucket, self.library.thumbnails_bucket]
         yield _allow("s3:PutObject", *(f"{self._bucket(name)}/*" for name in published if name))
@@ -252,7 +262,7 @@ class Grants:
 
     def _preflight(self) -> Iterator[iam.PolicyStatement]:
         progress, runs = self.tables.progress.table_arn, self.tables.runs.table_arn
-        tables = self._library_tables(*_INDEXES_BY_IMAGE, *_TABLES_BY_IMAGE)
+        tables = [self._table(table.name) for table in user_tables(self.library)]
         if tables:
             yield _allow("dynamodb:DescribeTable", *tables)
         yield _allow("dynamodb:BatchGetItem", progress)
@@ -296,6 +306,22 @@ class Grants:
         )
         yield _allow("s3:GetObject", self._files(SAMPLES))
         yield _allow("sqs:GetQueueAttributes", self.queue.dead_letters.queue_arn)
+
+    def _audit(self) -> Iterator[iam.PolicyStatement]:
+        progress = self.tables.progress.table_arn
+        tables = [self._table(table.name) for table in user_tables(self.library)]
+        yield _allow(("dynamodb:DescribeTable", "dynamodb:Scan"), progress, *tables)
+        # To look again at some images.
+        yield _allow("dynamodb:BatchGetItem", progress)
+        yield from self._read_library(self._library_buckets())
+        yield _allow("lambda:InvokeFunction", self._projector())
+        yield _allow("dynamodb:GetItem", self.tables.runs.table_arn)
+        yield _allow("s3:ListBucket", self.bucket.bucket.bucket_arn)
+        kept = (self._files(AUDITS), self._files(AUDIT_WORK))
+        yield _allow(("s3:GetObject", "s3:PutObject"), *kept)
+        if self.settings.projection.function:
+            # The caller of the library's own function stores its documents there.
+            yield _allow(("s3:GetObject", "s3:PutObject"), self._files(CLAIMS))
 
     def _index(self, function: str) -> Iterator[iam.PolicyStatement]:
         """Yield the permissions to send requests to the search cluster."""
@@ -362,13 +388,8 @@ class Grants:
     def _library_buckets(self) -> list[str]:
         return [self._bucket(name) for name in self._library_bucket_names() if name]
 
-    def _library_tables(self, *fields: str) -> list[str]:
-        names = [getattr(self.library, field) for field in fields]
-        return [
-            self.stack.format_arn(service="dynamodb", resource="table", resource_name=name)
-            for name in names
-            if name
-        ]
+    def _table(self, name: str) -> str:
+        return self.stack.format_arn(service="dynamodb", resource="table", resource_name=name)
 
     def _live_queue(self) -> list[str]:
         url = tuned(self.settings)["live_queue_url"]

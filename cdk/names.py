@@ -58,6 +58,11 @@ class Names:
         """The state machine of a run."""
         return self._of("run")
 
+    @property
+    def audit_machine(self) -> str:
+        """The state machine of audits."""
+        return self._of("audits")
+
     def alarm(self, name: str) -> str:
         """Create an alarm."""
         return self._of(name)

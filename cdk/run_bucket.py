@@ -28,11 +28,23 @@ SAMPLES = "samples/"
 #: Prefix of the runs' reports, which are kept.
 REPORTS = "reports/"
 
-_EXPIRY_DAYS = {CLAIMS: 14, UPLOADS: 90, CHUNKS: 90, ORDER: 7, TALLIES: 90, SAMPLES: 90}
+#: Summaries and pages of audits, which are kept; and the audits' listings and ids.
+AUDITS = "audits/"
+AUDIT_WORK = "audit-work/"
+
+_EXPIRY_DAYS = {
+    CLAIMS: 14,
+    UPLOADS: 90,
+    CHUNKS: 90,
+    ORDER: 7,
+    TALLIES: 90,
+    SAMPLES: 90,
+    AUDIT_WORK: 30,
+}
 
 
 class RunBucket(Construct):
-    """The bucket, with a life span for all but the reports."""
+    """The bucket, with a life span for all but the reports of runs and audits."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, disposable: bool, key: kms.IKey | None

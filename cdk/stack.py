@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
 from cdk.alarms import STALLED_RUN
+from cdk.audit import Audit
 from cdk.bundling import Asset
 from cdk.catch_up import CatchUp
 from cdk.environment import environment
@@ -142,6 +143,7 @@ class ReindexStack(Stack):
             rules=phases.rules,
             functions=functions,
         )
+        audit = Audit(self, "Audit", settings=settings, function=functions["audit"])
         if settings.schedule:
             RunSchedule(
                 self,
@@ -168,7 +170,7 @@ class ReindexStack(Stack):
             state_machine=workflow.state_machine,
             stalled=alarms.by_name.get(STALLED_RUN),
         )
-        for user in (*functions, workflow.state_machine):
+        for user in (*functions, workflow.state_machine, audit.state_machine):
             if key:
                 key.grant_encrypt_decrypt(user)
             depend_on_policy_alone(user)

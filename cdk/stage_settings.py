@@ -271,6 +271,7 @@ class StageSettings:
         account: AWS account to deploy to; without it, the one of the credentials at hand.
         region: AWS region to deploy to; without it, the one of the credentials at hand.
         network: VPC, subnets and security groups of the functions.
+        production: True if the desk of this stage changes nothing unless it is started so.
         disposable: True if destroying the stack deletes its data.
         log_retention_days: Of all log groups.
         tracing: True if X-Ray traces functions and runs.
@@ -301,6 +302,7 @@ class StageSettings:
     account: str | None = None
     region: str | None = None
     network: Network | None = None
+    production: bool = False
     disposable: bool = False
     log_retention_days: int = 30
     tracing: bool = False
@@ -580,6 +582,13 @@ def loader_pace(settings: StageSettings) -> tuple[int, int]:
     mine = max(1, loader.concurrency // phase_rules(settings).workers)
     calls = min(-(-mine // _REQUESTS_PER_CALL), tuned(settings)["projection_concurrency"])
     return calls, max(1, mine // calls)
+
+
+def projection_calls(settings: StageSettings) -> int:
+    """Return the projection calls that one worker has in flight."""
+    if settings.projection.loader:
+        return loader_pace(settings)[0]
+    return int(tuned(settings)["projection_concurrency"])
 
 
 def _range_problems(settings: StageSettings) -> Iterator[str]:

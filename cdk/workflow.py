@@ -12,16 +12,15 @@ from typing import Any
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from cdk.functions import Functions
 from cdk.monitoring import log_group
-from cdk.nag import accept
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, tuned
+from cdk.steps import ANY, Steps, accept_wildcards, retry
 
 #: A phase whose ticks are not heard for so long has stopped.
 HEARTBEAT = Duration.seconds(300)
@@ -37,12 +36,6 @@ SORTERS = 16
 #: Most times that a phase without heartbeats is reopened.
 REOPENINGS = 3
 
-#: Attempts with pauses of up to a minute, at random: some three minutes, and over half an hour. The
-#: long wait is for a turn: gatherers and tally segments work for ten minutes each, and an account
-#: may let only some of them run at once.
-_ATTEMPTS = 10
-_LONG_ATTEMPTS = 90
-
 #: The same for the first step: its caller waits for the name of a service that cannot be reached,
 #: and no work is lost if the run does not begin.
 _FIRST_ATTEMPTS = 2
@@ -51,32 +44,9 @@ _RUN_ID = "{% $states.context.Execution.Name %}"
 _EXECUTION = "{% $states.context.Execution.Id %}"
 _INPUT = "{% $states.context.Execution.Input %}"
 
-_ANY = ["States.ALL"]
 _SILENCE = "States.HeartbeatTimeout"
 _CONDITION_FAILED = "DynamoDb.ConditionalCheckFailedException"
 
-#: Lambda's own faults, and what keeps it from starting a function for a while: the account's
-#: concurrency is used up, a function in a VPC that was idle for weeks is made active again, or
-#: a deployment is under way.
-#: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-_LAMBDA_FAULTS = [
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.CodeArtifactUserPendingException",
-    "Lambda.EC2ThrottledException",
-    "Lambda.EC2UnexpectedException",
-    "Lambda.ENILimitReachedException",
-    "Lambda.ENINotReadyException",
-    "Lambda.KMSThrottlingException",
-    "Lambda.ResourceConflictException",
-    "Lambda.ResourceNotReadyException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-]
-
-#: A function that was killed, or ran out of time. All our functions may be invoked again.
-_DEATHS = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"]
 _DYNAMODB_FAULTS = [
     "DynamoDb.InternalServerErrorException",
     "DynamoDb.ProvisionedThroughputExceededException",
@@ -92,32 +62,15 @@ _EVENTBRIDGE_FAULTS = [
 ]
 
 
-#: The errors that our functions raise if a service does not answer. Each function may be invoked
-#: again with the same input: it finds the work that is already done.
-_PASSING = ["StoreUnavailable"]
-
 # Variables have names of their own: $round and $error are functions of JSONata.
-
-#: Stores the error that was caught, for the run's record and the execution's end.
-_REMEMBER_ERROR = {
-    "error_name": "{% $states.errorOutput.Error %}",
-    "error_cause": "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : '' %}",
-}
 
 #: DynamoDB holds 400 KB an item; a cause may bring a stack trace.
 _REASON = "{% $substring($error_name & ': ' & $error_cause, 0, 4000) %}"
 
 _NOW = {"N": "{% $string($floor($millis() / 1000)) %}"}
 
-#: Wildcards in what a run may do, and why nothing narrower would do.
-_WILDCARDS = {
-    "Resource::<Functions.+\\.Arn>:\\*": "CDK grants a function with its versions",
-    "Resource::\\*": "The delivery of logs, and tracing, know no resources",
-    "Action::kms:(GenerateDataKey|ReEncrypt)\\*": "Two variants of one action, on one key",
-}
 
-
-class Workflow(Construct):
+class Workflow(Steps):
     """The gathering of ids, Preflight, the phases, the Tally, and the report."""
 
     def __init__(
@@ -153,11 +106,7 @@ class Workflow(Construct):
             ),
             tracing_enabled=settings.tracing,
         )
-        for pattern, reason in _WILDCARDS.items():
-            accept(self.state_machine.role, "AwsSolutions-IAM5", reason, only=[pattern])
-        if not settings.tracing:
-            reason = "Traces are for those who look for delays: a run's log has every transition"
-            accept(self.state_machine, "AwsSolutions-SF2", reason)
+        accept_wildcards(self.state_machine, settings)
 
     def _definition(self) -> sfn.IChainable:
         self._failure = self._failing()
@@ -289,6 +238,7 @@ class Workflow(Construct):
             },
             outputs={},
         )
+        assert self._failure
         for state in (opening, turn_on, wait, turn_off):
             self._or_fail(state)
         opening.next(turn_on).next(wait)
@@ -386,89 +336,9 @@ class Workflow(Construct):
         ]
         for step, following in zip(steps, [*steps[1:], fail], strict=True):
             # No step of the tidying may keep the next from being tried.
-            step.add_catch(following, errors=_ANY, outputs={})
+            step.add_catch(following, errors=ANY, outputs={})
             step.next(following)
         return let_go
-
-    def _in_parts(
-        self,
-        name: str,
-        function: lambda_.IFunction,
-        *,
-        item: str,
-        items: str,
-        payload: Mapping[str, Any],
-        at_once: int | None = None,
-    ) -> sfn.Map:
-        """Parts that are worked concurrently, each by as many invocations as it takes.
-
-        Args:
-            name: Of the state.
-            function: Answers with ``next``: the cursor to go on from, null at the part's end.
-            item: What a part is called, in the payload too; and the step that works it.
-            items: The parts.
-            payload: Further input of every invocation.
-            at_once: Most parts that are worked concurrently; as many as there are, if None.
-        """
-        work = self._invoke(
-            f"{name} {item}",
-            function,
-            {
-                **payload,
-                "step": item,
-                item: f"{{% $states.input.{item} %}}",
-                "cursor": "{% $states.input.cursor %}",
-            },
-            outputs={
-                item: f"{{% $states.input.{item} %}}",
-                "cursor": "{% $states.result.Payload.next %}",
-            },
-            catch=False,
-        )
-        work.next(
-            sfn.Choice.jsonata(self, f"{item.capitalize()} done?")
-            .when(sfn.Condition.jsonata("{% $states.input.cursor != null %}"), work)
-            .otherwise(sfn.Succeed.jsonata(self, f"{item.capitalize()} is done", outputs={}))
-        )
-        parts = sfn.Map.jsonata(
-            self,
-            name,
-            items=sfn.ProvideItems.jsonata(items),
-            item_selector={
-                item: "{% $states.context.Map.Item.Value %}",
-                "cursor": "{% null %}",
-            },
-            max_concurrency=at_once,
-            outputs={},
-        ).item_processor(work)
-        parts.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
-        return parts
-
-    def _invoke(
-        self,
-        name: str,
-        function: lambda_.IFunction,
-        payload: Mapping[str, Any],
-        *,
-        outputs: Any,
-        assign: Mapping[str, Any] | None = None,
-        catch: bool = True,
-        attempts: int = _ATTEMPTS,
-    ) -> tasks.LambdaInvoke:
-        state = tasks.LambdaInvoke.jsonata(
-            self,
-            name,
-            lambda_function=function,
-            payload=sfn.TaskInput.from_object(payload),
-            assign=assign,
-            outputs=outputs,
-            retry_on_service_exceptions=False,
-        )
-        _retry(state, _LAMBDA_FAULTS, _LONG_ATTEMPTS)
-        _retry(state, [*_DEATHS, *_PASSING], attempts)
-        if catch:
-            self._or_fail(state)
-        return state
 
     def _update_run(
         self,
@@ -512,7 +382,7 @@ class Workflow(Construct):
             assign=assign,
             outputs=outputs or {},
         )
-        _retry(state, _DYNAMODB_FAULTS)
+        retry(state, _DYNAMODB_FAULTS)
         return state
 
     def _switch(self, name: str, action: str, phase: str) -> tasks.CallAwsService:
@@ -528,20 +398,5 @@ class Workflow(Construct):
             parameters={"Name": self._rules[phase].rule_name},
             outputs={},
         )
-        _retry(state, _EVENTBRIDGE_FAULTS)
+        retry(state, _EVENTBRIDGE_FAULTS)
         return state
-
-    def _or_fail(self, state: sfn.TaskStateBase) -> None:
-        state.add_catch(self._failure, errors=_ANY, assign=_REMEMBER_ERROR, outputs={})
-
-
-def _retry(state: sfn.TaskStateBase, faults: Sequence[str], attempts: int = _ATTEMPTS) -> None:
-    """Try a state again after each of some faults, so many times."""
-    state.add_retry(
-        errors=[*faults],
-        interval=Duration.seconds(1),
-        backoff_rate=2,
-        max_delay=Duration.seconds(60),
-        max_attempts=attempts,
-        jitter_strategy=sfn.JitterType.FULL,
-    )

@@ -7,9 +7,11 @@ import click
 from reindex import __version__
 
 from .abort import abort
+from .audit import audit
 from .certify import certify
 from .check_projector import check_projector
 from .compare import compare
+from .desk.verb import desk
 from .dlq import dlq
 from .errors import ErrorHandlingGroup
 from .explain import explain
@@ -52,6 +54,8 @@ VERBS = (
     dlq,
     certify,
     explain,
+    audit,
+    desk,
     compare,
     migrate,
     project,

@@ -76,7 +76,7 @@ def _write_page(session: Session, found: Mapping[str, Any], file: str) -> None:
 
     from reindex.reports.comparison_page import page
 
-    from .rehearsing import thumbnails
+    from .thumbnails import thumbnails
 
     ids = [document["id"] for document in found["sample"]]
     pictures = thumbnails(session.wiring.library, ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +10,8 @@ import click
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
-    from reindex.repairs.explain import Explaining
     from reindex.repairs.image_evidence import Evidence
     from reindex.repairs.image_verdict import Verdict
-    from reindex.wiring import Wiring
 
 
 @click.command(
@@ -46,54 +43,15 @@ def explain(session: Session, *, image_id: str, as_json: bool, wait: float) -> N
     queue are hidden from others for the seconds in which they are read. The exit status is 0 if a
     search finds the image and its document is what would be projected now, else 1.
     """
-    from reindex.repairs.image_verdict import verdict
+    from .explaining import explained_image
 
-    from .projecting import projected
-
-    wiring = session.wiring
-    project = partial(projected, wiring, image_id)
-    evidence = _explaining(wiring).evidence(image_id, project, wait)
-    found = verdict(evidence)
+    evidence, found = explained_image(session.wiring, image_id, wait)
     if as_json:
         click.echo(_json(evidence, found))
     else:
         _show(evidence, found)
     if not found.is_fine:
         raise click.ClickException(found.cause.replace("_", " "))
-
-
-def _explaining(wiring: Wiring) -> Explaining:
-    from reindex import settings as groups
-    from reindex.repairs.explain import Explaining
-    from reindex.repairs.image_evidence import Place
-
-    place = wiring.settings[groups.Elasticsearch]
-    library = wiring.settings[groups.LibrarySettings]
-    return Explaining(
-        table=wiring.table,
-        runs=wiring.runs,
-        phases=wiring.phases,
-        queue=wiring.backlog,
-        indexers=wiring.indexers,
-        letters=wiring.dead_letters,
-        library=wiring.library,
-        connect=lambda: wiring.index,
-        files=wiring.files,
-        logs=wiring.function_logs,
-        clock=wiring.clock,
-        place=Place(
-            cluster_url=place.elasticsearch_url.split(",")[0].strip(),
-            alias=place.index_alias,
-            secret=place.elasticsearch_secret,
-            indexer_mapping=wiring.settings[groups.IndexerFeed].indexer_mapping,
-            status_table=library.status_table,
-            progress_table=wiring.settings[groups.Tables].progress_table,
-            max_backlog=wiring.settings[groups.Pace].max_backlog,
-        ),
-        preserve=place.preserve,
-        has_thumbnails=library.thumbnails_bucket is not None,
-        stage_capacity=wiring.run_steps.stage_capacity,
-    )
 
 
 def _json(evidence: Evidence, found: Verdict) -> str:

@@ -59,8 +59,9 @@ _ANY = "unit/steps/test_any_moment.py::AnyMoment"
 
 ENDINGS: Mapping[str, Ending] = {
     "held": Ending(
-        "The tick is held by a gate that names the service or the index; no image is charged. It "
-        "goes on when that answers; after `max_hold_seconds` the phase fails with the gate's name.",
+        "A gate that names the service or the index throttles the run; no image is charged. The"
+        " run continues when the service answers; after `max_hold_seconds` the phase fails with"
+        " the gate's name.",
         (
             _PERMANENT,
             _HOUR,
@@ -81,24 +82,27 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "retried": Ending(
-        "The step of the state machine is made again: it finds done what was done. After some "
-        "minutes the run fails with the service's name; the next start goes on, or only reports.",
+        "The state machine repeats the step, which skips work that is already done. After some "
+        "minutes the run fails with the service's name; the next start continues, or only "
+        "reports.",
         (
             _HOUR,
             f"{_FAULTS}test_a_run_that_failed_in_its_tally_is_reported_by_the_next",
             f"{_FAULTS}test_a_report_that_is_tried_again_says_the_same",
+            "unit/steps/test_audit.py::test_a_listing_that_fails_fails_the_audit_and_can_be_tried_again",
         ),
     ),
     "named": Ending(
-        "Preflight names it before any image is touched; during a run it is *held* or *retried*.",
+        "Preflight names it before any image is changed; during a run it is *held* or *retried*.",
         (
             "unit/steps/test_run.py::test_preflight_names_what_is_wrong_and_touches_no_image",
             _PERMANENT,
         ),
     ),
     "own": Ending(
-        "The failure of the one image it is about, by its own code; its neighbours go on. If all "
-        "images of a batch fail for it at once, it is *held* instead, as an outage.",
+        "The failure of the one image that it is about, by its own code; other images are not "
+        "affected. If all images of a batch fail with it at the same time, it is *held* "
+        "instead, as an outage.",
         (
             f"{_FAULTS}test_one_original_that_s3_does_not_show_holds_up_no_other",
             f"{_FAULTS}test_an_outage_of_s3_in_the_check_charges_nobody",
@@ -108,8 +112,8 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "isolated": Ending(
-        "Unforeseen: the batch is halved until the image it is about stands alone, which is "
-        "charged with it. Ten ticks in a row that end in an error fail the phase with it.",
+        "The batch is halved until the image that causes the error is alone, and that image is "
+        "charged with it. Ten consecutive ticks that end in an error fail the phase with it.",
         (
             f"{_FAULTS}test_what_nobody_foresaw_is_charged_to_the_image_it_is_about",
             f"{_FAULTS}test_ten_ticks_in_a_row_that_end_in_an_error_fail_the_phase_with_it",
@@ -118,8 +122,8 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "aside": Ending(
-        "Set aside and named: a row in the report, a message on the dead-letter queue. Nothing "
-        "waits for it.",
+        "Set aside and named: a row in the report, a message on the dead-letter queue. No other"
+        " work waits for it.",
         (
             f"{_FAULTS}test_a_row_that_cannot_be_read_holds_up_no_other_and_the_report_names_it",
             f"{_FAULTS}test_a_claim_check_that_holds_no_document_spoils_its_own_message_alone",
@@ -127,9 +131,9 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "again": Ending(
-        "The message comes again, later each time. After 40 minutes one that the index answers "
-        "for, and does not take, is charged to its image, and one that cannot be read is set "
-        "aside, so that the queue becomes quiet.",
+        "The message is delivered again, later each time. After 40 minutes a message that the "
+        "index answers and does not accept is charged to its image, and one that cannot be read"
+        " is set aside, so that the queue becomes quiet.",
         (
             f"{_FAULTS}test_one_message_that_never_gets_through_holds_up_no_other",
             f"{_FAULTS}test_one_document_that_keeps_its_whole_request_from_being_answered_holds_up_no_other",
@@ -139,16 +143,16 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "dropped": Ending(
-        "The messages of an index that is gone, or was made anew, are acknowledged; the check "
-        "finds their images, which are projected anew.",
+        "The messages of an index that is gone, or was created again, are acknowledged; the "
+        "check finds their images, which are projected anew.",
         (
             f"{_FAULTS}test_messages_for_a_deleted_index_do_not_block_the_next_run",
             f"{_FAULTS}test_an_index_made_anew_under_the_same_name_is_not_written_by_the_messages_of_the_old",
         ),
     ),
     "bounded": Ending(
-        "No work is begun for which the tick has no time left: it is left to the next; every call "
-        "has a time-out within what is left of its invocation.",
+        "Work for which the tick has no time left is left to the next tick; every call has a "
+        "time-out within the time left of its invocation.",
         (
             f"{_FAULTS}test_a_tick_ends_before_its_function_does",
             f"{_FAULTS}test_a_page_that_has_become_slow_is_left_to_the_next_tick",
@@ -156,8 +160,8 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "same": Ending(
-        "Harmless: the second meets the conditions of the first (`state` and `rev`, a guard, a "
-        "key that exists), or says the same again.",
+        "No effect: the repeated call fails the conditions that the first one changed (`state` "
+        "and `rev`, a guard, a key that exists), or writes the same values.",
         (
             _ANY,
             "unit/steps/test_run.py::test_duplicate_and_reordered_messages_change_nothing",
@@ -166,8 +170,8 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "checked": Ending(
-        "Not trusted: a condition on the row, the guard, the check or the Tally decides, each by "
-        "a consistent read.",
+        "Not trusted: a condition on the row, the guard, the check or the Tally decides, each "
+        "by a consistent read.",
         (
             "unit/steps/test_run.py::test_early_end_rows_that_are_not_on_the_work_list_are_found_by_the_tally",
             "unit/steps/test_run.py::test_false_verified_an_older_runs_document_proves_nothing",
@@ -175,29 +179,29 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "ignored": Ending(
-        "What is not of our form counts as absent: the document is somebody else's and is "
-        "replaced, under its guard.",
+        "A value of an unexpected form counts as absent: the document is another program's, and"
+        " is replaced under its guard.",
         (f"{_FAULTS}test_a_document_that_is_odd_in_the_index_is_repaired",),
     ),
     "clamped": Ending(
-        "A time in the future counts as now: it is waited for no longer than any. A lease that "
-        "lasts longer than a tick can is nobody's.",
+        "A time in the future counts as now, so the wait is no longer than any other. A lease "
+        "that lasts longer than a tick can is ignored.",
         (
             f"{_FAULTS}test_a_modification_in_the_future_is_waited_for_no_longer_than_one_of_now",
             f"{_FAULTS}test_a_lease_from_the_future_is_nobodys",
         ),
     ),
     "settled": Ending(
-        "What changed a moment ago is waited for, by the latest stamp that the document has; "
-        "after three waits the guard and the check decide.",
+        "An image that changed recently waits, by the latest stamp of its document; after three"
+        " waits the guard and the check decide.",
         (
             f"{_FAULTS}test_the_latest_stamp_that_a_document_has_is_waited_for",
             "unit/steps/test_run.py::test_a_document_just_modified_waits_until_the_truth_has_settled_and_no_attempt_counts",
         ),
     ),
     "next": Ending(
-        "A tick of a migration's schedule ends in an error, in the log; the next, a minute later, "
-        "begins where it stopped.",
+        "A tick of a migration's schedule ends in an error, in the log; the next one, a minute "
+        "later, continues where it stopped.",
         (
             "unit/steps/test_migration.py::test_a_round_that_was_recorded_and_not_started_is_started_by_the_next_tick",
             "unit/steps/test_migration.py::test_a_round_that_failed_is_made_again_from_where_it_began",
@@ -209,7 +213,8 @@ ENDINGS: Mapping[str, Ending] = {
         ("unit/steps/test_notify.py::test_a_topic_that_does_not_take_it_has_the_event_again",),
     ),
     "appended": Ending(
-        "The notice goes to the topic all the same, and says at its end why the chat has it not.",
+        "The notice is still sent to the topic, and ends with the reason why the chat did not "
+        "get it.",
         (
             "unit/steps/test_notify.py::test_a_chat_that_does_not_answer_keeps_nobody_from_being_told",
             "unit/test_stores_notices.py::",
@@ -221,31 +226,38 @@ ENDINGS: Mapping[str, Ending] = {
         ("unit/scripts/test_again.py::",),
     ),
     "shown": Ending(
-        "`reindex explain` shows that this is not known, and why; the rest of what it says stays.",
+        "`reindex explain` shows that this is not known, and why; its other lines are not "
+        "affected.",
         (
             "unit/scripts/test_explain.py::test_a_service_that_does_not_answer_leaves_the_rest",
             "unit/scripts/test_explain.py::test_what_takes_too_long_is_not_waited_for",
         ),
     ),
     "refused": Ending(
-        "Refused by name before anything is done.",
+        "Refused by name before anything is changed.",
         (
             "unit/steps/test_gather.py::test_what_a_run_cannot_be_told_is_refused",
             "unit/test_settings.py::",
         ),
     ),
     "new": Ending(
-        "That is the beginning: no run, no row, no document. A document is created under a guard "
-        "that there is none.",
+        "The normal first case: no run, no row, no document. A document is created under a "
+        "guard that there is none.",
         (_ANY, "unit/steps/test_run.py::test_every_image_ends_verified_or_says_why"),
     ),
     "waits": Ending(
-        "The other holds it: this one is turned away, and comes again; if nobody gives it back, "
-        "the phase fails after `max_hold_seconds`.",
+        "Another worker has the lease: this one gets nothing, and tries again later; if the "
+        "lease is never released, the phase fails after `max_hold_seconds`.",
         (
             "unit/steps/test_run.py::test_stale_lease_what_a_dead_worker_held_is_worked_alone",
             f"{_FAULTS}test_a_second_execution_is_refused_while_the_first_gathers",
             f"{_FAULTS}test_chunks_that_nobody_can_take_end_the_phase",
+        ),
+    ),
+    "looked": Ending(
+        "Looked at again before the audit reports it, and by every run that acts on it.",
+        (
+            "unit/steps/test_audit.py::test_what_was_just_changing_during_the_listing_is_not_reported",
         ),
     ),
     "listed": Ending(
@@ -264,8 +276,8 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "postponed": Ending(
-        "A message of the live lane comes again, later each time, for as long as a queue keeps it; "
-        "no attempt counts, and what was done is found done.",
+        "A message of the live lane is delivered again, later each time, for as long as a queue"
+        " keeps it; no attempt counts, and work that is done is skipped.",
         (
             f"{_INGEST}test_an_outage_makes_submissions_wait_and_counts_no_attempt",
             f"{_INGEST}test_an_index_that_is_down_keeps_images_on_the_queue",
@@ -273,19 +285,19 @@ ENDINGS: Mapping[str, Ending] = {
         ),
     ),
     "passed": Ending(
-        "Counted and passed over: a run with `--skip-unchanged` finds what was missed.",
+        "Counted and skipped: a run with `--skip-unchanged` finds what was missed.",
         ("unit/steps/test_follow.py::test_a_change_of_no_image_is_passed_over",),
     ),
     "failed": Ending(
-        "The failure of that one submission, by its own code: its row says why, and its bytes are "
-        "in the failed bucket.",
+        "The failure of that one submission, by its own code: its row has the reason, and its "
+        "bytes are in the failed bucket.",
         (
             f"{_INGEST}test_what_cannot_be_processed_fails_with_its_reason_and_its_bytes",
             f"{_INGEST}test_a_file_that_is_gone_is_said_so_once",
             f"{_INGEST}test_an_original_with_other_bytes_is_never_overwritten",
         ),
     ),
-    "never": Ending("Cannot be: the call has no such answer, or no time in it.", ()),
+    "never": Ending("Impossible: the call has no such answer, or no time in it.", ()),
 }
 
 
@@ -319,13 +331,13 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Runs.current": _row("new silent silent silent silent never same never"),
     "Runs.open": _row("named retried retried retried retried never waits waits"),
     "Runs.update": _row("same logged logged logged logged never same same"),
-    "Runs.moved": _row("same bounded held held isolated never same same"),
-    "Runs.gathered": _row("same retried retried retried retried never same same"),
-    "Runs.bulks_sent": _row("same logged logged logged logged never same same"),
-    "Runs.paced": _row("logged logged logged logged isolated never same waits"),
+    "Runs.record_progress": _row("same bounded held held isolated never same same"),
+    "Runs.record_gathered": _row("same retried retried retried retried never same same"),
+    "Runs.record_bulks": _row("same logged logged logged logged never same same"),
+    "Runs.replace_pace": _row("logged logged logged logged isolated never same waits"),
     "IndexerConcurrency.allow": _row("logged logged logged logged isolated never same never"),
     "IndexerConcurrency.is_enabled": _row("shown shown shown shown shown never same never"),
-    "Runs.reported": _row("same retried retried retried retried never same waits"),
+    "Runs.record_report": _row("same retried retried retried retried never same waits"),
     "Runs.record_upload": _row("new retried retried retried retried never same same"),
     "Runs.uploads": _row("lost retried retried retried retried never same checked"),
     "Runs.fold": _row("same retried retried retried retried never same same"),
@@ -346,8 +358,8 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "DeadLetterReview.remove": _LINE,
     "Index.resolve": _row("named retried retried named retried never same checked"),
     "Index.uuid": _row("held bounded held held isolated never same checked"),
-    "Index.denied": _row("named retried retried named retried never same never"),
-    "Index.accepts": _row("named retried retried named retried never same never"),
+    "Index.denied_operations": _row("named retried retried named retried never same never"),
+    "Index.mapping_gaps": _row("named retried retried named retried never same never"),
     "Index.mapping": _LINE,
     "Index.sample": _row("line line line line line never same never"),
     "Index.count": _LINE,
@@ -363,7 +375,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "MigrationIndex.changed": _row("retried retried retried retried retried never same checked"),
     "MigrationIndex.count_changed": _NEXT,
     "MigrationIndex.written_since": _LINE,
-    "MigrationIndex.followable": _LINE,
+    "MigrationIndex.follow_problems": _LINE,
     "MigrationIndex.indices_behind": _LINE,
     "MigrationIndex.free_name": _LINE,
     "MigrationIndex.shards": _LINE,
@@ -392,6 +404,9 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "RunFiles.keys": _row("logged logged logged logged logged never same checked"),
     "IdSource.parts": _row("refused retried retried retried refused never same checked"),
     "IdSource.page": _row("refused retried retried retried refused never same checked"),
+    "EntryListing.size": _row("retried retried retried retried retried never same looked"),
+    "EntryListing.parts": _row("retried retried retried retried retried never same looked"),
+    "EntryListing.page": _row("retried retried retried retried retried never same looked"),
     "Originals.open": _row("own own own own own never same settled"),
     "Originals.thumbnail": _row("new own own own own never same settled"),
     "Originals.optimised_png": _row("new own own own own never same settled"),
@@ -412,6 +427,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "SubmissionDesk.is_waiting": _LINE,
     "SubmissionDesk.waiting": _LINE,
     "SubmissionDesk.restore": _LINE,
+    "SubmittedFiles.discard": _row("same postponed postponed postponed never never same never"),
     "SubmissionDesk.discard": _LINE,
     "Archive.archive": _row("postponed postponed postponed postponed failed never same failed"),
     "Archive.publish": _LANE,

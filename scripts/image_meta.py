@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import partial
+from dataclasses import dataclass
+from functools import partial, wraps
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from reindex.tag_names import TagNames
 
 from .addresses import Address, google_address
+from .options import with_options
 from .session import Session, example, with_session
 
 if TYPE_CHECKING:
@@ -22,6 +24,83 @@ if TYPE_CHECKING:
     from reindex.processors.processing import NamedProcessor
 
     from .image_sources import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """The options that name images.
+
+    Attributes:
+        files: Of ``--file``.
+        explained: Of ``--explain``.
+        folder: Of ``--dir``.
+        bucket: Of ``--bucket``.
+        prefix: Of ``--prefix``.
+    """
+
+    files: tuple[str, ...]
+    explained: tuple[str, ...]
+    folder: str | None
+    bucket: str | None
+    prefix: str | None
+
+    def require_consistent(self) -> None:
+        """Check that the options name images, and do not contradict each other.
+
+        Raises:
+            UsageError: They do not.
+        """
+        _require_keys(self.files + self.explained)
+        if self.prefix is not None and self.bucket is None:
+            raise click.UsageError("--prefix needs --bucket.")
+        if not self.files and not self.explained and self.folder is None and self.bucket is None:
+            raise click.UsageError("which images? Give --file, --explain, --dir or --bucket.")
+
+    def objects(self) -> Address | None:
+        """Return the bucket and prefix of the objects to read; None without ``--bucket``.
+
+        Raises:
+            UsageError: The option names no bucket, or two prefixes.
+        """
+        return None if self.bucket is None else _objects(self.bucket, self.prefix)
+
+
+_IMAGE_OPTIONS: Final = (
+    click.option(
+        "--file",
+        "files",
+        multiple=True,
+        metavar="IMAGE",
+        help="An image: PATH of a file, /BUCKET/KEY in S3, or gs://BUCKET/KEY in Google Cloud "
+        "Storage; may be given again.",
+    ),
+    click.option(
+        "--explain",
+        "explained",
+        multiple=True,
+        metavar="IMAGE",
+        help="Like --file; also says where each field of originalMetadata is from.",
+    ),
+    click.option("--dir", "folder", metavar="DIR", help="Every file below a folder."),
+    click.option(
+        "--bucket",
+        metavar="BUCKET",
+        help="Every object of a bucket in S3, or in Google Cloud Storage: gs://BUCKET[/PREFIX].",
+    ),
+    click.option("--prefix", metavar="P", help="With --bucket: only keys that begin so."),
+)
+
+
+def _image_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb the options that name images, as its argument ``images``."""
+
+    @wraps(verb)
+    def call(*args: Any, **given: Any) -> Any:
+        images = Images(**{name: given.pop(name) for name in Images.__dataclass_fields__})
+        images.require_consistent()
+        return verb(*args, images=images, **given)
+
+    return with_options(call, _IMAGE_OPTIONS)
 
 
 @click.command(
@@ -35,28 +114,7 @@ if TYPE_CHECKING:
         "reindex image-meta --bucket gs://originals/a/b/ --write images.jsonl",
     )
 )
-@click.option(
-    "--file",
-    "files",
-    multiple=True,
-    metavar="IMAGE",
-    help="An image: PATH of a file, /BUCKET/KEY in S3, or gs://BUCKET/KEY in Google Cloud "
-    "Storage; may be given again.",
-)
-@click.option(
-    "--explain",
-    "explained",
-    multiple=True,
-    metavar="IMAGE",
-    help="Like --file; also says where each field of originalMetadata is from.",
-)
-@click.option("--dir", "folder", metavar="DIR", help="Every file below a folder.")
-@click.option(
-    "--bucket",
-    metavar="BUCKET",
-    help="Every object of a bucket in S3, or in Google Cloud Storage: gs://BUCKET[/PREFIX].",
-)
-@click.option("--prefix", metavar="P", help="With --bucket: only keys that begin so.")
+@_image_options
 @click.option("--write", metavar="FILE", help="Write to a file instead of stdout.")
 @click.option("--full-read", is_flag=True, help="Read whole files, not just what is needed.")
 @click.option(
@@ -74,14 +132,10 @@ if TYPE_CHECKING:
     "processors and rights; the files that they name are looked for beside it.",
 )
 @with_session
-def image_meta(  # noqa: PLR0913 (one for each option)
+def image_meta(
     session: Session,
     *,
-    files: tuple[str, ...],
-    explained: tuple[str, ...],
-    folder: str | None,
-    bucket: str | None,
-    prefix: str | None,
+    images: Images,
     write: str | None,
     full_read: bool,
     tag_names: str,
@@ -101,12 +155,7 @@ def image_meta(  # noqa: PLR0913 (one for each option)
 
     The exit status is 0 also when some images fail, and 1 when none could be read.
     """
-    _require_keys(files + explained)
-    if prefix is not None and bucket is None:
-        raise click.UsageError("--prefix needs --bucket.")
-    if not files and not explained and folder is None and bucket is None:
-        raise click.UsageError("which images? Give --file, --explain, --dir or --bucket.")
-    objects = None if bucket is None else _objects(bucket, prefix)
+    objects = images.objects()
     from .explanation_view import view
     from .image_readers import Readers
     from .image_sources import (
@@ -119,8 +168,8 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     )
     from .terminal import console, progress, show
 
-    named = [source_of(name) for name in explained]
-    given = [*named, *map(source_of, files)]
+    named = [source_of(name) for name in images.explained]
+    given = [*named, *map(source_of, images.files)]
     stores = {source.address.store for source in given if isinstance(source, StoredFile)}
     # Before a file is created: the machine may lack what a store needs.
     for store in stores | ({objects.store} if objects else set()):
@@ -134,7 +183,7 @@ def image_meta(  # noqa: PLR0913 (one for each option)
     )
     sources: Iterator[Source] = chain(
         given,
-        files_under(folder) if folder is not None else (),
+        files_under(images.folder) if images.folder is not None else (),
         objects_under(objects) if objects else (),
     )
     if write:
@@ -144,22 +193,22 @@ def image_meta(  # noqa: PLR0913 (one for each option)
         progress("Reading") as advance,
         Readers(read) as readers,
     ):
-        images, failed, why = 0, 0, "there are none"
+        total, failed, why = 0, 0, "there are none"
         tables: list[RenderableType] = []
         for described in readers.in_order(sources):
             if "explanation" in described.line and not write and console().is_terminal:
                 tables.append(view(described.line))
             else:
                 click.echo(json.dumps(described.line, ensure_ascii=False), file=file)
-            images += 1
+            total += 1
             if failure := described.failure:
                 failed += 1
                 why = f"{failure.code}: {failure.message} {failure.detail}".rstrip()
-            advance(images, f"{images:,} images, {failed:,} failed")
+            advance(total, f"{total:,} images, {failed:,} failed")
     # Not before: the progress bar is on the same terminal.
     for each in tables:
         show(each)
-    if images == failed:
+    if total == failed:
         raise click.ClickException(f"no image could be read: {why}")
 
 

@@ -17,10 +17,9 @@ def pause(session: Session) -> None:
     Ticks notice within seconds, and keep the run alive while it is paused. Messages already
     on the low-priority queue are still written.
     """
+    from .operation_view import show_done
+    from .operations import Pause
     from .run_control import RunControl
-    from .terminal import note
 
     session.on_interrupt("the run may be paused; reindex status tells")
-    run = RunControl.of(session.wiring).pause()
-    already = " already" if run.paused else ""
-    note(f"Run {run.run_id} is{already} paused.")
+    show_done(Pause(RunControl.of(session.wiring)).apply())

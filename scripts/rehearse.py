@@ -56,7 +56,8 @@ def _write_page(session: Session, found: Mapping[str, Any], file: str) -> None:
 
     from reindex.reports.rehearsal_page import page
 
-    from .rehearsing import example_ids, thumbnails
+    from .rehearsing import example_ids
+    from .thumbnails import thumbnails
 
     pictures = thumbnails(session.wiring.library, example_ids(found))
     Path(file).write_text(page(found, pictures), encoding="utf-8")

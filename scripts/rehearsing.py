@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from random import Random
@@ -16,7 +14,6 @@ from .options import with_options
 from .run_options import json_object
 
 if TYPE_CHECKING:
-    from reindex.stores.library import AwsLibrary
     from reindex.wiring import Wiring
 
 #: Images of a sample: enough to see a field that one document in three hundred holds.
@@ -27,13 +24,6 @@ TOLERATED: Final = 0.5
 
 #: The most that the index gives at once.
 MAX_SAMPLE: Final = 10_000
-
-#: Thumbnails on a page, and the bytes of one at most.
-_THUMBNAILS: Final = 100
-_THUMBNAIL_BYTES: Final = 100_000
-
-#: Media types that every browser shows.
-_SHOWN_TYPES: Final = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,37 +153,8 @@ def _drawn_from_file(file: str, sampling: Sampling) -> list[str]:
     return drawn
 
 
-def thumbnails(library: AwsLibrary, ids: Iterable[str]) -> dict[str, str]:
-    """Return the thumbnails of the first hundred images, as ``data:`` URLs by id.
-
-    One that is missing, cannot be read or is not a picture is left out.
-    """
-    first = list(dict.fromkeys(ids))[:_THUMBNAILS]
-    with ThreadPoolExecutor(8) as pool:
-        pictures = zip(first, pool.map(lambda id_: _thumbnail(library, id_), first), strict=True)
-        return {image_id: url for image_id, url in pictures if url}
-
-
 def example_ids(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield the ids of the images that are examples of a rehearsal."""
     for field in found["fields"]:
         for examples in field["examples"].values():
             yield from (example["id"] for example in examples)
-
-
-def _thumbnail(library: AwsLibrary, image_id: str) -> str | None:
-    from reindex.domain.failures import ReindexFailure
-    from reindex.image.sniff import HEAD, sniff
-
-    try:
-        found = library.thumbnail(image_id)
-        if found is None or found.file.size > _THUMBNAIL_BYTES:
-            return None
-        with found.file:
-            data = found.file.pread(0, found.file.size)
-    except ReindexFailure:
-        return None
-    _, media_type = sniff(data[:HEAD]) or (None, None)
-    if media_type not in _SHOWN_TYPES:
-        return None
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

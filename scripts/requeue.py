@@ -7,11 +7,10 @@ from uuid import uuid4
 import click
 
 from reindex.domain.states import State
-from reindex.text import counted
 
 from .id_files import read_ids
 from .options import failure_options
-from .selections import RESTING, SEGMENTS, left_alone, show_chosen
+from .selections import RESTING, SEGMENTS
 from .session import Session, example, on_stack
 
 
@@ -51,18 +50,16 @@ def requeue(
         raise click.UsageError("which images? Give --state, --code, --fingerprint or --ids.")
     from reindex.repairs.requeue import Requeue, Selection
 
+    from .operation_view import show_done, show_plan
+    from .operations import RequeueImages
+
     ids = read_ids(file) if file else None
     selection = Selection(frozenset(map(State, states)), codes, fingerprints, ids)
     wiring, name = session.wiring, f"requeue-{uuid4()}"
     requeuing = Requeue(wiring.table, wiring.work_list, wiring.clock, name, SEGMENTS)
+    operation = RequeueImages(requeuing, selection, limit)
     if not yes:
-        plan = requeuing.plan(selection, limit)
-        show_chosen(plan)
-        click.echo(
-            f"Would queue {counted(plan.total, 'image')} again{left_alone(plan)}; --yes does."
-        )
+        show_plan(operation.plan())
         return
     session.on_interrupt("some images were queued again; repeat it for the rest")
-    done = requeuing.apply(selection, limit)
-    show_chosen(done)
-    click.echo(f"Queued {counted(done.total - done.moved, 'image')} again{left_alone(done)}.")
+    show_done(operation.apply())

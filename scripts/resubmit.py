@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import click
-
-from reindex.text import counted
 
 from .ingest_options import ingest_wiring
 from .options import failure_options
@@ -37,25 +33,21 @@ def resubmit(
     """
     if not (names or codes or fingerprints or submitter):
         raise click.UsageError("which? Give an ID, --code, --fingerprint or --by.")
-    from reindex.steps.submissions import Resubmitting, Wanted, listed
+    from reindex.steps.submissions import Resubmitting, Wanted
 
-    from .terminal import note
+    from .operation_view import show_done, show_plan
+    from .operations import ResubmitFiles
 
     wiring = ingest_wiring(session)
     wanted = Wanted(
         failed=True, submitter=submitter, codes=codes, fingerprints=fingerprints, names=names
     )
-    rows = listed(wiring.lane.submissions, wiring.lane.submitted_files, wanted)
-    for code, count in Counter(row.failure.code for row in rows if row.failure).most_common():
-        note(f"{count:,}  {code}")
-    if not yes:
-        click.echo(f"Would send {counted(len(rows), 'submission')} again; --yes does.")
-        return
-    session.on_interrupt("some submissions were sent again; repeat it for the rest")
     resubmitting = Resubmitting(
         wiring.lane.submissions, wiring.lane.submitted_files, wiring.lane.high_priority
     )
-    left = resubmitting.resubmit(rows)
-    for row in left:
-        note(f"{row.ref.id}  {row.ref.key}  its file is not in the failed bucket")
-    click.echo(f"Sent {counted(len(rows) - len(left), 'submission')} again.")
+    operation = ResubmitFiles(resubmitting, wanted)
+    if not yes:
+        show_plan(operation.plan())
+        return
+    session.on_interrupt("some submissions were sent again; repeat it for the rest")
+    show_done(operation.apply())

@@ -20,10 +20,9 @@ def resume(session: Session, *, budget: float | None) -> None:
 
     With --budget, a run that its budget holds goes on, too.
     """
+    from .operation_view import show_done
+    from .operations import Resume
     from .run_control import RunControl
-    from .terminal import note
 
     session.on_interrupt("the run may go on; reindex status tells")
-    run = RunControl.of(session.wiring).resume(budget)
-    goes_on = run.paused or budget is not None
-    note(f"Run {run.run_id} {'goes on' if goes_on else 'was not paused'}.")
+    show_done(Resume(RunControl.of(session.wiring), budget=budget).apply())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,16 +98,36 @@ class RunControl:
                 raise PreflightFailed(state.message.split("; "))
             self.clock.sleep(_LOOK_SECONDS)
 
-    def pause(self) -> RunRecord:
-        """Hold the open run; return its record as it was before.
+    def open_run(self, run_id: str | None = None) -> RunRecord:
+        """Return the record of the open run.
+
+        Args:
+            run_id: The run that it must be; None for any.
 
         Raises:
-            NotNow: No run is open.
+            NotNow: No run is open, or another one.
             StoreUnavailable: The runs table does not answer.
         """
-        return self._change({"paused": True})
+        run = self.runs.current()
+        if run is None or not run.is_open:
+            raise NotNow("no run is open")
+        if run_id is not None and run.run_id != run_id:
+            raise NotNow(f"run {run.run_id} is open, and no longer run {run_id}")
+        return run
 
-    def resume(self, budget: float | None = None) -> RunRecord:
+    def pause(self, run_id: str | None = None) -> RunRecord:
+        """Hold the open run; return its record as it was before.
+
+        Args:
+            run_id: The run that it must be; None for any.
+
+        Raises:
+            NotNow: No run is open, or another one.
+            StoreUnavailable: The runs table does not answer.
+        """
+        return self._change({"paused": True}, run_id)
+
+    def resume(self, budget: float | None = None, run_id: str | None = None) -> RunRecord:
         """Let the paused run go on; return its record as it was before.
 
         Its time without progress starts anew, so that a long pause is not a stall. What failed for
@@ -115,20 +135,20 @@ class RunControl:
 
         Args:
             budget: US dollars that it may cost in all from now on; None for as much as before.
+            run_id: The run that it must be; None for any.
 
         Raises:
-            NotNow: No run is open.
+            NotNow: No run is open, or another one.
             StoreUnavailable: The runs table does not answer.
         """
-        return self._change(
-            {
-                "paused": False,
-                "progressed_at": self.clock.now(),
-                "recent_projections": {},
-                "recent_writes": {},
-                **({} if budget is None else {"budget": budget}),
-            }
-        )
+        changes = {
+            "paused": False,
+            "progressed_at": self.clock.now(),
+            "recent_projections": {},
+            "recent_writes": {},
+            **({} if budget is None else {"budget": budget}),
+        }
+        return self._change(changes, run_id)
 
     def abort(self) -> Aborted:
         """End whatever runs; safe at any point of a run, and to repeat.
@@ -152,9 +172,9 @@ class RunControl:
             self._turn_off()
         return Aborted(run, closed, sorted(map(run_id_of, stopped)))
 
-    def _change(self, changes: dict[str, object]) -> RunRecord:
-        run = self.runs.current()
-        if run is None or not run.is_open or not self.runs.update(run.run_id, changes):
+    def _change(self, changes: Mapping[str, object], run_id: str | None) -> RunRecord:
+        run = self.open_run(run_id)
+        if not self.runs.update(run.run_id, changes):
             raise NotNow("no run is open")
         return run
 

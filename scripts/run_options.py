@@ -59,7 +59,7 @@ class Asked:
     lower: bool
     budget: float | None
 
-    def told(self, run_id: str) -> RunOptions:
+    def options(self, run_id: str) -> RunOptions:
         """Return the options of a run; its file, if it has one, has the run's name."""
         from reindex.domain.options import RunOptions, Source
 
@@ -82,7 +82,7 @@ class Asked:
             raise click.UsageError("--source file and --file go together")
         if self.lower and self.file is None:
             raise click.UsageError("--lower needs --source file")
-        if problems := list(self.told("any").problems()):
+        if problems := list(self.options("any").problems()):
             raise click.UsageError("; ".join(problems))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from reindex.domain.states import CODES
 
@@ -16,15 +17,21 @@ SEGMENTS = 8
 RESTING = [state.value for state in CODES if state.phase is None]
 
 
+#: The columns of what :func:`kinds_of` returns.
+KINDS: Final = ("state", "failure", "images")
+
+
+def kinds_of(chosen: Chosen) -> list[Sequence[str]]:
+    """Return the chosen images by state and failure: cells for people."""
+    kinds = sorted(chosen.kinds.items())
+    return [(state, code, f"{images:,}") for (state, code), images in kinds]
+
+
 def show_chosen(chosen: Chosen) -> None:
     """Print the chosen images by state and failure."""
-    from .terminal import show, table
+    from .terminal import show_counts
 
-    made = table("state", "failure", "images", right=("images",))
-    for (state, code), images in sorted(chosen.kinds.items()):
-        made.add_row(state, code, f"{images:,}")
-    if chosen.kinds:
-        show(made)
+    show_counts(KINDS, kinds_of(chosen))
 
 
 def left_alone(chosen: Chosen) -> str:

@@ -80,7 +80,7 @@ def start(
     from .terminal import progress
 
     run_id = fresh_name(session.wiring.clock)
-    options = asked.told(run_id)
+    options = asked.options(run_id)
     control = RunControl.of(session.wiring)
     if plan:
         from .run_plan import planned

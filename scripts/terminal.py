@@ -77,6 +77,16 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
     return made
 
 
+def show_counts(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table whose last column is a number; nothing without rows."""
+    if not rows:
+        return
+    made = table(*heads, right=heads[-1:])
+    for row in rows:
+        made.add_row(*row)
+    show(made)
+
+
 @contextmanager
 def progress(doing: str, total: float | None = None) -> Iterator[Advance]:
     """Show a progress bar during a long operation, if stderr is a terminal.

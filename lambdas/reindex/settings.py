@@ -210,6 +210,50 @@ class LibrarySettings:
     identifier_prefix: str = "identifier!"
 
 
+#: The parts of the user data (fields of :class:`reindex.image.truth.UserData`) of which an image
+#: may have several rows. The settings of part ``x`` are ``x_table``, ``x_index`` and ``x_image``.
+PARTS_BY_INDEX = ("usages", "leases")
+
+#: The parts of the user data of which an image has one row. The settings of part ``x`` are
+#: ``x_table`` and ``x_key``.
+PARTS_BY_KEY = ("collections", "edits", "syndication", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class UserTable:
+    """A table of user data.
+
+    Attributes:
+        part: The part of the user data that it holds.
+        name: Of the table.
+        attribute: The attribute with the image id.
+        index: The secondary index whose partition key is that attribute; None if it is the table's.
+    """
+
+    part: str
+    name: str
+    attribute: str
+    index: str | None = None
+
+
+def user_tables(library: LibrarySettings) -> list[UserTable]:
+    """Return the tables of user data that a library has."""
+    tables = [
+        UserTable(
+            part,
+            getattr(library, f"{part}_table"),
+            getattr(library, f"{part}_image"),
+            getattr(library, f"{part}_index"),
+        )
+        for part in PARTS_BY_INDEX
+    ]
+    tables += [
+        UserTable(part, getattr(library, f"{part}_table"), getattr(library, f"{part}_key"))
+        for part in PARTS_BY_KEY
+    ]
+    return [table for table in tables if table.name]
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseRules:
     """The schedules of the two phases.
@@ -372,6 +416,13 @@ class StateMachine:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditMachine:
+    """ARN of the state machine of audits."""
+
+    audit_machine_arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """The live lane, from a submitted file to a searchable image.
 
@@ -429,6 +480,17 @@ class CatchUpRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Desk:
+    """The operator's desk.
+
+    Attributes:
+        production: True on a stage whose desk changes nothing unless it is started so.
+    """
+
+    production: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Notices:
     """The destinations of notices: texts for people about a run.
 
@@ -458,6 +520,7 @@ FUNCTIONS: Mapping[str, tuple[type, ...]] = {
     "indexer": (Stage, Tables, Bucket, Queue, *_INDICES, Rounds),
     "preflight": (*_RUN, LibrarySettings, Projection),
     "tally": _RUN,
+    "audit": (Stage, Tables, Bucket, Elasticsearch, LibrarySettings, Pace, Projection),
     "notices": (Stage, Tables, Bucket, Notices),
 }
 
@@ -491,6 +554,8 @@ COMMAND: tuple[type, ...] = (
     Projection,
     StateMachine,
     CatchUpRule,
+    AuditMachine,
+    Desk,
 )
 
 

@@ -28,7 +28,9 @@ BENCHES = (
     "own_work",
     "building",
     "renditions",
+    "live_lane",
     "comparing",
+    "audit",
     "whole_run",
     "model",
 )

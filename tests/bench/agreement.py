@@ -3,7 +3,7 @@
 ExifTool names and writes values in its own way. Before two values are compared both are
 brought to one form; that is all the normalisation there is:
 
-- names: ExifTool's own tag names are mapped to the standards' (tables below); letter case
+- names: ExifTool's own tag names are mapped to those of the standards (tables below); letter case
   and punctuation do not count, nor do XMP's namespaces within structures;
 - text: Unicode NFC, outer blanks, NULs and line ends' kind do not count; absent equals empty;
 - numbers: equal when their difference is below one millionth of them; a rational is its
@@ -11,7 +11,7 @@ brought to one form; that is all the normalisation there is:
   (ShutterSpeedValue, ApertureValue, MaxApertureValue); truths are words in any case;
 - dates: `2021-10-20T21:01:01`, `2021:10:20 21:01:01` and, in IPTC, `20211020` and `210101`
   are one form; XMP's `34,30.5N` is a signed number of degrees;
-- terms of the PLUS vocabulary stand without its URI; escape characters are written `\\x1b`;
+- terms of the PLUS vocabulary are written without its URI; escape characters are written `\\x1b`;
 - sizes have no sign (ExifTool shows a BMP's negative width as a number of 32 bits);
 - a list of one equals its only entry.
 """

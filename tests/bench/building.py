@@ -136,7 +136,7 @@ def measure(documents: int, rounds: int) -> Result:
         index = MigratingIndex(asked, schema)
         live = PinnedIndex(name := index.prepare(ALIAS).index, index.uuid(name))
         builds = Builds(asked, index, live.name, images, texts)
-        # Said, and not left to the default: a server refreshes no index that nobody searches.
+        # Set explicitly: by default a server does not refresh an index that is not searched.
         builds.make_live(live)
         builds.write("at first", live.name, {})
         taken = alternating({LIVE: builds.into_live, BUILDING: builds.into_new}, rounds)

@@ -1,7 +1,7 @@
 """Counts what a store's calls consume of DynamoDB: a client that asks for it and adds it up.
 
 DynamoDB Local says nothing of what PartiQL consumes, and DynamoDB charges a statement as the
-call it stands for. So each statement of a batch is made as that call here, translated from the
+call that it represents. So each statement of a batch is made as that call here, translated from the
 very text and parameters that the store sends: an INSERT as the PutItem, an UPDATE as the
 UpdateItem, under the same condition.
 """
@@ -75,7 +75,7 @@ class MeteredClient:
         return cast("DynamoDBClient", self)
 
     def batch_execute_statement(self, *, Statements: Sequence[Mapping[str, Any]]) -> Any:  # noqa: N803
-        """Make each statement as the call it stands for."""
+        """Make each statement as the call that it represents."""
         responses = [self._execute(s["Statement"], list(s["Parameters"])) for s in Statements]
         return {"Responses": responses, "ResponseMetadata": {}}
 

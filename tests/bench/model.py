@@ -19,6 +19,7 @@ from pathlib import Path
 from reindex.reports import prices
 from reindex.reports.cost import Line
 from reindex.reports.footprint import (
+    AUDITORS,
     CORE_MB,
     INDEXER_BATCH,
     INDEXER_CONCURRENCY,
@@ -31,10 +32,13 @@ from reindex.settings import PhaseRules, Rounds
 from reindex.steps.batch_index import LANES
 from reindex.steps.phase_work import PAGE_SIZE
 from reindex.steps.project import IMAGES_AT_ONCE
+from reindex.stores.listings import PAGE_DOCUMENTS
 from reindex.stores.originals import CROPS_AT_ONCE
 from reindex.stores.progress_table import MAX_STATEMENTS
+from reindex.stores.search.ids import SLICES
 from reindex.stores.sqs import BATCH_ENTRIES
 from reindex.stores.user_data import MAX_VALUES, READS_AT_ONCE
+from tests.bench.audit import LIST_SECONDS, PAGE_SECONDS, ROWS_PER_IMAGE, SCAN_SECONDS
 from tests.bench.projection import Row
 from tests.bench.results import FIGURES, Result, parser_of, report
 
@@ -74,7 +78,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """A figure that nobody measured."""
+    """A figure that was not measured."""
 
     what: str
     value: float
@@ -138,6 +142,33 @@ MEASURED: Mapping[str, Measured] = {
     "indexer_cpu": Measured(
         "processor of the indexer per document", "indexer", "processor seconds per document", "us"
     ),
+    **{
+        f"audit_{name}": Measured(f"audit, {what}", "audit", figure, unit)
+        for name, what, figure, unit in (
+            (
+                "objects",
+                "processor for an object that is listed",
+                "processor seconds per entry, originals",
+                "us",
+            ),
+            ("rows", "processor for a row", "processor seconds per entry, edits", "us"),
+            (
+                "documents",
+                "processor for a document",
+                "processor seconds per entry, documents",
+                "us",
+            ),
+            (
+                "compared",
+                "processor for an image that is compared",
+                "processor seconds per image, compared",
+                "us",
+            ),
+            ("memory", "memory of a partition of 100,000 images", "megabytes of a partition", "MB"),
+            ("hours", "hours of forty million images, by its model", "hours", ""),
+            ("dollars", "$ of a million images, by its model", "dollars per million", ""),
+        )
+    },
     "whole_rate": Measured(
         "everything in place, images per second",
         "whole_run",
@@ -200,7 +231,7 @@ ASSUMED: Mapping[str, Assumed] = {
 }
 
 
-#: Bulks side by side of a cluster that takes few.
+#: Concurrent bulks of a cluster that accepts few.
 FEW_BULKS = 4
 
 #: What EventBridge asks for an event of one's own; for a schedule's it may ask nothing.
@@ -227,7 +258,7 @@ class Model:
         return processor * CORE_MB / MEMORY_MB[function] / self.a["core"]
 
     def projection_seconds(self, images: int = PROJECTION_BATCH) -> float:
-        """One projection call: user data and crops side by side, then images side by side.
+        """One projection call: user data and crops concurrently, then images concurrently.
 
         Waiting and computing are added up, as if they never overlapped.
         """
@@ -280,7 +311,7 @@ class Model:
         return workers / self.index_image_seconds * self.duty
 
     def indexer_rate(self, bulks: int) -> float:
-        """Documents per second that so many indexers side by side take from the queue."""
+        """Documents per second that so many concurrent indexers take from the queue."""
         return bulks * INDEXER_BATCH / self.indexer_seconds
 
     def check_rate(self, workers: int) -> float:
@@ -298,7 +329,7 @@ class Model:
 
         Args:
             workers: Of each phase.
-            bulks: That the cluster takes side by side, and the stage allows.
+            bulks: That the cluster accepts concurrently, and the stage allows.
         """
         parts = {
             "index phase": min(self.index_rate(workers), self.indexer_rate(bulks)),
@@ -482,6 +513,8 @@ Not in it: the cluster; storage of tables, logs and point-in-time recovery; metr
 the dashboard; a customer's own KMS key; data transfer; the one-off scan or listing that found the
 ids; images that fail and come round again.
 
+{_audit(model)}
+
 ## Measured
 
 Each by the benchmark named, on one machine: run them on yours. Processor times grow with what
@@ -497,6 +530,18 @@ else a machine does; the load is that of each core when the benchmark ended.
 
 {_table(("what", "value", "why"), _assumed())}
 """
+
+
+def _audit(model: Model) -> str:
+    hours, cost = f"{model.m['audit_hours']:.1f}", f"{model.m['audit_dollars']:.2f}"
+    return f"""\
+## An audit
+
+An audit of {IMAGES:,} images takes {hours} hours, with {AUDITORS} parts at a time and the index in
+{SLICES} slices. It costs ${cost} per million images. The assumptions are in `tests/bench/audit.py`:
+a LIST takes {LIST_SECONDS} s, a megabyte of a scan {SCAN_SECONDS} s, {PAGE_DOCUMENTS} whole
+documents {PAGE_SECONDS} s; an image has {ROWS_PER_IMAGE:g} rows of user data. `--deep` also
+projects every image, at the cost of the projection above."""
 
 
 def _missed_budgets(missed: Sequence[Sequence[str]]) -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SMALL = 10_000
-"""Rows of the list that the others are held against."""
+"""Rows of the list that the others are compared with."""
 
 SIZES = (SMALL, 100_000, 1_000_000)
 

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef
 
 SEGMENTS = 8
-"""Parts of the table that scan-states reads at once, unless told otherwise."""
+"""Parts of the table that scan-states reads concurrently, by default."""
 
 UPLOAD_BUDGET = 0.9
 """The least that an upload's rate may be of batch_writer's, over services that are elsewhere."""

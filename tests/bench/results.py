@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.projection import Row, table
 
-#: Where the benchmarks leave their figures for each other, unless told otherwise.
+#: The default folder of the benchmarks' figures.
 FIGURES = Path("bench-results")
 
 

@@ -15,7 +15,7 @@ from tests.local.dynamodb import dynamodb_local
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Nobody is asked who they are.
+#: The server does not check credentials.
 REGION = "us-east-1"
 KEY = "bench"
 

@@ -1,7 +1,7 @@
 """Time that a simulation owns, with threads of which one runs at a time.
 
-Each thread sleeps in simulated time, and whoever wakes first goes on, so that all they share is
-changed in the order of that time. Equal moments go in the order in which they were asked for: a
+Each thread sleeps in simulated time, and the one that wakes first continues, so that shared state
+changes in the order of that time. Equal moments go in the order in which they were asked for: a
 simulation that is repeated takes the same course. A thread's own work takes no simulated time.
 """
 
@@ -63,12 +63,12 @@ class SimulatedTime:
         return turn
 
     def wake(self, turn: Lock, at: float | None = None) -> None:
-        """Let whoever waits for a lock go on, now or at a moment."""
+        """Let the thread that waits for a lock continue, now or at a time."""
         moment = self._now if at is None else at
         heapq.heappush(self._turns, (moment, next(self._numbers), turn))
 
     def pass_on(self) -> None:
-        """Give the turn to whoever is next.
+        """Give the turn to the next thread.
 
         Raises:
             RuntimeError: All wait for each other.
@@ -95,7 +95,7 @@ class SimulatedFuture:
         """Make the call."""
         try:
             self._answer = self._call()
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that asks for the result
             self._error = error
         self.done_as = next(number)
         for turn in self._waiting:
@@ -123,7 +123,7 @@ class SimulatedFuture:
 
 
 class SimulatedPool:
-    """Stands in for ``ThreadPoolExecutor``, as far as the steps use one."""
+    """A replacement for ``ThreadPoolExecutor``, as far as the steps use one."""
 
     def __init__(
         self,

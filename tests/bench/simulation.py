@@ -4,7 +4,7 @@
 
 The project's own steps, from upload to report, over the services' twins in memory. Each call of a
 service takes the model's latency (tests.bench.model) in simulated time; workers, their lanes and
-calls, the indexers and the Tally's segments go on side by side, and what they share is changed in
+calls, the indexers and the Tally's segments run concurrently, and what they share is changed in
 the order of that time (tests.bench.simulated_time). As many indexers are at work as the run's own
 pacing allows, from the stage's defaults.
 
@@ -103,7 +103,7 @@ _SEGMENTS: int = Rounds().tally_segments
 _CALL = ASSUMED["dynamodb"].value
 _S3 = ASSUMED["s3"].value
 
-#: The modules of the steps that work side by side.
+#: The modules of the steps that work concurrently.
 _POOLS = (shift, batch_index, batch_check, samples, preflight, ordering)
 
 #: Calls, or units, by service and operation.
@@ -112,7 +112,7 @@ Calls = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one call of a twin stands for.
+    """The cost of one call of a twin.
 
     Attributes:
         seconds: How long it takes.
@@ -477,7 +477,7 @@ class SimulatedWorld(World):
 
 @contextmanager
 def simulated(world: SimulatedWorld) -> Iterator[None]:
-    """Let the steps work side by side in simulated time."""
+    """Let the steps work concurrently in simulated time."""
     with ExitStack() as stack:
         pool = partial(SimulatedPool, world.time)
         for module in _POOLS:
@@ -616,7 +616,7 @@ def memory() -> dict[str, int]:
 
 
 def measure(images: int) -> Result:
-    """Play the runs, as many side by side as there are cores."""
+    """Play the runs, one per core at a time."""
     began = time.perf_counter()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=1) as pool:

@@ -6,7 +6,7 @@ The stack that cdk deploys to the local cloud, a library of small pictures with 
 data, a real Elasticsearch: ids are uploaded, a run is started, and what counts is the time until
 its report. A first run, of a few images, starts the processes that serve the lambdas.
 
-What bounds it is told by who was busy: the processor time of the local cloud (one Python
+The processor times show what limits it: the processor time of the local cloud (one Python
 process that is S3, DynamoDB, SQS and Step Functions at once), of the index, and of the
 processes that run each of our lambdas.
 """
@@ -61,9 +61,9 @@ class Machine:
         for name in FUNCTIONS:
             function = f"image-reindex-{self.stack.stage.lower()}-{name.replace('_', '-')}"
             workers = self.cloud.workers(function)
-            spent[name] = sum(map(_processor, workers))
+            spent[name] = sum(map(processor_seconds, workers))
             clouds.update(map(_parent, workers))
-        spent["the local cloud"] = sum(map(_processor, clouds))
+        spent["the local cloud"] = sum(map(processor_seconds, clouds))
         return spent
 
 
@@ -72,7 +72,7 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _processor(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     """User and system time, in seconds."""
     fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -61,7 +61,7 @@ class _Body(io.BytesIO):
 
 
 def access(config: Config) -> dict[str, Any]:
-    """How a client is made that nobody else answers."""
+    """Return the arguments of a client that only this module answers."""
     return {
         "region_name": REGION,
         "aws_access_key_id": KEY,
@@ -88,7 +88,7 @@ def answer_at_once(
 
 
 def body_of(request: AWSPreparedRequest) -> bytes:
-    """The bytes of a request that is no stream."""
+    """The bytes of a request that is not a stream."""
     body = request.body
     assert isinstance(body, str | bytes | bytearray)
     return body.encode() if isinstance(body, str) else bytes(body)
@@ -161,7 +161,7 @@ def backlog_after(seconds: float) -> SqsBacklog:
 
 
 def _accepted(request: AWSPreparedRequest) -> Answer:
-    # The entries are numbered; to read ten documents here would be counted as work of ours.
+    # The entries are numbered; to read ten documents here would be counted as our own work.
     sent = [
         {"Id": str(number), "MessageId": str(number), "MD5OfMessageBody": "0" * 32}
         for number in range(body_of(request).count(b'"MessageBody"'))

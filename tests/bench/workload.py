@@ -88,7 +88,7 @@ _DIGEST, _TEXT = _whole_document()
 def projected(image_id: str) -> Projected:
     """The projection of an image that has everything: exif, usages, leases, crops, edits.
 
-    All share one digest: nobody here recomputes it.
+    All share one digest: it is not recomputed here.
     """
     return Projected(image_id, _DIGEST, _TEXT.replace(ID, image_id))
 

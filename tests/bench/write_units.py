@@ -2,9 +2,9 @@
 
     python -m tests.bench.write_units [--images N] [--json FILE]
 
-A reindex of images that nothing stands in the way of, in DynamoDB Local, by one worker in
+A reindex of images without any failure, in DynamoDB Local, by one worker in
 pages and an indexer in full bulks: the units are those that its ConsumedCapacity names.
-Statements of PartiQL are counted as the calls they stand for (see tests.bench.capacity).
+Statements of PartiQL are counted as the calls that they represent (see tests.bench.capacity).
 The rows' own units are apart from the overhead: run record, work list, ledger.
 """
 

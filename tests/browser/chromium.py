@@ -17,7 +17,7 @@ from PIL import Image
 #: What the browser is called, by who packs it.
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 
-_FLAGS: Final = (
+FLAGS: Final = (
     "--headless",
     "--disable-gpu",
     "--disable-quic",
@@ -52,7 +52,7 @@ class Look:
 
     @property
     def colours(self) -> dict[str, int]:
-        """Every colour in it as ``#rrggbb``, and how many points have it."""
+        """Every colour in it as ``#rrggbb``, and its number of points."""
         found = self.image.getcolors(self.image.width * self.image.height) or []
         return {"#{:02x}{:02x}{:02x}".format(*colour): n for n, colour in found}  # type: ignore[misc]
 
@@ -78,7 +78,7 @@ def look(browser: str, page: Path, *, scheme: str, size: tuple[int, int]) -> Loo
         done = subprocess.run(
             [
                 browser,
-                *_FLAGS,
+                *FLAGS,
                 *sandbox,
                 f"--user-data-dir={folder}/profile",
                 f"--blink-settings=preferredColorScheme={_SCHEMES[scheme]}",

@@ -11,13 +11,14 @@ import secrets
 import signal
 import sys
 
+from tests.chaos.ingest import chaos_of_ingest
 from tests.chaos.migration import chaos_of_migration
 from tests.chaos.run import ChaosError, chaos
 from tests.local.deploy import DeployError
 from tests.local.processes import LocalServerError
 from tests.local.versions import BY_ENGINE, SearchServer
 
-#: Exit statuses after a signal: 128 and its number, as shells have it.
+#: Exit statuses after a signal: 128 and its number, as in shells.
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument(
         "--migrate", action="store_true", help="migrate to a new index, on a real server"
     )
+    parser.add_argument("--ingest", action="store_true", help="with a live lane beside the reindex")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(1_000_000)
     # Unwinds like Ctrl-C, so that nothing is left running.
@@ -46,6 +48,8 @@ def main() -> None:
             found = chaos_of_migration(
                 seed, arguments.images, server=server or SearchServer.ELASTICSEARCH_8, say=_say
             )
+        elif arguments.ingest:
+            found = chaos_of_ingest(seed, arguments.images, real=server, say=_say)
         else:
             found = chaos(seed, arguments.images, real=server, say=_say)
     except (ChaosError, DeployError, LocalServerError) as error:

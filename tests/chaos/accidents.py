@@ -120,12 +120,13 @@ class Accidents:
         library: Its people.
         index: The proxy before the index server.
         ministack: The local cloud's program, whose worker processes are killed.
-        node: The index server's process; None where that is no real one.
+        node: The index server's process; None if that is not a real one.
         rng: Draws order, moments and victims.
-        say: Told of each.
+        say: Called with a line about each.
         happened: How often each has happened.
         in_progress: How many rows the killed workers had in progress.
         uploaded: Every id ever given to the reindex.
+        cards: How many times each accident is in the deck.
     """
 
     cloud: Cloud
@@ -138,6 +139,7 @@ class Accidents:
     happened: Counter[str] = field(default_factory=Counter)
     in_progress: int = 0
     uploaded: set[str] = field(default_factory=set)
+    cards: Mapping[str, int] = field(default_factory=lambda: _DECK)
     _doubled: list[threading.Thread] = field(default_factory=list)
 
     def upload(self, ids: list[str]) -> None:
@@ -154,7 +156,7 @@ class Accidents:
     def deal(self, *, pause: float, over: threading.Event) -> list[str]:
         """Let accidents happen until each of the deck has, or the event is set.
 
-        One whose moment has not come (nobody to kill, no phase open) goes to the bottom.
+        One that is not possible yet (no process to kill, no phase open) goes to the bottom.
 
         Args:
             pause: Mean seconds between two.
@@ -163,17 +165,16 @@ class Accidents:
         Returns:
             Those that did not come about.
         """
-        cards = _DECK | (_REAL_DECK if self.node else {})
-        deck = [name for name, times in cards.items() for _ in range(times)]
-        self.rng.shuffle(deck)
-        while deck and not over.wait(self.rng.uniform(0, 2 * pause)):
-            name = deck.pop(0)
-            if self._doings[name]():
+        cards = {**self.cards, **(_REAL_DECK if self.node else {})}
+
+        def happens(name: str) -> bool:
+            came_about = self._doings[name]()
+            if came_about:
                 self.say(name)
                 self.happened[name] += 1
-            else:
-                deck.append(name)
-        return deck
+            return came_about
+
+        return deal(cards, happens, self.rng, pause=pause, over=over)
 
     def rest(self, seconds: float) -> None:
         """Wait for the ticks that were doubled, but no longer than this."""
@@ -206,7 +207,7 @@ class Accidents:
 
     def _kill_one(self, function: str) -> bool:
         found = self._processes(function)
-        return bool(found) and _kill(self.rng.choice(found))
+        return bool(found) and kill_process(self.rng.choice(found))
 
     def _kill_ticks(self, phase: Phase) -> bool:
         """Kill all ticks of a phase at once, and let the leases of the dead run out.
@@ -217,7 +218,7 @@ class Accidents:
             return False
         listed_at = time.time()
         for pid in self._processes(f"batch-{phase}"):
-            _kill(pid)
+            kill_process(pid)
         time.sleep(_LAST_WORDS)
         lasts = self.cloud.rules.function_seconds + LEASE_MARGIN
         left = [e for e in self.cloud.held_chunks(phase) if e.until - lasts < listed_at]
@@ -244,24 +245,8 @@ class Accidents:
     # Messages
 
     def _duplicate_messages(self) -> bool:
-        """Deliver messages twice and out of order."""
-        sqs, url = self.cloud.client("sqs"), self.cloud.queue_url
-        taken: list[Mapping[str, Any]] = []
-        with self.cloud.stack.indexer_stopped():
-            time.sleep(_HOLD_SECONDS)
-            while len(taken) < _MESSAGES:
-                answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-                if not answer.get("Messages"):
-                    break
-                taken += answer["Messages"]
-            twice = [message["Body"] for message in taken for _ in range(2)]
-            self.rng.shuffle(twice)
-            for body in twice:
-                sqs.send_message(QueueUrl=url, MessageBody=body)
-            # Last, so that the queue is never seen empty meanwhile.
-            for message in taken:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return bool(taken)
+        """Deliver messages of the low-priority queue twice and out of order."""
+        return duplicate_messages(self.cloud, self.cloud.queue_url, self.rng)
 
     # Schedules
 
@@ -308,14 +293,14 @@ class Accidents:
         return True
 
     def _make_documents_odd(self) -> bool:
-        """Have another program write what no document of ours holds."""
+        """Have another program write values that our documents never hold."""
         known = sorted(self.library.titles)
         for image_id in self.rng.sample(known, min(_ODD, len(known))):
             self.library.make_odd(image_id, self.rng.choice(_ODD_PARTS))
         return True
 
     def _spoil_row(self) -> bool:
-        """Edit a row with work left in the console, and mend it after a while."""
+        """Edit a row with work left in the console, and repair it after a while."""
         working = [row for row in self.cloud.stack.rows().values() if row.state.phase]
         if not working:
             return False
@@ -340,7 +325,58 @@ class Accidents:
         return True
 
 
-def _kill(pid: int) -> bool:
+def duplicate_messages(cloud: Cloud, queue_url: str, rng: Random) -> bool:
+    """Deliver messages of a queue twice and out of order; return False if it has none."""
+    sqs = cloud.client("sqs")
+    taken: list[Mapping[str, Any]] = []
+    with cloud.stack.consumer_stopped(queue_url):
+        time.sleep(_HOLD_SECONDS)
+        while len(taken) < _MESSAGES:
+            answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10)
+            if not answer.get("Messages"):
+                break
+            taken += answer["Messages"]
+        twice = [message["Body"] for message in taken for _ in range(2)]
+        rng.shuffle(twice)
+        for body in twice:
+            sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+        # Last, so that the queue is never seen empty meanwhile.
+        for message in taken:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return bool(taken)
+
+
+def deal(
+    cards: Mapping[str, int],
+    happens: Callable[[str], bool],
+    rng: Random,
+    *,
+    pause: float,
+    over: threading.Event,
+) -> list[str]:
+    """Let accidents happen in a random order until each has, or the event is set.
+
+    Args:
+        cards: How many times each is to happen, by name.
+        happens: Lets one happen; returns False if it could not, and it is tried again later.
+        rng: Draws the order and the pauses.
+        pause: Mean seconds between two.
+        over: Ends it early.
+
+    Returns:
+        Those that did not happen.
+    """
+    deck = [name for name, times in cards.items() for _ in range(times)]
+    rng.shuffle(deck)
+    while deck and not over.wait(rng.uniform(0, 2 * pause)):
+        name = deck.pop(0)
+        if not happens(name):
+            deck.append(name)
+    return deck
+
+
+def kill_process(pid: int) -> bool:
+    """Kill a process; return False if there is none of that id."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

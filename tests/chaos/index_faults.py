@@ -114,7 +114,7 @@ class IndexFaults:
         self._down_until = time.monotonic() + seconds
 
     def close_index(self, seconds: float) -> None:
-        """Answer for a while as if somebody had closed the index."""
+        """Answer for a while as if the index had been closed."""
         self._closed_until = time.monotonic() + seconds
 
     def fate(self) -> Fate:

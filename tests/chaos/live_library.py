@@ -1,8 +1,8 @@
 """A library in use: people create, edit and delete images while a reindex goes on.
 
 It does what a live library does: the truth first, then the document, unguarded, built in a
-simpler way than a reindex would. Since nobody else changes this truth, what it remembers of it
-is what a reindex must have put into the index in the end.
+simpler way than a reindex would. No other program changes this truth, so what it remembers
+is what a reindex must have written to the index at the end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 #: The local cloud answers one call at a time; more would only queue up there.
 _AT_ONCE: Final = 8
 
-#: Writers side by side; each owns its share of the images, so that the library's own writes
+#: Concurrent writers; each owns its share of the images, so that the library's own writes
 #: to one image never overtake each other.
 WRITERS: Final = 4
 
@@ -68,7 +68,7 @@ class LiveLibrary:
     Attributes:
         originals: Name of the bucket of the originals.
         index: Alias or name of the index.
-        titles: The title of every image that stands, as people gave it last.
+        titles: The title of every image that exists, as people gave it last.
         marks: What the index alone holds of images: a preserved field.
         gone: Images that were deleted.
         touched: Images that people created, edited or deleted since :meth:`live` began.
@@ -248,7 +248,7 @@ class LiveLibrary:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write, and write again while the index server is down: twice is as good as once."""
+        """Write, and repeat it while the index server is down: a second write has no effect."""
         until = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
@@ -300,8 +300,7 @@ def live_library(
         index: Alias or name of the index.
     """
     assert library.edits_table, "the sample library has every table"
-    # A resource is not to be shared by threads, but for the table's calls, which only use its
-    # client.
+    # Threads must not share a resource, except for the table's calls, which only use its client.
     edits = session.resource("dynamodb", endpoint_url=endpoint_url).Table(library.edits_table)
     s3 = session.client("s3", endpoint_url=endpoint_url)
     return LiveLibrary(s3, edits, documents, library.originals_bucket, index)

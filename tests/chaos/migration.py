@@ -54,7 +54,7 @@ def chaos_of_migration(seed: int, images: int, *, server: SearchServer, say: Say
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
         server: The real server: the embedded one cannot be followed.
-        say: Told what goes on.
+        say: Called with lines about the progress.
 
     Returns:
         Everything that does not hold; empty when all does.

@@ -52,7 +52,7 @@ _TUNING: Final = {
     "max_backlog": 240,
     "settle_seconds": 1,
     "quiet_seconds": 4,
-    # Bad luck is bounded by chance alone: to run out of attempts is as good as impossible.
+    # Faults are random: with so many attempts, an image practically never runs out of them.
     "max_attempts": 12,
     "max_rounds": 20,
 }
@@ -81,7 +81,7 @@ Say = Callable[[str], None]
 
 
 class ChaosError(Exception):
-    """A chaos run could not be brought to its end; the message says what stood in its way."""
+    """A chaos run could not be brought to its end; the message says why."""
 
 
 def chaos(seed: int, images: int, *, real: SearchServer | None, say: Say) -> list[str]:
@@ -91,7 +91,7 @@ def chaos(seed: int, images: int, *, real: SearchServer | None, say: Say) -> lis
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
         real: The real search server that it happens on; None for noida-db.
-        say: Told what goes on.
+        say: Called with lines about the progress.
 
     Returns:
         Everything that does not hold; empty when all does.
@@ -113,6 +113,7 @@ def stage_of(
     say: Say,
     tuning: Mapping[str, Any] | None = None,
     through_alias: bool = False,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Iterator[Stage]:
     """Everything deployed, with an empty library.
 
@@ -120,9 +121,10 @@ def stage_of(
         seed: Of everything that is drawn at random.
         images: How many the library has to begin with.
         real: The real server; None for the embedded one.
-        say: Told what goes on.
+        say: Called with lines about the progress.
         tuning: Laid over the tuning of chaos runs.
         through_alias: Whether people write through the alias, and not to the index behind it.
+        overrides: Laid over the stage's settings.
     """
     started = time.monotonic()
 
@@ -140,7 +142,7 @@ def stage_of(
         ministack, aws = stack.enter_context(ministack_with_faults())
         behind = IndexServer(server.name, proxy.url, server.has_analysis_common)
         deployed = stack.enter_context(
-            local_stack(behind, {**_TUNING, **(tuning or {})}, ministack.url)
+            local_stack(behind, {**_TUNING, **(tuning or {})}, ministack.url, overrides=overrides)
         )
         documents = stack.enter_context(server.cluster())
         settings = index_settings()
@@ -175,9 +177,12 @@ class Stage:
         accidents: What happens.
         index_faults: The proxy before the index server.
         aws_faults: The proxy before the cloud.
-        say: Told what goes on.
+        say: Called with lines about the progress.
         starts: Runs started.
         opened_again: Phases that had to be opened again because nothing ticked any more.
+        submitted: Ids of images that came by the live lane.
+        pause: Mean seconds between two accidents, and between what one of the people does; without
+            it, by the number of images.
     """
 
     seed: int
@@ -191,6 +196,8 @@ class Stage:
     say: Say
     starts: int = 0
     opened_again: int = 0
+    submitted: set[str] = field(default_factory=set)
+    pause: float | None = None
     _silent_since: float | None = field(default=None, init=False)
 
     def stock(self) -> None:
@@ -205,6 +212,15 @@ class Stage:
 
     def unrest(self) -> list[str]:
         """Reindex while everything goes wrong; return what does not hold once it has settled."""
+        undealt = self.storm()
+        return [*undealt, *self.judge()]
+
+    def storm(self) -> list[str]:
+        """Reindex while everything goes wrong, until the run has settled.
+
+        Returns:
+            The accidents that did not come about.
+        """
         self.aws_faults.set_rules(aws_faults())
         self.index_faults.odds = Odds()
         until = time.monotonic() + _LIMIT_SECONDS
@@ -213,6 +229,10 @@ class Stage:
         self.say(f"calm; people: {counted_kinds(self.library.done)}")
         self._await_end(until, lambda: False)
         self.rest()
+        return [f"accident did not come about: {name}" for name in sorted(set(undealt))]
+
+    def judge(self) -> list[str]:
+        """End the faults; return what does not hold."""
         scene = self._scene()
         self.say(
             f"settled: {counted_kinds(verdict.states(scene.rows))}; runs: {self.starts}; "
@@ -224,7 +244,6 @@ class Stage:
         self.aws_faults.clear()
         self.index_faults.odds = CALM
         return [
-            *(f"accident did not come about: {name}" for name in sorted(set(undealt))),
             *verdict.violations(scene),
             *verdict.out_of_date(
                 scene, self._project, Random(f"{self.seed}/verdict"), self._preserve
@@ -252,7 +271,7 @@ class Stage:
 
     def _accidents_and_people(self, until: float) -> list[str]:
         """Let both at the run until all accidents have happened; return those that did not."""
-        pause = min(1.5, self.images / 1000)
+        pause = self.pause or min(1.5, self.images / 1000)
         with (
             self.library.live(f"{self.seed}/people", pause=pause) as over,
             ThreadPoolExecutor(1) as pool,
@@ -327,9 +346,8 @@ class Stage:
 
     def _scene(self) -> verdict.Scene:
         documents = dict(self.index.scan(self.library.index, ["*"]))
-        return verdict.Scene(
-            self.library, self.accidents.uploaded, self.cloud.stack.rows(), documents
-        )
+        rows = self.cloud.stack.rows()
+        return verdict.Scene(self.library, self.accidents.uploaded, rows, documents, self.submitted)
 
     def _differences(self, *options: str) -> list[Difference]:
         """What ``reindex certify`` names.
@@ -362,7 +380,7 @@ class Stage:
         return self.cloud.stack.settings[ElasticsearchSettings].preserve
 
     def _standing(self) -> str:
-        """How it stands, for whoever must find out why it did not settle."""
+        """The state of the stage, to find out why it did not settle."""
         states = counted_kinds(verdict.states(self.cloud.stack.rows()))
         return f"{states}; {counted_kinds(self.cloud.depths())}; {self.cloud.run()}"
 

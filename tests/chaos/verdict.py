@@ -20,7 +20,7 @@ from reindex.steps.shift import LEASE_MARGIN
 from tests.chaos.live_library import LiveLibrary, titles
 from tests.local.cloud import Cloud
 
-#: Documents that are held against a projection made from the truth now, one by one.
+#: Documents that are compared with a projection made from the truth now, one by one.
 PROJECTED: Final = 60
 
 #: Lines shown of each kind of violation.
@@ -36,12 +36,14 @@ class Scene:
         uploaded: Every id ever given to the reindex.
         rows: The progress table.
         documents: The index, whole.
+        submitted: Ids of images that came by the live lane.
     """
 
     library: LiveLibrary
     uploaded: Collection[str]
     rows: Mapping[str, ProgressRow]
     documents: Mapping[str, Mapping[str, Any]]
+    submitted: Collection[str] = ()
 
 
 def violations(scene: Scene) -> list[str]:
@@ -68,8 +70,8 @@ def _astray(scene: Scene) -> Iterator[str]:
 
 
 def _misplaced(scene: Scene) -> Iterator[str]:
-    # Every image that stands was uploaded, or indexed by those who created it.
-    standing = scene.library.titles.keys()
+    # Every image that exists was uploaded, or indexed by its creator.
+    standing = scene.library.titles.keys() | set(scene.submitted)
     yield from (f"{i}: missing" for i in sorted(standing - scene.documents.keys()))
     for image_id in sorted(scene.documents.keys() - standing):
         row = scene.rows.get(image_id)
@@ -84,7 +86,7 @@ def _outdated(scene: Scene) -> Iterator[str]:
 
 
 def _changed(scene: Scene) -> Iterator[str]:
-    """Documents of verified images that nobody touched, and that are not their projection."""
+    """Documents of verified images that were not changed, and that are not their projection."""
     for image_id, row in scene.rows.items():
         if row.state is not State.VERIFIED or image_id in scene.library.touched:
             continue

@@ -1,4 +1,4 @@
-"""The servers that the contracts of the stores are held against, and the twins."""
+"""The servers and twins that the stores' contract tests run on."""
 
 from __future__ import annotations
 

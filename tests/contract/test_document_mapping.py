@@ -158,10 +158,10 @@ def test_an_index_that_exists_learns_about_provenance(server: Server) -> None:
     del old["properties"]["esInfo"]["properties"]["reindex"]
     server.create("old", old)
     try:
-        gaps = SearchIndex(server.cluster).accepts("old")
+        gaps = SearchIndex(server.cluster).mapping_gaps("old")
         assert {gap.split()[0].rstrip(":") for gap in gaps} == {"esInfo.reindex"}
         server.cluster.send("PUT", "/old/_mapping", body=PROVENANCE_MAPPING)
-        assert SearchIndex(server.cluster).accepts("old") == []
+        assert SearchIndex(server.cluster).mapping_gaps("old") == []
         server.put("old", ID, _full())
     finally:
         server.delete("old")
@@ -257,7 +257,7 @@ def _of_people(name: str, value: Any) -> dict[str, Any]:
     return metadata | {"userMetadata": metadata}
 
 
-#: What other documents' values make of a field; of ours, what it refuses, and what it takes.
+#: A value of another document, which makes a field's type; our values that it rejects; and accepts.
 MADE_BY_OTHERS: list[tuple[Any, list[Any], list[Any]]] = [
     ({"y": "an object"}, ["text"], []),
     ([{"y": "an object"}], ["text", ["text"]], []),
@@ -306,7 +306,7 @@ def test_what_a_field_of_others_refuses_is_left_out_and_the_document_is_written(
                 with pytest.raises(Refusal, match="exception"):
                     server.put(own, ID, whole)
             server.put(own, ID, document)
-    assert SearchIndex(server.cluster).accepts(own) == []
+    assert SearchIndex(server.cluster).mapping_gaps(own) == []
 
 
 @ON_A_REAL_SERVER

@@ -42,9 +42,10 @@ class Tables:
         self.runs.record_upload(name, Ledger(len(ids), sum_of_ids(ids)), done=True)
         why = OriginalNotFound("none").as_failure()
         checked = [
-            row.absent(why, created=False, run_id="run-1", check_at=0, now=NOW) for row in new
+            row.without_original(why, created=False, run_id="run-1", check_at=0, now=NOW)
+            for row in new
         ]
-        finished = [row.vanished(NOW, why) for row in checked]
+        finished = [row.not_found(NOW, why) for row in checked]
         changes = [Change(a, b) for a, b in zip(new, finished, strict=True)]
         assert len(self.progress.write(changes)) == len(ids)
         return finished

@@ -1,4 +1,4 @@
-"""What every search index does, shown on the twin, on noida-db and on real servers."""
+"""The contract of the search index, on the twin, on noida-db and on real servers."""
 
 import json
 from collections.abc import Generator, Iterator, Mapping
@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.audit import Entry
+from reindex.domain.digest import digest
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable
 from reindex.domain.records import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
+from reindex.stores import listings
 from reindex.stores.interfaces.id_sources import Part
 from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
 from reindex.stores.interfaces.paging import Cursor
+from reindex.stores.listings import DocumentListing
 from reindex.stores.search import ids as ids_module
 from reindex.stores.search import reading as reading_module
 from reindex.stores.search.cluster import SearchCluster
-from reindex.stores.search.ids import IndexIds
+from reindex.stores.search.ids import IndexIds, IndexSlices
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import UNKNOWN_MAPPING, Schema, library_schema
 from tests.contract.analysis import without_analysis_common
@@ -275,6 +279,27 @@ class TestIds:
         _refresh(index, name)
 
         assert "new" not in [image_id for part in parts for image_id in _ids(source, part)]
+
+    @pytest.mark.parametrize("at_most", [1, 256])
+    def test_are_listed_by_an_audit_with_what_it_keeps_of_their_documents(
+        self, index: SearchIndex, alias: str, at_most: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(listings, "PAGE_DOCUMENTS", 3)
+        listing = DocumentListing(IndexSlices(index, alias), lambda: 24, ["metadata.title"])
+
+        entries: list[Entry] = []
+        for part in listing.parts(at_most):
+            cursor: Cursor | None = None
+            while True:
+                page = listing.page(part, cursor)
+                entries += page.entries
+                cursor = page.next
+                if cursor is None:
+                    break
+
+        assert sorted(image_id for image_id, _, _ in entries) == [f"{n:02}" for n in range(24)]
+        [facts] = {facts.digest for image_id, _, facts in entries if image_id == "23"}
+        assert facts == digest({"metadata": {"credit": "PA"}, "id": "23"})
 
     @pytest.mark.parametrize("field", ["metadata.titel", "esInfo.reindex.runId", "esInfo.reindex"])
     def test_that_lack_what_cannot_be_searched_for_are_not_guessed(
@@ -550,14 +575,14 @@ class TestRefusalsForetold:
 
 class TestWhatWeAreLetDo:
     def test_is_all_of_it_where_nothing_is_forbidden(self, index: Index, name: str) -> None:
-        assert index.denied(name) == []
+        assert index.denied_operations(name) == []
         assert [image_id for image_id, _ in index.scan(name, [])] == [], "nothing was written"
 
     def test_is_named_where_writes_are_blocked(self, small: SearchIndex, server: Server) -> None:
         name = small.prepare(new_alias()).index
         server.cluster.send("PUT", f"/{name}/_settings", body={"index.blocks.write": True})
 
-        problems = small.denied(name)
+        problems = small.denied_operations(name)
 
         assert [problem.split(":")[0] for problem in problems] == [
             "we cannot write documents (index)",
@@ -569,7 +594,9 @@ class TestWhatWeAreLetDo:
         name = small.prepare(new_alias()).index
         server.cluster.send("POST", f"/{name}/_close")
 
-        assert any("we cannot read documents" in problem for problem in small.denied(name))
+        assert any(
+            "we cannot read documents" in problem for problem in small.denied_operations(name)
+        )
 
     def test_is_named_where_documents_must_be_asked_for_with_their_routing(
         self, server: Server
@@ -578,7 +605,7 @@ class TestWhatWeAreLetDo:
         name = f"routed-{new_alias()}"
         server.cluster.send("PUT", f"/{name}", body={"mappings": {"_routing": {"required": True}}})
 
-        [problem] = index.denied(name)
+        [problem] = index.denied_operations(name)
 
         assert "needs a routing value" in problem
         with pytest.raises(IndexMisconfigured, match="routing"):
@@ -770,7 +797,7 @@ class TestPreparing:
         name = f"own-{alias}"
         own = {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}
         server.cluster.send("PUT", f"/{name}", body={"mappings": own, "aliases": {alias: {}}})
-        before = ours.accepts(name)
+        before = ours.mapping_gaps(name)
 
         prepared = ours.prepare(alias)
 
@@ -834,7 +861,7 @@ class TestPreparing:
         other = f"other-{prepared.index}"
         other_made = {**own, "properties": {"made": {"type": "long"}}}
         server.cluster.send("PUT", f"/{other}", body={"mappings": other_made})
-        gaps = theirs.accepts(other)
+        gaps = theirs.mapping_gaps(other)
         assert "colour is missing, and its parent is strict" in gaps
         assert "made is long, where documents hold date" in gaps
         assert any(gap.startswith("esInfo.reindex ") for gap in gaps)
@@ -847,5 +874,5 @@ class TestPreparing:
         made_of = {"mappings": own, "aliases": {alias: {}}}
         server.cluster.send("PUT", f"/own-{alias}", body=made_of)
         unknown = SearchIndex(server.cluster, library_schema(UNKNOWN_MAPPING))
-        assert unknown.accepts(f"own-{alias}") != []
+        assert unknown.mapping_gaps(f"own-{alias}") != []
         assert unknown.prepare(alias).lacking == []

@@ -79,7 +79,7 @@ def test_crops_of_images_side_by_side_are_found_over_several_pages(
 
 def test_crops_of_awkward_ids_are_each_images_own(s3: S3Client, originals: S3Originals) -> None:
     keys = [f"{image_id}/1.jpg" for image_id in AWKWARD]
-    # A placeholder of the folder itself is no crop.
+    # A placeholder of the folder itself is not a crop.
     put_crops(s3, originals, [*keys, "a/"])
 
     # What is in the folder of "a/b" is in that of "a", too.

@@ -1,4 +1,4 @@
-"""What a migration asks of an index, shown on the twin and on real servers."""
+"""The contract of a migration's index, on the twin and on real servers."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ class TestOnARealServer:
         alias = prepared(real, shards=2)
         name = real.resolve(alias)
         write(real, name, *IDS)
-        assert real.followable(name) == []
+        assert real.follow_problems(name) == []
 
     def test_a_position_holds_across_writes_that_were_never_acknowledged(
         self, real: MigratingIndex
@@ -319,7 +319,7 @@ def test_a_server_that_does_not_search_by_sequence_number_is_refused_by_name(
         index = MigratingIndex(cluster, SCHEMA)
         name = index.resolve(prepared(index))
         write(index, name, "a")
-        [problem] = index.followable(name)
+        [problem] = index.follow_problems(name)
     assert "Elasticsearch" in problem
 
 

@@ -38,7 +38,7 @@ class Pair:
 
     Attributes:
         cluster: Asked through the node that stays.
-        index: Likewise.
+        index: Through the node that stays.
         doomed: The other node.
     """
 
@@ -165,7 +165,7 @@ def test_no_write_is_lost_and_the_guard_holds_in_the_new_primary_term(pair: Pair
         found = pair.version(image_id)
         # A replacement that was not answered may have been made.
         assert found == version or (image_id in writer.unsure and found == version + 1)
-    # Read before the primary was lost, of a document that nobody changed since.
+    # Read before the primary was lost, of a document that was not changed since.
     assert pair.write("kept", kept, 2) is Verdict.WRITTEN
     # Changed since, in the new term.
     assert pair.write("changed", stale, 2) is Verdict.WRITTEN

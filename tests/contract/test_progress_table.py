@@ -1,4 +1,4 @@
-"""What a progress table does, whoever keeps it."""
+"""The contract of the progress table."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_a_row_that_somebody_spoilt_is_told_apart_from_its_neighbours(
     assert found.unreadable.keys() == page.unreadable.keys() == {"b"}
     assert "b" in found.unreadable["b"]
     assert sorted(page.rows, key=lambda each: each.id) == [row("a"), row("c")]
-    # Nothing of it was written: it can be mended.
+    # No part of it was written, so it can be repeated.
     assert progress.insert([row("b")]) == set()
 
 

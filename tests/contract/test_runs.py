@@ -1,4 +1,4 @@
-"""What the run record and the ledger do, whoever keeps them."""
+"""The contract of the run record and the ledger."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def record(run_id: str = "run-1") -> RunRecord:
 def test_before_the_first_run_there_is_none(runs: Runs) -> None:
     assert runs.current() is None
     assert not runs.update("run-1", {"paused": True})
-    assert not runs.moved("run-1", {"enqueued": 1}, NOW)
+    assert not runs.record_progress("run-1", {"enqueued": 1}, NOW)
     assert runs.current() is None
 
 
@@ -100,7 +100,7 @@ def test_of_many_that_open_one_run_wins(contended_runs: Runs) -> None:
 
 def test_who_opened_a_run_may_ask_again(runs: Runs) -> None:
     runs.open(record(), None)
-    runs.moved("run-1", {"enqueued": 3}, NOW + 9)
+    runs.record_progress("run-1", {"enqueued": 3}, NOW + 9)
     before = runs.current()
     assert runs.open(record(), None)
     assert runs.current() == before
@@ -138,28 +138,28 @@ def test_a_change_that_leaves_no_record_of_a_run_is_refused(
 def test_another_run_or_one_that_ended_is_not_changed(runs: Runs) -> None:
     runs.open(record(), None)
     assert not runs.update("run-0", {"paused": True})
-    assert not runs.moved("run-0", {"enqueued": 1}, NOW + 9)
+    assert not runs.record_progress("run-0", {"enqueued": 1}, NOW + 9)
     assert runs.current() == record()
     assert runs.update("run-1", {"status": "failed", "reason": "it stalled"})
     ended = runs.current()
     assert not runs.update("run-1", {"paused": True})
-    assert not runs.moved("run-1", {"enqueued": 1}, NOW + 9)
+    assert not runs.record_progress("run-1", {"enqueued": 1}, NOW + 9)
     assert runs.current() == ended == replace(record(), status="failed", reason="it stalled")
 
 
 def test_what_moved_is_added_up_by_kind(runs: Runs) -> None:
     runs.open(record(), None)
-    assert runs.moved("run-1", {"enqueued": 25, "not found": 1}, NOW + 1)
-    assert runs.moved("run-1", {"enqueued": 5, "status": 2}, NOW + 2)
-    assert runs.moved("run-1", {}, NOW + 3)
+    assert runs.record_progress("run-1", {"enqueued": 25, "not found": 1}, NOW + 1)
+    assert runs.record_progress("run-1", {"enqueued": 5, "status": 2}, NOW + 2)
+    assert runs.record_progress("run-1", {}, NOW + 3)
     counts = {"enqueued": 30, "not found": 1, "status": 2}
     assert runs.current() == replace(record(), counts=counts, progressed_at=NOW + 3)
 
 
 def test_fields_change_together_with_what_moved_and_progress_is_no_must(runs: Runs) -> None:
     runs.open(record(), None)
-    assert runs.moved("run-1", {"enqueued": 2}, None, {"recent_projections": {"ok": 2}})
-    assert runs.moved("run-1", {}, None, {"failed_ticks": 1})
+    assert runs.record_progress("run-1", {"enqueued": 2}, None, {"recent_projections": {"ok": 2}})
+    assert runs.record_progress("run-1", {}, None, {"failed_ticks": 1})
     assert runs.current() == replace(
         record(), counts={"enqueued": 2}, recent_projections={"ok": 2}, failed_ticks=1
     )
@@ -169,29 +169,29 @@ def test_of_two_that_decide_the_pace_one_wins(runs: Runs) -> None:
     runs.open(record(), None)
     first, second = {"at": 1.5, "concurrency": 4}, {"at": 46.5, "concurrency": 5}
 
-    assert runs.paced("run-1", first, None)
-    assert not runs.paced("run-1", second, None)
-    assert not runs.paced("run-1", second, 1.0)
-    assert not runs.paced("run-0", second, 1.5)
+    assert runs.replace_pace("run-1", first, None)
+    assert not runs.replace_pace("run-1", second, None)
+    assert not runs.replace_pace("run-1", second, 1.0)
+    assert not runs.replace_pace("run-0", second, 1.5)
     assert runs.current() == replace(record(), indexer_pace=first)
-    assert runs.paced("run-1", second, 1.5)
+    assert runs.replace_pace("run-1", second, 1.5)
     assert runs.current() == replace(record(), indexer_pace=second)
 
 
 def test_what_indexers_send_is_added_up(runs: Runs) -> None:
     runs.open(record(), None)
     for _ in range(2):
-        assert runs.bulks_sent("run-1", {"bulks": 1, "documents": 500})
-    assert not runs.bulks_sent("run-0", {"bulks": 1})
+        assert runs.record_bulks("run-1", {"bulks": 1, "documents": 500})
+    assert not runs.record_bulks("run-0", {"bulks": 1})
     assert runs.current() == replace(record(), bulks={"bulks": 2, "documents": 1_000})
 
 
 def test_what_was_gathered_is_added_up(runs: Runs) -> None:
     runs.open(record(), None)
-    assert runs.gathered("run-1", {"new": 3, "invalid": 1})
-    assert runs.gathered("run-1", {"new": 4})
-    assert runs.gathered("run-1", {})
-    assert not runs.gathered("run-0", {"new": 1})
+    assert runs.record_gathered("run-1", {"new": 3, "invalid": 1})
+    assert runs.record_gathered("run-1", {"new": 4})
+    assert runs.record_gathered("run-1", {})
+    assert not runs.record_gathered("run-0", {"new": 1})
     assert runs.current() == replace(record(), gathered={"new": 7, "invalid": 1})
 
 
@@ -200,16 +200,20 @@ def test_a_report_is_noted_of_a_run_that_has_ended_too_but_of_no_other(runs: Run
     runs.update("run-1", {"status": "failed"})
     ended = runs.current()
     assert ended is not None
-    assert runs.reported(ended, {"status": "succeeded", "report": "reports/1"})
-    assert not runs.reported(ended, {"report": "reports/2"}), "its status is another by now"
-    assert not runs.reported(record("run-0"), {"report": "reports/3"})
+    assert runs.record_report(ended, {"status": "succeeded", "report": "reports/1"})
+    assert not runs.record_report(ended, {"report": "reports/2"}), "its status is another by now"
+    assert not runs.record_report(record("run-0"), {"report": "reports/3"})
     assert runs.current() == replace(record(), status="succeeded", report="reports/1")
 
 
 def test_what_moves_at_once_is_all_counted(contended_runs: Runs) -> None:
     contended_runs.open(record(), None)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: contended_runs.moved("run-1", {"enqueued": n}, NOW), range(20)))
+        list(
+            pool.map(
+                lambda n: contended_runs.record_progress("run-1", {"enqueued": n}, NOW), range(20)
+            )
+        )
     assert contended_runs.current() == replace(record(), counts={"enqueued": sum(range(20))})
 
 

@@ -1,4 +1,4 @@
-"""What the submissions table does, whoever keeps it."""
+"""The contract of the submissions table."""
 
 from __future__ import annotations
 

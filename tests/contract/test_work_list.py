@@ -1,4 +1,4 @@
-"""What a work list does, whoever keeps it."""
+"""The contract of the work list."""
 
 from __future__ import annotations
 

@@ -11,10 +11,26 @@ import pytest
 from reindex.image.mapping import index_settings
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
+from tests.calls.record import Record, deployments
+from tests.calls.recording import VARIABLE
 from tests.contract.analysis import without_analysis_common
 from tests.local.processes import LocalServerError
 from tests.local.search_servers import real_server
 from tests.local.stack import LocalStack, local_stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Record the AWS calls of all deployments; each must be allowed, or be known of its verb."""
+    folder = tmp_path_factory.mktemp("calls")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(folder))
+        yield
+    record, found = Record.read(), list(deployments(folder))
+    refused = [line for deployment in found for line in deployment.refused()]
+    unknown = [line for deployment in found for line in deployment.unknown(record)]
+    assert refused == []
+    assert unknown == [], "add a step to tests/calls/walk.py: python -m tests.calls"
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def test_a_worker_that_is_killed_leaves_its_chunk_and_the_next_finish(
         os.kill(worker, signal.SIGKILL)
     left = list(cloud.held_chunks(Phase.INDEX))
     assert any(held.in_progress for held in left)
-    # Until its lease runs out, nobody else can take it.
+    # Until its lease expires, no other worker can take it.
     for held in left:
         cloud.expire(held)
 

@@ -1,4 +1,4 @@
-"""What ``reindex explain`` says on a deployed stack of images that something is wrong with.
+"""The verdicts of ``reindex explain`` and of the desk on a deployed stack with planted faults.
 
 The tests share one deployment. Each takes images of its own, and leaves all others searchable.
 """
@@ -12,17 +12,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from reindex.domain.audit import ImageClass
 from reindex.domain.states import Phase, State
 from reindex.repairs.image_verdict import Cause
 from reindex.settings import LibrarySettings, Queue
 from tests.chaos.index_faults import IndexFaults, index_faults
+from tests.e2e.desk import ServedDesk, served_desk
 from tests.e2e.runs import eventually, record, run, upload
 from tests.local import loopback
 from tests.local.faults import microburst
@@ -34,7 +36,7 @@ from tests.local.stack import LocalStack, local_stack
 
 pytestmark = pytest.mark.e2e
 
-#: How long the command waits for answers: this machine may be busy.
+#: Seconds that the command waits for answers: this machine may be busy.
 _WAIT = "100"
 
 
@@ -93,8 +95,21 @@ def explain(stack: LocalStack, image_id: str, cause: Cause) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def desk(stack: LocalStack) -> Iterator[ServedDesk]:
+    with served_desk(Path(sys.executable).with_name("reindex"), stack.environ) as running:
+        yield running
+
+
+def says_the_same(desk: ServedDesk, image_id: str, found: dict[str, Any]) -> None:
+    """Hold the desk to what the verb has said of an image."""
+    html = desk.explain(image_id)
+    assert found["sentence"] in html
+    assert found["command"] in html
+
+
 def delete_document(stack: LocalStack, server: IndexServer, image_id: str) -> None:
-    """Delete a document as somebody else would: past the proxy."""
+    """Delete a document as another program would: not through the proxy."""
     loopback.send("DELETE", f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true")
 
 
@@ -105,8 +120,10 @@ def obey(stack: LocalStack, found: dict[str, Any]) -> None:
     subprocess.run(["bash", "-c", found["command"]], env=environ, check=True)
 
 
-def test_a_searchable_image(stack: LocalStack, ids: Iterator[str]) -> None:
-    found = explain(stack, next(ids), Cause.SEARCHABLE)
+def test_a_searchable_image(stack: LocalStack, desk: ServedDesk, ids: Iterator[str]) -> None:
+    image_id = next(ids)
+    found = explain(stack, image_id, Cause.SEARCHABLE)
+    says_the_same(desk, image_id, found)
     assert [fact for fact in found["facts"] if not fact["fine"]] == []
     sources = {event["source"] for event in found["events"]}
     assert sources >= {"original", "progress table", "run", "index", "user data"}
@@ -124,7 +141,7 @@ def test_an_id_that_was_never_uploaded(
 
 
 def test_a_stale_document_and_the_command_that_mends_it(
-    stack: LocalStack, ids: Iterator[str]
+    stack: LocalStack, desk: ServedDesk, ids: Iterator[str]
 ) -> None:
     image_id = next(ids)
     stack.client("dynamodb").update_item(
@@ -136,6 +153,7 @@ def test_a_stale_document_and_the_command_that_mends_it(
     )
     found = explain(stack, image_id, Cause.STALE)
     assert "userMetadata" in found["sentence"]
+    says_the_same(desk, image_id, found)
 
     obey(stack, found)
 
@@ -143,7 +161,7 @@ def test_a_stale_document_and_the_command_that_mends_it(
 
 
 def test_a_deleted_original_and_an_orphan(
-    stack: LocalStack, server: IndexServer, ids: Iterator[str]
+    stack: LocalStack, server: IndexServer, desk: ServedDesk, ids: Iterator[str]
 ) -> None:
     bucket = stack.settings[LibrarySettings].originals_bucket
     deleted, orphan = next(ids), next(ids)
@@ -151,8 +169,8 @@ def test_a_deleted_original_and_an_orphan(
         stack.client("s3").delete_object(Bucket=bucket, Key=original_key(image_id))
     delete_document(stack, server, deleted)
 
-    explain(stack, deleted, Cause.ORIGINAL_DELETED)
-    explain(stack, orphan, Cause.ORPHAN)
+    says_the_same(desk, deleted, explain(stack, deleted, Cause.ORIGINAL_DELETED))
+    says_the_same(desk, orphan, explain(stack, orphan, Cause.ORPHAN))
 
 
 def test_a_forbidden_key(stack: LocalStack, ids: Iterator[str]) -> None:
@@ -166,7 +184,11 @@ def test_a_forbidden_key(stack: LocalStack, ids: Iterator[str]) -> None:
 
 
 def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
-    stack: LocalStack, server: IndexServer, index: IndexFaults, ids: Iterator[str]
+    stack: LocalStack,
+    server: IndexServer,
+    index: IndexFaults,
+    desk: ServedDesk,
+    ids: Iterator[str],
 ) -> None:
     image_id = next(ids)
     delete_document(stack, server, image_id)
@@ -176,6 +198,9 @@ def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
     run(stack)
     found = explain(stack, image_id, Cause.INDEX_REFUSES)
     assert "document_parsing_exception" in found["sentence"]
+    failures = desk.panel("failures")
+    assert "index_refused" in failures
+    assert f'data-explain="{image_id}"' in failures
 
     index.refused_ids.clear()
     obey(stack, found)
@@ -185,7 +210,7 @@ def test_a_document_that_the_mapping_refuses_and_the_command_once_it_is_mended(
 
 @contextmanager
 def run_that_waits(stack: LocalStack, server: IndexServer, ids: list[str]) -> Iterator[None]:
-    """A run whose messages nobody takes, over images whose documents are gone."""
+    """A run whose messages are not consumed, over images whose documents are gone."""
     for image_id in ids:
         delete_document(stack, server, image_id)
     upload(stack, ids)
@@ -197,25 +222,35 @@ def run_that_waits(stack: LocalStack, server: IndexServer, ids: list[str]) -> It
 
 
 def test_what_holds_up_an_image_in_work(
-    stack: LocalStack, server: IndexServer, index: IndexFaults, ids: Iterator[str]
+    stack: LocalStack,
+    server: IndexServer,
+    index: IndexFaults,
+    desk: ServedDesk,
+    ids: Iterator[str],
 ) -> None:
     waiting, poison = next(ids), next(ids)
     with run_that_waits(stack, server, [waiting, poison]):
         explain(stack, waiting, Cause.INDEXER_OFF)
 
         set_aside(stack, poison)
-        explain(stack, poison, Cause.DEAD_LETTER)
+        says_the_same(desk, poison, explain(stack, poison, Cause.DEAD_LETTER))
+        eventually(
+            lambda: "The dead-letter queue holds 1 message." in desk.panel("run"),
+            "the desk shows the dead letter",
+        )
 
         paused = stack.reindex("pause")
         assert paused.returncode == 0, paused.stderr
         found = explain(stack, waiting, Cause.RUN_PAUSED)
+        eventually(lambda: "It is paused" in desk.panel("run"), "the desk shows the pause")
         obey(stack, found)
 
         index.is_red = True
-        explain(stack, waiting, Cause.CLUSTER_RED)
+        says_the_same(desk, waiting, explain(stack, waiting, Cause.CLUSTER_RED))
         index.is_red, index.rejects = False, True
         found = explain(stack, waiting, Cause.WRONG_SECRET)
         assert "unable to authenticate" in found["sentence"]
+        says_the_same(desk, waiting, found)
         index.rejects = False
 
         obey(stack, explain(stack, poison, Cause.DEAD_LETTER))
@@ -239,3 +274,125 @@ def set_aside(stack: LocalStack, image_id: str) -> None:
                 )
                 return
         time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with one image, and what is to be said of it."""
+
+    image_id: str
+    cause: Cause
+    classes: frozenset[ImageClass]
+
+    @classmethod
+    def of(cls, image_id: str, cause: Cause, *classes: ImageClass) -> Fault:
+        return cls(image_id, cause, frozenset(classes))
+
+
+def audit(stack: LocalStack, folder: Path) -> dict[str, set[str]]:
+    """Audit the stack; return the classes of each image that it found something wrong with."""
+    done = stack.reindex("audit", "--json", "--lists", folder)
+    assert done.stdout, done.stderr
+    summary = json.loads(done.stdout)
+    found: dict[str, set[str]] = {}
+    for each in summary["classes"]:
+        ids = (folder / f"{each['name']}.txt").read_text().splitlines()
+        assert len(ids) == each["count"]
+        for image_id in ids:
+            found.setdefault(image_id, set()).add(each["name"])
+    assert done.returncode == (1 if found else 0), done.stderr
+    return found
+
+
+def change_document(stack: LocalStack, server: IndexServer, image_id: str, **changes: Any) -> None:
+    """Change fields of a document as another program would; None removes one."""
+    place = f"{server.url}/{stack.alias}/_doc/{image_id}?refresh=true"
+    document = stack.search({"ids": {"values": [image_id]}})[image_id]
+    changed = {name: v for name, v in {**document, **changes}.items() if v is not None}
+    loopback.send("PUT", place, changed)
+
+
+def plant(stack: LocalStack, server: IndexServer, ids: Iterator[str]) -> list[Fault]:
+    """Plant a fault of each kind that an image can have while no run is open."""
+    library, s3 = stack.settings[LibrarySettings], stack.client("s3")
+    bucket = library.originals_bucket
+    deleted, orphan, lost, changed = next(ids), next(ids), next(ids), next(ids)
+    thumbnail, crop, theirs = next(ids), next(ids), next(ids)
+    never, nobody = "f" * 40, "0" * 40
+    body = s3.get_object(Bucket=bucket, Key=original_key(thumbnail))["Body"].read()
+    for image_id in (deleted, orphan):
+        s3.delete_object(Bucket=bucket, Key=original_key(image_id))
+    for image_id in (deleted, lost):
+        delete_document(stack, server, image_id)
+    change_document(stack, server, changed, uploadedBy="somebody else")
+    s3.delete_object(Bucket=library.thumbnails_bucket, Key=original_key(thumbnail))
+    bounds = {f"bounds-{name}": "10" for name in ("x", "y", "width", "height")}
+    s3.put_object(
+        Bucket=library.crops_bucket, Key=f"{crop}/10_10_10_10/10.jpg", Body=b"x", Metadata=bounds
+    )
+    change_document(stack, server, theirs, esInfo=None)
+    s3.put_object(Bucket=bucket, Key=original_key(never), Body=body)
+    s3.put_object(Bucket=library.thumbnails_bucket, Key=original_key(never), Body=body)
+    stack.client("dynamodb").put_item(
+        TableName=library.edits_table, Item={"id": {"S": nobody}, "archived": {"BOOL": True}}
+    )
+    named = ImageClass
+    return [
+        Fault.of(deleted, Cause.ORIGINAL_DELETED, named.UPLOADED_WITHOUT_ORIGINAL),
+        Fault.of(
+            orphan,
+            Cause.ORPHAN,
+            named.DOCUMENT_WITHOUT_ORIGINAL,
+            named.UPLOADED_WITHOUT_ORIGINAL,
+        ),
+        Fault.of(lost, Cause.DOCUMENT_LOST, named.ORIGINAL_WITHOUT_DOCUMENT),
+        Fault.of(changed, Cause.STALE, named.STALE_DOCUMENT),
+        Fault.of(thumbnail, Cause.STALE, named.THUMBNAIL_MISSING),
+        Fault.of(crop, Cause.STALE, named.CROP_NOT_IN_DOCUMENT),
+        Fault.of(theirs, Cause.SEARCHABLE, named.DOCUMENT_OF_NO_RUN),
+        Fault.of(
+            never,
+            Cause.NEVER_UPLOADED,
+            named.NEVER_UPLOADED,
+            named.ORIGINAL_WITHOUT_DOCUMENT,
+        ),
+        Fault.of(nobody, Cause.UNKNOWN_ID, named.ROWS_WITHOUT_ORIGINAL),
+    ]
+
+
+def test_what_explain_and_the_audit_say_of_each_planted_fault(
+    stack: LocalStack,
+    server: IndexServer,
+    index: IndexFaults,
+    ids: Iterator[str],
+    tmp_path: Path,
+) -> None:
+    before = audit(stack, tmp_path / "before")
+    faults = plant(stack, server, ids)
+    refused, poison, waiting = next(ids), next(ids), next(ids)
+    index.refused_ids.add(refused)
+    delete_document(stack, server, refused)
+    upload(stack, [refused])
+    run(stack)
+    without = ImageClass.ORIGINAL_WITHOUT_DOCUMENT
+    faults += [
+        Fault.of(refused, Cause.INDEX_REFUSES, without),
+        Fault.of(poison, Cause.DEAD_LETTER, without),
+        Fault.of(waiting, Cause.INDEXER_OFF, without),
+    ]
+    with run_that_waits(stack, server, [poison, waiting]):
+        set_aside(stack, poison)
+
+        found = audit(stack, tmp_path / "after")
+        for fault in faults:
+            explain(stack, fault.image_id, fault.cause)
+        obey(stack, explain(stack, poison, Cause.DEAD_LETTER))
+    eventually(lambda: not record(stack).is_open, "the run is over")
+
+    planted = {fault.image_id: fault.classes for fault in faults}
+    rows_of_deleted = {ImageClass.ROWS_WITHOUT_ORIGINAL}
+    assert {
+        image_id: classes - (rows_of_deleted if image_id in planted and len(classes) > 1 else set())
+        for image_id, classes in found.items()
+        if classes != before.get(image_id)
+    } == planted

@@ -18,6 +18,7 @@ from PIL import Image
 
 from cdk.uv import find_uv
 from reindex import __version__
+from tests.e2e.desk import served_desk
 from tests.local.deploy import ROOT
 from tests.local.google_storage import google_storage
 from tests.local.processes import LocalServerError, run
@@ -145,6 +146,31 @@ def test_with_the_extra_it_reads_from_google_storage(
     [line] = map(json.loads, listed.splitlines())
     assert (line["source"], line["requests"]) == ("gs://originals/a/b", 1)
     assert line["dimensions"] == {"width": 3, "height": 2}
+
+
+def test_without_the_extra_it_says_what_the_desk_needs(environment: Path) -> None:
+    done = subprocess.run(
+        [environment / "bin" / "reindex", "desk", "--stage", "TEST"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "Error: the desk needs the extra desk: install image-reindex[desk] ("
+    )
+
+
+def test_with_the_extra_it_serves_the_desk(wheel: Wheel, stack: LocalStack, tmp_path: Path) -> None:
+    command = wheel.install(tmp_path / "environment", "[desk]") / "bin" / "reindex"
+    with served_desk(command, stack.environ) as desk:
+        assert desk.head == "The desk of TEST (changes are allowed), until Ctrl-C:"
+        assert "Desk of TEST" in desk.get("")
+        assert '"use strict"' in desk.get("desk.js")
+        for panel in ("run", "failures", "runs"):
+            assert "could not be read" not in desk.panel(panel)
+        assert 'class="notice' in desk.explain("absent")
 
 
 def test_it_works_on_a_deployed_stack(environment: Path, stack: LocalStack) -> None:

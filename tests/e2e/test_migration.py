@@ -173,7 +173,7 @@ def test_a_library_moves_to_another_cluster_while_people_work(
     with people.live("while it is handed over", pause=_PAUSE):
         said = _migrate(stack, "switch", "--yes")
         assert f"{new} is ready" in said
-        # As the operator was told to, in this order: here some still write to the old cluster.
+        # In the order that the operator was given: here some still write to the old cluster.
         stack.deploy_again(
             {"elasticsearch_url": new_url, "index": {"other_cluster": {"url": old_url}}}
         )

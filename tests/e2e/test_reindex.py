@@ -1,6 +1,6 @@
 """A reindex of the deployed stack, as an operator runs it and as people then search.
 
-The tests share one deployment and build on each other, in the order in which they stand.
+The tests share one deployment and build on each other, in the order of this file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tests look up in a deployment's services, and do to them, as no command of ours does.
+"""What tests read and change in a deployment's services, which no command does.
 
 They ask the local cloud itself, past the faults that lambdas meet.
 """
@@ -23,7 +23,7 @@ class HeldChunk:
 
     Attributes:
         key: Of its item.
-        holder: As DynamoDB has it.
+        holder: As stored in DynamoDB.
         until: Epoch seconds.
         in_progress: How many rows its holder has in progress.
     """
@@ -71,7 +71,7 @@ class Cloud:
         """Time an open phase out, as Step Functions does when no tick is heard for too long.
 
         Returns:
-            False when nobody waits for that phase.
+            False if no task waits for that phase.
         """
         if run.task_token is None:
             return False
@@ -85,7 +85,7 @@ class Cloud:
         return True
 
     def held_chunks(self, phase: Phase) -> Iterator[HeldChunk]:
-        """The chunks of a phase that somebody holds."""
+        """The chunks of a phase that are leased."""
         pages = (
             self.client("dynamodb")
             .get_paginator("query")

@@ -59,10 +59,10 @@ _LOOK_SECONDS: Final = 0.2
 #: Deviations shown one by one.
 _SHOWN: Final = 20
 
-#: Where nobody looks, lines may be longer than a terminal's.
+#: In files and pipes, lines may be longer than a terminal's.
 _WIDTH_OF_A_PIPE: Final = 140
 
-#: Exit statuses after a signal: 128 and its number, as shells have it.
+#: Exit statuses after a signal: 128 and its number, as in shells.
 _INTERRUPTED: Final = 128 + signal.SIGINT
 _TERMINATED: Final = 128 + signal.SIGTERM
 
@@ -287,7 +287,7 @@ def _wait(console: Console, stack: LocalStack) -> None:
         console.print(f"  export {name}={stack.environ[name]}", markup=False)
     console.print(f"  export INDEX={stack.index.url}", markup=False)
     console.print(f"  export PATH={Path(sys.executable).parent}:$PATH", markup=False)
-    console.print("Then, for one: reindex status")
+    console.print("Then, for one: reindex status, or reindex desk for all of it on one page")
     signal.pause()
 
 

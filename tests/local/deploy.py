@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
-#: Credentials that no cloud accepts, so that nothing of ours can reach a real one.
+#: Credentials that no cloud accepts, so that our programs cannot reach a real one.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "image-reindex-local",
     "AWS_SECRET_ACCESS_KEY": "local",

@@ -26,7 +26,7 @@ def elasticsearch(release: Release, heap: str, folder: Path, lines: Sequence[str
     """
     name = f"elasticsearch-{release.version}"
     distribution = cached(name, lambda into: _fetch(release, into))
-    # A copy, because configuration, data and logs live inside, and because `nobody` cannot read
+    # A copy, because configuration, data and logs live inside, and because ``nobody`` cannot read
     # root's cache.
     home = folder / "home"
     shutil.copytree(distribution / name, home)

@@ -42,9 +42,14 @@ class Faults:
         return events
 
     def count(self) -> int:
-        """How many faults the rules that stand have made."""
+        """Return the number of faults that the present rules have made."""
         rules: list[dict[str, Any]] = loopback.send("GET", f"{self.url}/_microburst/rules")
         return sum(rule["fired_count"] for rule in rules)
+
+    def count_of(self, number: int) -> int:
+        """How many faults the rule of a number, in the order of :meth:`set_rules`, has made."""
+        rules: list[dict[str, Any]] = loopback.send("GET", f"{self.url}/_microburst/rules")
+        return int(rules[number]["fired_count"])
 
     def clear(self) -> None:
         """Removes all rules and forgets what fired."""
@@ -62,12 +67,13 @@ def microburst(upstream_url: str) -> Iterator[Faults]:
     Raises:
         LocalServerError: It could not be installed or started.
     """
-    program = python_tool(versions.MICROBURST) / "microburst"
+    python = python_tool(versions.MICROBURST) / "python"
     port = loopback.free_port()
     url = loopback.url(port)
     with tempfile.TemporaryDirectory(prefix="microburst-", ignore_cleanup_errors=True) as folder:
         command: Command = [
-            *(program, "--upstream", upstream_url),
+            *(python, Path(__file__).with_name("microburst_launcher.py")),
+            *("--upstream", upstream_url),
             *("--host", loopback.ADDRESS, "--port", str(port)),
         ]
         log = Path(folder, "microburst.log")

@@ -55,7 +55,7 @@ class ImageLoader:
     Attributes:
         key: Requests with another get 401; None for any.
         faults: What the next requests for an image get, by its id, before it is looked up.
-        always: What every request for an image gets, likewise.
+        always: What every request for an image gets, before it is looked up.
         asked: Ids, in the order in which they were asked for.
         connections: How many were opened.
         most_at_once: Requests that were in work at the same time.
@@ -149,7 +149,7 @@ def image_loader(
                 else:
                     self.wfile.write(body[: reply.sent])
             except OSError:
-                # Whoever asked has gone.
+                # The client has closed the connection.
                 self.close_connection = True
             if reply.sent is not None:
                 self.close_connection = True
@@ -159,7 +159,7 @@ def image_loader(
 
     with ThreadingHTTPServer((loopback.ADDRESS, 0), Handler) as server:
         server.daemon_threads = True
-        # At the end of the block nobody waits for an answer that takes long.
+        # At the end of the block no client waits for a slow answer.
         server.block_on_close = False
         loader.port = server.server_address[1]
         serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -55,5 +55,5 @@ def send(method: str, address: str, body: object = None) -> Any:
     request = Request(
         address, data=data, method=method, headers={"Content-Type": "application/json"}
     )
-    with _opener.open(request, timeout=10) as response:
+    with _opener.open(request, timeout=60) as response:
         return json.load(response)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.calls import recording
 from tests.local import loopback, versions
 from tests.local.cache import python_tool
 from tests.local.processes import serve
@@ -83,6 +84,7 @@ def ministack(
             "MINISTACK_HOST": loopback.ADDRESS,
             # The lambdas' code is unpacked here.
             "TMPDIR": folder,
+            **recording.environment(url),
             **(extra_env or {}),
         }
         log = Path(folder, "ministack.log")

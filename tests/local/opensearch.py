@@ -50,7 +50,7 @@ def opensearch(release: Release, heap: str, folder: Path, lines: Sequence[str]) 
         LocalServerError: A JDK or Maven is missing, or the server could not be fetched.
     """
     distribution = cached(f"opensearch-{release.version}", lambda into: _build(release, into))
-    # A copy, because data and logs live inside, and because `nobody` cannot read root's cache.
+    # A copy, because data and logs live inside, and because ``nobody`` cannot read root's cache.
     home = folder / "home"
     shutil.copytree(distribution, home)
     config = home / "config"

@@ -26,7 +26,7 @@ Size = tuple[int, int]
 _CANVAS: Final[Size] = (2400, 1800)
 _SEED: Final = 20_240_611
 
-#: How each format is written: quickly, for nobody looks at these pictures.
+#: Fast settings for each format: the pictures are not for viewing.
 _WRITING: Final[Mapping[Format, Mapping[str, Any]]] = {
     "JPEG": {"quality": 88},
     "PNG": {"compress_level": 1},
@@ -66,8 +66,8 @@ class Camera:
         model: Its model.
         taken: Date and time as EXIF writes them, ``2023:06:11 09:30:00``.
         orientation: How it was held, 1 to 8.
-        artist: As set up in the camera; likewise the copyright.
-        copyright: See there.
+        artist: As set up in the camera.
+        copyright: As set up in the camera.
         position: Degrees north and east.
     """
 

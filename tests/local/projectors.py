@@ -46,7 +46,7 @@ FUNCTION_ARN: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
 
 _UPLOADED: Final = datetime(2024, 5, 17, 9, 30, tzinfo=UTC)
 
-#: What a loader says of a file that is no image: that it refuses it, and no more.
+#: A loader's answer for a file that is not an image: only that it refuses it.
 _OF_FILES: Final = {
     NotAnImage.code,
     TooManyPixels.code,
@@ -119,7 +119,7 @@ def sample_loader(endpoint_url: str) -> Iterator[tuple[SampleLoader, dict[str, A
 
 
 def create_function(stack: LocalStack) -> None:
-    """Create the library's own function: it answers with documents, and nothing else of ours.
+    """Create the library's own function: it answers with documents only.
 
     Args:
         stack: Deployed with :data:`FUNCTION_ARN` as ``projection.function``.

@@ -41,8 +41,8 @@ class Ending:
     Attributes:
         state: Of its row.
         code: Of its failure, if it is one.
-        or_explained: Whether it may as well fail with any code that we know: nobody has said
-            beforehand what the file is.
+        or_explained: True if it may also fail with any known code: the content of the file is not
+            known beforehand.
     """
 
     state: State
@@ -127,7 +127,7 @@ class SampleLibrary:
         """One line for each image that did not end as it should.
 
         Args:
-            outcomes: By image id; of an image that is not there nobody ever heard.
+            outcomes: By image id; an image that is not in it was never uploaded.
         """
         found = []
         for image in self.images:

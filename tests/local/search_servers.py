@@ -19,7 +19,7 @@ def real_server(server: SearchServer, heap: str = "1g") -> Iterator[IndexServer]
     """Runs an empty node of its own for the time of a `with` block.
 
     It takes 10 to 25 s to start, and 400 MB of memory beside its heap. The servers refuse to run
-    as root; started by root, they run as `nobody`.
+    as root; started by root, they run as ``nobody``.
 
     Args:
         server: Which server, and its release.
@@ -35,7 +35,7 @@ def real_server(server: SearchServer, heap: str = "1g") -> Iterator[IndexServer]
 def a_leader_and_a_data_node(server: SearchServer) -> Sequence[Mapping[str, str]]:
     """Return the settings of a cluster of two nodes, of which only the first may lead.
 
-    The first needs nobody's vote, so the cluster stays when the second is killed.
+    The first needs no other node's vote, so the cluster survives when the second is killed.
     """
     voters = {
         "elasticsearch": "cluster.initial_master_nodes",

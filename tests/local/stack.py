@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,9 @@ from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.runs import DynamoRuns
 from reindex.stores.search.cluster import SearchCluster
-from scripts.stack import command_groups, variable_of
+from scripts.stack import STACK_PREFIX, command_groups, variable_of
+from tests.calls import recording
+from tests.calls.record import save_deployment
 from tests.local.deploy import CREDENTIALS, REGION, deploy, local_environment
 from tests.local.fill import fill
 from tests.local.index_server import IndexServer
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 STAGE: Final = "TEST"
 
-#: Nothing is slow here, and nobody else writes: waiting would prove nothing.
+#: Nothing is slow here, and no other program writes: waiting would prove nothing.
 _TUNING: Final[Mapping[str, Any]] = {
     "settle_seconds": 0,
     "check_delay_seconds": 0,
@@ -92,7 +95,11 @@ class LocalStack:
     @cached_property
     def environ(self) -> dict[str, str]:
         """The environment in which the ``reindex`` command works on this deployment."""
-        return {**local_environment(self.endpoint_url), "REINDEX_STAGE": self.stage}
+        return {
+            **local_environment(self.endpoint_url),
+            **recording.environment(self.endpoint_url),
+            "REINDEX_STAGE": self.stage,
+        }
 
     def deploy_again(self, overrides: Mapping[str, Any]) -> None:
         """Deploy the stage with other settings, over the functions and schedules that run.
@@ -143,10 +150,14 @@ class LocalStack:
         """Return the phases whose rule ticks."""
         return [phase for phase in Phase if self.phases.is_on(phase)]
 
-    @contextmanager
-    def indexer_stopped(self) -> Iterator[None]:
+    def indexer_stopped(self) -> AbstractContextManager[None]:
         """Keep messages on the low-priority queue for the time of a `with` block."""
-        functions, mapping = self.client("lambda"), self.indexer_mapping()
+        return self.consumer_stopped(self.settings[groups.Queue].reingest_queue_url)
+
+    @contextmanager
+    def consumer_stopped(self, queue_url: str) -> Iterator[None]:
+        """Keep messages on a queue for the time of a `with` block."""
+        functions, mapping = self.client("lambda"), self._mapping_of(queue_url)
         functions.update_event_source_mapping(UUID=mapping, Enabled=False)
         try:
             yield
@@ -155,7 +166,11 @@ class LocalStack:
 
     def indexer_mapping(self) -> str:
         """The UUID of the event source mapping that gives the indexer its messages."""
-        queue = self.settings[groups.Queue].reingest_queue_url.rpartition("/")[2]
+        return self._mapping_of(self.settings[groups.Queue].reingest_queue_url)
+
+    def _mapping_of(self, queue_url: str) -> str:
+        """The UUID of the event source mapping that gives a function a queue's messages."""
+        queue = queue_url.rpartition("/")[2]
         [found] = (
             mapping["UUID"]
             for mapping in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -191,12 +206,20 @@ class LocalStack:
             check=False,
         )
 
+    def described(self) -> tuple[dict[str, str], Mapping[str, Any]]:
+        """The outputs and the template of the product's stack as it is now."""
+        client, name = self.client("cloudformation"), f"{STACK_PREFIX}{self.stage}"
+        [stack] = client.describe_stacks(StackName=name)["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        template = client.get_template(StackName=name)["TemplateBody"]
+        return outputs, json.loads(template) if isinstance(template, str) else template
+
     def rows(self) -> dict[str, ProgressRow]:
         """The rows of the progress table that can be read, by image id."""
         return {row.id: row for page in scan_all(self.table, 1) for row in page.rows}
 
     def outcomes(self) -> dict[str, Outcome]:
-        """Where each image's row stands, and the code of its failure."""
+        """The state of each image's row, and the code of its failure."""
         return {
             id_: (row.state, row.failure.code if row.failure else None)
             for id_, row in self.rows().items()
@@ -210,7 +233,7 @@ class LocalStack:
         return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
     def log_tails(self) -> str:
-        """What each lambda logged last, for whoever must find out why something failed."""
+        """The last log lines of each lambda, to find the cause of a failure."""
         logs: CloudWatchLogsClient = self.client("logs")
         tails = []
         live_lane = INGEST_FUNCTIONS if groups.Ingest in self.settings else ()
@@ -243,7 +266,7 @@ def local_stack(
         endpoint_url: Of the cloud; without it, a ministack, or what ``AWS_ENDPOINT_URL`` names.
         projection: The stage's setting of that name; without it, our own projection.
         overrides: Laid over the stage's settings, such as a ``library`` of one's own, which then
-            stands in for the sample library.
+            replaces the sample library.
 
     Raises:
         LocalServerError: A server could not be started.
@@ -274,9 +297,12 @@ def local_stack(
         try:
             yield running
         except Exception as error:
-            # Once the block is left, nobody can look any more.
+            # After the block the logs are gone.
             error.add_note(running.log_tails())
             raise
+        finally:
+            if folder := recording.folder_of(endpoint_url):
+                save_deployment(folder, STAGE, *running.described())
 
 
 def _settings(outputs: Mapping[str, str]) -> Settings:

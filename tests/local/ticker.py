@@ -1,4 +1,4 @@
-"""A schedule that keeps nobody waiting: enabled rules' targets are invoked every second.
+"""A fast schedule: enabled rules' targets are invoked every second.
 
 The local cloud's rules tick once a minute, as EventBridge's do. Here the same invocations come
 sooner: of the targets that an enabled rule names, with the input that it fixes for them. While a
@@ -53,7 +53,7 @@ class Ticker:
     _in_flight: dict[tuple[str, str], threading.Thread] = field(default_factory=dict)
 
     def look(self) -> None:
-        """Invoke enabled rules' targets, but for those whose last invocation still runs."""
+        """Invoke enabled rules' targets, except those whose last invocation still runs."""
         for rule in self.rules:
             if self.events.describe_rule(Name=rule)["State"] != "ENABLED":
                 continue
@@ -69,7 +69,7 @@ class Ticker:
             tick.join(max(0, deadline - time.monotonic()))
 
     def _start(self, rule: str, target: TargetOutputTypeDef) -> None:
-        # Daemons, for whoever is interrupted must not wait for a tick to end.
+        # Daemons, so that an interrupted process does not wait for a tick to end.
         tick = threading.Thread(target=self._invoke, args=(rule, target), daemon=True)
         self._in_flight[rule, target["Id"]] = tick
         self.ticks[rule] = self.ticks.get(rule, 0) + 1

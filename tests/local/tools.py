@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from tests.browser import chromium
@@ -25,7 +28,7 @@ class Tool:
     Attributes:
         name: For people.
         needed_for: What does not run without it.
-        is_here: Returns whether the machine has it.
+        is_here: Returns True if it is installed.
     """
 
     name: str
@@ -49,6 +52,18 @@ def _has_go() -> bool:
     return version is not None and (int(version[1]), int(version[2])) >= versions.GO
 
 
+def find_imagemagick() -> str | None:
+    """Return ImageMagick's program, whatever else is called ``convert``; None without one."""
+    for folder in os.environ["PATH"].split(os.pathsep):
+        for program in (Path(folder, "magick"), Path(folder, "convert")):
+            if not os.access(program, os.X_OK):
+                continue
+            said = subprocess.run([program, "-version"], capture_output=True, check=False).stdout
+            if said.startswith(b"Version: ImageMagick"):
+                return str(program)
+    return None
+
+
 #: What the newest search servers need.
 _NEWEST_JAVA: Final = max(server.value.java for server in SearchServer)
 
@@ -70,11 +85,21 @@ TOOLS: Final = (
         "the first time: tests of images in Google Cloud Storage",
         _has_go,
     ),
-    Tool("Chromium", "tests of the report page in a browser", lambda: chromium.find() is not None),
+    Tool("Chromium", "tests of pages in a browser", lambda: chromium.find() is not None),
     Tool(
         "exiftool",
         "the comparison with exiftool in make bench",
         lambda: shutil.which("exiftool") is not None,
+    ),
+    Tool(
+        "vipsthumbnail (libvips-tools)",
+        "the comparison of renditions with it in make bench",
+        lambda: shutil.which("vipsthumbnail") is not None,
+    ),
+    Tool(
+        "ImageMagick",
+        "the comparison of renditions with it in make bench",
+        lambda: find_imagemagick() is not None,
     ),
 )
 

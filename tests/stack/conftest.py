@@ -14,7 +14,7 @@ from tests.stack.templates import Stage
 
 @pytest.fixture(scope="session")
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Asset:
-    """Stands for the real one, which takes a while to build."""
+    """A placeholder for the real asset, which takes a while to build."""
     path = Path(tmp_path_factory.mktemp("asset"), "asset.zip")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("nothing", "")

@@ -32,7 +32,7 @@ _VALIDATOR = templates.ROOT / "node_modules" / ".bin" / "asl-validator"
 #: What CloudFormation puts in place of its own references.
 _PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012"}
 
-#: cfn-lint's schema knows QueryLanguage of every state but Succeed; the language has it there, too.
+#: cfn-lint's schema lacks QueryLanguage in the state Succeed, where the language allows it.
 #: https://states-language.net/spec.html#querylanguage-field
 _FALSE = "Additional properties are not allowed ('QueryLanguage' was unexpected)"
 

@@ -1,7 +1,6 @@
-"""Synthesized templates, and CloudFormation's functions in them made readable."""
+"""Synthesized templates."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from cdk.bundling import Asset
 from cdk.sample_library import SampleLibraryStack
 from cdk.stack import ReindexStack
 from cdk.stage_settings import StageSettings, load
+from tests.stack.readable import readable
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,8 +23,6 @@ EXAMPLE = json.loads((ROOT / "cdk" / "stage.example.json").read_text())
 STREAM = (
     "arn:aws:dynamodb:eu-west-1:111122223333:table/library-edits/stream/2026-01-01T00:00:00.000"
 )
-
-_HASH = re.compile(r"[0-9A-F]{8}$")
 
 
 @dataclass(frozen=True)
@@ -80,18 +78,3 @@ def ingest_stage() -> StageSettings:
     }
     tuning = {name: v for name, v in EXAMPLE["tuning"].items() if name != "live_queue_url"}
     return load({"PROD": {**EXAMPLE, "ingest": ingest, "tuning": tuning}}, "PROD")
-
-
-def readable(value: Any) -> str:
-    """A template's text, references by construct: ``<TablesProgress.Arn>/index/work``."""
-    match value:
-        case str():
-            return value
-        case {"Ref": name}:
-            return f"<{_HASH.sub('', name)}>".replace("<AWS::", "<")
-        case {"Fn::GetAtt": [name, attribute]}:
-            return f"<{_HASH.sub('', name)}.{attribute}>"
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator.join(readable(part) for part in parts))
-        case _:
-            raise AssertionError(f"not a text: {value}")

@@ -129,7 +129,7 @@ def test_another_target_is_another_asset() -> None:
 
 def test_the_local_asset_runs_on_this_machine(tmp_path: Path) -> None:
     zipfile.ZipFile(bundling.build(bundling.LOCAL).path).extractall(tmp_path)
-    # Isolated, so that nothing installed here can stand in for what the asset lacks.
+    # Isolated, so that no package installed here can replace one that the asset lacks.
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import PIL._imaging, boto3, indexer"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, cwd=tmp_path)
 

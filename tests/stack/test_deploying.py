@@ -1,7 +1,7 @@
 """A deployment over a running reindex: what CloudFormation would touch, and what it leaves.
 
 CloudFormation changes a resource only if its part of the template did. A rule that is changed
-would be turned off (the template has it so), a resource that is renamed would be replaced.
+would be disabled (as in the template), a resource that is renamed would be replaced.
 """
 
 import json

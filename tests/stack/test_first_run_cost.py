@@ -1,4 +1,4 @@
-"""The README's table of what a first run of ten images costs, held against prices and templates."""
+"""The README's table of a first run's cost, compared with prices and templates."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -12,7 +12,8 @@ from cdk.stage_settings import load
 from reindex.settings import FUNCTIONS, function_name
 from reindex.stores import work_list
 from tests.stack import templates
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
 Grants = Mapping[str, set[str]]
 
@@ -181,6 +182,25 @@ EXPECTED: Mapping[str, Grants] = {
         DEAD_LETTERS: {"sqs:GetQueueAttributes"},
         **INDEX,
     },
+    "audit": {
+        PROGRESS: {"dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Scan"},
+        **{
+            table(name): {"dynamodb:DescribeTable", "dynamodb:Scan"}
+            for name in ("usages", "leases")
+        },
+        **{
+            table(name): {"dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Scan"}
+            for name in ("image-collections", "edits", "syndication", "image-status")
+        },
+        **{index: {"dynamodb:PartiQLSelect"} for index in INDEXES},
+        RUNS: {"dynamodb:GetItem"},
+        **{bucket: {"s3:ListBucket"} for bucket in (FILES, ORIGINALS, THUMBNAILS, CROPS)},
+        **{f"{bucket}/*": {"s3:GetObject"} for bucket in (ORIGINALS, THUMBNAILS, CROPS)},
+        f"{FILES}/audits/*": {"s3:GetObject", "s3:PutObject"},
+        f"{FILES}/audit-work/*": {"s3:GetObject", "s3:PutObject"},
+        PROJECTION: {"lambda:InvokeFunction"},
+        **INDEX,
+    },
     "notices": {
         RUNS: {"dynamodb:GetItem"},
         FILES: {"s3:ListBucket"},
@@ -248,8 +268,9 @@ def test_a_function_may_do_this_and_no_more(prod: Stage, name: str) -> None:
     }
 
 
-def test_the_librarys_tables_are_never_scanned(prod: Stage) -> None:
-    [denied] = statements_of(prod, "<FunctionsImageProjectionRole>", "Deny")
+@pytest.mark.parametrize("function", ["ImageProjection", "Audit"])
+def test_a_lookup_never_scans_the_librarys_tables(prod: Stage, function: str) -> None:
+    [denied] = statements_of(prod, f"<Functions{function}Role>", "Deny")
 
     assert {readable(resource) for resource in denied["Resource"]} == {*INDEXES}
     assert denied["Condition"] == {"Bool": {"dynamodb:FullTableScan": "true"}}
@@ -259,22 +280,30 @@ def test_the_state_machine_may_do_this_and_no_more(prod: Stage) -> None:
     assert grants_of(prod, "<WorkflowRunRole>") == STATE_MACHINE
 
 
+def test_the_state_machine_of_audits_may_do_this_and_no_more(prod: Stage) -> None:
+    assert grants_of(prod, "<AuditMachineRole>") == {
+        **{f"<FunctionsAudit.Arn>{v}": {"lambda:InvokeFunction"} for v in ("", ":*")},
+        OWN_KEY: USE_KEY,
+        "*": STATE_MACHINE["*"],
+    }
+
+
 def test_the_schedule_may_start_runs_and_no_more(prod: Stage) -> None:
     assert grants_of(prod, "<ScheduleRole>") == {"<WorkflowRun>": {"states:StartExecution"}}
 
 
 def test_no_function_may_do_something_everywhere_outside_a_network(stage: Stage) -> None:
     for role in stage.of_type("AWS::IAM::Role"):
-        if role != "<WorkflowRunRole>":
+        if role not in {"<WorkflowRunRole>", "<AuditMachineRole>"}:
             assert "*" not in grants_of(stage, role)
 
 
 def test_no_role_has_policies_beside_these(prod: Stage) -> None:
     for properties in prod.properties("AWS::IAM::Role").values():
         assert not properties.keys() & {"ManagedPolicyArns", "Policies"}
-    # The functions', the state machine's, and the schedule's.
-    assert len(prod.of_type("AWS::IAM::Role")) == len(FUNCTIONS) + 2
-    assert len(prod.of_type("AWS::IAM::Policy")) == len(FUNCTIONS) + 2
+    # The functions', the two state machines', and the schedule's.
+    assert len(prod.of_type("AWS::IAM::Role")) == len(FUNCTIONS) + 3
+    assert len(prod.of_type("AWS::IAM::Policy")) == len(FUNCTIONS) + 3
 
 
 def test_no_action_is_granted_by_half_a_name(prod: Stage) -> None:
@@ -395,6 +424,7 @@ def test_on_a_domain_each_function_may_send_what_it_sends_and_reads_no_secret(
         "indexer": reads,
         "preflight": reads | {"es:ESHttpDelete"},
         "tally": reads,
+        "audit": reads,
         "notices": set(),
     }
 

@@ -20,7 +20,8 @@ from reindex.settings import (
     variables,
 )
 from tests.stack import templates
-from tests.stack.templates import EXAMPLE, ROOT, STREAM, Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import EXAMPLE, ROOT, STREAM, Stage
 from tests.stack.test_grants import (
     EXPECTED,
     FILES,
@@ -53,7 +54,8 @@ GRANTS: Mapping[str, Mapping[str, set[str]]] = {
         "<IngestDeadLetters.Arn>": {"sqs:SendMessage"},
         "<Ingest.Arn>": {"s3:ListBucket", "s3:ListBucketVersions"},
         "<Ingest.Arn>/*": {"s3:DeleteObjectVersion", "s3:GetObjectVersion"},
-        "<IngestFailed.Arn>/*": {"s3:GetObject", "s3:PutObject"},
+        "<IngestFailed.Arn>": {"s3:ListBucket"},
+        "<IngestFailed.Arn>/*": {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"},
         ORIGINALS: {"s3:ListBucket"},
         f"{ORIGINALS}/*": {"s3:GetObject", "s3:PutObject"},
         f"{THUMBNAILS}/*": {"s3:PutObject"},

@@ -7,6 +7,7 @@ import pytest
 from cdk.bundling import Asset
 from cdk.stage_settings import load
 from tests.stack import templates
+from tests.stack.readable import readable
 from tests.stack.templates import EXAMPLE, ROOT, Stage
 
 ENDPOINT = "AWS::EC2::VPCEndpoint"
@@ -68,7 +69,7 @@ def test_each_is_in_the_functions_subnets_and_answers_to_the_services_own_name(
         assert properties["SubnetIds"] == NETWORK["subnets"]
         assert properties["PrivateDnsEnabled"]
         [group] = properties["SecurityGroupIds"]
-        assert templates.readable(group) == entrance.replace(">", ".GroupId>")
+        assert readable(group) == entrance.replace(">", ".GroupId>")
 
 
 def test_only_the_functions_reach_them_and_only_by_https(with_endpoints: Stage) -> None:

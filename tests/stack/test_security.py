@@ -1,4 +1,4 @@
-"""What the stacks open, encrypt and leave behind, held against cdk-nag and our own rules."""
+"""The security of the stacks, checked by cdk-nag and our own rules."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,8 @@ from cdk.sample_library import SampleLibraryStack
 from cdk.stack import ReindexStack
 from cdk.stage_settings import StageSettings, load
 from tests.stack import templates
-from tests.stack.templates import CDK_JSON, EXAMPLE, Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import CDK_JSON, EXAMPLE, Stage
 
 #: What holds data; all else goes with its stack.
 HOLDS_DATA = {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}

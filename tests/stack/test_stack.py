@@ -16,13 +16,15 @@ from reindex.settings import (
     FUNCTIONS,
     LOADER,
     ImageLoader,
+    OtherCluster,
     Pace,
     Projection,
     Settings,
     variables,
 )
 from tests.stack import templates
-from tests.stack.templates import CDK_JSON, Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import CDK_JSON, Stage
 
 FUNCTION = "AWS::Lambda::Function"
 TICKS = {"batch_index", "batch_check"}
@@ -61,9 +63,12 @@ def test_a_functions_environment_is_what_its_settings_require(
     assert given["POWERTOOLS_METRICS_NAMESPACE"] == "ImageReindex"
 
 
-#: Settings of a projection that is not ours, and of a cluster that is a domain of Amazon OpenSearch
-#: Service: the example shows their keys, and has neither.
-ELSEWHERE = {f.name.upper() for f in fields(ImageLoader)} | {"DOCUMENT_MAPPING", "INDEX_DOMAIN"}
+#: Settings that the example names and leaves out: of a projection that is not ours, of a domain of
+#: Amazon OpenSearch Service, and of another cluster.
+ELSEWHERE = {
+    *(f.name.upper() for f in (*fields(ImageLoader), *fields(OtherCluster))),
+    *("DOCUMENT_MAPPING", "INDEX_DOMAIN"),
+}
 
 
 def test_a_stage_with_a_loader_gives_every_setting_of_it(asset: Asset) -> None:
@@ -122,6 +127,7 @@ def test_functions_run_alike(prod: Stage) -> None:
         "indexer": 60,
         "preflight": 120,
         "tally": 900,
+        "audit": 900,
         "notices": 60,
     }
     assert found["image_projection"]["ReservedConcurrentExecutions"] == 200
@@ -138,7 +144,8 @@ def test_tracing_when_asked_for(asset: Asset) -> None:
     traced = templates.synthesize(settings, asset)
     for properties in functions(traced).values():
         assert properties["TracingConfig"] == {"Mode": "Active"}
-    assert traced.one("AWS::StepFunctions::StateMachine")["TracingConfiguration"]["Enabled"]
+    for machine in traced.properties("AWS::StepFunctions::StateMachine").values():
+        assert machine["TracingConfiguration"]["Enabled"]
 
 
 def test_a_late_tick_is_dropped_and_a_failed_one_not_repeated(stage: Stage) -> None:
@@ -257,7 +264,15 @@ def test_the_bucket_is_private_and_keeps_reports(stage: Stage) -> None:
     assert {
         rule["Prefix"]: rule["ExpirationInDays"]
         for rule in bucket["LifecycleConfiguration"]["Rules"]
-    } == {"claims/": 14, "uploads/": 90, "work/": 90, "order/": 7, "tallies/": 90, "samples/": 90}
+    } == {
+        "claims/": 14,
+        "uploads/": 90,
+        "work/": 90,
+        "order/": 7,
+        "tallies/": 90,
+        "samples/": 90,
+        "audit-work/": 30,
+    }
 
 
 def test_log_groups_forget(prod: Stage) -> None:
@@ -265,6 +280,7 @@ def test_log_groups_forget(prod: Stage) -> None:
     assert {group["LogGroupName"] for group in groups.values()} == {
         *(f"/aws/lambda/image-reindex-prod-{name.replace('_', '-')}" for name in FUNCTIONS),
         "/aws/vendedlogs/states/image-reindex-prod-run",
+        "/aws/vendedlogs/states/image-reindex-prod-audits",
     }
     assert {group["RetentionInDays"] for group in groups.values()} == {90}
 
@@ -282,9 +298,12 @@ def test_the_command_reads_its_settings_from_the_outputs(
     assert outputs.keys() <= by_output.keys()
     Settings(COMMAND, {by_output[name]: value for name, value in outputs.items()})
     if which == "prod":
-        assert outputs.keys() == by_output.keys() - {"DocumentMapping", "IndexDomain"}
+        left_out = {name for name, variable in by_output.items() if variable in ELSEWHERE}
+        assert outputs.keys() == by_output.keys() - left_out
     assert outputs["ProgressTable"] == "<TablesProgress>"
-    machine = stage.one("AWS::StepFunctions::StateMachine")["StateMachineName"]
+    machine = stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"][
+        "StateMachineName"
+    ]
     assert outputs["StateMachineArn"].endswith(f":stateMachine:{machine}")
 
 

@@ -13,7 +13,8 @@ from reindex.domain.states import Phase
 from reindex.reports import footprint
 from reindex.steps.gather import MAX_PARTS, PART_SECONDS
 from reindex.steps.ordering import GROUP_ROWS, RANGE_ROWS
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
 State = Mapping[str, Any]
 
@@ -23,7 +24,7 @@ BUILT_IN = {"states", "exists", "count", "string", "floor", "millis", "substring
 
 @pytest.fixture(scope="module")
 def definition(stage: Stage) -> Mapping[str, Any]:
-    machine = stage.one("AWS::StepFunctions::StateMachine")
+    machine = stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"]
     parsed: Mapping[str, Any] = json.loads(readable(machine["DefinitionString"]))
     return parsed
 
@@ -114,7 +115,7 @@ def test_what_a_run_goes_through(definition: Mapping[str, Any]) -> None:
 def test_a_run_has_no_time_limit_but_a_heartbeat(
     stage: Stage, definition: Mapping[str, Any]
 ) -> None:
-    machine = stage.one("AWS::StepFunctions::StateMachine")
+    machine = stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"]
     assert machine["StateMachineType"] == "STANDARD"
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
     assert machine["LoggingConfiguration"]["IncludeExecutionData"]
@@ -244,7 +245,7 @@ def test_a_passing_fault_costs_no_step_its_run(definition: Mapping[str, Any]) ->
     for name, state in steps.items():
         tried = {error: r["MaxAttempts"] for r in state["Retry"] for error in r["ErrorEquals"]}
         assert tried.keys() >= PASSING, name
-        # Nobody waits for the later steps, and they have done something that would be lost.
+        # No caller waits for the later steps, and their work would be lost.
         assert (tried["StoreUnavailable"] < 3) == (name == "Plan"), name
         # Other parts may work for ten minutes each; a function in a VPC wakes up in minutes.
         for error in (

@@ -15,9 +15,10 @@ import pytest
 from reindex.reports import footprint
 from tests.local.deploy import CREDENTIALS, REGION
 from tests.local.ministack import ministack
-from tests.stack.templates import Stage, readable
+from tests.stack.readable import readable
+from tests.stack.templates import Stage
 
-#: What the stubs do is in the run's id; what they were told is in the file.
+#: The run's id says what the stubs do; the file has their inputs.
 STUBS = """
 import json, os
 
@@ -94,7 +95,7 @@ class Ended:
     Attributes:
         rules: Which rules were on each time a phase waited, by phase.
         record: The run record at the end.
-        told: What the stubs were told.
+        inputs: Of the stubs.
         states: Names of the states it went through, in order.
     """
 
@@ -104,7 +105,7 @@ class Ended:
     cause: str | None
     rules: list[tuple[str, list[str]]]
     record: Mapping[str, Any]
-    told: list[dict[str, Any]]
+    inputs: list[dict[str, Any]]
     states: list[str] = field(default_factory=list)
 
 
@@ -130,7 +131,11 @@ class Machine:
         )
         for phase in ("index", "check"):
             self._events.put_rule(Name=phase, ScheduleExpression="rate(1 minute)", State="DISABLED")
-        definition = readable(stage.one("AWS::StepFunctions::StateMachine")["DefinitionString"])
+        definition = readable(
+            stage.properties("AWS::StepFunctions::StateMachine")["<WorkflowRun>"][
+                "DefinitionString"
+            ]
+        )
         for placeholder, name in {
             "<Partition>": "aws",
             "<TablesRuns>": "runs",
@@ -197,7 +202,7 @@ class Machine:
             cause=found.get("cause"),
             rules=rules,
             record=self._record(),
-            told=[json.loads(line) for line in self._notes.read_text().splitlines()],
+            inputs=[json.loads(line) for line in self._notes.read_text().splitlines()],
             states=[
                 event["stateEnteredEventDetails"]["name"]
                 for page in history.paginate(executionArn=execution)
@@ -274,14 +279,14 @@ def test_a_run_from_start_to_report(machine: Machine) -> None:
 
 
 def test_what_the_lambdas_are_told(machine: Machine) -> None:
-    plan, preflight, *tally = machine.run("told", ONE_ROUND).told
+    plan, preflight, *tally = machine.run("told", ONE_ROUND).inputs
     execution = plan["execution"]
     assert execution.endswith(":run:told")
     assert plan == {"step": "plan", "execution": execution, "input": {"any": "input"}}
     assert preflight == {"execution": execution}
     common = {"run_id": "told", "round": 0}
-    segments = [told for told in tally if told["step"] == "segment"]
-    assert sorted(segments, key=lambda told: (told["segment"], told["cursor"] is not None)) == [
+    segments = [given for given in tally if given["step"] == "segment"]
+    assert sorted(segments, key=lambda given: (given["segment"], given["cursor"] is not None)) == [
         {**common, "step": "segment", "segment": 0, "segments": 2, "cursor": None},
         {**common, "step": "segment", "segment": 1, "segments": 2, "cursor": None},
         {**common, "step": "segment", "segment": 1, "segments": 2, "cursor": {"part": 1}},
@@ -296,7 +301,9 @@ def test_a_long_list_is_put_in_order_before_it_is_worked_on(machine: Machine) ->
     ended = machine.run("long", ONE_ROUND)
     assert ended.status == "SUCCEEDED"
     common = {"run_id": "long", "round": 0}
-    ordering = [told for told in ended.told if told.get("step") in ORDERING and "round" in told]
+    ordering = [
+        given for given in ended.inputs if given.get("step") in ORDERING and "round" in given
+    ]
     parts = [{**common, "cursor": None, "step": "group", "group": n} for n in range(2)]
     parts += [{**common, "cursor": None, "step": "range", "range": n} for n in range(3)]
     assert ordering[0] == {**common, "step": "plan"}
@@ -310,21 +317,24 @@ def test_a_run_with_nothing_to_do_counts_and_reports(machine: Machine) -> None:
     ended = machine.run("nothing")
     assert ended.status == "SUCCEEDED"
     assert ended.rules == []
-    assert [told["step"] for told in ended.told if "round" in told][-2:] == ["decide", "report"]
+    assert [given["step"] for given in ended.inputs if "round" in given][-2:] == [
+        "decide",
+        "report",
+    ]
 
 
 def test_every_part_of_the_source_is_gathered_to_its_end(machine: Machine) -> None:
     ended = machine.run("gathers", ONE_ROUND)
     assert ended.status == "SUCCEEDED"
-    _, *parts = [told for told in ended.told if told.get("step") in {"plan", "part"}]
+    _, *parts = [given for given in ended.inputs if given.get("step") in {"plan", "part"}]
     first, last = {"after": "", "until": "b"}, {"after": "b", "until": None}
     common = {"step": "part", "run_id": "gathers", "input": {"any": "input"}}
-    assert sorted(parts, key=lambda told: (told["part"]["after"], str(told["cursor"]))) == [
+    assert sorted(parts, key=lambda given: (given["part"]["after"], str(given["cursor"]))) == [
         {**common, "part": first, "cursor": None},
         {**common, "part": last, "cursor": None},
         {**common, "part": last, "cursor": {"after": {"after": "c"}, "taken": 3}},
     ]
-    preflight = next(n for n, told in enumerate(ended.told) if "step" not in told)
+    preflight = next(n for n, given in enumerate(ended.inputs) if "step" not in given)
     assert preflight == 4, "what is to be done must be there before it is counted"
 
 
@@ -348,8 +358,8 @@ def test_the_tally_sends_a_run_round_again(machine: Machine) -> None:
     assert ended.status == "SUCCEEDED"
     assert [phase for phase, _ in ended.rules] == ["index", "check"] * 2
     assert len(ended.states) == footprint.transitions(rounds=2, segments=0)
-    assert [told["round"] for told in ended.told if told.get("step") == "decide"] == [0, 1]
-    assert ended.told[-1]["round"] == 1
+    assert [given["round"] for given in ended.inputs if given.get("step") == "decide"] == [0, 1]
+    assert ended.inputs[-1]["round"] == 1
 
 
 def test_a_run_whose_report_says_it_failed(machine: Machine) -> None:

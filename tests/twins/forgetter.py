@@ -1,4 +1,4 @@
-"""What takes images out of the progress table and enters it in the ledger, in memory."""
+"""The twin of the forgetter."""
 
 from __future__ import annotations
 

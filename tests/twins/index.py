@@ -45,14 +45,14 @@ class MemoryIndex(Outages, MigrationIndex):
     Attributes:
         aliases: Names of the concrete indices behind each alias.
         status: What ``health`` answers.
-        lacking: What ``accepts`` answers.
-        forbidden: What ``denied`` answers.
+        lacking: What ``mapping_gaps`` answers.
+        forbidden: What ``denied_operations`` answers.
         hidden: Ids that the filter of an alias hides.
         refused: Reasons to refuse documents with, by id.
         overloaded: Ids whose writes are turned away as if by a full queue (429).
         bulks: The ids of every call of ``write``.
         next_mapping: Of the next index that is built.
-        unfollowable: What ``followable`` answers.
+        unfollowable: What ``follow_problems`` answers.
     """
 
     def __init__(
@@ -127,12 +127,12 @@ class MemoryIndex(Outages, MigrationIndex):
         self.answer()
         return self._shard(index).uuid
 
-    def denied(self, index: str) -> list[str]:
+    def denied_operations(self, index: str) -> list[str]:
         self.answer()
         self._shard(index)
         return list(self.forbidden)
 
-    def accepts(self, index: str) -> list[str]:
+    def mapping_gaps(self, index: str) -> list[str]:
         self.answer()
         self._shard(index)
         return list(self.lacking)
@@ -275,7 +275,7 @@ class MemoryIndex(Outages, MigrationIndex):
         documents = self._shard(index).documents
         return {i for i in ids if i in documents and documents[i][0] > since["0"]}
 
-    def followable(self, index: str) -> list[str]:
+    def follow_problems(self, index: str) -> list[str]:
         self.answer()
         self._shard(index)
         return list(self.unfollowable)

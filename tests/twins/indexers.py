@@ -10,7 +10,7 @@ class MemoryIndexers(Outages, IndexerConcurrency):
     """The twin of ``MappingConcurrency``.
 
     Attributes:
-        allowed: How many may run side by side, after each call; empty before the first.
+        allowed: The maximum concurrency after each call; empty before the first.
         enabled: What ``is_enabled`` answers.
     """
 

@@ -19,8 +19,8 @@ class MemoryLibrary(Library):
 
     Attributes:
         originals: Bytes by image id.
-        thumbnails: Likewise.
-        optimised_pngs: Likewise.
+        thumbnails: Bytes by image id.
+        optimised_pngs: Bytes by image id.
         object_metadata: The originals' user metadata, by image id.
         crop_objects: Crops by image id.
         rows: User data by image id.

@@ -26,7 +26,7 @@ class MemoryMigrations(Outages, Migrations):
         self.answer()
         if _version(self.record) != _version(instead_of):
             return self.record == migration
-        # As it is after a round trip: what is no JSON would be noticed here.
+        # As it is after a round trip: a value that is not JSON would fail here.
         self.record = Migration.from_json(migration.to_json())
         return True
 

@@ -13,7 +13,7 @@ class MemoryPhases(Outages, Phases):
     Attributes:
         on: The phases whose schedule is on.
         running: The executions that run.
-        waiting: The task tokens that somebody waits on.
+        waiting: The task tokens that a task waits for.
         beats: How many heartbeats were sent.
         succeeded: The tokens on which success was reported.
         again: Whether the phase that ended last left work for the one before.

@@ -19,7 +19,7 @@ class MemoryProgressTable:
 
     Attributes:
         rows: By id.
-        unreadable: What is wrong with the rows that somebody spoilt, by id.
+        unreadable: By id, what is wrong with rows that a test has spoilt.
     """
 
     def __init__(self, *, page_size: int = 100) -> None:

@@ -40,7 +40,7 @@ class MemoryRuns:
             self.record = replace(self.record, **changes)
             return True
 
-    def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
+    def record_report(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
         check_fields(changes)
         with self._lock:
             if self.record is None or _standing(self.record) != _standing(run):
@@ -48,7 +48,7 @@ class MemoryRuns:
             self.record = replace(self.record, **changes)
             return True
 
-    def moved(
+    def record_progress(
         self,
         run_id: str,
         counts: Mapping[str, int],
@@ -65,7 +65,7 @@ class MemoryRuns:
             self.record = replace(self.record, counts=sums, **fields)
             return True
 
-    def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
+    def record_gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
         with self._lock:
             if not self._is_open(run_id):
                 return False
@@ -73,7 +73,7 @@ class MemoryRuns:
             self.record = replace(self.record, gathered=_sums(self.record.gathered, counts))
             return True
 
-    def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
+    def record_bulks(self, run_id: str, counts: Mapping[str, int]) -> bool:
         with self._lock:
             if not self._is_open(run_id):
                 return False
@@ -81,7 +81,7 @@ class MemoryRuns:
             self.record = replace(self.record, bulks=_sums(self.record.bulks, counts))
             return True
 
-    def paced(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
+    def replace_pace(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
         with self._lock:
             if not self._is_open(run_id):
                 return False

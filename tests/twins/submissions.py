@@ -118,7 +118,7 @@ class MemorySubmittedFiles(Outages, SubmissionDesk):
         self.answer()
         if ref not in self.files:
             return None
-        kept = f"{ref.key}.{ref.id}"
+        kept = ref.kept_key
         self.failed[kept] = self.files[ref]
         self.reasons[kept] = reason
         return kept

@@ -1,4 +1,4 @@
-"""Two indices compared: what is told, what is refused, and what live writers cannot upset."""
+"""Two indices compared: what is reported, what is refused, and what live writers cannot change."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def run(
 
 
 def evidence(**facts_: Any) -> Evidence:
-    """A verified image that a search finds, but for what a test says."""
+    """A verified image that a search finds, except for the facts that a test gives."""
     usual: dict[str, Any] = {
         "original": THERE,
         "thumbnail": True,

@@ -1,4 +1,4 @@
-"""How rows and run records stand in DynamoDB, and what is refused on reading."""
+"""The form of rows and run records in DynamoDB, and what is refused on reading."""
 
 from __future__ import annotations
 

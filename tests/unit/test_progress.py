@@ -46,11 +46,11 @@ def verify(row: ProgressRow) -> ProgressRow:
 
 
 def vanish(row: ProgressRow) -> ProgressRow:
-    return row.vanished(NOW, FINAL)
+    return row.not_found(NOW, FINAL)
 
 
 def lack(row: ProgressRow) -> ProgressRow:
-    return row.absent(FINAL, created=True, run_id="run-2", check_at=NOW + 60, now=NOW)
+    return row.without_original(FINAL, created=True, run_id="run-2", check_at=NOW + 60, now=NOW)
 
 
 def requeue(row: ProgressRow) -> ProgressRow:
@@ -138,10 +138,10 @@ def test_an_enqueued_row_remembers_its_projection_and_waits_for_its_check() -> N
 
 def test_an_image_without_an_original_waits_for_its_check_too() -> None:
     after = lack(wait(queued(digest="d0")))
-    assert (after.is_absent, after.digest, after.waits) == (True, None, 0)
+    assert (after.lacks_original, after.digest, after.waits) == (True, None, 0)
     assert after.due_at == int(NOW) + 60
 
-    gone = after.vanished(NOW, FINAL)
+    gone = after.not_found(NOW, FINAL)
     assert gone.state is State.NOT_FOUND
     assert gone.failure == after.failure == RecordedFailure.of(FINAL, NOW)
 
@@ -150,7 +150,7 @@ def test_an_image_asked_for_while_it_is_enqueued_is_projected_anew_with_no_attem
     None
 ):
     before = enqueue(queued(attempts=1))
-    after = before.asked_again(NOW)
+    after = before.requested_again(NOW)
     assert (after.state, after.digest, after.attempts) == (State.QUEUED, None, 1)
     assert after.created, "its message may still create the document"
     assert enqueue(after).created
@@ -158,7 +158,7 @@ def test_an_image_asked_for_while_it_is_enqueued_is_projected_anew_with_no_attem
 
 def test_an_image_asked_for_while_it_is_queued_is_written_anew_and_nothing_else_changes() -> None:
     before = fail(RETRYABLE)(queued())
-    after = before.asked_again(NOW + 9)
+    after = before.requested_again(NOW + 9)
     assert after == replace(before, rev=before.rev + 1, updated_at=after.updated_at)
 
 

@@ -29,7 +29,7 @@ EXECUTION = "arn:aws:states:eu-west-1:111122223333:execution:run:1"
 
 @pytest.fixture
 def nowhere() -> str:
-    """A URL where nobody listens."""
+    """A URL where no server listens."""
     return f"http://{loopback.ADDRESS}:{loopback.free_port()}"
 
 

@@ -1,4 +1,4 @@
-"""Whether an index that somebody else made will take our documents."""
+"""Whether an index that another program made will accept our documents."""
 
 from typing import Any
 

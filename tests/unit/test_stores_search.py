@@ -39,7 +39,7 @@ NAME = "images-000001"
 UUID = "uuid-1"
 SMALL = Schema(settings={"new": 1}, older_settings={}, mapping={"properties": {}})
 
-#: Stands in an answer's body for an object nested as deep as a document of Elasticsearch may have.
+#: Placeholder in an answer's body for an object nested as deep as documents may be.
 DEEP = "deep"
 
 
@@ -69,11 +69,11 @@ class Request:
 
 
 class FakeServer:
-    """An HTTP server that is told what to say.
+    """An HTTP server with prepared answers.
 
     Attributes:
         url: Its base URL.
-        requests: What it was asked, but for which index it is.
+        requests: What it was asked, except which index it is.
         answers: What it says to the next requests; to the last one's for ever.
         bulk: If set, says what becomes of a bulk's actions.
         answers_root: Whether ``GET /`` is answered by them, and not as OpenSearch does.
@@ -177,8 +177,8 @@ def _error(kind: str, reason: str = "why") -> dict[str, Any]:
 
 NO_INDEX = Answer(404, _error("index_not_found_exception"))
 
-#: What :meth:`SearchIndex.denied` is told by a cluster that lets us do everything, but for
-#: the bulk: the mapping, the health, no such document, and a version conflict.
+#: Answers to :meth:`SearchIndex.denied_operations` of a cluster that allows everything except the
+#: bulk: the mapping, the health, no such document, and a version conflict.
 LET_DO_ALL = (
     Answer(body={NAME: {"mappings": {}}}),
     Answer(body={"status": "green"}),
@@ -320,7 +320,7 @@ class TestWhatWeAreLetDo:
         server.bulk = lambda _ids: bulk
 
         with pytest.raises(StoreUnavailable):
-            index.denied(NAME)
+            index.denied_operations(NAME)
 
     def test_is_named_when_the_write_is_answered_with_a_refusal(
         self, index: SearchIndex, server: FakeServer
@@ -328,7 +328,7 @@ class TestWhatWeAreLetDo:
         server.answers = [*LET_DO_ALL]
         server.bulk = lambda _ids: Answer(body={"items": [_item(403, "security_exception")]})
 
-        [problem] = index.denied(NAME)
+        [problem] = index.denied_operations(NAME)
 
         assert problem.startswith("we cannot write documents (index): security_exception")
 

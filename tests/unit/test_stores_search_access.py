@@ -1,4 +1,4 @@
-"""How the cluster is told who asks, and how it is found out which server it runs."""
+"""The credentials of requests to the cluster, and the detection of its server."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.settings import COMMAND, FUNCTIONS, variables
+from reindex.settings import ALL_FUNCTIONS, COMMAND, FUNCTIONS, variables
 from reindex.tag_names import TagNames
 from reindex.wiring import Wiring
 from reindex.wiring.clients import Clients
@@ -23,6 +23,18 @@ def test_function_and_command_name_tags_as_the_stage_says(
     environ = {name: name.lower() for name, required in variables(groups).items() if required}
     environ["TAG_NAMES"] = "metadata-extractor"
     assert Wiring(environ, groups).run_steps.projection.tag_names is TagNames.METADATA_EXTRACTOR
+
+
+@pytest.mark.parametrize(
+    ("function", "step"), [("ingest", "ingest_messages"), ("follow", "follow")]
+)
+def test_a_function_of_the_live_lane_builds_its_step_from_its_own_settings(
+    monkeypatch: pytest.MonkeyPatch, function: str, step: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    groups = ALL_FUNCTIONS[function]
+    environ = {name: name.lower() for name, required in variables(groups).items() if required}
+    assert getattr(Wiring(environ, groups).lane, step)
 
 
 def test_the_secret_of_the_other_cluster_is_read_when_a_call_names_it(

@@ -6,12 +6,12 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.unit.banned_words import BANNED, BANNED_STARTS
+from tests.unit.banned_words import BANNED, BANNED_STARTS, Banned
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +32,9 @@ PACKAGES = (
 )
 
 FILES = sorted(path for package in PACKAGES for path in ROOT.glob(package))
+
+#: Tests may begin a docstring with a question, which names what they show.
+TESTS = sorted(path for path in ROOT.glob("tests/**/*.py") if path.stem != "banned_words")
 
 
 def prose_of(code: str) -> Iterator[tuple[int, str]]:
@@ -56,14 +59,14 @@ def prose_of(code: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, value
 
 
-def problems(code: str) -> Iterator[str]:
+def problems(code: str, starts: Sequence[Banned] = BANNED_STARTS) -> Iterator[str]:
     """Yield the banned words of a module, each with its line and the reason."""
     for line, text in prose_of(code):
         words = " ".join(re.sub(r"``.*?``", "", text).split())
         for banned in BANNED:
             for found in re.finditer(rf"\b(?:{banned.pattern})\b", words, re.IGNORECASE):
                 yield f"line {line}: {found[0]!r}: {banned.reason}"
-        for banned in BANNED_STARTS:
+        for banned in starts:
             if re.match(rf"(?:{banned.pattern})\b", words, re.IGNORECASE):
                 yield f"line {line}: begins with {words.split()[0]!r}: {banned.reason}"
 
@@ -71,6 +74,11 @@ def problems(code: str) -> Iterator[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_comments_and_docstrings_use_plain_words(path: Path) -> None:
     assert list(problems(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_so_do_those_of_tests(path: Path) -> None:
+    assert list(problems(path.read_text(encoding="utf-8"), starts=())) == []
 
 
 def test_a_banned_word_is_found_in_comments_and_docstrings() -> None:

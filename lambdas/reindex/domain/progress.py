@@ -99,7 +99,7 @@ class ProgressRow:
     due_at: int | None = None
 
     @property
-    def is_absent(self) -> bool:
+    def lacks_original(self) -> bool:
         """True if the check has yet to confirm that there is no original and no document."""
         return self.state is State.ENQUEUED and self.digest is None
 
@@ -130,7 +130,7 @@ class ProgressRow:
             due_at=0,
         )
 
-    def asked_again(self, now: float) -> ProgressRow:
+    def requested_again(self, now: float) -> ProgressRow:
         """Return the row after a new request for an unfinished image.
 
         Everything read from the truth before is outdated. A queued row only gets a new ``rev``, so
@@ -188,7 +188,7 @@ class ProgressRow:
             due_at=int(check_at),
         )
 
-    def absent(
+    def without_original(
         self, failure: Failure, *, created: bool, run_id: str, check_at: float, now: float
     ) -> ProgressRow:
         """Return the row of an image without an original, to be confirmed by the check.
@@ -238,7 +238,7 @@ class ProgressRow:
             after = self._to(_resting_state(failure), now)
         return replace(after, attempts=attempts, failure=RecordedFailure.of(failure, now))
 
-    def vanished(self, now: float, failure: Failure) -> ProgressRow:
+    def not_found(self, now: float, failure: Failure) -> ProgressRow:
         """Return the row ``not_found``: no original, and no message that could restore it."""
         recorded = RecordedFailure.of(failure, now)
         return replace(self._to(State.NOT_FOUND, now), failure=recorded)

@@ -87,6 +87,9 @@ class Guard:
 #: The field of a document that holds its provenance.
 PROVENANCE: Final = "esInfo.reindex"
 
+#: The part of it that says when that was.
+PROVENANCE_TIME: Final = "esInfo.reindex.projectedAt"
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:

@@ -7,8 +7,9 @@ time stamp is ignored, so that it delays neither the image nor others.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 #: Dotted paths of the time stamps that live writers set; an update may set only one of them.
@@ -29,8 +30,12 @@ _MILLISECONDS = 1e11
 
 def modified_at(source: Mapping[str, Any]) -> float | None:
     """Return the latest of a document's :data:`STAMPS` as epoch seconds; None without any."""
-    paths = (path.split(".") for path in STAMPS)
-    stamps = (parse(value) for path in paths for value in _values(source, path))
+    return latest(source, STAMPS)
+
+
+def latest(source: Mapping[str, Any], paths: Iterable[str]) -> float | None:
+    """Return the latest time stamp at some dotted paths as epoch seconds; None without any."""
+    stamps = (parse(value) for path in paths for value in _values(source, path.split(".")))
     return max((stamp for stamp in stamps if stamp is not None), default=None)
 
 
@@ -43,8 +48,9 @@ def parse(value: object) -> float | None:
         match value:
             case bool():
                 return None
-            case int() | float():
-                seconds = value / 1000 if abs(value) > _MILLISECONDS else float(value)
+            case int() | float() | Decimal():
+                number = float(value)
+                seconds = number / 1000 if abs(number) > _MILLISECONDS else number
                 return seconds if math.isfinite(seconds) else None
             case str():
                 moment = datetime.fromisoformat(value.strip())

@@ -61,6 +61,11 @@ class SubmissionRef:
         return hashlib.sha256(f"{self.key}\n{self.version}".encode()).hexdigest()[:12]
 
     @property
+    def kept_key(self) -> str:
+        """Key of its bytes in the failed bucket, if it fails."""
+        return f"{self.key}.{self.id}"
+
+    @property
     def submitter(self) -> str:
         """The submitter: the first folder of the key; empty if the key has none."""
         return self.key.partition("/")[0] if "/" in self.key else ""

@@ -21,6 +21,7 @@ from reindex.domain.failures import (
 )
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Indexed, Message, UnreadableMessage
+from reindex.domain.submissions import SubmissionRow
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import (
     Comparison,
@@ -44,6 +45,7 @@ from reindex.stores.interfaces.progress_table import ProgressTable
 from reindex.stores.interfaces.queues import DeadLetter, DeadLetterReview, IndexerConcurrency, Queue
 from reindex.stores.interfaces.run_files import RunFiles
 from reindex.stores.interfaces.runs import Runs
+from reindex.stores.interfaces.submissions import Submissions
 
 #: Which share of the time the index may take, so that some is left to compare what it answers with
 #: the truth.
@@ -77,6 +79,8 @@ class Explaining:
         connect: Makes the index's client, for which credentials may have to be read.
         preserve: Dotted fields that the index holds and the truth does not.
         has_thumbnails: True if the library keeps any.
+        submissions: The submissions table; None in a stage without a live lane. It has no index by
+            image: what of it cannot be read in time is not known.
         stage_capacity: For what its run costs.
     """
 
@@ -94,6 +98,7 @@ class Explaining:
     place: Place
     preserve: Sequence[str]
     has_thumbnails: bool
+    submissions: Submissions | None
     stage_capacity: StageCapacity
 
     def evidence(self, image_id: str, project: Project, seconds: float) -> Evidence:
@@ -114,6 +119,7 @@ class Explaining:
         original = _Asked(lambda: self._original(image_id), end)
         thumbnail = _Asked(lambda: self._thumbnail(image_id), end)
         user_data = _Asked(lambda: self._user_data(image_id), end)
+        submissions = _Asked(lambda: self._submissions(image_id), end)
         letters = _Asked(lambda: self._letters(image_id), end)
         queue = _Asked(self.queue.depth, end)
         enabled = _Asked(self.indexers.is_enabled, end)
@@ -129,6 +135,7 @@ class Explaining:
             original=_or_failure(original.answer()),
             thumbnail=thumbnail.answer(),
             user_data=_or_failure(user_data.answer()),
+            submissions=submissions.answer(),
             row=row,
             run=run,
             queue=queue.answer(),
@@ -173,6 +180,10 @@ class Explaining:
 
     def _user_data(self, image_id: str) -> UserData | Failure:
         return self.library.user_data([image_id])[image_id]
+
+    def _submissions(self, image_id: str) -> Sequence[SubmissionRow]:
+        rows = self.submissions.scan() if self.submissions else ()
+        return [row for row in rows if row.image_id == image_id]
 
     def _letters(self, image_id: str) -> DeadLetters:
         """Look for an image's messages; one that cannot be read is its if it names the id."""

@@ -10,6 +10,7 @@ from typing import Any
 from reindex.domain.failures import Failure
 from reindex.domain.progress import ProgressRow
 from reindex.domain.records import Indexed, RunRecord
+from reindex.domain.submissions import SubmissionRow
 from reindex.image.truth import UserData
 from reindex.reports.samples import Sample
 from reindex.stores.interfaces.function_logs import FoundLines
@@ -150,6 +151,7 @@ class Evidence:
         original: What S3 says of it; the failure of one that S3 does not let us see.
         thumbnail: True if there is one; None when the library keeps none.
         user_data: Its rows in the library's tables, and its crops.
+        submissions: Those of the image, of the live lane.
         row: Of the progress table; None when there is none, Unknown also when it is not a row.
         run: The latest run; None before the first.
         queue: Depth of the low-priority queue.
@@ -168,6 +170,7 @@ class Evidence:
     original: ObjectHistory | Failure
     thumbnail: bool | Unknown | None = None
     user_data: UserData | Failure = field(default_factory=UserData)
+    submissions: Sequence[SubmissionRow] | Unknown = ()
     row: ProgressRow | Unknown | None = None
     run: LatestRun | Unknown | None = None
     queue: Depth | Unknown = field(default_factory=lambda: Depth(0, 0, 0))

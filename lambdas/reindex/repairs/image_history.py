@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +13,11 @@ from reindex.domain.failures import Failure
 from reindex.domain.progress import ProgressRow, iso
 from reindex.domain.records import Indexed
 from reindex.domain.states import CODES
+from reindex.domain.submissions import SubmissionRow
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import Comparison, Evidence, NoIndex, Unknown
+from reindex.settings import PARTS_BY_KEY
+from reindex.steps.trace import submission_events
 from reindex.stores.interfaces.function_logs import LoggedLine
 from reindex.stores.interfaces.library import ObjectHistory
 from reindex.stores.interfaces.queues import Depth
@@ -83,6 +86,7 @@ def events(evidence: Evidence) -> list[Event]:
     found = [
         *_original_events(evidence.original),
         *_user_events(evidence.user_data),
+        *_submission_events(evidence.submissions),
         *_row_events(evidence.row),
         *_run_events(evidence),
         *_document_events(evidence.document),
@@ -108,6 +112,12 @@ def _original_events(original: ObjectHistory | Failure) -> Iterator[Event]:
             unversioned = version.version_id in {"null", ""}
             name = "" if unversioned else f" (version {version.version_id})"
             yield _stored(version.at, version.size, name)
+
+
+def _submission_events(submissions: Sequence[SubmissionRow] | Unknown) -> Iterator[Event]:
+    for row in () if isinstance(submissions, Unknown) else submissions:
+        for event in submission_events(row):
+            yield Event(event.at, event.where, event.what)
 
 
 def _stored(at: datetime, size: int, name: str) -> Event:
@@ -217,6 +227,7 @@ def facts(evidence: Evidence) -> list[Fact]:
         _original_fact(evidence.original),
         *_thumbnail_fact(evidence),
         _user_fact(evidence.user_data),
+        *_submission_fact(evidence.submissions),
         _row_fact(evidence),
         _run_fact(evidence),
         _queue_fact(evidence),
@@ -257,13 +268,20 @@ def _user_fact(data: UserData | Failure) -> Fact:
         *((counted(len(data.usages), "usage"),) if data.usages else ()),
         *((counted(len(data.leases), "lease"),) if data.leases else ()),
         *((counted(len(data.crops), "object") + " of crops",) if data.crops else ()),
-        *(
-            name
-            for name in ("collections", "edits", "syndication", "status")
-            if getattr(data, name) is not None
-        ),
+        *(part for part in PARTS_BY_KEY if getattr(data, part) is not None),
     ]
     return Fact("user data", ", ".join(counts) or "none", fine=True)
+
+
+def _submission_fact(submissions: Sequence[SubmissionRow] | Unknown) -> Iterator[Fact]:
+    if isinstance(submissions, Unknown):
+        yield _unknown("submission", submissions)
+    elif submissions:
+        latest = max(submissions, key=lambda row: row.submitted_at)
+        why = f": {latest.failure.code}: {latest.failure.message}" if latest.failure else ""
+        times = f", {counted(len(submissions), 'submission')}" if len(submissions) > 1 else ""
+        text = f"{latest.ref.id} is {latest.state.value}{why}{times}"
+        yield Fact("submission", text, fine=latest.failure is None)
 
 
 def _row_fact(e: Evidence) -> Fact:

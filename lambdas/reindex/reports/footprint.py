@@ -20,8 +20,8 @@ _LEAST_MB: Final = 512
 CORE_MB: Final = 1769
 
 #: Memory of each function. The ticks' own processor time bounds how fast a worker is, and is a
-#: small part of the bill; an original is decoded on a whole core; everything else goes on many
-#: times concurrently.
+#: small part of the bill; an original is decoded on a whole core; an audit holds a partition of all
+#: listings in memory; everything else goes on many times concurrently.
 MEMORY_MB: Final[Mapping[str, int]] = {
     "gather": _LEAST_MB,
     "batch_index": CORE_MB,
@@ -33,6 +33,7 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "ingest": CORE_MB,
     "live_indexer": _LEAST_MB,
     "follow": _LEAST_MB,
+    "audit": CORE_MB,
     "notices": _LEAST_MB,
 }
 
@@ -43,6 +44,9 @@ INDEXER_BATCH: Final = IndexerFeed("").indexer_batch_size
 
 #: Most images that one projection call builds.
 PROJECTION_BATCH: Final = 100
+
+#: Parts of an audit's listings, and its partitions, that are worked concurrently.
+AUDITORS: Final = 32
 
 #: GETs of the original and the thumbnail, with HEADs of crops.
 S3_READS: Final = 2.5

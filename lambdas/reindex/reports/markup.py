@@ -11,7 +11,7 @@ from html import escape
 from reindex.text import well_formed
 
 #: Elements that have no end.
-_VOID = frozenset({"img", "meta"})
+_VOID = frozenset({"img", "input", "link", "meta"})
 
 
 class Markup(str):

@@ -10,8 +10,8 @@ from reindex.reports.markup import Markup, element, joined
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 
-#: Pictures are part of the page; nothing is loaded.
-_POLICY = (
+#: A page's content security policy: pictures are part of it; nothing is loaded.
+POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
 )
@@ -128,7 +128,7 @@ def page_of(title: str, *content: str) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
         element("style", Markup(STYLE)),

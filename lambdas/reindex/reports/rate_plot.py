@@ -30,6 +30,9 @@ _MARK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10
 
 _SERIES = ("enqueued", "verified", "failed")
 
+#: Texts of the legend, by CSS class.
+_LEGEND = {**{name: name for name in _SERIES}, "gate": "held by a gate"}
+
 
 def plot(rates: Mapping[str, Any]) -> Markup:
     """Draw the rates of a report.
@@ -40,6 +43,18 @@ def plot(rates: Mapping[str, Any]) -> Markup:
         rates: As :func:`reindex.reports.timeline.rates` made them, with points.
     """
     return _Plot.of(rates).drawn()
+
+
+def legend() -> Markup:
+    """Return the legend of :func:`plot`, for above it."""
+    return element(
+        "p",
+        *(
+            element("span", element("span", class_=f"{name} key"), said)
+            for name, said in _LEGEND.items()
+        ),
+        class_="legend soft",
+    )
 
 
 @dataclass(frozen=True, slots=True)

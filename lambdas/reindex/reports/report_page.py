@@ -13,10 +13,10 @@ from typing import Any
 
 from reindex.domain.states import CODES, State
 from reindex.reports.failure_groups import FailureGroup, failure_groups
-from reindex.reports.fill_rates import field_rates, filled_before, percent
+from reindex.reports.fill_rates_table import shown_fill_rates
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
-from reindex.reports.rate_plot import plot
+from reindex.reports.rate_plot import legend, plot
 from reindex.reports.run_summary import RunSummary
 from reindex.text import counted, duration
 
@@ -29,16 +29,6 @@ _MEANINGS: Mapping[State, str] = {
     State.INCONSISTENT: "enqueued, yet after every round the index does not hold it",
     State.ENQUEUED: "on the queue, not checked: work was left",
     State.QUEUED: "not projected: work was left",
-}
-
-#: Runs before it whose fill rates a report's page shows.
-EARLIER_COLUMNS = 4
-
-_SERIES_NAMES = {
-    "enqueued": "enqueued",
-    "verified": "verified",
-    "failed": "failed",
-    "gate": "held by a gate",
 }
 
 
@@ -202,15 +192,7 @@ def _rates(report: Mapping[str, Any]) -> Markup:
     title = "Images per second"
     if not rates["images_per_second"]:
         return section(title, element("p", "No tick left a sample of its work."))
-    legend = element(
-        "p",
-        *(
-            element("span", element("span", class_=f"{name} key"), said)
-            for name, said in _SERIES_NAMES.items()
-        ),
-        class_="legend soft",
-    )
-    return section(title, legend, plot(rates))
+    return section(title, legend(), plot(rates))
 
 
 def _gates(report: Mapping[str, Any]) -> Markup:
@@ -316,42 +298,16 @@ def _earlier(report: Mapping[str, Any]) -> Markup | str:
 
 
 def _fill_rates(report: Mapping[str, Any]) -> Markup | str:
-    """Say how many documents have each field; nothing if that is not known."""
+    """Show how many documents have each field; nothing if that is not known."""
     counts = report.get("filled", {})
     if not counts:
         return ""
-    rates = field_rates(counts, filled_before(report))
-    earlier = [run for run in report.get("earlier", ()) if run.get("filled")][-EARLIER_COLUMNS:]
-    rows = [
-        (
-            element("code", rate.path),
-            *(_rate(percent(run["filled"], rate.path)) for run in earlier),
-            _rate(rate.percent),
-            f"{rate.points:+.1f}" if rate.points else "",
-        )
-        for rate in rates
+    earlier = [
+        (run["started_at"][:10], run["filled"])
+        for run in report.get("earlier", ())
+        if run.get("filled")
     ]
-    heads = ("field", *(run["started_at"][:10] for run in earlier), "now", "points")
-    all_fields = table(heads, rows, numbers=range(1, len(heads)))
-    fell = [rate for rate in rates if rate.fell]
-    names = ", ".join(rate.path for rate in fell)
-    return section(
-        "Fields of the index",
-        element(
-            "p",
-            f"{counted(counts[''], 'document')} can be searched. "
-            + (
-                f"Fewer of them have {names} than after the run before."
-                if fell
-                else "No field is much rarer than after the run before."
-            ),
-        ),
-        element("details", element("summary", counted(len(rows), "field")), all_fields),
-    )
-
-
-def _rate(rate: float | None) -> str:
-    return "" if rate is None else f"{rate:.1f}%"
+    return section("Fields of the index", shown_fill_rates(counts, earlier))
 
 
 def _failed_percent(run: RunSummary) -> float:

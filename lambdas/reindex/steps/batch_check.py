@@ -117,10 +117,10 @@ class CheckPhase:
         quiet = self._is_quiet(run.quiet_since)
         if not quiet:
             # Of the others nothing could be decided yet, whatever the index holds.
-            rows = [row for row in rows if not row.created and not row.is_absent]
+            rows = [row for row in rows if not row.created and not row.lacks_original]
         found = self.index.read(run.index, [row.id for row in rows], [PROVENANCE])
-        absent = [row for row in rows if row.is_absent]
-        present = [row for row in rows if not row.is_absent]
+        absent = [row for row in rows if row.lacks_original]
+        present = [row for row in rows if not row.lacks_original]
         confirmed = [row for row in present if _is_confirmed(row, found.get(row.id))]
         without, unknown = self._without_original(
             [*absent, *(row for row in confirmed if row.created)]
@@ -128,10 +128,10 @@ class CheckPhase:
         known = [row for row in confirmed if row.id not in unknown]
         now = self.clock.now()
         changes = [Change(row, row.verified(now)) for row in known if row.id not in without]
-        changes += self._vanished(
+        changes += self._mark_deleted(
             self._deleted(run, [row for row in known if row.id in without], found)
         )
-        changes += self._never_there(
+        changes += self._confirm_not_found(
             run, [row for row in absent if row.id not in unknown], without, found
         )
         changes += [
@@ -155,10 +155,10 @@ class CheckPhase:
     def _is_quiet(self, since: float | None) -> bool:
         return since is not None and self.clock.now() - since >= self.pace.quiet_seconds
 
-    def _vanished(self, rows: Sequence[ProgressRow]) -> list[Change]:
+    def _mark_deleted(self, rows: Sequence[ProgressRow]) -> list[Change]:
         failure = OriginalNotFound("the original was deleted while it was reindexed").as_failure()
         now = self.clock.now()
-        return [Change(row, row.vanished(now, failure)) for row in rows]
+        return [Change(row, row.not_found(now, failure)) for row in rows]
 
     def _missing(self, row: ProgressRow, found: Indexed | None, now: float) -> ProgressRow:
         why = (
@@ -168,7 +168,7 @@ class CheckPhase:
         )
         return row.missing(why.as_failure(), retry=self.retry, now=now)
 
-    def _never_there(
+    def _confirm_not_found(
         self,
         run: RunRecord,
         absent: Sequence[ProgressRow],
@@ -185,7 +185,7 @@ class CheckPhase:
         never = OriginalNotFound("the original does not exist").as_failure()
         return [
             *(Change(row, row.missing(back, retry=self.retry, now=now)) for row in again),
-            *(Change(row, row.vanished(now, never)) for row in settled),
+            *(Change(row, row.not_found(now, never)) for row in settled),
         ]
 
     def _is_late_create(self, row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool:
@@ -216,7 +216,7 @@ class CheckPhase:
                 )
             )
         unknown = {id_: answer for id_, answer in answers.items() if isinstance(answer, Failure)}
-        first_time = sum(row.failure is None or row.is_absent for row in rows)
+        first_time = sum(row.failure is None or row.lacks_original for row in rows)
         if (
             len(unknown) == len(rows)
             and first_time >= _OUTAGE

@@ -393,7 +393,7 @@ class IndexPhase:
         def after(row: ProgressRow, failure: Failure) -> ProgressRow:
             if failure.code != OriginalNotFound.code:
                 return row.failed(failure, run_id=run.run_id, retry=self.retry, now=now)
-            return row.absent(
+            return row.without_original(
                 failure,
                 created=_is_created(row, found.get(row.id), run),
                 run_id=run.run_id,

@@ -49,6 +49,9 @@ class LocalFile(SubmittedFiles):
         """Do nothing: the submitter has the file."""
         return None
 
+    def discard(self, kept: str) -> None:
+        """Do nothing: no copy was kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeldBack(HighPriority):

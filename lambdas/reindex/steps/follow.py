@@ -12,7 +12,7 @@ from reindex.domain.changes import id_of_change, ids_of_crops
 from reindex.domain.key_templates import KeyTemplate
 from reindex.domain.records import UnreadableMessage
 from reindex.domain.submissions import IndexImage
-from reindex.settings import LibrarySettings
+from reindex.settings import LibrarySettings, user_tables
 from reindex.steps.ambient import Meter
 from reindex.stores.interfaces.queues import HighPriority
 
@@ -54,7 +54,7 @@ class Follow:
         self.meter.count("ChangesFollowed", len(records))
 
     def _ids(self, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-        attributes = id_attributes(self.library)
+        attributes = {table.name: table.attribute for table in user_tables(self.library)}
         folder = KeyTemplate(self.library.crops_folder)
         for record in records:
             try:
@@ -65,16 +65,3 @@ class Follow:
             except UnreadableMessage as error:
                 self.meter.count("ChangesUnreadable")
                 log.warning("a change cannot be followed", extra={"reason": str(error)})
-
-
-def id_attributes(library: LibrarySettings) -> dict[str, str]:
-    """Return the attribute that holds an image's id, by name of the library's tables."""
-    by_table = {
-        library.usages_table: library.usages_image,
-        library.leases_table: library.leases_image,
-        library.collections_table: library.collections_key,
-        library.edits_table: library.edits_key,
-        library.syndication_table: library.syndication_key,
-        library.status_table: library.status_key,
-    }
-    return {table: attribute for table, attribute in by_table.items() if table}

@@ -188,7 +188,7 @@ class Gathering:
         counts = _counts(done, pages)
         if done.invalid:
             log.warning("ids that no index can hold", extra={"count": done.invalid})
-        self.runs.gathered(run_id, counts)
+        self.runs.record_gathered(run_id, counts)
         following = {"after": pages.after, "taken": pages.taken}
         return {"next": None if pages.after is None else following}
 

@@ -344,7 +344,7 @@ class Indexer:
             if run is None or run.run_id not in run_ids:
                 return
             sent = BulkCounts(1, answered, round(took * 1000), len(results) - answered)
-            self.runs.bulks_sent(run.run_id, asdict(sent))
+            self.runs.record_bulks(run.run_id, asdict(sent))
             # In a run that no refusal was met in, successes need not be counted.
             if failed.total() or run.recent_writes:
                 recent = with_more(run.recent_writes, {OK: accepted, **failed}, run.held_by)

@@ -52,12 +52,12 @@ class IndexerPacing:
             if after is None:
                 return
             # As it is stored: a record that cannot be read must be replaced, too.
-            if not self.runs.paced(run.run_id, after.to_json(), run.indexer_pace.get("at")):
+            if not self.runs.replace_pace(run.run_id, after.to_json(), run.indexer_pace.get("at")):
                 return
             if not after.is_applied:
                 self.concurrency.allow(after.concurrency)
                 applied = replace(after, is_applied=True)
-                self.runs.paced(run.run_id, applied.to_json(), after.at)
+                self.runs.replace_pace(run.run_id, applied.to_json(), after.at)
         except StoreUnavailable as error:
             log.warning("the indexer cannot be paced", extra={"reason": str(error)})
             return

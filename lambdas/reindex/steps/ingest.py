@@ -93,6 +93,9 @@ class Ingest:
             row = self._finish(row)
         if row.state is SubmissionState.PROCESSED and row.image_id and not row.searchable_at:
             self.high_priority.send([IndexImage(row.image_id, [row.ref])])
+        if row.state is SubmissionState.PROCESSED and row.attempts > 1:
+            # A second delivery gives a file up while the last of its attempts is still at work.
+            self.files.discard(row.ref.kept_key)
         self.files.remove(row.ref)
         return row
 

@@ -432,7 +432,9 @@ class Lane:
         if not capacity.held_by:
             # Rows processed while a gate throttles are not a measure of the phase's speed.
             changes["speeds"] = speeds_with_page(run, self._phase, started, now)
-        self.tools.runs.moved(run.run_id, done.moved, now if progressed else None, changes)
+        self.tools.runs.record_progress(
+            run.run_id, done.moved, now if progressed else None, changes
+        )
 
     def _charge(self, assignment: Assignment, row: ProgressRow, error: Exception) -> None:
         """Record in an image's row what failed when it alone was worked on."""

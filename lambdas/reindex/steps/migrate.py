@@ -61,7 +61,7 @@ class MigrationControl:
             IndexMisconfigured: The alias does not have exactly one index.
             StoreUnavailable: A cluster does not answer.
         """
-        found = self.index.followable(self.index.resolve(self.alias))
+        found = self.index.follow_problems(self.index.resolve(self.alias))
         if to is None:
             return found
         to = to.rstrip("/")

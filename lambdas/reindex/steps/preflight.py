@@ -184,8 +184,8 @@ class Preflight:
             return _Pinned()
         uuid = self._try(findings, "index", lambda: index.uuid(name))
         misfits = self._try(findings, "index", lambda: index.misfits(name)) or {}
-        lacking = self._try(findings, "index", lambda: index.accepts(name)) or []
-        lacking += self._try(findings, "index", lambda: index.denied(name)) or []
+        lacking = self._try(findings, "index", lambda: index.mapping_gaps(name)) or []
+        lacking += self._try(findings, "index", lambda: index.denied_operations(name)) or []
         findings += [f"index {name}: {what}" for what in lacking]
         return _Pinned(name, uuid, surprising(misfits))
 

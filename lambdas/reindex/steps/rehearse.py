@@ -97,11 +97,19 @@ class Rehearsal:
     ) -> tuple[Mapping[str, Indexed], ProjectionAnswer, float]:
         documents = self.index.read(index, ids, ["*"])
         started = self.clock.now()
-        answer = self._project(ids, misfits)
+        answer = self.project(ids, misfits)
         return documents, answer, self.clock.now() - started
 
-    def _project(self, ids: Sequence[str], misfits: Mapping[str, str]) -> ProjectionAnswer:
-        """Have images projected; halve a batch that the projection dies on, as a run does."""
+    def project(self, ids: Sequence[str], misfits: Mapping[str, str]) -> ProjectionAnswer:
+        """Have images projected; halve a batch that the projection dies on, as a run does.
+
+        Args:
+            ids: Of the images.
+            misfits: The index's fields that may refuse ours: documents are built without.
+
+        Raises:
+            StoreUnavailable: The projection has no time, or does not answer.
+        """
         try:
             answer = self.projector.project(ids, _NO_RUN, misfits)
         except ProjectorDied as death:
@@ -113,9 +121,9 @@ class Rehearsal:
             if len(answer.later) == len(ids):
                 raise StoreUnavailable("the projection has no time for any image")
             done = replace(answer, later=())
-            return ProjectionAnswer.joined([done, self._project(answer.later, misfits)])
+            return ProjectionAnswer.joined([done, self.project(answer.later, misfits)])
         middle = len(ids) // 2
-        halves = [self._project(half, misfits) for half in (ids[:middle], ids[middle:])]
+        halves = [self.project(half, misfits) for half in (ids[:middle], ids[middle:])]
         return ProjectionAnswer.joined(halves)
 
     def _note(

@@ -335,7 +335,7 @@ class Tallying:
         if run.round_mark:
             # Before the record is closed: the next round may begin as soon as it is.
             self._end_round(run, run.round_mark, problems)
-        self.runs.reported(
+        self.runs.record_report(
             run,
             {
                 # A run that an operator aborted keeps that status.

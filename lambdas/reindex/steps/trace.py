@@ -54,7 +54,7 @@ def trace(
         if name in {row.ref.id, row.ref.key, row.image_id}
     ]
     images = {row.image_id for row in rows if row.image_id}
-    events = {event for row in rows for event in _of_submission(row)}
+    events = {event for row in rows for event in submission_events(row)}
     for text in {name} | images | {row.ref.id for row in rows}:
         for line in log.search(text, since):
             shown = [f"{key}={line.values[key]}" for key in _SHOWN if line.values.get(key)]
@@ -67,7 +67,8 @@ def trace(
     return sorted(events)
 
 
-def _of_submission(row: SubmissionRow) -> Iterator[Event]:
+def submission_events(row: SubmissionRow) -> Iterator[Event]:
+    """Yield what happened to a submission, as its row says."""
     why = f": {row.failure.code}: {row.failure.message}" if row.failure else ""
     events = (
         (row.submitted_at, f"submitted: {row.ref.key}, {row.size:,} bytes"),

@@ -138,7 +138,7 @@ class Upload:
         changed = self._write(
             [
                 *(Change(row, row.requeued(now)) for row in finished),
-                *(Change(row, row.asked_again(now)) for row in in_work),
+                *(Change(row, row.requested_again(now)) for row in in_work),
             ]
         )
         written = {row.id for row in changed}
@@ -161,7 +161,7 @@ class Upload:
             rows = self.table.read(left).rows.values()
             now = self.clock.now()
             changes = [
-                Change(row, row.asked_again(now) if row.state.phase else row.requeued(now))
+                Change(row, row.requested_again(now) if row.state.phase else row.requeued(now))
                 for row in rows
             ]
             written = self._write(changes)

@@ -18,6 +18,7 @@ from reindex.stores.sources import ARCHIVES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 #: Bytes of a file's part: some hundred thousand ids.
 PART_BYTES = 8 * 1024 * 1024
@@ -28,28 +29,27 @@ BLOCK_BYTES = 256 * 1024
 _SERVICE = "S3"
 
 
-class BucketIds:
-    """The ids of all originals, by listing their bucket.
+class KeyRanges:
+    """The objects of one kind in a bucket, listed in order of their keys.
 
     Its parts are ranges of keys between folders, so that every key is in one of them.
 
     Args:
         client: Of S3.
-        library: Bucket and keys of the originals. Renditions and crops in the same bucket, under
-            another prefix, are skipped.
+        bucket: Its name.
+        template: Of the keys, or of what they begin with.
+        others: Templates of the kinds that are kept in the same bucket, each under a prefix of its
+            own: they are passed over.
     """
 
-    def __init__(self, client: S3Client, library: LibrarySettings) -> None:
+    def __init__(
+        self, client: S3Client, bucket: str, template: KeyTemplate, others: Iterable[str] = ()
+    ) -> None:
         self._client = client
-        self._bucket = library.originals_bucket
-        self._template = KeyTemplate(library.original_key)
-        beside = {library.optimised_png_key}
-        if library.thumbnails_bucket == self._bucket:
-            beside.add(library.thumbnail_key)
-        if library.crops_bucket == self._bucket:
-            beside.add(library.crops_folder)
-        prefixes = {KeyTemplate(text).prefix for text in beside}
-        self._others = tuple(sorted(prefixes - {"", self._template.prefix}))
+        self._bucket = bucket
+        self._template = template
+        prefixes = {KeyTemplate(text).prefix for text in others}
+        self._others = tuple(sorted(prefixes - {"", template.prefix}))
 
     @unavailable(_SERVICE)
     def parts(self, at_most: int) -> Sequence[Part]:
@@ -76,12 +76,13 @@ class BucketIds:
             if len(folders) >= at_most // 4:
                 break
         # The first part begins with the bucket, and the last ends with it.
-        bounds = ["", *folders[1:]]
-        return [{"after": a, "until": b} for a, b in zip_longest(bounds, bounds[1:])]
+        return ranges(folders[1:])
 
     @unavailable(_SERVICE)
-    def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """Return the ids in the next thousand keys; there may be none.
+    def page(
+        self, part: Part, after: Cursor | None
+    ) -> tuple[Sequence[ObjectTypeDef], Cursor | None]:
+        """Return the objects in the next thousand keys; there may be none.
 
         Raises:
             StoreUnavailable: S3 does not list the bucket.
@@ -94,33 +95,82 @@ class BucketIds:
         listed = answer.get("Contents", [])
         until = part["until"]
         inside = [found for found in listed if until is None or found["Key"] < until]
-        ids = [(self._image_id(found["Key"]), found) for found in inside]
-        originals = [image_id for image_id, _ in ids if image_id is not None]
-        archived = sum(
-            found.get("StorageClass") in ARCHIVES for image_id, found in ids if image_id is not None
-        )
+        ours = [found for found in inside if not found["Key"].startswith(self._others)]
         if not answer["IsTruncated"] or len(inside) < len(listed):
-            return IdPage(originals, None, archived)
-        return IdPage(originals, {"after": self._past_others(listed[-1]["Key"])}, archived)
-
-    def _image_id(self, key: str) -> str | None:
-        return None if key.startswith(self._others) else self._template.image_id(key)
+            return ours, None
+        return ours, {"after": self._past_others(listed[-1]["Key"])}
 
     def _past_others(self, key: str) -> str:
-        """Return the key, or, below a prefix that has no originals, the first key after that."""
+        """Return the key, or, below a prefix of another kind, the first key after that."""
         for prefix in self._others:
             if key.startswith(prefix):
                 return prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return key
 
     def _below(self, folders: Iterable[str]) -> Iterator[str]:
-        """Yield the folders in some folders, except those of renditions and crops."""
+        """Yield the folders in some folders, except those of other kinds."""
         pages = self._client.get_paginator("list_objects_v2")
         for folder in folders:
             for page in pages.paginate(Bucket=self._bucket, Prefix=folder, Delimiter="/"):
                 for found in page.get("CommonPrefixes", []):
                     if not found["Prefix"].startswith(self._others):
                         yield found["Prefix"]
+
+
+def ranges(bounds: Sequence[str]) -> list[Part]:
+    """Return the ranges of keys that some keys, in order, are the bounds of."""
+    starts = ["", *bounds]
+    return [{"after": a, "until": b} for a, b in zip_longest(starts, starts[1:])]
+
+
+def kinds_in(library: LibrarySettings, bucket: str | None) -> set[str]:
+    """Return the templates of the kinds of objects that a library keeps in a bucket."""
+    kinds = {
+        library.original_key: library.originals_bucket,
+        library.optimised_png_key: library.originals_bucket,
+        library.thumbnail_key: library.thumbnails_bucket,
+        library.crops_folder: library.crops_bucket,
+    }
+    return {template for template, place in kinds.items() if place == bucket}
+
+
+def original_keys(client: S3Client, library: LibrarySettings) -> KeyRanges:
+    """Return the keys of a library's originals."""
+    bucket = library.originals_bucket
+    template = KeyTemplate(library.original_key)
+    return KeyRanges(client, bucket, template, kinds_in(library, bucket))
+
+
+class BucketIds:
+    """The ids of all originals, by listing their bucket.
+
+    Args:
+        client: Of S3.
+        library: Where the originals are, and how they are named. What the library keeps beside
+            them in the same bucket, under a prefix of its own, is passed over.
+    """
+
+    def __init__(self, client: S3Client, library: LibrarySettings) -> None:
+        self._keys = original_keys(client, library)
+        self._template = KeyTemplate(library.original_key)
+
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """See :meth:`KeyRanges.parts`."""
+        return self._keys.parts(at_most)
+
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """Return the ids in the next thousand keys; there may be none.
+
+        Raises:
+            StoreUnavailable: S3 does not list the bucket.
+        """
+        found, following = self._keys.page(part, after)
+        named = [(self._template.image_id(each["Key"]), each) for each in found]
+        originals = [image_id for image_id, _ in named if image_id is not None]
+        archived = sum(
+            each.get("StorageClass") in ARCHIVES for image_id, each in named if image_id is not None
+        )
+        return IdPage(originals, following, archived)
 
 
 class FileIds:

@@ -220,7 +220,7 @@ class DynamoRuns:
         return self._change(_CURRENT, values, condition, run_id=run_id, open="open") is not None
 
     @unavailable(_SERVICE)
-    def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
+    def record_report(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
         """Change fields of a run's record, whether it is open or not.
 
         Args:
@@ -240,7 +240,7 @@ class DynamoRuns:
         return found is not None
 
     @unavailable(_SERVICE)
-    def moved(
+    def record_progress(
         self,
         run_id: str,
         counts: Mapping[str, int],
@@ -266,7 +266,7 @@ class DynamoRuns:
         return self._add(run_id, "counts", counts, fields_)
 
     @unavailable(_SERVICE)
-    def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
+    def record_gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
         """Add to the counts of ids from the open run's source, by what became of them.
 
         Returns:
@@ -275,7 +275,7 @@ class DynamoRuns:
         return self._add(run_id, "gathered", counts, {}) if counts else True
 
     @unavailable(_SERVICE)
-    def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
+    def record_bulks(self, run_id: str, counts: Mapping[str, int]) -> bool:
         """Add to the counts of bulks that the open run's indexers sent.
 
         The counters only control the pace: an addition whose answer was lost may be made twice.
@@ -286,7 +286,7 @@ class DynamoRuns:
         return self._add(run_id, "bulks", counts, {})
 
     @unavailable(_SERVICE)
-    def paced(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
+    def replace_pace(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
         """Replace the open run's ``indexer_pace``.
 
         Returns:

@@ -78,7 +78,7 @@ class S3SubmittedFiles:
         Returns:
             The copy's key; None when the submitted file is gone.
         """
-        kept = f"{ref.key}.{ref.id}"
+        kept = ref.kept_key
         try:
             with _present():
                 found = self._client.head_object(**_source(self._ingest, ref))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from reindex.batches import in_batches
 from reindex.domain.failures import Failure, ReindexFailure, SourceUnavailable, StoreUnavailable
 from reindex.image.truth import Row, UserData
-from reindex.settings import LibrarySettings
+from reindex.settings import LibrarySettings, UserTable, user_tables
 from reindex.stores.aws import persist
 from reindex.stores.sources import reading
 
@@ -48,26 +47,6 @@ _Batches = dict[str, Future[Mapping[str, list[Row]]]]
 """By image id, the result of the batch in which its rows are read: again by image id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """A secondary index by image id.
-
-    Attributes:
-        table: That it belongs to.
-        name: Of the index.
-        attribute: That holds the image id.
-    """
-
-    table: str
-    name: str
-    attribute: str
-
-    @classmethod
-    def of(cls, table: str | None, name: str, attribute: str) -> Self | None:
-        """Return the index of a table that the library may not have."""
-        return cls(table, name, attribute) if table else None
-
-
 class DynamoUserData:
     """The library's tables; safe to use from several threads.
 
@@ -78,22 +57,10 @@ class DynamoUserData:
 
     def __init__(self, client: DynamoDBClient, library: LibrarySettings) -> None:
         self._dynamodb = client
-        self._usages = _Index.of(library.usages_table, library.usages_index, library.usages_image)
-        self._leases = _Index.of(library.leases_table, library.leases_index, library.leases_image)
-        tables_by_part = {
-            "collections": library.collections_table,
-            "edits": library.edits_table,
-            "syndication": library.syndication_table,
-            "status": library.status_table,
-        }
-        #: Of those tables, the attribute that is their key.
-        self._keys = {
-            table: getattr(library, f"{part}_key")
-            for part, table in tables_by_part.items()
-            if table
-        }
-        #: Of the tables whose key is the image id: the part of the user data each holds.
-        self._parts = {table: part for part, table in tables_by_part.items() if table}
+        tables = user_tables(library)
+        self._by_index = [table for table in tables if table.index]
+        #: By the table's name, as in the answers to BatchGetItem.
+        self._by_key = {table.name: table for table in tables if not table.index}
         self._reads = ThreadPoolExecutor(READS_AT_ONCE, thread_name_prefix="user-data")
 
     def user_data(self, ids: Sequence[str]) -> Mapping[str, UserData | Failure]:
@@ -106,34 +73,29 @@ class DynamoUserData:
             One entry per id: its user data, or the failure to read them. Ten images share a
             statement, and more share a batch; if DynamoDB rejects it, all of its images fail.
         """
-        usages = self._select_each(ids, self._usages)
-        leases = self._select_each(ids, self._leases)
+        indexed = {table.part: self._select_each(ids, table) for table in self._by_index}
         keyed = self._get_each(ids)
         found: dict[str, UserData | Failure] = {}
         for image_id in ids:
             try:
-                rows = keyed[image_id].result()[image_id] if image_id in keyed else {}
-                found[image_id] = UserData(
-                    usages=usages[image_id].result()[image_id] if image_id in usages else (),
-                    leases=leases[image_id].result()[image_id] if image_id in leases else (),
-                    collections=rows.get("collections"),
-                    edits=rows.get("edits"),
-                    syndication=rows.get("syndication"),
-                    status=rows.get("status"),
-                )
+                parts: dict[str, Any] = {
+                    part: batches[image_id].result()[image_id] for part, batches in indexed.items()
+                }
+                if image_id in keyed:
+                    parts |= keyed[image_id].result()[image_id]
+                found[image_id] = UserData(**parts)
             except ReindexFailure as failure:
                 found[image_id] = failure.as_failure()
         return found
 
-    def _select_each(self, ids: Sequence[str], index: _Index | None) -> _Batches:
+    def _select_each(self, ids: Sequence[str], table: UserTable) -> _Batches:
         """Start reading images' rows by secondary index; return each image's batch."""
         futures: _Batches = {}
-        if index:
-            for batch in in_batches(list(dict.fromkeys(ids)), MAX_VALUES):
-                futures.update(dict.fromkeys(batch, self._reads.submit(self._select, index, batch)))
+        for batch in in_batches(list(dict.fromkeys(ids)), MAX_VALUES):
+            futures.update(dict.fromkeys(batch, self._reads.submit(self._select, table, batch)))
         return futures
 
-    def _select(self, index: _Index, ids: Sequence[str]) -> Mapping[str, list[Row]]:
+    def _select(self, table: UserTable, ids: Sequence[str]) -> Mapping[str, list[Row]]:
         """Read a batch of images' rows by secondary index.
 
         A query takes one value of the partition key; a PartiQL statement takes several. It reads no
@@ -141,7 +103,7 @@ class DynamoUserData:
         """
         found: dict[str, list[Row]] = {image_id: [] for image_id in ids}
         statement: ExecuteStatementInputTypeDef = {
-            "Statement": _statement(index, len(ids)),
+            "Statement": _statement(table, len(ids)),
             "Parameters": [{"S": image_id} for image_id in ids],
         }
         with reading(_SERVICE):
@@ -149,7 +111,7 @@ class DynamoUserData:
                 answer = self._dynamodb.execute_statement(**statement)
                 for item in answer["Items"]:
                     row = _row(item)
-                    found[row[index.attribute]].append(row)
+                    found[row[table.attribute]].append(row)
                 if "NextToken" not in answer:
                     return found
                 statement["NextToken"] = answer["NextToken"]
@@ -157,8 +119,8 @@ class DynamoUserData:
     def _get_each(self, ids: Sequence[str]) -> dict[str, Future[Mapping[str, dict[str, Row]]]]:
         """Start reading the rows whose key is the image id; return each image's batch."""
         futures: dict[str, Future[Mapping[str, dict[str, Row]]]] = {}
-        if self._parts:
-            for batch in in_batches(list(dict.fromkeys(ids)), MAX_KEYS // len(self._parts)):
+        if self._by_key:
+            for batch in in_batches(list(dict.fromkeys(ids)), MAX_KEYS // len(self._by_key)):
                 futures.update(dict.fromkeys(batch, self._reads.submit(self._get_rows, batch)))
         return futures
 
@@ -166,17 +128,21 @@ class DynamoUserData:
         """Read a batch of images' rows from all tables: by image, by part of the user data."""
         found: dict[str, dict[str, Row]] = {image_id: {} for image_id in ids}
         waiting: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
-            table: {"Keys": [{key: {"S": image_id}} for image_id in ids], "ConsistentRead": True}
-            for table, key in self._keys.items()
+            name: {
+                "Keys": [{table.attribute: {"S": image_id}} for image_id in ids],
+                "ConsistentRead": True,
+            }
+            for name, table in self._by_key.items()
         }
 
         def attempt(_: int) -> str | None:
             nonlocal waiting
             answer = self._dynamodb.batch_get_item(RequestItems=waiting)
-            for table, items in answer["Responses"].items():
+            for name, items in answer["Responses"].items():
+                table = self._by_key[name]
                 for item in items:
                     row = _row(item)
-                    found[row[self._keys[table]]][self._parts[table]] = row
+                    found[row[table.attribute]][table.part] = row
             waiting = answer["UnprocessedKeys"]
             return "unprocessed keys" if waiting else None
 
@@ -188,12 +154,12 @@ class DynamoUserData:
         return found
 
 
-def _statement(index: _Index, count: int) -> str:
+def _statement(table: UserTable, count: int) -> str:
     """Return the statement that selects the rows of so many image ids, its parameters."""
     values = ", ".join("?" * count)
     # The names are settings of the stack, not input.
-    where = f'WHERE "{index.attribute}" IN [{values}]'
-    return f'SELECT * FROM "{index.table}"."{index.name}" {where}'  # noqa: S608
+    where = f'WHERE "{table.attribute}" IN [{values}]'
+    return f'SELECT * FROM "{table.name}"."{table.index}" {where}'  # noqa: S608
 
 
 def _row(item: Mapping[str, Any]) -> Row:

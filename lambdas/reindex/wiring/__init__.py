@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from reindex.wiring.audit import AuditSteps
 from reindex.wiring.lane import LiveLane
 from reindex.wiring.migration import MigrationSteps
 from reindex.wiring.run import RunSteps
@@ -27,6 +28,11 @@ class Wiring(Stores):
         return MigrationSteps(self, self.run_steps)
 
     @cached_property
+    def audit_steps(self) -> AuditSteps:
+        """The steps of an audit."""
+        return AuditSteps(self, self.run_steps)
+
+    @cached_property
     def lane(self) -> LiveLane:
         """The live lane."""
-        return LiveLane(self, self.run_steps.retry)
+        return LiveLane(self, self.run_steps)

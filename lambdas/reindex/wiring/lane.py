@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reindex import settings as groups
-from reindex.domain.progress import Retry
 from reindex.steps.follow import Follow
 from reindex.steps.live_index import LiveIndex, LiveMessages
 from reindex.steps.now import Now
@@ -18,6 +17,7 @@ from reindex.stores.interfaces.queues import HighPriority
 from reindex.stores.interfaces.submissions import SubmittedFiles
 from reindex.stores.submissions import DynamoSubmissions
 from reindex.stores.submitted_files import S3SubmittedFiles
+from reindex.wiring.run import RunSteps
 from reindex.wiring.stores import Stores
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ class LiveLane:
 
     Args:
         stores: Of the stage.
-        retry: Of failed work.
+        run_steps: Those of a run, whose settings the lane's functions do not have.
     """
 
-    def __init__(self, stores: Stores, retry: Retry) -> None:
+    def __init__(self, stores: Stores, run_steps: RunSteps) -> None:
         self._stores = stores
-        self._retry = retry
+        self._run_steps = run_steps
         self._settings = stores.settings
 
     # Stores
@@ -142,4 +142,4 @@ class LiveLane:
     @cached_property
     def now(self) -> Now:
         """Reindexes images at once: ``reindex now``."""
-        return Now(self.live_index, self._stores.table, self._retry, self._stores.clock)
+        return Now(self.live_index, self._stores.table, self._run_steps.retry, self._stores.clock)

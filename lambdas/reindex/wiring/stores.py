@@ -121,6 +121,12 @@ class Stores:
         return Executions(self.clients.stepfunctions, arn)
 
     @cached_property
+    def audit_executions(self) -> Executions:
+        """The executions of the state machine of audits."""
+        arn = self.settings[groups.AuditMachine].audit_machine_arn
+        return Executions(self.clients.stepfunctions, arn)
+
+    @cached_property
     def indexers(self) -> MappingConcurrency:
         """The concurrency of the indexer."""
         mapping = self.settings[groups.IndexerFeed].indexer_mapping

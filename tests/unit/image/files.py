@@ -324,7 +324,7 @@ def jp2(
         height: In pixels.
         components: How many there are.
         header: Boxes of the header behind ``ihdr``.
-        codestream: What stands in the codestream's box.
+        codestream: Content of the codestream's box.
         after: Boxes behind the codestream's.
         brand: The file's.
     """

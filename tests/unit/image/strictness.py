@@ -21,8 +21,8 @@ def refusals(
 ) -> Iterator[str]:
     """Yields why an index of that mapping would refuse `value`; nothing when it would not.
 
-    Nulls and empty values are refused too, which an index would not: documents have none, but
-    for the maps of rights.
+    Nulls and empty values are refused too, which an index would not: documents have none, except
+    in the maps of rights.
     """
     if field.get("enabled", True) is False:
         return

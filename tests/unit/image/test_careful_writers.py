@@ -1,8 +1,8 @@
 """The document contains exactly what a correct writer wrote.
 
-The writer below shares nothing with the readers: it is told what a picture says, and draws how
-the bytes say it (byte orders, character sets, padding, the order of blocks and of what is in
-them, records that are there twice). The test reads the file back as the product does.
+The writer below shares no code with the readers. It is given a picture's metadata, and chooses at
+random how they are encoded (byte orders, character sets, padding, the order of blocks and of their
+contents, duplicate records). The test reads the file back as the product does.
 """
 
 from __future__ import annotations

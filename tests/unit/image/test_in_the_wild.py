@@ -254,7 +254,7 @@ BOTH = {"Caption/Abstract": "A", "Credit": "B"}
         (VERSION + b"\x1c\x02\x05\x7f\xff" + CAPTION + CREDIT, 5),
         (VERSION + b"\x1c\x00\x1c\x99\x00" + CAPTION + CREDIT, 5),
         (VERSION + CAPTION + b"\x1c\x1c\x1c" + CREDIT, 3),
-        # Lengths that count a NUL or more which nobody wrote.
+        # Lengths that count one or more NULs that were not written.
         (VERSION + b"\x1c\x02\x78\x00\x02A" + CREDIT, 0),
         (VERSION + b"\x1c\x02\x78\x00\x05A" + CREDIT + VERSION, 0),
         # Lengths in fewer and in more bytes than four; in none; in the other order of bytes.

@@ -167,7 +167,7 @@ def test_user_entered_values_may_conflict_in_either_direction(
     image = truth(edits={"metadata": {"domainMetadata": ours, "title": "T"}})
     document = build(image, NOW, misfits(live))
     assert document["metadata"].get("domainMetadata") == kept
-    # The same stands in userMetadata, of which this index has no mapping.
+    # The same is in userMetadata, for which this index has no mapping.
     assert document["userMetadata"]["metadata"]["domainMetadata"] == ours
     assert ("trimmedCount" in document.get("fileMetadata", {})) is (kept != ours)
 

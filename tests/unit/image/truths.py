@@ -43,7 +43,7 @@ def truth(**user_data: Any) -> ImageTruth:
 
 
 def usage(**attributes: Any) -> dict[str, Any]:
-    """A row of the usages table: published on the web, unless told otherwise."""
+    """A row of the usages table: published on the web, by default."""
     row: dict[str, Any] = {
         "grouping": "digital/abc",
         "usage_id": "u1",
@@ -59,7 +59,7 @@ def usage(**attributes: Any) -> dict[str, Any]:
 
 
 def lease(**attributes: Any) -> dict[str, Any]:
-    """A row of the leases table: use is allowed, for ever, unless told otherwise."""
+    """A row of the leases table: use is allowed, for ever, by default."""
     return {
         "id": "lease-1",
         "mediaId": ID,
@@ -72,7 +72,7 @@ def lease(**attributes: Any) -> dict[str, Any]:
 def crop(
     name: str = "0_0_2000_1500/2000.jpg", *, size: int = 100_000, **user_metadata: str
 ) -> StoredObject:
-    """An object of the crops bucket, cut out of the upper left unless told otherwise."""
+    """An object of the crops bucket, cut out of the upper left, by default."""
     values = {
         "source": f"https://api.example.com/images/{ID}",
         "bounds_x": "0",

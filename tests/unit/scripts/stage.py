@@ -14,11 +14,13 @@ from reindex.domain.failures import InternalFailure
 from reindex.processors.processing import NamedProcessor
 from reindex.reports.forecast import StageCapacity
 from reindex.settings import COMMAND, Naming, Settings, variables
+from reindex.steps.audit_files import audit_id_of
 from reindex.steps.migrate import MigrationControl
 from reindex.steps.project import Projection
 from reindex.steps.rehearse import Rehearsal
 from reindex.steps.upload import Upload
 from reindex.stores.executions import Executions
+from reindex.stores.interfaces.executions import Execution, PastExecution
 from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.index import Prepared
 from reindex.stores.search.schema import Schema
@@ -28,6 +30,8 @@ from scripts.session import Session
 from tests.twins.function_logs import MemoryLogs
 from tests.twins.index import MemoryIndex
 from tests.twins.migrations import MemorySchedule
+from tests.twins.submissions import MemorySubmissions
+from tests.unit.steps.audits import Audits
 from tests.unit.steps.world import ALIAS, INDEX, START, World
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ class MemoryStateMachine:
 
     Attributes:
         opening: What an execution does as soon as it is started: it gathers, then Preflight.
-        told: The input of the latest.
+        last_input: Of the latest execution.
         status: Of every execution, by ARN.
         causes: What failed an execution, by ARN.
     """
@@ -49,14 +53,14 @@ class MemoryStateMachine:
     def __init__(self, running: set[str], opening: Callable[[str], object]) -> None:
         self.running = running
         self.opening = opening
-        self.told: dict[str, Any] = {}
+        self.last_input: dict[str, Any] = {}
         self.status: dict[str, str] = {}
         self.causes: dict[str, str] = {}
 
     def start_execution(self, **request: str) -> dict[str, Any]:
         assert request["stateMachineArn"] == ARN
         execution = request["name"]
-        self.told = json.loads(request["input"])
+        self.last_input = json.loads(request["input"])
         self.status[execution] = "RUNNING"
         self.running.add(execution)
         try:
@@ -103,6 +107,46 @@ class MemoryStateMachine:
         yield {"executions": past[::-1][:at_most]}
 
 
+class AuditExecutions:
+    """The executions of the state machine of audits: each ends before it can be looked at.
+
+    Attributes:
+        stage: That is audited.
+        options: The input of each execution, by name.
+        failures: What the next executions fail of, instead of doing anything.
+        going_on: The executions that were started and that still run.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.options: dict[str, Any] = {}
+        self.failures: list[str] = []
+        self.going_on: list[str] = []
+        self._ended: dict[str, Execution] = {}
+
+    def running(self) -> list[str]:
+        return self.going_on
+
+    def start(self, name: str, options: Mapping[str, Any]) -> str:
+        self.options[name] = options
+        self._ended[name] = Execution("SUCCEEDED")
+        audits = Audits(self.stage)
+        if self.failures:
+            audits.auditing.plan(name, deep=options["deep"])
+            self._ended[name] = Execution("FAILED", "StoreUnavailable", self.failures.pop())
+        else:
+            audits.audit(audit_id_of(name), deep=options["deep"])
+        return name
+
+    def look(self, execution: str) -> Execution:
+        return self._ended[execution]
+
+    def latest(self, at_most: int) -> list[PastExecution]:
+        at = datetime.fromtimestamp(self.stage.clock.now(), UTC)
+        past = [PastExecution(name, each.status, at, at) for name, each in self._ended.items()]
+        return past[::-1][:at_most]
+
+
 class Stage(World):
     """A world with everything that the command uses of its wiring.
 
@@ -120,6 +164,9 @@ class Stage(World):
         self.schemas: list[Schema] = []
         self.processors: list[NamedProcessor] = []
         self.function_logs = MemoryLogs()
+        self.has_ingest = False
+        self.submissions = MemorySubmissions()
+        self.audit_executions = AuditExecutions(self)
         self.caller = "arn:aws:iam::000000000000:user/ada"
 
     # The areas of a wiring: a stage is each of them.
@@ -190,8 +237,8 @@ class Stage(World):
         return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
 
     def _open(self, execution: str) -> None:
-        self.gather(self.stepfunctions.told, execution)
-        self.preflight(execution, self.stepfunctions.told)
+        self.gather(self.stepfunctions.last_input, execution)
+        self.preflight(execution, self.stepfunctions.last_input)
 
     def _prepare(self, alias: str) -> Prepared:
         assert alias == ALIAS

@@ -133,7 +133,7 @@ def test_requeue_with_an_empty_file(stage: Stage) -> None:
 
 @pytest.fixture
 def lettered() -> Stage:
-    """Three images whose messages went to the dead-letter queue, and one that nobody can read.
+    """Three images whose messages went to the dead-letter queue, and one that cannot be read.
 
     Of the three, one still waits, one was queued again since, and one is not in the table.
     """

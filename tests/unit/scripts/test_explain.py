@@ -15,6 +15,7 @@ from reindex.domain import stamps
 from reindex.domain.failures import CredentialsRejected, Failure, SourceForbidden
 from reindex.domain.records import RunRecord
 from reindex.domain.states import Phase
+from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
 from reindex.repairs.image_verdict import Cause
 from reindex.reports.samples import Sample, keep
 from reindex.stores.interfaces.function_logs import LoggedLine
@@ -240,3 +241,25 @@ def test_gates_are_those_of_the_time_around_the_rows_last_change(stage: Stage) -
     gates = [event["text"] for event in told(stage)["events"] if event["source"] == "run"]
     assert "index phase held for 30 s: just before" in gates
     assert not any("long before" in gate for gate in gates)
+
+
+def test_an_images_submission_is_told(stage: Stage) -> None:
+    stage.has_ingest = True
+    for image_id, failure in (("a", None), ("b", Failure("unexpected", "It broke.", "", False))):
+        row = SubmissionRow(
+            ref=SubmissionRef(f"agency/{image_id}.jpg", "version-1"),
+            state=SubmissionState.FAILED if failure else SubmissionState.PROCESSED,
+            size=5,
+            submitted_at="2026-03-01T17:00:00.000Z",
+            updated_at="2026-03-01T17:00:02.000Z",
+            attempts=1,
+            image_id=image_id,
+            failure=failure,
+        )
+        assert stage.submissions.write(row, None)
+
+    found = told(stage)
+    assert facts(found)["submission"].endswith("is processed")
+    assert "submitted: agency/a.jpg, 5 bytes" in [event["text"] for event in found["events"]]
+    assert "b.jpg" not in json.dumps(found)
+    assert "is failed: unexpected: It broke." in facts(told(stage, "b"))["submission"]

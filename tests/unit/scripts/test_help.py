@@ -20,7 +20,7 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
     result = call(verb, "--help")
     assert result.exit_code == 0
     assert f"Example:\n    reindex {verb}" in result.stdout
-    # The first sentence stands whole in the list of verbs.
+    # The first sentence is shown in full in the list of verbs.
     assert "..." not in call("--help").stdout.replace("[ARGS]...", "")
 
 

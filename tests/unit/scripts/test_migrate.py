@@ -26,7 +26,7 @@ class MigratingStage(Stage, MigratingWorld):
     def _open(self, execution: str) -> None:
         migration = self.migrations.current()
         if migration and migration.round and migration.round.run_id == execution:
-            self.run_round(execution, self.stepfunctions.told)
+            self.run_round(execution, self.stepfunctions.last_input)
             return
         super()._open(execution)
 

@@ -16,7 +16,7 @@ PLACES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "lambdas").rglob("*.py")),
-    *sorted((ROOT / "scripts").glob("*.py")),
+    *sorted((ROOT / "scripts").rglob("*.py")),
     *sorted((ROOT / "cdk").glob("*.py")),
 ]
 
@@ -33,7 +33,7 @@ def quoted(path: Path) -> Iterator[list[str]]:
 
 
 def problem(words: list[str]) -> str | None:
-    """What is wrong with a command; None when there is such a command, or it is no command."""
+    """Return the problem of a command; None if it exists, or is not one of this project."""
     assert isinstance(reindex, click.Group)
     options = {name for parameter in reindex.params for name in parameter.opts}
     while words and words[0].split("=")[0] in options:

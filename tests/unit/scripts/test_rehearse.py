@@ -128,7 +128,7 @@ def test_a_plan_counts_and_starts_nothing(stage: Stage, args: tuple[str, ...], s
 def test_a_run_that_its_budget_holds_is_told_and_goes_on_with_more(stage: Stage) -> None:
     stage.upload("before").upload(IDS)
     assert stage.reindex("start", "--budget", "0.000001").exit_code == 0
-    assert stage.stepfunctions.told == {"source": {"kind": "table"}, "budget": 0.000001}
+    assert stage.stepfunctions.last_input == {"source": {"kind": "table"}, "budget": 0.000001}
     assert "of a budget of $0.00" in stage.reindex("status").stdout
 
     result = stage.reindex("resume", "--budget", "250")

@@ -1,4 +1,4 @@
-"""``reindex runs``: past runs, whatever became of them, and two of them side by side."""
+"""``reindex runs``: past runs, whatever their result, and the comparison of two of them."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_start_gathers_from_the_bucket(stage: Stage) -> None:
     stage.add("a", "b", "c")
     result = stage.reindex("start", "--source", "bucket", "--limit", "2", "--skip-unchanged")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert stage.stepfunctions.told == {
+    assert stage.stepfunctions.last_input == {
         "source": {"kind": "bucket"},
         "limit": 2,
         "skip_unchanged": True,
@@ -156,7 +156,7 @@ def test_start_gathers_what_the_index_lacks(stage: Stage) -> None:
     )
     assert (result.exit_code, result.stderr) == (0, "")
     source = {"kind": "index", "query": query, "lacking": "metadata.title"}
-    assert stage.stepfunctions.told == {"source": source}
+    assert stage.stepfunctions.last_input == {"source": source}
     assert stage.table.rows.keys() == {"a"}
 
 
@@ -175,7 +175,10 @@ def test_start_uploads_a_file_and_gathers_it(stage: Stage, stdin: bool, tmp_path
     assert (result.exit_code, result.stderr) == (0, "")
     key = f"uploads/{result.stdout.strip()}.txt"
     assert stage.files.files[key] == b"a\nb\n"
-    assert stage.stepfunctions.told == {"source": {"kind": "file", "key": key}, "only_new": True}
+    assert stage.stepfunctions.last_input == {
+        "source": {"kind": "file", "key": key},
+        "only_new": True,
+    }
     assert stage.states() == {"verified": 1, "queued": 1}
 
 
@@ -235,7 +238,7 @@ def test_abort_turns_the_schedules_off_stops_the_execution_and_closes_the_record
     queue(stage, "a", "b", "c")
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)
-    stage.runs.moved("run-1", {"not_found": 1, "enqueued": 1}, stage.clock.now())
+    stage.runs.record_progress("run-1", {"not_found": 1, "enqueued": 1}, stage.clock.now())
     result = stage.reindex("abort")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
@@ -321,7 +324,7 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
     stage.open_phase(Phase.INDEX)
     stage.clock.time += 10
     moved = {"enqueued": 18, "known_error": 2, "retried": 4}
-    stage.runs.moved("run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, 10))
+    stage.runs.record_progress("run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, 10))
     stage.runs.update("run-1", {"held_by": "the backlog is full"})
     stage.dead_letters.put("{}", "unreadable")
     stage.clock.time += 10
@@ -350,7 +353,7 @@ def test_status_says_how_many_bulks_go_on_and_what_sets_that(stage: Stage) -> No
     stage.open_phase(Phase.INDEX)
     assert "bulks" not in stage.reindex("status").stdout
     pace = {"at": stage.clock.now(), "concurrency": 7, "set_by": SetBy.LATENCY}
-    stage.runs.paced("run-1", pace, None)
+    stage.runs.replace_pace("run-1", pace, None)
 
     text = re.sub(r"[ ]+", " ", stage.reindex("status").stdout)
 
@@ -370,7 +373,7 @@ def test_status_gives_no_minutes_while_the_queue_is_waited_for(
     stage.clock.time += 20
     now = stage.clock.now()
     moved = {"enqueued": 100, "verified": 20}
-    stage.runs.moved("run-1", moved, now, speed_of(stage, Phase.CHECK, 20))
+    stage.runs.record_progress("run-1", moved, now, speed_of(stage, Phase.CHECK, 20))
     stage.runs.update("run-1", {"quiet_since": None if quiet_for is None else now - quiet_for})
 
     text = re.sub(r"[ ]+", " ", stage.reindex("status").stdout)
@@ -427,7 +430,7 @@ def moves(stage: Stage, *moments: dict[str, int]) -> None:
         moved = next(left, None)
         if moved:
             elapsed = stage.clock.now() - stage.run.started_at
-            stage.runs.moved(
+            stage.runs.record_progress(
                 "run-1", moved, stage.clock.now(), speed_of(stage, Phase.INDEX, elapsed)
             )
         else:

@@ -17,7 +17,7 @@ from tests.unit.steps.world import INDEX
 
 @pytest.fixture
 def finished() -> Stage:
-    """Two verified, one not found, one that is no image, and one uploaded since."""
+    """Two verified, one not found, one that is not an image, and one uploaded since."""
     stage = Stage()
     stage.add("a", "b", "d")
     stage.projector.failing["d"] = NotAnImage("The file is of no image format.").as_failure()

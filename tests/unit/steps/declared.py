@@ -47,7 +47,7 @@ _OF_AN_IMAGE = (
     SourceForbidden("S3 refused us.", "AccessDenied"),
     SourceArchived("It is archived.", "InvalidObjectState"),
 )
-#: What a method may raise; what nobody declared, and what is a defect, stand beside it.
+#: The exceptions that a method declares; tests add undeclared ones and defects.
 _RAISED: dict[str, tuple[Exception, ...]] = {
     "index": (
         *_SILENT,

@@ -75,7 +75,7 @@ class MigratingWorld(World):
         return found
 
     def begin(self, *sources: RunOptions) -> Migration:
-        """Create the new index, and have it built."""
+        """Create the new index, and start its build."""
         self.migrating.create(sources or [FROM_INDEX])
         return self.migrating.follow()
 

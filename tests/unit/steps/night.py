@@ -170,7 +170,7 @@ class Night:
         raise AssertionError
 
     def _open(self, phase: Phase) -> None:
-        """Open a phase by the state machine's own calls, which no fault of ours touches."""
+        """Open a phase by the state machine's own calls, without injected faults."""
         world = self.world
         wrapped = world.runs
         world.runs = plain(wrapped)

@@ -19,7 +19,7 @@ from tests.unit.steps.world import ALIAS, INDEX, START
 HOUR = 3600
 ENDED = START + 13.2 * HOUR
 
-#: What somebody might upload under the name of an image.
+#: A hostile name of an uploaded image.
 HOSTILE_ID = "<script>alert('id')</script>"
 HOSTILE_MESSAGE = 'its row says </style><img src=x onerror="alert(1)"> & "more"'
 

@@ -44,7 +44,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 class AnyMoment(RuleBasedStateMachine):
-    """Executions that advance step by step, while anything fails and anybody does anything."""
+    """Executions that advance step by step, while anything fails and people do anything."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ class SteadyRun:
         images: To reindex.
         page: Images that the run record counts at once.
         index_cost: Seconds per image.
-        check_cost: Likewise.
+        check_cost: Seconds per image.
         opening: Seconds from the end of a phase to the first tick of the next.
         has_pauses: Whether workers rest between ticks, as on AWS; else one tick follows another.
     """
@@ -101,7 +101,7 @@ def steady_runs(draw: st.DrawFn) -> SteadyRun:
         page=page,
         index_cost=index_cost,
         # Before the check has a speed of its own, only the constant is known of it: here that is
-        # right to a factor of two, but for what the pauses between ticks add to either phase.
+        # right to a factor of two, except what the pauses between ticks add to either phase.
         check_cost=index_cost * CHECK_COST * draw(st.floats(0.6, 1.7)),
         # The schedule ticks once a minute, and the wait for a quiet queue begins with a tick.
         opening=draw(st.floats(0, max(pace.check_delay_seconds, pace.quiet_seconds)).map(_minute)),

@@ -1,4 +1,4 @@
-"""One bad thing harms only itself: each test is a thing that went wrong, and whom it may touch."""
+"""An error is charged only to what caused it: each test has one fault, and what it may affect."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_the_indexers_count_what_they_send() -> None:
 
 def test_a_cluster_that_refuses_is_given_half_as_many() -> None:
     world = running("a")
-    world.runs.bulks_sent("run-1", {"bulks": 50, "documents": 100, "refused": 900})
+    world.runs.record_bulks("run-1", {"bulks": 50, "documents": 100, "refused": 900})
     world.clock.time += LOOK_SECONDS
 
     world.index_phase.capacity(world.run)
@@ -79,7 +79,7 @@ def test_a_deep_live_queue_slows_it_down_long_before_it_holds_it() -> None:
 
 def test_workers_that_look_at_once_decide_the_same() -> None:
     world = running("a")
-    world.runs.bulks_sent("run-1", {"bulks": 50, "documents": 100, "refused": 900})
+    world.runs.record_bulks("run-1", {"bulks": 50, "documents": 100, "refused": 900})
     world.clock.time += LOOK_SECONDS
     seen = world.run
 
@@ -96,7 +96,7 @@ def test_workers_that_look_at_once_decide_the_same() -> None:
 def test_a_worker_that_saw_an_older_decision_changes_nothing() -> None:
     world = running("a")
     seen = world.run
-    world.runs.bulks_sent("run-1", {"bulks": 50, "documents": 100, "refused": 900})
+    world.runs.record_bulks("run-1", {"bulks": 50, "documents": 100, "refused": 900})
     world.clock.time += LOOK_SECONDS
     world.pacing.look(world.run, 0)
     world.clock.time += LOOK_SECONDS
@@ -123,7 +123,7 @@ def test_a_mapping_that_does_not_answer_holds_no_image_and_is_asked_again() -> N
 
 def test_the_check_phase_paces_what_is_left_on_the_queue() -> None:
     world = World.in_phase(Phase.CHECK, "a")
-    world.runs.bulks_sent("run-1", {"bulks": 50, "documents": 100, "refused": 900})
+    world.runs.record_bulks("run-1", {"bulks": 50, "documents": 100, "refused": 900})
     world.clock.time += LOOK_SECONDS
 
     world.tick(Phase.CHECK)

@@ -9,12 +9,20 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reindex.domain.failures import Failure, ReindexFailure
 from reindex.domain.progress import ProgressRow
-from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
+from reindex.domain.submissions import (
+    MAX_ATTEMPTS,
+    Submission,
+    SubmissionRef,
+    SubmissionRow,
+    SubmissionState,
+)
+from reindex.image.extract import extract
 from reindex.steps import ingest as ingest_module
 from reindex.steps import live_index as live_index_module
 from reindex.steps.eager_submission import EagerSubmission
@@ -156,6 +164,26 @@ def test_a_file_that_ends_the_function_is_met_three_times(
     assert met == 3
     assert failure_of(world, ref).code == "submission_died"
     assert [kept.content for kept in world.submitted_files.failed.values()] == [PHOTO]
+
+
+def test_a_file_that_was_given_up_while_it_was_processed_is_not_kept_as_failed(
+    world: IngestWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = world.submit("me/photo.jpg", PHOTO)
+    begun = SubmissionRow.new(Submission(ref, len(PHOTO), "2026-03-01T18:00:00.000Z"), 0)
+    world.submissions.rows[ref] = replace(
+        begun, state=SubmissionState.PROCESSING, attempts=MAX_ATTEMPTS - 1
+    )
+
+    def given_up_meanwhile(file: Any) -> Any:
+        world.submitted_files.keep_failed(ref, b"{}")
+        return extract(file)
+
+    monkeypatch.setattr(ingest_module, "extract", given_up_meanwhile)
+    world.settle()
+
+    assert world.row(ref).state is SubmissionState.PROCESSED
+    assert not world.submitted_files.failed
 
 
 @pytest.mark.parametrize("store", ["submissions", "submitted_files", "archive", "high_priority"])

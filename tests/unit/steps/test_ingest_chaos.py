@@ -23,7 +23,7 @@ from tests.unit.steps.ingest_world import IngestWorld, event, jpeg
 
 PORTS = ("submissions", "submitted_files", "archive", "high_priority", "index", "projector")
 
-#: Photos, one of them submitted twice, and a file that is no image.
+#: Photos, one of them submitted twice, and a file that is not an image.
 FILES = (
     ("a/red.jpg", jpeg("red")),
     ("b/red again.jpg", jpeg("red")),

@@ -1,4 +1,4 @@
-"""Whole nights: what a fault that lasts, or passes, does to a run that nobody watches."""
+"""Whole nights: the effect of a permanent or transient fault on a run without an operator."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def test_chunks_that_are_held_due_later_or_unreadable_stay_as_they_are() -> None
 def test_of_a_row_that_is_listed_twice_the_latest_is_kept() -> None:
     bench, ids = Bench(), scanned_ids(3_000)
     bench.list_rows(ids)
-    newer = ProgressRow.new(ids[7], "upload", START).asked_again(START)
+    newer = ProgressRow.new(ids[7], "upload", START).requested_again(START)
     bench.work_list.add(chunks_of([newer], "again"))
 
     bench.put_in_order()

@@ -28,7 +28,7 @@ def sampled(at: float, seconds: float, **moved: int) -> Sample:
 
 
 def images(rates: Mapping[str, Any], series: str, seconds: float) -> float:
-    """How many images a series stands for: its last step ends when the run does."""
+    """The number of images in a series: its last step ends when the run does."""
     points, step = rates["images_per_second"][series], rates["step_seconds"]
     last = seconds - step * (len(points) - 1)
     return float(step * sum(points[:-1]) + last * points[-1])

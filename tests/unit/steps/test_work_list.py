@@ -1,4 +1,4 @@
-"""The work list in a run: what becomes of chunks, whoever takes them and whatever happens."""
+"""The work list in a run: the outcomes of chunks, for any worker and any fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def in_index_phase(world: World) -> None:
 
 
 def listed_as_they_are(world: World) -> bool:
-    """Whether the list holds each row with work left, once, as the table has it."""
+    """Return True if the list has each row with work left once, as it is in the table."""
     listed = [row for each in world.work_list.listed.values() for row in each.chunk.rows]
     unfinished = [row for row in world.table.rows.values() if row.state.phase]
     return sorted(listed, key=lambda row: row.id) == sorted(unfinished, key=lambda row: row.id)
@@ -223,7 +223,7 @@ def test_an_answer_of_the_list_that_is_lost_costs_no_image(method: str, lands: b
 @pytest.mark.parametrize("port", ["work_list", "runs", "table"])
 def test_one_call_without_an_answer_takes_no_row_from_the_list(port: str) -> None:
     world, ids = library_of(3 * 500)
-    method = {"work_list": "mark", "runs": "moved", "table": "write"}[port]
+    method = {"work_list": "mark", "runs": "record_progress", "table": "write"}[port]
     in_index_phase(world)
     store = getattr(world, port)
     real, calls = getattr(store, method), itertools.count()

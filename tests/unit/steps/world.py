@@ -67,7 +67,7 @@ _STAGES = itertools.count()
 
 
 class ManualClock:
-    """Time that passes only when somebody sleeps, or a test says so.
+    """Time that passes only in a sleep, or when a test says so.
 
     Attributes:
         meanwhile: Called at every sleep: what the rest of the world does.

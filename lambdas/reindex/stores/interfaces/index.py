@@ -65,11 +65,11 @@ class Index(Protocol):
         """Return the index's UUID; another index of the same name would have another one."""
         ...
 
-    def denied(self, index: str) -> list[str]:
+    def denied_operations(self, index: str) -> list[str]:
         """Return the operations that a run needs and the index denies; change nothing."""
         ...
 
-    def accepts(self, index: str) -> list[str]:
+    def mapping_gaps(self, index: str) -> list[str]:
         """Return what the index's mapping lacks for our documents; empty if it accepts them."""
         ...
 

@@ -56,7 +56,7 @@ class MigrationIndex(Index, Protocol):
         """Return those ids whose document was written after a position, up to now."""
         ...
 
-    def followable(self, index: str) -> list[str]:
+    def follow_problems(self, index: str) -> list[str]:
         """Return the reasons why changes of the index cannot be found; empty if they can."""
         ...
 

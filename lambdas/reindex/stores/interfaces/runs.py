@@ -35,7 +35,7 @@ class Runs(Protocol):
         """
         ...
 
-    def moved(
+    def record_progress(
         self,
         run_id: str,
         counts: Mapping[str, int],
@@ -55,7 +55,7 @@ class Runs(Protocol):
         """
         ...
 
-    def gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
+    def record_gathered(self, run_id: str, counts: Mapping[str, int]) -> bool:
         """Add to the counts of ids from the open run's source, by what became of them.
 
         Returns:
@@ -63,7 +63,7 @@ class Runs(Protocol):
         """
         ...
 
-    def bulks_sent(self, run_id: str, counts: Mapping[str, int]) -> bool:
+    def record_bulks(self, run_id: str, counts: Mapping[str, int]) -> bool:
         """Add to the counts of bulks that the open run's indexers sent.
 
         Returns:
@@ -71,7 +71,7 @@ class Runs(Protocol):
         """
         ...
 
-    def paced(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
+    def replace_pace(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
         """Replace the open run's ``indexer_pace``.
 
         Args:
@@ -84,7 +84,7 @@ class Runs(Protocol):
         """
         ...
 
-    def reported(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
+    def record_report(self, run: RunRecord, changes: Mapping[str, Any]) -> bool:
         """Change fields of a run's record, whether it is open or not.
 
         Args:

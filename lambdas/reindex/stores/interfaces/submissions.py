@@ -81,6 +81,10 @@ class SubmittedFiles(Protocol):
         """
         ...
 
+    def discard(self, kept: str) -> None:
+        """Remove a file and its reason from the failed bucket; no effect if they are gone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingFile:

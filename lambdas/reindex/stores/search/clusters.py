@@ -68,13 +68,13 @@ class Clusters(MigrationIndex):
         found, plain = self._find(index)
         return found.uuid(plain)
 
-    def denied(self, index: str) -> list[str]:
+    def denied_operations(self, index: str) -> list[str]:
         found, plain = self._find(index)
-        return found.denied(plain)
+        return found.denied_operations(plain)
 
-    def accepts(self, index: str) -> list[str]:
+    def mapping_gaps(self, index: str) -> list[str]:
         found, plain = self._find(index)
-        return found.accepts(plain)
+        return found.mapping_gaps(plain)
 
     def mapping(self, index: str) -> Mapping[str, Any]:
         found, plain = self._find(index)
@@ -146,9 +146,9 @@ class Clusters(MigrationIndex):
         found, plain = self._find(index)
         return found.written_since(plain, ids, since)
 
-    def followable(self, index: str) -> list[str]:
+    def follow_problems(self, index: str) -> list[str]:
         found, plain = self._find(index)
-        return found.followable(plain)
+        return found.follow_problems(plain)
 
     def indices_behind(self, alias: str) -> list[str]:
         found, plain = self._find(alias)

@@ -20,7 +20,7 @@ _PAGE_IDS = 5_000
 #: Documents of a slice, and most slices. Each slice repeats the ids of the points in time, which
 #: take some bytes for each shard, and all slices are stored in the state of the execution.
 _SLICE_DOCUMENTS = 100_000
-_SLICES = 16
+SLICES = 16
 
 #: Most bytes of those ids of all slices: the state of an execution holds 256 KB.
 _POINTS_BYTES = 120_000
@@ -37,8 +37,8 @@ def matching(query: Mapping[str, Any] | None, lacking: str | None) -> dict[str, 
     return {"bool": {"filter": [query or {"match_all": {}}], "must_not": without}}
 
 
-class IndexIds:
-    """The ids of the documents that match a query, as they were at one moment.
+class IndexSlices:
+    """The documents that match a query, as they were at one moment, in slices.
 
     Args:
         index: The search index.
@@ -75,11 +75,19 @@ class IndexIds:
         opened = self._index.open_points_in_time(name, _IDS_KEEP_ALIVE)
         count = self._index.count(name, self._query)
         fitting = max(1, _POINTS_BYTES // sum(map(len, opened)))
-        slices = min(-(-count // _SLICE_DOCUMENTS), _SLICES, at_most, fitting)
+        slices = min(-(-count // _SLICE_DOCUMENTS), SLICES, at_most, fitting)
         return [{"points": opened, "slice": k, "slices": slices} for k in range(slices)]
 
-    def page(self, part: Part, after: Cursor | None) -> IdPage:
-        """Return the next ids of a slice.
+    def hits(
+        self, part: Part, after: Cursor | None, size: int, fields: Sequence[str] = ()
+    ) -> tuple[Sequence[Mapping[str, Any]], Cursor | None]:
+        """Return the next documents of a slice, and where the next page begins.
+
+        Args:
+            part: The slice.
+            after: Where the page before ended; None for the first.
+            size: Documents of a page.
+            fields: Dotted names; ``*`` for all there are.
 
         Raises:
             StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
@@ -90,12 +98,24 @@ class IndexIds:
         page = self._index.page(
             point,
             after["after"] if after else None,
-            size=_PAGE_IDS,
+            size=size,
             keep_alive=_IDS_KEEP_ALIVE,
             query=self._query,
-            _source=False,
+            _source=list(fields) or False,
             **({} if whole else {"slice": {"id": part["slice"], "max": part["slices"]}}),
         )
         remaining = [page.point_in_time, *others] if page.after else others
-        following = {"points": remaining, "after": page.after} if remaining else None
-        return IdPage([hit["_id"] for hit in page.hits], following)
+        return page.hits, {"points": remaining, "after": page.after} if remaining else None
+
+
+class IndexIds(IndexSlices):
+    """The ids of the documents that match a query, as they were at one moment."""
+
+    def page(self, part: Part, after: Cursor | None) -> IdPage:
+        """Return the next ids of a slice.
+
+        Raises:
+            StoreUnavailable: The cluster does not answer, or no longer keeps a point in time.
+        """
+        hits, following = self.hits(part, after, _PAGE_IDS)
+        return IdPage([hit["_id"] for hit in hits], following)

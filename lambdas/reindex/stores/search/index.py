@@ -69,7 +69,7 @@ class SearchIndex(IndexReader):
         self._schema = schema or Schema()
         self._max_bulk_bytes = max_bulk_bytes
 
-    def denied(self, index: str) -> list[str]:
+    def denied_operations(self, index: str) -> list[str]:
         """Return the operations that a run needs and the index denies; change nothing.
 
         Each privilege is tested by the request that needs it: on an id that no image has, and
@@ -116,7 +116,7 @@ class SearchIndex(IndexReader):
         if self.delete(index, _PROBE_ID, _PROBE_GUARD) is Verdict.UNAVAILABLE:
             raise StoreUnavailable("The cluster: the deletion was not answered")
 
-    def accepts(self, index: str) -> list[str]:
+    def mapping_gaps(self, index: str) -> list[str]:
         """Return what the index's mapping lacks for our documents; empty if it accepts them.
 
         Raises:
@@ -203,7 +203,7 @@ class SearchIndex(IndexReader):
             place = {"properties": self._schema.provenance["properties"]}
             self._cluster.send("PUT", path(index, "_mapping"), body=place)
         refusing = surprising(self.misfits(index))
-        return Prepared(index, created, adding, self.accepts(index), refusing)
+        return Prepared(index, created, adding, self.mapping_gaps(index), refusing)
 
     def _create(self, alias: str) -> bool:
         """Create an index with the alias; return False if another process just did."""

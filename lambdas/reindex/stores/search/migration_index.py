@@ -147,7 +147,7 @@ class MigratingIndex(SearchIndex):
             found |= {hit["_id"] for hit in answer["hits"]["hits"]}
         return found
 
-    def followable(self, index: str) -> list[str]:
+    def follow_problems(self, index: str) -> list[str]:
         """Return the reasons why changes of the index cannot be found; empty if they can.
 
         Raises:
