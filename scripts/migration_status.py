@@ -1,4 +1,4 @@
-"""How far a migration of a stage is, for ``reindex migrate status``."""
+"""The progress of a migration of a stage, for ``reindex migrate status``."""
 
 from __future__ import annotations
 
