@@ -26,6 +26,8 @@ def test_each_missing_program_is_a_line_with_what_does_not_run(
         "missing: Go, 1.26 or later",
         "missing: Chromium",
         "missing: exiftool",
+        "missing: vipsthumbnail (libvips-tools)",
+        "missing: ImageMagick",
     ]
     assert all(". Without it these do not run: " in line for line in lines)
 
@@ -33,8 +35,9 @@ def test_each_missing_program_is_a_line_with_what_does_not_run(
 @pytest.fixture
 def all_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with every program, on a path with nothing else."""
-    for name in ("mvn", "chromium", "exiftool", "go"):
+    for name in ("mvn", "chromium", "exiftool", "go", "vipsthumbnail", "magick"):
         Path(tmp_path, name).touch(mode=0o755)
+    Path(tmp_path, "magick").write_text("#!/bin/sh\necho Version: ImageMagick 7.1\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(tools, "java_home", lambda *_: tmp_path)
     return tmp_path

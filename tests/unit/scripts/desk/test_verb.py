@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import _thread
 import re
+import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
@@ -19,7 +21,15 @@ from tests.unit.scripts.desk_stage import (
 
 
 @pytest.fixture
-def visits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Press Ctrl-C: a process that tests share their work with would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield _thread.interrupt_main
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def visits(monkeypatch: pytest.MonkeyPatch, ctrl_c: Callable[[], None]) -> list[str]:
     """The pages that the browser was shown; then Ctrl-C is pressed."""
     pages: list[str] = []
 
@@ -32,7 +42,7 @@ def visits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def visit() -> None:
             with urlopen(found[1]) as answer:
                 pages.append(answer.read().decode())
-            _thread.interrupt_main()
+            ctrl_c()
 
         threading.Thread(target=visit).start()
         return True
