@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,12 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
+
+#: Runs a program that Ctrl-C ends: what runs in the background ignores it, and so do its children.
+_HEED_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def served_desk(command: Path, environ: Mapping[str, str]) -> Iterator[ServedDes
         environ: Of the deployment.
     """
     with subprocess.Popen(
-        [command, "desk", "--no-open"],
+        [sys.executable, "-c", _HEED_INTERRUPTS, command, "desk", "--no-open"],
         cwd=command.parent,
         env=environ,
         stdout=subprocess.PIPE,

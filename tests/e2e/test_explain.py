@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -39,6 +39,9 @@ pytestmark = pytest.mark.e2e
 #: Seconds that the command waits for answers: this machine may be busy.
 _WAIT = "100"
 
+#: More messages than any other test here has at a time.
+_MAX_BACKLOG = 40
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[IndexServer]:
@@ -54,7 +57,8 @@ def index(server: IndexServer) -> Iterator[IndexFaults]:
 
 @pytest.fixture(scope="module")
 def stack(server: IndexServer, index: IndexFaults) -> Iterator[LocalStack]:
-    with local_stack(replace(server, url=index.url)) as running:
+    tuning = {"max_backlog": _MAX_BACKLOG}
+    with local_stack(replace(server, url=index.url), tuning=tuning) as running:
         prepared = running.reindex("prepare-index")
         assert prepared.returncode == 0, prepared.stderr
         yield running
@@ -62,7 +66,7 @@ def stack(server: IndexServer, index: IndexFaults) -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="module")
 def library(stack: LocalStack) -> SampleLibrary:
-    made = SampleLibrary.generate(30)
+    made = SampleLibrary.generate(36)
     stack.fill(made)
     return made
 
@@ -95,9 +99,14 @@ def explain(stack: LocalStack, image_id: str, cause: Cause) -> dict[str, Any]:
     return found
 
 
+def desk_of(stack: LocalStack) -> AbstractContextManager[ServedDesk]:
+    """Run the desk of a stack."""
+    return served_desk(Path(sys.executable).with_name("reindex"), stack.environ)
+
+
 @pytest.fixture(scope="module")
 def desk(stack: LocalStack) -> Iterator[ServedDesk]:
-    with served_desk(Path(sys.executable).with_name("reindex"), stack.environ) as running:
+    with desk_of(stack) as running:
         yield running
 
 
@@ -178,12 +187,16 @@ def test_a_deleted_original_and_an_orphan(
 
 
 def test_a_forbidden_key(stack: LocalStack, ids: Iterator[str]) -> None:
+    image_id = next(ids)
     with microburst(stack.endpoint_url) as between:
         refusal = {"error": {"code": "AccessDenied", "status": 403}}
         between.set_rules(
             [{"service": "s3", "operation": o, **refusal} for o in ("GetObject", "HeadObject")]
         )
-        found = explain(replace(stack, endpoint_url=between.url), next(ids), Cause.FORBIDDEN)
+        refused = replace(stack, endpoint_url=between.url)
+        found = explain(refused, image_id, Cause.FORBIDDEN)
+        with desk_of(refused) as desk:
+            says_the_same(desk, image_id, found)
     assert "refuse" in found["sentence"]
 
 
@@ -260,6 +273,29 @@ def test_what_holds_up_an_image_in_work(
         obey(stack, explain(stack, poison, Cause.DEAD_LETTER))
     eventually(lambda: not record(stack).is_open, "the run is over")
     for image_id in (waiting, poison):
+        explain(stack, image_id, Cause.SEARCHABLE)
+
+
+def test_a_full_queue(
+    stack: LocalStack, server: IndexServer, desk: ServedDesk, ids: Iterator[str]
+) -> None:
+    first, second = next(ids), next(ids)
+    url, sqs = stack.settings[Queue].reingest_queue_url, stack.client("sqs")
+    with run_that_waits(stack, server, [first]):
+        answer = sqs.receive_message(QueueUrl=url, VisibilityTimeout=0, WaitTimeSeconds=5)
+        for _ in range(_MAX_BACKLOG):
+            sqs.send_message(QueueUrl=url, MessageBody=answer["Messages"][0]["Body"])
+        aborted = stack.reindex("abort")
+        assert aborted.returncode == 0, aborted.stderr
+        delete_document(stack, server, second)
+        upload(stack, [second])
+        started = stack.reindex("start")
+        assert started.returncode == 0, started.stderr
+        eventually(lambda: record(stack).held_by is not None, "the queue holds the run")
+        says_the_same(desk, second, explain(stack, second, Cause.QUEUE_FULL))
+        eventually(lambda: "the backlog is full" in desk.panel("run"), "the desk shows the gate")
+    eventually(lambda: not record(stack).is_open, "the run is over")
+    for image_id in (first, second):
         explain(stack, image_id, Cause.SEARCHABLE)
 
 
@@ -364,10 +400,11 @@ def plant(stack: LocalStack, server: IndexServer, ids: Iterator[str]) -> list[Fa
     ]
 
 
-def test_what_explain_and_the_audit_say_of_each_planted_fault(
+def test_what_explain_the_desk_and_the_audit_say_of_each_planted_fault(
     stack: LocalStack,
     server: IndexServer,
     index: IndexFaults,
+    desk: ServedDesk,
     ids: Iterator[str],
     tmp_path: Path,
 ) -> None:
@@ -389,7 +426,9 @@ def test_what_explain_and_the_audit_say_of_each_planted_fault(
 
         found = audit(stack, tmp_path / "after")
         for fault in faults:
-            explain(stack, fault.image_id, fault.cause)
+            says_the_same(desk, fault.image_id, explain(stack, fault.image_id, fault.cause))
+        panel = desk.panel("audit")
+        assert all(f"/{name}.txt" in panel for each in faults for name in each.classes)
         obey(stack, explain(stack, poison, Cause.DEAD_LETTER))
     eventually(lambda: not record(stack).is_open, "the run is over")
 

@@ -22,7 +22,7 @@ from tests.unit.scripts.desk_stage import (
 
 @pytest.fixture
 def ctrl_c() -> Iterator[Callable[[], None]]:
-    """Press Ctrl-C: a process that tests share their work with would ignore it."""
+    """Press Ctrl-C, which tests that are run in the background would ignore."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield _thread.interrupt_main
     signal.signal(signal.SIGINT, before)
