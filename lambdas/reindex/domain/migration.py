@@ -22,6 +22,10 @@ from reindex.domain.failures import InternalFailure
 from reindex.domain.index_names import cluster_and_name
 from reindex.domain.rounds import PinnedIndex, Position, Round, RoundMark
 
+#: Attempts to save the record, each from the record as it is then: rounds, ticks and operators may
+#: change it at the same time.
+SAVES: Final = 5
+
 #: Rounds that the record keeps: one has some 200 bytes, and a DynamoDB item holds 400 KB.
 MAX_ROUNDS_KEPT: Final = 50
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.domain.migration import Migration
+from reindex.domain.migration import SAVES, Migration
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.records import RunRecord, run_id_of
 from reindex.domain.source_kinds import CHANGES, TABLE
@@ -87,7 +87,7 @@ class Gathering:
         if options.source.kind == TABLE:
             return {"parts": []}
         if migration and options.source.kind == CHANGES:
-            self._record_position(migration)
+            self._record_position(migration, options, run_id_of(execution))
         # A limit is one count, which parts worked concurrently could not share.
         at_most = MAX_PARTS if options.limit is None else 1
         return {"parts": list(self.source(options.source).parts(at_most))}
@@ -109,15 +109,20 @@ class Gathering:
             raise PreflightFailed([f"run {run_id} is no round of migration {options.migration}"])
         return current
 
-    def _record_position(self, migration: Migration) -> None:
+    def _record_position(self, migration: Migration, options: RunOptions, run_id: str) -> None:
         """Record up to where a round reads its source: there the next one begins.
 
         Before any of its ids is read: what is written meanwhile is the next round's.
         """
         now = self.clock.now()
-        planned = migration.round_planned(self.index().position(migration.source.name), now)
-        if not self.migrations.save(planned, migration):
-            raise StoreUnavailable(f"migration {migration.id} was changed in this moment")
+        position = self.index().position(migration.source.name)
+        current: Migration | None = migration
+        for _ in range(SAVES):
+            if current and self.migrations.save(current.round_planned(position, now), current):
+                return
+            # An operator changed the record meanwhile: it is read again.
+            current = self._migration(options, run_id)
+        raise StoreUnavailable(f"migration {migration.id} was changed in this moment")
 
     def _take_record(
         self, execution: str, options: RunOptions, migration: Migration | None

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reindex.domain.index_names import on_cluster
-from reindex.domain.migration import Migration, MigrationRefused, MigrationState
+from reindex.domain.migration import SAVES, Migration, MigrationRefused, MigrationState
 from reindex.domain.options import RunOptions
 from reindex.domain.rounds import PinnedIndex
 from reindex.steps.ambient import Clock, fresh_name
 from reindex.stores.interfaces.migrations import CatchUpSchedule, MigrationIndex, Migrations
-
-#: Times that a change is made again which another overtook: ticks change the record once a minute.
-_TRIES: Final = 5
 
 _NONE_OPEN: Final = "no migration is open: reindex migrate start begins one"
 _OVERTAKEN: Final = "the migration was changed by another call: look, and repeat it"
@@ -242,7 +239,7 @@ def changed(migrations: Migrations, change: Callable[[Migration], Migration]) ->
         MigrationRefused: No migration is open, or the change is refused.
         StoreUnavailable: The runs table does not answer.
     """
-    for _ in range(_TRIES):
+    for _ in range(SAVES):
         before = migrations.current()
         if before is None or not before.is_open:
             raise MigrationRefused(_NONE_OPEN)

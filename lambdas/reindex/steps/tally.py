@@ -18,6 +18,7 @@ from reindex.domain.ledgers import (
     proved,
     unbalanced,
 )
+from reindex.domain.migration import SAVES
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
 from reindex.domain.records import Forgetting, RunRecord, UploadRecord
@@ -353,24 +354,26 @@ class Tallying:
 
     def _end_round(self, run: RunRecord, mark: RoundMark, problems: Sequence[str]) -> None:
         """Record in the migration what its round came to; no effect if that was done before."""
-        migration = self.migrations.current()
-        if (
-            migration is None
-            or migration.id != mark.id
-            or migration.round is None
-            or migration.round.run_id != run.run_id
-        ):
-            return
-        now = self.clock.now()
-        if problems:
-            after = migration.round_failed("; ".join(problems), now)
-        else:
-            images = sum(run.gathered.get(kind, 0) for kind in _BROUGHT)
-            removed = run.counts.get(State.NOT_FOUND, 0)
-            after = migration.round_succeeded(images, now, removed=removed)
-        if not self.migrations.save(after, migration):
-            # The step is made again, and finds the record as it is now.
-            raise StoreUnavailable(f"migration {mark.id} was changed in this moment")
+        for _ in range(SAVES):
+            migration = self.migrations.current()
+            if (
+                migration is None
+                or migration.id != mark.id
+                or migration.round is None
+                or migration.round.run_id != run.run_id
+            ):
+                return
+            now = self.clock.now()
+            if problems:
+                after = migration.round_failed("; ".join(problems), now)
+            else:
+                images = sum(run.gathered.get(kind, 0) for kind in _BROUGHT)
+                removed = run.counts.get(State.NOT_FOUND, 0)
+                after = migration.round_succeeded(images, now, removed=removed)
+            if self.migrations.save(after, migration):
+                return
+            # An operator changed the record meanwhile: it is read again.
+        raise StoreUnavailable(f"migration {mark.id} was changed in this moment")
 
     def _filled(self, run: RunRecord) -> dict[str, int]:
         """Return the documents by field; nothing if the index does not say: no promise needs it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
-from reindex.domain.migration import MigrationRefused, MigrationState
+from reindex.domain.migration import Migration, MigrationRefused, MigrationState
 from reindex.domain.states import State
 from reindex.steps.catch_up import CatchUpOutcome
 from reindex.steps.live_index import LiveIndex
@@ -139,6 +140,25 @@ class TestRounds:
         with pytest.raises(StoreUnavailable):
             world.catch_up.tick()
         world.follow()
+        world.assert_true(NEW)
+
+    def test_an_operator_may_change_the_record_whenever_a_round_does(self) -> None:
+        world = migrated("a")
+        world.edit("a", title="new")
+        save = world.migrations.save
+        theirs: set[int] = set()
+
+        def overtake(after: Migration, before: Migration | None) -> bool:
+            if before and before.round and before.rev not in theirs:
+                save(replace(before, rev=before.rev + 1), before)
+                theirs.add(before.rev + 1)
+            return save(after, before)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(world.migrations, "save", overtake)
+            world.follow()
+        # The plan and the report of a round, at least.
+        assert len(theirs) >= 2
         world.assert_true(NEW)
 
     def test_three_failed_rounds_hold_it_and_resume_lets_it_go_on(self) -> None:
