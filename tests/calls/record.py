@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,30 @@ DOES_WHAT_OTHERS_DO: Final[Mapping[str, tuple[str, ...]]] = {
         *("status", "report", "submissions", "audit", "runs", "explain"),
         *("pause", "resume", "abort", "requeue", "resubmit"),
     ),
+}
+
+#: What verbs need on other stages than that of the walk, or with options that it does not give: a
+#: function of the library's own, ``start --rehearse``, pages with thumbnails, and a switch with
+#: documents left to bring along. The other end-to-end tests call these.
+BEYOND_THE_WALK: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
+    "check-projector": {
+        "run bucket": ("s3:ListBucket",),
+        "run bucket: claims/*": ("s3:GetObject", "s3:PutObject"),
+    },
+    "compare": {
+        "thumbnails bucket": ("s3:ListBucket",),
+        "thumbnails bucket: *": ("s3:GetObject",),
+    },
+    "migrate switch": {
+        "function that projects": ("lambda:InvokeFunction",),
+        "originals bucket": ("s3:ListBucket",),
+        "originals bucket: *": ("s3:GetObject",),
+        "progress table": (
+            *("dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
+        ),
+        "run record": ("dynamodb:UpdateItem",),
+    },
+    "start": {"function that projects": ("lambda:InvokeFunction",)},
 }
 
 _DEPLOYMENT: Final = "deployment.json"
@@ -58,8 +82,12 @@ class Record:
                 yield verb, resource, action
 
     def write(self) -> None:
-        """Replace the record in this repository."""
-        found = {"functions": self.functions, "verbs": self.verbs}
+        """Replace the record in this repository; :data:`BEYOND_THE_WALK` is added."""
+        verbs = {verb: dict(needs) for verb, needs in self.verbs.items()}
+        for verb, resource, action in pairs(BEYOND_THE_WALK):
+            needs = verbs.setdefault(verb, {})
+            needs[resource] = sorted({*needs.get(resource, ()), action})
+        found = {"functions": self.functions, "verbs": verbs}
         PATH.write_text(f"{json.dumps(found, indent=1, sort_keys=True)}\n", encoding="utf-8")
 
 
@@ -115,7 +143,7 @@ class RecordedDeployment:
                 yield f"reindex {verb} calls what the record does not have: {action} on {resource}"
 
 
-def pairs(needs: Mapping[str, Needs]) -> Iterator[tuple[str, str, str]]:
+def pairs(needs: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[str, str, str]]:
     """Yield each principal with a resource and an action on it."""
     for principal, by_name in needs.items():
         for resource, actions in by_name.items():
