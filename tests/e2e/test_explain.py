@@ -292,7 +292,10 @@ def test_a_full_queue(
         started = stack.reindex("start")
         assert started.returncode == 0, started.stderr
         eventually(lambda: record(stack).held_by is not None, "the queue holds the run")
-        says_the_same(desk, second, explain(stack, second, Cause.QUEUE_FULL))
+        # The queue is full because of that.
+        found = explain(stack, second, Cause.INDEXER_OFF)
+        assert f"{_MAX_BACKLOG + 1} messages" in found["sentence"]
+        says_the_same(desk, second, found)
         eventually(lambda: "the backlog is full" in desk.panel("run"), "the desk shows the gate")
     eventually(lambda: not record(stack).is_open, "the run is over")
     for image_id in (first, second):
