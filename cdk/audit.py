@@ -8,10 +8,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from cdk.monitoring import log_group
 from cdk.names import Names
 from cdk.stage_settings import StageSettings, projection_calls
-from cdk.steps import Steps, accept_wildcards
+from cdk.steps import Steps
 from reindex.reports.footprint import AUDITORS
 
 _PAYLOAD = {
@@ -32,25 +31,13 @@ class Audit(Steps):
         function: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
-        name = Names(settings.stage).audit_machine
-        self.state_machine = sfn.StateMachine(
-            self,
+        self.state_machine = self._machine(
             "Machine",
-            state_machine_name=name,
-            state_machine_type=sfn.StateMachineType.STANDARD,
-            comment="One execution is one audit: it reads the library and changes nothing of it",
-            query_language=sfn.QueryLanguage.JSONATA,
-            definition_body=sfn.DefinitionBody.from_chainable(
-                self._definition(function, projection_calls(settings))
-            ),
-            logs=sfn.LogOptions(
-                destination=log_group(self, "Logs", f"/aws/vendedlogs/states/{name}", settings),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=True,
-            ),
-            tracing_enabled=settings.tracing,
+            Names(settings.stage).audit_machine,
+            "One execution is one audit: it reads the library and changes nothing of it",
+            settings=settings,
+            definition=self._definition(function, projection_calls(settings)),
         )
-        accept_wildcards(self.state_machine, settings)
 
     def _definition(self, function: lambda_.IFunction, projections: int) -> sfn.IChainable:
         plan = self._invoke(

@@ -30,13 +30,13 @@ class Notices(Construct):
         stalled: cloudwatch.IAlarm | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        target = targets.LambdaFunction(function)
-        events.Rule(
-            self,
+        self._names = names
+        self._target = targets.LambdaFunction(function)
+        self._rule(
             "RunEnded",
-            rule_name=names.notice("run-ended"),
-            description="Sends a notice when a run ends",
-            event_pattern=events.EventPattern(
+            "run-ended",
+            "Sends a notice when a run ends",
+            events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
@@ -44,20 +44,28 @@ class Notices(Construct):
                     "status": _ENDINGS,
                 },
             ),
-            targets=[target],
         )
-        if stalled is None:
-            return
+        if stalled:
+            self._rule(
+                "RunHeld",
+                "run-held",
+                "Sends a notice when a run is held",
+                events.EventPattern(
+                    source=["aws.cloudwatch"],
+                    detail_type=["CloudWatch Alarm State Change"],
+                    resources=[stalled.alarm_arn],
+                    detail={"state": {"value": ["ALARM"]}},
+                ),
+            )
+
+    def _rule(
+        self, construct_id: str, name: str, description: str, pattern: events.EventPattern
+    ) -> None:
         events.Rule(
             self,
-            "RunHeld",
-            rule_name=names.notice("run-held"),
-            description="Sends a notice when a run is held",
-            event_pattern=events.EventPattern(
-                source=["aws.cloudwatch"],
-                detail_type=["CloudWatch Alarm State Change"],
-                resources=[stalled.alarm_arn],
-                detail={"state": {"value": ["ALARM"]}},
-            ),
-            targets=[target],
+            construct_id,
+            rule_name=self._names.notice(name),
+            description=description,
+            event_pattern=pattern,
+            targets=[self._target],
         )

@@ -11,6 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.stage_settings import StageSettings
 
@@ -65,10 +66,42 @@ _WILDCARDS = {
 
 
 class Steps(Construct):
-    """Makes states."""
+    """A state machine: makes its states, then the machine."""
 
     #: The state that every error leads to; None lets an error fail the execution.
     _failure: sfn.IChainable | None = None
+
+    def _machine(
+        self,
+        construct_id: str,
+        name: str,
+        comment: str,
+        *,
+        settings: StageSettings,
+        definition: sfn.IChainable,
+    ) -> sfn.StateMachine:
+        """Make the state machine, with its log; record why its policy has wildcards."""
+        machine = sfn.StateMachine(
+            self,
+            construct_id,
+            state_machine_name=name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            comment=comment,
+            query_language=sfn.QueryLanguage.JSONATA,
+            definition_body=sfn.DefinitionBody.from_chainable(definition),
+            logs=sfn.LogOptions(
+                destination=log_group(self, "Logs", f"/aws/vendedlogs/states/{name}", settings),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+            ),
+            tracing_enabled=settings.tracing,
+        )
+        for pattern, reason in _WILDCARDS.items():
+            accept(machine.role, "AwsSolutions-IAM5", reason, only=[pattern])
+        if not settings.tracing:
+            reason = "Traces help to find delays: an execution's log has every transition"
+            accept(machine, "AwsSolutions-SF2", reason)
+        return machine
 
     def _in_parts(
         self,
@@ -166,12 +199,3 @@ def retry(state: sfn.TaskStateBase, faults: Sequence[str], attempts: int = ATTEM
         max_attempts=attempts,
         jitter_strategy=sfn.JitterType.FULL,
     )
-
-
-def accept_wildcards(machine: sfn.StateMachine, settings: StageSettings) -> None:
-    """Record why a state machine has wildcards in its policy, and no traces."""
-    for pattern, reason in _WILDCARDS.items():
-        accept(machine.role, "AwsSolutions-IAM5", reason, only=[pattern])
-    if not settings.tracing:
-        reason = "Traces are for those who look for delays: an execution's log has every transition"
-        accept(machine, "AwsSolutions-SF2", reason)

@@ -17,10 +17,9 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from cdk.functions import Functions
-from cdk.monitoring import log_group
 from cdk.names import PHASES, Names
 from cdk.stage_settings import StageSettings, tuned
-from cdk.steps import ANY, Steps, accept_wildcards, retry
+from cdk.steps import ANY, Steps, retry
 
 #: A phase whose ticks are not heard for so long has stopped.
 HEARTBEAT = Duration.seconds(300)
@@ -90,23 +89,13 @@ class Workflow(Steps):
         self._preflight = functions["preflight"]
         self._tally = functions["tally"]
         self._max_rounds = tuned(settings)["max_rounds"]
-        name = Names(settings.stage).state_machine
-        self.state_machine = sfn.StateMachine(
-            self,
+        self.state_machine = self._machine(
             "Run",
-            state_machine_name=name,
-            state_machine_type=sfn.StateMachineType.STANDARD,
-            comment="One execution is one reindex, from start to report",
-            query_language=sfn.QueryLanguage.JSONATA,
-            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
-            logs=sfn.LogOptions(
-                destination=log_group(self, "Logs", f"/aws/vendedlogs/states/{name}", settings),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=True,
-            ),
-            tracing_enabled=settings.tracing,
+            Names(settings.stage).state_machine,
+            "One execution is one reindex, from start to report",
+            settings=settings,
+            definition=self._definition(),
         )
-        accept_wildcards(self.state_machine, settings)
 
     def _definition(self) -> sfn.IChainable:
         self._failure = self._failing()
