@@ -40,7 +40,6 @@ _WEBP_QUALITY: Final = 80
 _WEB_QUALITY: Final = 90
 
 _WHITE: Final = [255.0, 255.0, 255.0]
-_SRGB_BANDS: Final = 3
 
 #: The libvips loader that may read each family. A file that another loader would read is
 #: ambiguous, and is rejected.

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from reindex.domain.audit import Counted, ImageClass, ImageFacts, Listing, classes, shrunk
+from reindex.domain.audit import (
+    Counted,
+    ImageClass,
+    ImageFacts,
+    Listing,
+    classes,
+    collect,
+    shrunk,
+)
 from reindex.domain.digest import id_hash
 from reindex.domain.progress import iso
 from reindex.domain.tally import PREFIX_LENGTH
@@ -229,10 +237,11 @@ class Auditing:
         keys, entries = files.entry_files(partition)
         passes = max(1, math.ceil(entries / HELD_ENTRIES))
         for number in range(passes):
-            images: dict[str, ImageFacts] = {}
-            for image_id, listing, value in files.read(keys):
-                if passes == 1 or id_hash(image_id) // partitions % passes == number:
-                    images.setdefault(image_id, ImageFacts()).add(listing, value)
+            images = collect(
+                entry
+                for entry in files.read(keys)
+                if passes == 1 or id_hash(entry[0]) // partitions % passes == number
+            )
             yield dict(sorted(images.items()))
 
     def _classified(

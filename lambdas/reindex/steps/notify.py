@@ -85,8 +85,14 @@ class Notifier:
         log.info("notice", extra={"subject": found.subject})
 
     def _notice(self, event: Mapping[str, Any]) -> Notice | None:
-        if event["detail-type"] == EXECUTION_ENDED:
+        kind = event["detail-type"]
+        if kind == EXECUTION_ENDED:
             return self._of_execution(event["detail"])
+        if kind == ALARM_RAISED:
+            return self._of_held_run()
+        raise ValueError(f"no notice is sent for {kind!r}")
+
+    def _of_held_run(self) -> Notice | None:
         run = self.runs.current()
         if run is None or not run.is_open:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import ScanInputTypeDef
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
     from reindex.stores.search.ids import IndexSlices
 
@@ -35,7 +37,40 @@ _FIRST_CHARACTERS = "123456789abcdef"
 _plain = TypeDeserializer().deserialize
 
 
-class ObjectListing:
+class _KeyListing(ABC):
+    """The objects of one kind in a bucket.
+
+    Args:
+        keys: Of the bucket, in parts.
+    """
+
+    def __init__(self, keys: KeyRanges) -> None:
+        self._keys = keys
+
+    def size(self) -> int:
+        """Return 0: S3 does not count objects."""
+        return 0
+
+    def parts(self, at_most: int) -> Sequence[Part]:
+        """See :meth:`reindex.stores.id_sources.KeyRanges.parts`."""
+        return self._keys.parts(at_most)
+
+    def page(self, part: Part, after: Cursor | None) -> EntryPage:
+        """Return the entries of the next thousand keys; a page may have none.
+
+        Raises:
+            StoreUnavailable: S3 does not list the bucket.
+        """
+        found, following = self._keys.page(part, after)
+        entries = [entry for each in found if (entry := self._entry(each)) is not None]
+        return EntryPage(entries, following)
+
+    @abstractmethod
+    def _entry(self, found: ObjectTypeDef) -> Entry | None:
+        """Return the entry of an object; None if its key names no image."""
+
+
+class ObjectListing(_KeyListing):
     """The objects of one kind, each with the time at which it was stored.
 
     Args:
@@ -56,32 +91,16 @@ class ObjectListing:
     ) -> None:
         self._template = KeyTemplate(template)
         self._listing = listing
-        self._keys = KeyRanges(client, bucket, self._template, kinds_in(library, bucket))
+        super().__init__(KeyRanges(client, bucket, self._template, kinds_in(library, bucket)))
 
-    def size(self) -> int:
-        """Return 0: S3 does not count objects."""
-        return 0
-
-    def parts(self, at_most: int) -> Sequence[Part]:
-        """See :meth:`reindex.stores.id_sources.KeyRanges.parts`."""
-        return self._keys.parts(at_most)
-
-    def page(self, part: Part, after: Cursor | None) -> EntryPage:
-        """Return the entries of the next thousand keys; a page may have none.
-
-        Raises:
-            StoreUnavailable: S3 does not list the bucket.
-        """
-        found, following = self._keys.page(part, after)
-        entries: list[Entry] = []
-        for each in found:
-            image_id = self._template.image_id(each["Key"])
-            if image_id is not None:
-                entries.append((image_id, self._listing, int(each["LastModified"].timestamp())))
-        return EntryPage(entries, following)
+    def _entry(self, found: ObjectTypeDef) -> Entry | None:
+        image_id = self._template.image_id(found["Key"])
+        if image_id is None:
+            return None
+        return image_id, self._listing, int(found["LastModified"].timestamp())
 
 
-class CropListing:
+class CropListing(_KeyListing):
     """The objects of crops, each with the hash of its key.
 
     Args:
@@ -95,11 +114,7 @@ class CropListing:
     def __init__(self, client: S3Client, bucket: str, library: LibrarySettings) -> None:
         self._folder = KeyTemplate(library.crops_folder)
         self._slashes = self._folder.prefix.count("/") + self._folder.folders
-        self._keys = KeyRanges(client, bucket, self._folder, kinds_in(library, bucket))
-
-    def size(self) -> int:
-        """Return 0: S3 does not count objects."""
-        return 0
+        super().__init__(KeyRanges(client, bucket, self._folder, kinds_in(library, bucket)))
 
     def parts(self, at_most: int) -> Sequence[Part]:
         """Cut the bucket by the first characters of ids, which need not be folders."""
@@ -107,23 +122,10 @@ class CropListing:
             return ranges([])
         return ranges([f"{self._folder.prefix}{each}" for each in _FIRST_CHARACTERS])
 
-    def page(self, part: Part, after: Cursor | None) -> EntryPage:
-        """Return the entries of the next thousand keys; a page may have none.
-
-        Raises:
-            StoreUnavailable: S3 does not list the bucket.
-        """
-        found, following = self._keys.page(part, after)
-        entries: list[Entry] = []
-        for each in found:
-            image_id = self._image_id(each["Key"])
-            if image_id is not None:
-                entries.append((image_id, Listing.CROPS, key_hash(each["Key"])))
-        return EntryPage(entries, following)
-
-    def _image_id(self, key: str) -> str | None:
-        folders = key.split("/")[: self._slashes]
-        return self._folder.image_id("/".join([*folders, ""]))
+    def _entry(self, found: ObjectTypeDef) -> Entry | None:
+        folders = found["Key"].split("/")[: self._slashes]
+        image_id = self._folder.image_id("/".join([*folders, ""]))
+        return None if image_id is None else (image_id, Listing.CROPS, key_hash(found["Key"]))
 
 
 class TableListing:
