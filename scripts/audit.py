@@ -12,6 +12,7 @@ import click
 from reindex.domain.audit import ImageClass
 
 from .errors import Findings
+from .options import page_option
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
@@ -55,13 +56,7 @@ _RESUMABLE_SECONDS = 1_200
     help="Write the ids of each class to CLASS.txt in there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="All that was found, as JSON.")
-@click.option(
-    "--html",
-    "file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write it to a file, as a page.",
-)
+@page_option()
 @on_stack
 def audit(
     session: Session,
@@ -73,7 +68,7 @@ def audit(
     as_json: bool,
     file: str | None,
 ) -> None:
-    """Say what is wrong altogether, and what to do about it.
+    """Compare all stores; say what to do about each difference.
 
     Lists all originals, thumbnails, crops, user data, documents and the progress table, in the
     cloud, and compares them: originals without a document, documents and rows without an

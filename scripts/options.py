@@ -18,15 +18,16 @@ def with_options(verb: Verb, options: Iterable[Option]) -> Verb:
     return verb
 
 
+def page_option(help_: str = "Write it to a file, as a page.") -> Option:
+    """Return what gives a verb the option that writes its result as a page: ``file``."""
+    return click.option(
+        "--html", "file", type=click.Path(dir_okay=False), metavar="FILE", help=help_
+    )
+
+
 _RESULT: Final = (
     click.option("--json", "as_json", is_flag=True, help="All that was found, as JSON."),
-    click.option(
-        "--html",
-        "file",
-        type=click.Path(dir_okay=False),
-        metavar="FILE",
-        help="Write it to a file, as a page with thumbnails.",
-    ),
+    page_option("Write it to a file, as a page with thumbnails."),
 )
 
 

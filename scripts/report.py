@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .options import page_option
 from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
@@ -25,13 +26,7 @@ if TYPE_CHECKING:
 @click.option("--run-id", metavar="ID", help="Of the run; the latest without it.")
 @click.option("--again", is_flag=True, help="Count the table, and write the latest run's anew.")
 @click.option("--json", "as_json", is_flag=True, help="The report as it is stored.")
-@click.option(
-    "--html",
-    "file",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write it to a file, as a page.",
-)
+@page_option()
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
 @on_stack
 def report(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reindex.reports.failure_groups import FailureGroup, failure_groups
+from reindex.reports.failure_groups import FailureGroup, failure_box, failure_groups
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import moment
 from reindex.steps.tally import report_key
@@ -107,14 +107,8 @@ def _group(group: FailureGroup, has_thumbnails: bool, read_only: bool) -> Markup
         for example in group.examples
     )
     button = action("requeue", "Queue again…", {"fingerprint": group.fingerprint})
-    return element(
-        "div",
-        element("b", f"{group.count:,}"),
-        element(
-            "div",
-            element("p", element("code", group.code, class_="code"), group.message),
-            element("div", *examples, class_="examples pictures"),
-            command(group.command) if read_only else button,
-        ),
-        class_="kind",
+    return failure_box(
+        group,
+        element("div", *examples, class_="examples pictures"),
+        command(group.command) if read_only else button,
     )

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reindex.reports.markup import Markup, element
+
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
@@ -42,3 +44,18 @@ def failure_groups(report: Mapping[str, Any]) -> list[FailureGroup]:
         for fingerprint, kind in report.get("failures", {}).items()
     ]
     return sorted(groups, key=lambda group: (-group.count, group.code, group.fingerprint))
+
+
+def failure_box(group: FailureGroup, examples: Markup, remedy: Markup) -> Markup:
+    """Return a group for a page: its count, code and message, then examples and a remedy."""
+    return element(
+        "div",
+        element("b", f"{group.count:,}"),
+        element(
+            "div",
+            element("p", element("code", group.code, class_="code"), group.message),
+            examples,
+            remedy,
+        ),
+        class_="kind",
+    )

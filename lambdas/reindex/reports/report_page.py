@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reindex.domain.states import CODES, State
-from reindex.reports.failure_groups import FailureGroup, failure_groups
+from reindex.reports.failure_groups import FailureGroup, failure_box, failure_groups
 from reindex.reports.fill_rates_table import shown_fill_rates
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import dollars, moment, page_of, section, table, tile
@@ -169,22 +169,13 @@ def _failures(report: Mapping[str, Any]) -> Markup:
 
 
 def _group(group: FailureGroup) -> Markup:
-    return element(
-        "div",
-        element("b", f"{group.count:,}"),
-        element(
-            "div",
-            element("p", element("code", group.code, class_="code"), group.message),
-            element(
-                "p",
-                element("span", "for example", class_="soft"),
-                *(element("code", example) for example in group.examples),
-                class_="examples",
-            ),
-            element("code", group.command, class_="command"),
-        ),
-        class_="kind",
+    examples = element(
+        "p",
+        element("span", "for example", class_="soft"),
+        *(element("code", example) for example in group.examples),
+        class_="examples",
     )
+    return failure_box(group, examples, element("code", group.command, class_="command"))
 
 
 def _rates(report: Mapping[str, Any]) -> Markup:
