@@ -29,12 +29,11 @@ from opensearchpy import OpenSearch
 from opensearchpy.helpers import parallel_bulk as opensearch_bulk
 
 from reindex.batches import in_batches
-from reindex.domain.progress import Retry, iso
+from reindex.domain.progress import iso
 from reindex.domain.records import Guard, OutgoingMessage
 from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH
-from reindex.steps.ambient import SystemClock
-from reindex.steps.index_messages import Delivery, Indexer
+from reindex.steps.index_messages import Delivery
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
@@ -50,17 +49,14 @@ from tests.bench.results import (
     report,
     spent,
 )
-from tests.bench.workload import NOW, RUN_ID, image_ids, projected
+from tests.bench.workload import NOW, RUN_ID, image_ids, indexer_on, projected
 from tests.contract.analysis import without_analysis_common
 from tests.local.index_server import IndexServer
 from tests.local.search_servers import real_server
 from tests.local.versions import SearchServer
-from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.progress_table import MemoryProgressTable
-from tests.twins.run_files import MemoryRunFiles
 from tests.twins.runs import MemoryRuns
 from tests.twins.work_list import MemoryWorkList
-from tests.unit.steps.world import CountingMeter
 
 AT_ONCE = 4
 """Invocations at once: the stack's default."""
@@ -180,18 +176,7 @@ def _body(index: str, image_id: str, text: str, guard: Guard | None) -> str:
 
 def write_all(index: SearchIndex, batches: Sequence[Sequence[Delivery]]) -> None:
     """Have the indexer write batches, as many at once as the stack gives it at first."""
-    indexer = Indexer(
-        table=MemoryProgressTable(),
-        work_list=MemoryWorkList(),
-        runs=MemoryRuns(),
-        index=index,
-        files=MemoryRunFiles(),
-        queue=MemoryBacklog(),
-        dead_letters=MemoryDeadLetters(),
-        retry=Retry(),
-        clock=SystemClock(),
-        meter=CountingMeter(),
-    )
+    indexer = indexer_on(index, MemoryProgressTable(), MemoryWorkList(), MemoryRuns())
     with ThreadPoolExecutor(AT_ONCE) as pool:
         again = [id_ for ids in pool.map(indexer.handle, batches) for id_ in ids]
     assert not again

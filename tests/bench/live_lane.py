@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ from reindex.domain.submissions import LogPlace, Submission, SubmissionRef, Subm
 from reindex.metrics import EmfMeter
 from reindex.reports import footprint, prices
 from reindex.reports.cost import Line
-from reindex.settings import Ingest, IngestQueues, LibrarySettings, Queue
+from reindex.settings import Ingest, IngestQueues, LibrarySettings
 from reindex.steps import ingest as steps
 from reindex.steps.ambient import SystemClock
 from reindex.stores.archive import S3Archive
@@ -45,6 +45,7 @@ from tests.bench.model import ASSUMED
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
 from tests.bench.whole_run import processor_seconds
+from tests.local.cloud import Cloud
 from tests.local.ministack import Ministack, ministack
 from tests.local.picture_files import PictureFile
 from tests.local.sample_library import SampleLibrary
@@ -73,30 +74,20 @@ class Lane:
     Attributes:
         stack: The deployment.
         cloud: The local cloud's program.
+        services: Of the deployment.
         submitted: Files submitted so far.
     """
 
     stack: LocalStack
     cloud: Ministack
+    services: Cloud
     submitted: int = 0
-    _clients: dict[str, Any] = field(default_factory=dict)
-
-    def client(self, service: str) -> Any:
-        """The client of a service."""
-        if service not in self._clients:
-            self._clients[service] = self.stack.client(service)
-        return self._clients[service]
-
-    @property
-    def low_priority(self) -> str:
-        """URL of the low-priority queue."""
-        return self.stack.settings[Queue].reingest_queue_url
 
     @property
     def table(self) -> DynamoSubmissions:
         """The submissions table."""
         table = self.stack.settings[Ingest].submissions_table
-        return DynamoSubmissions(self.client("dynamodb"), table)
+        return DynamoSubmissions(self.services.client("dynamodb"), table)
 
     def put(self) -> tuple[SubmissionRef, int, float]:
         """Submit a file; return which, its size, and the time before, epoch seconds."""
@@ -104,7 +95,7 @@ class Lane:
         content = PictureFile("JPEG", SIZE, self.submitted).make()
         key, before = f"bench/{self.submitted}.jpg", time.time()
         bucket = self.stack.settings[Ingest].ingest_bucket
-        answer = self.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+        answer = self.services.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
         return SubmissionRef(key, answer["VersionId"]), len(content), before
 
     def searchable(self, ref: SubmissionRef) -> float:
@@ -137,17 +128,17 @@ class Lane:
 
     def fill(self, bodies: Sequence[str]) -> None:
         """Fill the low-priority queue with messages."""
-        sqs = self.client("sqs")
+        sqs = self.services.client("sqs")
         many = [bodies[number % len(bodies)] for number in range(FULL)]
         for start in range(0, FULL, 10):
             entries = [
                 {"Id": str(n), "MessageBody": body} for n, body in enumerate(many[start:][:10])
             ]
-            sqs.send_message_batch(QueueUrl=self.low_priority, Entries=entries)
+            sqs.send_message_batch(QueueUrl=self.services.queue_url, Entries=entries)
 
     def depth(self) -> int:
         """Messages on the low-priority queue."""
-        return SqsQueue(self.client("sqs"), self.low_priority).depth().total
+        return SqsQueue(self.services.client("sqs"), self.services.queue_url).depth().total
 
     def processor(self) -> dict[str, float]:
         """Processor seconds that the lane's functions have spent so far."""
@@ -168,8 +159,8 @@ def low_priority_messages(lane: Lane) -> list[str]:
     library = SampleLibrary.generate(_LIBRARY)
     lane.stack.fill(library)
     bodies: list[str] = []
-    sqs = lane.client("sqs")
-    with lane.stack.consumer_stopped(lane.low_priority):
+    sqs = lane.services.client("sqs")
+    with lane.stack.consumer_stopped(lane.services.queue_url):
         for done in (
             lane.stack.reindex("upload-ids", "-", stdin="\n".join(library.ids)),
             lane.stack.reindex("start"),
@@ -178,7 +169,7 @@ def low_priority_messages(lane: Lane) -> list[str]:
                 raise RuntimeError(done.stderr)
         _until(lambda: lane.depth() >= _LIBRARY // 2, "the low-priority queue fills")
         answer = sqs.receive_message(
-            QueueUrl=lane.low_priority, MaxNumberOfMessages=10, VisibilityTimeout=0
+            QueueUrl=lane.services.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0
         )
         bodies += [message["Body"] for message in answer["Messages"]]
     _until(lambda: (run := lane.stack.runs.current()) is not None and not run.is_open, "it ends")
@@ -278,7 +269,7 @@ def measure(files: int) -> Result:
         done = stack.reindex("prepare-index")
         if done.returncode:
             raise RuntimeError(done.stderr)
-        lane = Lane(stack, cloud)
+        lane = Lane(stack, cloud, Cloud(stack))
         bodies = low_priority_messages(lane)
         # Starts the processes that serve the functions.
         lane.one_after_the_other(3)
@@ -286,7 +277,7 @@ def measure(files: int) -> Result:
         beside: list[float] = []
         before, first = lane.processor(), lane.submitted
         for _ in range(TURNS):
-            with stack.consumer_stopped(lane.low_priority):
+            with stack.consumer_stopped(lane.services.queue_url):
                 alone += lane.one_after_the_other(files)
                 lane.fill(bodies)
             beside += lane.one_after_the_other(files)

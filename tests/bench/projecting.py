@@ -22,7 +22,6 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from reindex.batches import in_batches
 from reindex.reports.footprint import PROJECTION_BATCH
-from reindex.settings import LibrarySettings
 from reindex.steps.ambient import SystemClock
 from reindex.steps.project import Projection
 from reindex.stores.library import AwsLibrary
@@ -41,19 +40,8 @@ from tests.bench.workload import RUN_ID
 from tests.local.fill import original_key
 from tests.local.sample_library import VERIFIED, SampleImage, SampleLibrary
 from tests.twins.run_files import MemoryRunFiles
+from tests.unit.library_settings import EVERYTHING
 from tests.unit.steps.world import CountingMeter
-
-SETTINGS = LibrarySettings(
-    originals_bucket="originals",
-    thumbnails_bucket="thumbnails",
-    crops_bucket="crops",
-    usages_table="usages",
-    leases_table="leases",
-    collections_table="collections",
-    edits_table="edits",
-    syndication_table="syndication",
-    status_table="status",
-)
 
 #: Seconds of processor time per image, at most.
 BUDGET = 0.006
@@ -108,7 +96,7 @@ class WireLibrary:
         select = self._counted("ExecuteStatement", self._select)
         answer_at_once(dynamodb, "ExecuteStatement", select)
         answer_at_once(dynamodb, "BatchGetItem", self._counted("BatchGetItem", self._batch_get))
-        return AwsLibrary(s3, dynamodb, SETTINGS)
+        return AwsLibrary(s3, dynamodb, EVERYTHING)
 
     def _counted(
         self, operation: str, answer: Callable[[AWSPreparedRequest], Answer]

@@ -27,6 +27,7 @@ from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.tick import Outcome, Ticker
 from reindex.steps.upload import Upload
+from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.progress_table import ProgressTable
 from reindex.stores.interfaces.projection import Projector
 from reindex.stores.interfaces.queues import Backlog, Depth
@@ -202,18 +203,7 @@ class Reindex:
 
     def feed(self, bodies: Sequence[str]) -> None:
         """Give messages to the indexer, in full batches."""
-        indexer = Indexer(
-            table=self.table,
-            work_list=self.work_list,
-            runs=self.runs,
-            index=self._index,
-            files=MemoryRunFiles(),
-            queue=MemoryBacklog(),
-            dead_letters=MemoryDeadLetters(),
-            retry=Retry(),
-            clock=SystemClock(),
-            meter=CountingMeter(),
-        )
+        indexer = indexer_on(self._index, self.table, self.work_list, self.runs)
         deliveries = [Delivery(str(n), str(n), body, 1) for n, body in enumerate(bodies)]
         for batch in in_batches(deliveries, INDEXER_BATCH):
             assert not indexer.handle(batch)
@@ -270,3 +260,19 @@ class Reindex:
             clock=SystemClock(),
             meter=CountingMeter(),
         )
+
+
+def indexer_on(index: Index, table: ProgressTable, work_list: WorkList, runs: Runs) -> Indexer:
+    """Return an indexer that writes to an index; queues and files are in memory."""
+    return Indexer(
+        table=table,
+        work_list=work_list,
+        runs=runs,
+        index=index,
+        files=MemoryRunFiles(),
+        queue=MemoryBacklog(),
+        dead_letters=MemoryDeadLetters(),
+        retry=Retry(),
+        clock=SystemClock(),
+        meter=CountingMeter(),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from reindex.domain.failures import StoreUnavailable
 from reindex.domain.records import RunRecord
 from scripts.desk.serving import listening
 from scripts.desk.verb import launcher_page
-from tests.browser import chromium
 from tests.browser.devtools import Tab, driven_tab
 from tests.local.deploy import ROOT
 from tests.unit.scripts.desk_stage import DeskStage
@@ -30,14 +28,8 @@ _NARROW: Final = 500
 
 
 @pytest.fixture(scope="module")
-def tab() -> Iterator[Tab]:
-    found = chromium.find()
-    if found is None:
-        missing = "no Chromium is installed: the desk is not looked at"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with driven_tab(found) as driven:
+def tab(browser: str) -> Iterator[Tab]:
+    with driven_tab(browser) as driven:
         yield driven
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,17 +26,6 @@ from tests.unit.steps import reports
 SIZE = (1100, 2300)
 
 See = Callable[..., Look]
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = chromium.find()
-    if found is None:
-        missing = "no Chromium is installed: the page is not looked at"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.audit import Entry
 from reindex.domain.digest import digest
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable
 from reindex.domain.records import Guard
@@ -28,6 +27,7 @@ from tests.contract.analysis import without_analysis_common
 from tests.contract.conftest import NOIDA, REAL, SearchServers, new_alias
 from tests.local.index_server import IndexServer
 from tests.twins.index import MemoryIndex, _Shard
+from tests.twins.listings import all_entries
 
 MAPPING: dict[str, Any] = {
     "dynamic": "strict",
@@ -287,15 +287,7 @@ class TestIds:
         monkeypatch.setattr(listings, "PAGE_DOCUMENTS", 3)
         listing = DocumentListing(IndexSlices(index, alias), lambda: 24, ["metadata.title"])
 
-        entries: list[Entry] = []
-        for part in listing.parts(at_most):
-            cursor: Cursor | None = None
-            while True:
-                page = listing.page(part, cursor)
-                entries += page.entries
-                cursor = page.next
-                if cursor is None:
-                    break
+        entries = all_entries(listing, at_most)
 
         assert sorted(image_id for image_id, _, _ in entries) == [f"{n:02}" for n in range(24)]
         [facts] = {facts.digest for image_id, _, facts in entries if image_id == "23"}

@@ -101,18 +101,32 @@ def test_it_reads_many_images_in_processes_of_its_own(environment: Path, tmp_pat
     ]
 
 
-def test_without_the_extra_it_says_what_google_storage_needs(environment: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "needs"),
+    [
+        (
+            ("image-meta", "--file", "gs://bucket/key"),
+            "objects in Google Cloud Storage need the extra gcs: install image-reindex[gcs] (",
+        ),
+        (
+            ("desk", "--stage", "TEST"),
+            "the desk needs the extra desk: install image-reindex[desk] (",
+        ),
+    ],
+    ids=["gcs", "desk"],
+)
+def test_without_its_extra_a_verb_names_it(
+    environment: Path, arguments: tuple[str, ...], needs: str
+) -> None:
     done = subprocess.run(
-        [environment / "bin" / "reindex", "image-meta", "--file", "gs://bucket/key"],
+        [environment / "bin" / "reindex", *arguments],
         env={},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
-        "Error: objects in Google Cloud Storage need the extra gcs: install image-reindex[gcs] ("
-    )
+    assert done.stderr.startswith(f"Error: {needs}")
 
 
 @pytest.fixture
@@ -146,20 +160,6 @@ def test_with_the_extra_it_reads_from_google_storage(
     [line] = map(json.loads, listed.splitlines())
     assert (line["source"], line["requests"]) == ("gs://originals/a/b", 1)
     assert line["dimensions"] == {"width": 3, "height": 2}
-
-
-def test_without_the_extra_it_says_what_the_desk_needs(environment: Path) -> None:
-    done = subprocess.run(
-        [environment / "bin" / "reindex", "desk", "--stage", "TEST"],
-        env={},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
-        "Error: the desk needs the extra desk: install image-reindex[desk] ("
-    )
 
 
 def test_with_the_extra_it_serves_the_desk(wheel: Wheel, stack: LocalStack, tmp_path: Path) -> None:

@@ -62,8 +62,11 @@ def mailbox(stack: LocalStack) -> str:
 
 
 @pytest.fixture(scope="module")
-def first_run(stack: LocalStack, library: SampleLibrary, mailbox: str) -> str:
-    assert mailbox
+def first_run(
+    stack: LocalStack,
+    library: SampleLibrary,
+    mailbox: str,
+) -> str:
     assert upload(stack, library.ids).startswith(f"{len(library.images)} new, 0 queued again")
     return run(stack)
 

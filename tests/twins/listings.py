@@ -37,3 +37,22 @@ class MemoryListing(Outages, EntryListing):
         start = after["start"] if after else 0
         end = start + self.page_size
         return EntryPage(entries[start:end], {"start": end} if end < len(entries) else None)
+
+
+def all_entries(listing: EntryListing, at_most: int) -> list[Entry]:
+    """Return the entries of all parts of a listing.
+
+    Args:
+        listing: Any.
+        at_most: Parts that it may be cut into.
+    """
+    entries: list[Entry] = []
+    for part in listing.parts(at_most):
+        cursor: Cursor | None = None
+        while True:
+            page = listing.page(part, cursor)
+            entries += page.entries
+            cursor = page.next
+            if cursor is None:
+                break
+    return entries

@@ -32,6 +32,7 @@ from reindex.stores.sources import source_config, source_session
 from reindex.stores.user_data import DynamoUserData
 from tests.bench.wire import Answer, access, answer_at_once
 from tests.unit.aws import SESSION, Calls
+from tests.unit.library_settings import EVERYTHING
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,18 +42,7 @@ ID = "0123456789abcdef0123456789abcdef01234567"
 KEY = f"0/1/2/3/4/5/{ID}"
 FIRST = FIRST_BLOCKS * BLOCK
 
-SETTINGS = LibrarySettings(
-    originals_bucket="originals",
-    thumbnails_bucket="thumbnails",
-    crops_bucket="crops",
-    usages_table="usages",
-    leases_table="leases",
-    collections_table="collections",
-    edits_table="edits",
-    syndication_table="syndication",
-    status_table="status",
-    optimised_pngs=True,
-)
+SETTINGS = replace(EVERYTHING, optimised_pngs=True)
 
 CONFIG = client_config(attempts=1)
 

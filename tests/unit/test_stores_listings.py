@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto import mock_aws
 
-from reindex.domain.audit import Entry, Listing, key_hash
+from reindex.domain.audit import Listing, key_hash
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import client_config
-from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.listings import library_listings, progress_listing
+from tests.twins.listings import all_entries
 from tests.unit.aws import SESSION
 
 if TYPE_CHECKING:
@@ -66,19 +66,6 @@ def dynamodb() -> Iterator[DynamoDBClient]:
         yield client
 
 
-def all_of(listing: EntryListing, at_most: int) -> list[Entry]:
-    entries: list[Entry] = []
-    for part in listing.parts(at_most):
-        cursor = None
-        while True:
-            page = listing.page(part, cursor)
-            entries += page.entries
-            cursor = page.next
-            if cursor is None:
-                break
-    return entries
-
-
 @pytest.mark.parametrize("at_most", [1, 64])
 @pytest.mark.parametrize("library", [LIBRARY, ONE_BUCKET])
 def test_each_object_is_listed_once_and_under_its_image(
@@ -102,7 +89,7 @@ def test_each_object_is_listed_once_and_under_its_image(
     found = library_listings(s3, dynamodb, library, own_documents=True)
 
     for listing in kinds:
-        entries = all_of(found[listing], at_most)
+        entries = all_entries(found[listing], at_most)
         assert len(entries) == len(keys[listing]), listing
         assert {image_id for image_id, _, _ in entries} == set(IDS), listing
         assert {name for _, name, _ in entries} == {listing}
@@ -134,11 +121,11 @@ def test_rows_are_listed_under_their_image_with_their_latest_stamp(
     put("progress", {"id": {"S": "e"}, "state": {"N": "3"}})
     found = library_listings(s3, dynamodb, LIBRARY, own_documents=True)
 
-    assert all_of(found[Listing.USAGES], 3) == [("a", Listing.USAGES, 1.7e9)]
-    assert all_of(found[Listing.LEASES], 3) == [("b", Listing.LEASES, 1.7e9)]
-    assert all_of(found[Listing.COLLECTIONS], 3) == [("c", Listing.COLLECTIONS, 1.7e9)]
+    assert all_entries(found[Listing.USAGES], 3) == [("a", Listing.USAGES, 1.7e9)]
+    assert all_entries(found[Listing.LEASES], 3) == [("b", Listing.LEASES, 1.7e9)]
+    assert all_entries(found[Listing.COLLECTIONS], 3) == [("c", Listing.COLLECTIONS, 1.7e9)]
     progress = progress_listing(dynamodb, "progress")
-    assert sorted(all_of(progress, 3)) == [
+    assert sorted(all_entries(progress, 3)) == [
         ("d", Listing.PROGRESS, ["verified", "x"]),
         ("e", Listing.PROGRESS, [3, None]),
     ]
@@ -157,4 +144,4 @@ def test_what_the_library_does_not_keep_is_not_listed(
 def test_a_bucket_that_is_gone_fails_by_name(s3: S3Client, dynamodb: DynamoDBClient) -> None:
     gone = library_listings(s3, dynamodb, LibrarySettings("gone"), own_documents=True)
     with pytest.raises(StoreUnavailable, match="S3"):
-        all_of(gone[Listing.ORIGINALS], 1)
+        all_entries(gone[Listing.ORIGINALS], 1)

@@ -11,28 +11,18 @@ from typing import Any, cast
 import pytest
 
 from reindex.image.truth import UserData
-from reindex.settings import LibrarySettings
 from reindex.steps.follow import Follow
 from reindex.steps.index_messages import Delivery
 from reindex.steps.live_index import LiveIndex, LiveMessages
 from reindex.steps.project import Projection
 from tests.twins.submissions import MemoryHighPriority, MemorySubmissions
 from tests.unit.image.truths import FULL, lease, usage
+from tests.unit.library_settings import EVERYTHING
 from tests.unit.steps.ingest_world import LocalProjector, jpeg
 from tests.unit.steps.test_follow import change, crop
 from tests.unit.steps.world import ALIAS, TruthProjector, World
 
-LIBRARY = LibrarySettings(
-    "originals",
-    crops_bucket="crops",
-    usages_table="usages",
-    leases_table="leases",
-    collections_table="collections",
-    edits_table="edits",
-    syndication_table="syndication",
-    status_table="status",
-    usages_image="imageId",
-)
+LIBRARY = replace(EVERYTHING, thumbnails_bucket=None, usages_image="imageId")
 IMAGES = [f"image-{number:02}" for number in range(30)]
 EDITS = 400
 
