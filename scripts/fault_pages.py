@@ -216,7 +216,7 @@ ENDINGS: Mapping[str, Ending] = {
         "The notice is still sent to the topic, and ends with the reason why the chat did not "
         "get it.",
         (
-            "unit/steps/test_notify.py::test_a_chat_that_does_not_answer_keeps_nobody_from_being_told",
+            "unit/steps/test_notify.py::test_a_chat_that_does_not_answer_does_not_keep_the_topic_from_its_notice",
             "unit/test_stores_notices.py::",
         ),
     ),

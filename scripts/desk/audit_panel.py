@@ -1,4 +1,4 @@
-"""The panel of the last audit: what is wrong altogether, and the command for each class of it."""
+"""The panel of the last audit: its findings by class, with the command for each."""
 
 from __future__ import annotations
 

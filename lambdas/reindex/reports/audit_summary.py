@@ -125,7 +125,7 @@ _WORDS: Final[Mapping[ImageClass, _Words]] = {
     ),
     ImageClass.DOCUMENT_OF_NO_RUN: _Words(
         "Documents that neither a run nor the live lane wrote",
-        "Nobody can say whether these documents are true. Reindex them.",
+        "It is not known if these documents match the truth. Reindex them.",
         _REINDEX,
     ),
 }

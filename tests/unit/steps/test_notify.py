@@ -38,15 +38,15 @@ class Sent:
 
 
 @dataclass
-class Told:
+class Recipients:
     """A world with a topic and a chat."""
 
     world: World = field(default_factory=World)
     topic: Sent = field(default_factory=Sent)
     chat: Sent = field(default_factory=Sent)
 
-    def of(self, event: Mapping[str, Any]) -> str:
-        """Handle an event; return what the topic was given, nothing if it was not."""
+    def receive(self, event: Mapping[str, Any]) -> str:
+        """Handle an event; return what the topic received, empty if nothing."""
         notifier = Notifier(
             stage="PROD",
             runs=self.world.runs,
@@ -61,8 +61,8 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def recipients() -> Recipients:
+    return Recipients()
 
 
 def ended(status: str, run_id: str = "run-1", **detail: Any) -> dict[str, Any]:
@@ -72,9 +72,9 @@ def ended(status: str, run_id: str = "run-1", **detail: Any) -> dict[str, Any]:
     return {"detail-type": EXECUTION_ENDED, "detail": known}
 
 
-def reindexed(told: Told) -> None:
+def reindexed(recipients: Recipients) -> None:
     """Let a run of five images end: three fail, two of them alike."""
-    world = told.world
+    world = recipients.world
     world.add(*"abcde")
     for image_id in "ab":
         world.projector.failing[image_id] = Failure("too_many_pixels", "7 pixels")
@@ -83,10 +83,10 @@ def reindexed(told: Told) -> None:
     world.reindex()
 
 
-def test_a_run_that_ended_with_its_counts_and_the_largest_groups(told: Told) -> None:
-    reindexed(told)
+def test_a_run_that_ended_with_its_counts_and_the_largest_groups(recipients: Recipients) -> None:
+    reindexed(recipients)
 
-    text = told.of(ended("SUCCEEDED"))
+    text = recipients.receive(ended("SUCCEEDED"))
 
     assert text.startswith("image-reindex PROD: run run-1 succeeded\n")
     assert "5 images: 2 verified, 3 known_error." in text
@@ -99,11 +99,11 @@ def test_a_run_that_ended_with_its_counts_and_the_largest_groups(told: Told) -> 
     fingerprint = Failure("too_many_pixels", "8 pixels").fingerprint
     assert f"reindex requeue --fingerprint {fingerprint} --yes" in text
     assert "reindex report --run-id run-1" in text
-    assert told.chat.notices == [text]
+    assert recipients.chat.notices == [text]
 
 
-def test_of_many_groups_the_three_largest(told: Told) -> None:
-    world = told.world
+def test_of_many_groups_the_three_largest(recipients: Recipients) -> None:
+    world = recipients.world
     for count, code in enumerate(("not_an_image", "truncated", "index_refused", "loader_refused")):
         ids = [f"{code}-{n}" for n in range(count + 1)]
         world.add(*ids)
@@ -111,7 +111,7 @@ def test_of_many_groups_the_three_largest(told: Told) -> None:
     world.upload(list(world.library.originals))
     world.reindex()
 
-    text = told.of(ended("SUCCEEDED"))
+    text = recipients.receive(ended("SUCCEEDED"))
 
     assert "The largest groups" in text
     assert [line.split()[1] for line in text.splitlines() if line.startswith("- ")] == [
@@ -119,13 +119,15 @@ def test_of_many_groups_the_three_largest(told: Told) -> None:
     ]
 
 
-def test_a_run_that_failed_before_its_report_says_why(told: Told) -> None:
-    told.world.add("a")
-    told.world.upload("a")
-    told.world.preflight()
-    told.world.runs.update("run-1", {"reason": "States.HeartbeatTimeout: no tick was heard"})
+def test_a_run_that_failed_before_its_report_says_why(recipients: Recipients) -> None:
+    recipients.world.add("a")
+    recipients.world.upload("a")
+    recipients.world.preflight()
+    recipients.world.runs.update("run-1", {"reason": "States.HeartbeatTimeout: no tick was heard"})
 
-    text = told.of(ended("FAILED", error="States.HeartbeatTimeout", cause="no tick was heard"))
+    text = recipients.receive(
+        ended("FAILED", error="States.HeartbeatTimeout", cause="no tick was heard")
+    )
 
     assert "run run-1 failed after 90 s." in text.lower()
     assert "Reason: States.HeartbeatTimeout: no tick was heard" in text
@@ -141,59 +143,61 @@ def test_a_run_that_failed_before_its_report_says_why(told: Told) -> None:
         (ended("FAILED", input="no JSON", error="SettingsError", cause="the input"), "the input"),
     ],
 )
-def test_a_run_that_left_no_trace_is_told_of_by_its_execution(
-    told: Told, event: dict[str, Any], expected: str
+def test_a_run_that_left_no_trace_is_reported_by_its_execution(
+    recipients: Recipients, event: dict[str, Any], expected: str
 ) -> None:
-    assert expected in told.of(event)
+    assert expected in recipients.receive(event)
 
 
-def test_a_run_is_told_of_while_the_next_is_open(told: Told) -> None:
-    reindexed(told)
-    told.world.upload(["e"], name="second")
-    told.world.preflight("run-2")
+def test_a_run_is_reported_while_the_next_is_open(recipients: Recipients) -> None:
+    reindexed(recipients)
+    recipients.world.upload(["e"], name="second")
+    recipients.world.preflight("run-2")
 
-    assert "5 images: 2 verified" in told.of(ended("SUCCEEDED"))
+    assert "5 images: 2 verified" in recipients.receive(ended("SUCCEEDED"))
 
 
-def test_the_rounds_of_a_migration_are_not_told_of(told: Told) -> None:
-    assert not told.of(ended("SUCCEEDED", input=json.dumps({"migration": "m-1"})))
-    told.world.add("a")
-    told.world.upload("a")
-    told.world.preflight()
+def test_the_rounds_of_a_migration_send_no_notice(recipients: Recipients) -> None:
+    assert not recipients.receive(ended("SUCCEEDED", input=json.dumps({"migration": "m-1"})))
+    recipients.world.add("a")
+    recipients.world.upload("a")
+    recipients.world.preflight()
     mark = RoundMark("m-1", "images-000001", is_partial=True)
-    told.world.runs.update("run-1", {"migration": asdict(mark)})
-    assert not told.of(ended("FAILED", input=None))
+    recipients.world.runs.update("run-1", {"migration": asdict(mark)})
+    assert not recipients.receive(ended("FAILED", input=None))
 
 
-def test_a_held_run_names_its_gate(told: Told) -> None:
-    told.world = World.in_phase(Phase.INDEX, "a")
-    told.world.runs.update("run-1", {"held_by": "the cluster is red"})
-    told.world.clock.sleep(1900)
+def test_a_held_run_names_its_gate(recipients: Recipients) -> None:
+    recipients.world = World.in_phase(Phase.INDEX, "a")
+    recipients.world.runs.update("run-1", {"held_by": "the cluster is red"})
+    recipients.world.clock.sleep(1900)
 
-    text = told.of({"detail-type": ALARM_RAISED, "detail": {}})
+    text = recipients.receive({"detail-type": ALARM_RAISED, "detail": {}})
 
     assert "run run-1 is held" in text
     assert "nothing has moved for 32 min" in text
     assert "Held by: the cluster is red. Phase: index." in text
 
 
-def test_an_alarm_without_a_run_says_nothing(told: Told) -> None:
-    assert not told.of({"detail-type": ALARM_RAISED, "detail": {}})
+def test_an_alarm_without_a_run_says_nothing(recipients: Recipients) -> None:
+    assert not recipients.receive({"detail-type": ALARM_RAISED, "detail": {}})
 
 
-def test_a_chat_that_does_not_answer_keeps_nobody_from_being_told(told: Told) -> None:
-    told.chat.problem = "the chat at chat.example answered 404"
+def test_a_chat_that_does_not_answer_does_not_keep_the_topic_from_its_notice(
+    recipients: Recipients,
+) -> None:
+    recipients.chat.problem = "the chat at chat.example answered 404"
 
-    text = told.of(ended("ABORTED"))
+    text = recipients.receive(ended("ABORTED"))
 
     assert text.endswith("This was not posted to the chat: the chat at chat.example answered 404")
 
 
-def test_a_topic_that_does_not_take_it_has_the_event_again(told: Told) -> None:
-    told.topic.problem = "SNS: Publish: Throttling"
+def test_a_topic_that_does_not_take_it_has_the_event_again(recipients: Recipients) -> None:
+    recipients.topic.problem = "SNS: Publish: Throttling"
 
     with pytest.raises(StoreUnavailable):
-        told.of(ended("ABORTED"))
+        recipients.receive(ended("ABORTED"))
 
-    told.topic.problem = ""
-    assert "aborted" in told.of(ended("ABORTED"))
+    recipients.topic.problem = ""
+    assert "aborted" in recipients.receive(ended("ABORTED"))
