@@ -187,7 +187,7 @@ MEASURED: Mapping[str, Measured] = {
             "us",
         )
         for name, label in (
-            ("the local cloud", "stand-in for AWS"),
+            ("the local cloud", "emulator of AWS"),
             ("Elasticsearch", "Elasticsearch"),
             ("image_projection", "image-projection"),
             ("all else of ours", "all other functions"),
@@ -515,10 +515,10 @@ If the cluster is the limit, more workers do not help.
 
 ### All of it on one machine
 
-The benchmark `whole_run` runs the whole stack on one machine, with the stand-in for AWS and a real
+The benchmark `whole_run` runs the whole stack on one machine, with an emulator of AWS and a real
 Elasticsearch. From Preflight to the report it processes {model.m["whole_rate"]:.0f} images a
 second, and processor time is the limit. Each image takes {_whole(model, "the local cloud")} ms in
-the stand-in for AWS, {_whole(model, "Elasticsearch")} ms in Elasticsearch,
+the emulator of AWS, {_whole(model, "Elasticsearch")} ms in Elasticsearch,
 {_whole(model, "image_projection")} ms in the projection, and
 {_whole(model, "all else of ours")} ms in all other functions. On AWS, each of these runs on
 machines of its own.
