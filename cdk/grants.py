@@ -42,7 +42,7 @@ _INDEX_METHODS = {
     "live_indexer": ("Get", "Post"),
     "preflight": ("Delete", "Get", "Post"),
     "tally": ("Get", "Post"),
-    "audit": ("Delete", "Get", "Post"),
+    "audit": ("Get", "Post"),
 }
 
 

@@ -424,7 +424,7 @@ def test_on_a_domain_each_function_may_send_what_it_sends_and_reads_no_secret(
         "indexer": reads,
         "preflight": reads | {"es:ESHttpDelete"},
         "tally": reads,
-        "audit": reads | {"es:ESHttpDelete"},
+        "audit": reads,
         "notices": set(),
     }
 
