@@ -113,7 +113,7 @@ def _last(session: Session) -> Mapping[str, Any]:
 
 def _audit(session: Session, *, deep: bool) -> Mapping[str, Any]:
     """Start an audit, or find the one that goes on; wait for its end, return its summary."""
-    from reindex.domain.records import run_id_of
+    from reindex.domain.run_records import run_id_of
     from reindex.steps.audit_files import AuditFiles, audit_id_of, summary_key
 
     from .run_control import NotNow
@@ -143,7 +143,7 @@ def _name(session: Session, *, deep: bool) -> str:
     It goes on with the last audit if that failed a moment ago, while the index still keeps the
     state that it lists; what is done is not done again.
     """
-    from reindex.domain.records import run_id_of
+    from reindex.domain.run_records import run_id_of
     from reindex.steps.ambient import fresh_name
     from reindex.steps.audit_files import AuditFiles, audit_id_of
 

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from reindex.domain.records import RETRIED, UNCHANGED, WAITING
+from reindex.domain.run_records import RETRIED, UNCHANGED, WAITING
 from reindex.domain.states import CODES
 from reindex.reports.estimate import COUNTING
 from reindex.steps.batch_check import QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET

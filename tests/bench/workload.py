@@ -12,8 +12,10 @@ from typing import Any
 
 from reindex.batches import in_batches
 from reindex.domain.digest import canonical_json, digest
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.progress import Retry, iso
-from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
+from reindex.domain.projections import Projected, ProjectionAnswer
+from reindex.domain.run_records import RunRecord
 from reindex.image.document import build, with_provenance
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.reports.forecast import StageCapacity

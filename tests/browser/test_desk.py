@@ -12,7 +12,7 @@ import pytest
 
 from reindex.domain.audit import ImageClass, Shrunk
 from reindex.domain.failures import StoreUnavailable
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from scripts.desk.serving import listening
 from scripts.desk.verb import launcher_page
 from tests.browser.devtools import Tab, driven_tab

@@ -12,7 +12,7 @@ import pytest
 
 from reindex.domain.failures import OriginalNotFound
 from reindex.domain.indexer_pace import IndexerPace
-from reindex.domain.records import Provenance
+from reindex.domain.provenance import Provenance
 from reindex.domain.states import Phase, State
 from reindex.image.truth import Row
 from reindex.settings import LibrarySettings, Queue

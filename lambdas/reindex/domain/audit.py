@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from reindex.domain import stamps
 from reindex.domain.digest import digest, id_hash
-from reindex.domain.records import PROVENANCE_TIME, Provenance
+from reindex.domain.provenance import PROVENANCE_TIME, Provenance
 from reindex.domain.states import State
 
 

@@ -22,7 +22,8 @@ from reindex.domain.audit import (
 )
 from reindex.domain.digest import digest
 from reindex.domain.failures import Failure, OriginalNotFound, ReindexFailure
-from reindex.domain.records import Indexed, ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
+from reindex.domain.provenance import Indexed
 from reindex.image.crops import crops
 from reindex.image.truth import Row, UserData
 from reindex.reports.footprint import PROJECTION_BATCH

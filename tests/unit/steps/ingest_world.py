@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 from PIL import Image
 
 from reindex.domain.progress import Retry
-from reindex.domain.records import ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
 from reindex.domain.submissions import LogPlace, SubmissionRef, SubmissionRow
 from reindex.steps.index_messages import Delivery
 from reindex.steps.ingest import Ingest, IngestMessages
