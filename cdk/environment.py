@@ -13,14 +13,8 @@ from cdk.names import PHASES, Names
 from cdk.progress_table import ProgressTable
 from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
-from cdk.stage_settings import (
-    IngestSettings,
-    OtherClusterSettings,
-    StageSettings,
-    loader_pace,
-    texts,
-    tuned,
-)
+from cdk.stage_settings import IngestSettings, OtherClusterSettings, StageSettings
+from cdk.stage_values import loader_pace, texts, tuned
 from reindex.settings import FUNCTION, LOADER, OWN, LibrarySettings
 
 

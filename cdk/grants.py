@@ -28,7 +28,8 @@ from cdk.run_bucket import (
     TALLIES,
     RunBucket,
 )
-from cdk.stage_settings import FollowSettings, StageSettings, tuned
+from cdk.stage_settings import FollowSettings, StageSettings
+from cdk.stage_values import tuned
 from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import LibrarySettings, user_tables
 

@@ -17,13 +17,7 @@ from reindex.domain.states import Phase, State
 from reindex.image.truth import Row
 from reindex.settings import LibrarySettings, Queue
 from tests import corpus
-from tests.e2e.runs import (
-    eventually,
-    record,
-    report,
-    run,
-    upload,
-)
+from tests.e2e.runs import eventually, record, report, run, upload
 from tests.local.fill import original_key
 from tests.local.sample_library import (
     SHOWPIECE_CREDIT,

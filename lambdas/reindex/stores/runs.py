@@ -3,7 +3,7 @@
 Its items, by ``id``:
 
 - ``current``: the latest run's record. Its attributes have the names of the fields of
-  :class:`reindex.domain.run_records.RunRecord`, because the state machine writes some of them itself.
+  :class:`reindex.domain.run_records.RunRecord`: the state machine writes some of them itself.
 - ``ledger#<upload>``: ``count`` and ``id_sum`` of the ids that one upload added, and ``done``;
   ``forgotten_count`` and ``forgotten_sum`` of those that were removed from the table since.
 - ``ledger#``: the sum of the folded uploads, and ``folds``, which every fold increments.
