@@ -79,9 +79,7 @@ class Desk:
             "failures", "Failures", Panel(failures.read, shown, _every(failures_panel.KEEP_SECONDS))
         )
         if wiring.has_ingest:
-            files = submissions_panel.SubmissionsReader(
-                wiring.lane.submissions, wiring.lane.submitted_files
-            )
+            files = submissions_panel.SubmissionsReader(wiring.lane.submissions)
             listed = partial(submissions_panel.view, read_only=self.read_only)
             panel = Panel(files.read, listed, _every(ON_REQUEST))
             add("submissions", "Submissions that failed", panel)

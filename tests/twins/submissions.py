@@ -62,6 +62,21 @@ class MemorySubmissions(Outages, Submissions):
         self.answer()
         self.rows.pop(ref, None)
 
+    def of_image(self, image_id: str) -> list[SubmissionRow]:
+        self.answer()
+        return [row for row in self.rows.values() if row.image_id == image_id]
+
+    def named(self, name: str) -> list[SubmissionRow]:
+        self.answer()
+        return [
+            row for row in self.rows.values() if name in (row.ref.id, row.ref.key, row.image_id)
+        ]
+
+    def failed(self) -> Iterator[SubmissionRow]:
+        self.answer()
+        rows = list(self.rows.values())
+        yield from (row for row in rows if row.state is SubmissionState.FAILED)
+
     def scan(self) -> Iterator[SubmissionRow]:
         self.answer()
         yield from list(self.rows.values())

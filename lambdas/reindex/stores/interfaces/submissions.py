@@ -45,8 +45,20 @@ class Submissions(Protocol):
         """Remove a row."""
         ...
 
+    def of_image(self, image_id: str) -> list[SubmissionRow]:
+        """Return the rows of an image, through an index that may be a moment behind."""
+        ...
+
+    def named(self, name: str) -> list[SubmissionRow]:
+        """Return the rows of which this is the id, the key or the image id; likewise."""
+        ...
+
+    def failed(self) -> Iterator[SubmissionRow]:
+        """Page through the rows that failed, in no order; likewise."""
+        ...
+
     def scan(self) -> Iterator[SubmissionRow]:
-        """Page through all rows, in no order."""
+        """Page through all rows, in no order: this reads the whole table."""
         ...
 
 

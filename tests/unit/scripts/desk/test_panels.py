@@ -204,7 +204,7 @@ def unanswered(*_: object) -> None:
 
 def silence(stage: DeskStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage.runs, "current", unanswered)
-    monkeypatch.setattr(stage.submissions, "scan", unanswered)
+    monkeypatch.setattr(stage.submissions, "failed", unanswered)
     monkeypatch.setattr(stage.files, "keys", unanswered)
 
 
