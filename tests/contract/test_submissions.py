@@ -44,7 +44,7 @@ def submissions(request: pytest.FixtureRequest) -> Iterator[Submissions]:
 
 
 def _create_table(client: DynamoDBClient, name: str) -> None:
-    """Make the table as the stack has it."""
+    """Make the table with the keys and indexes that the stack gives it."""
     attributes = ["key", "version", *(index.value for index in SubmissionIndex)]
     client.create_table(
         TableName=name,

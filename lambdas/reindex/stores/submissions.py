@@ -129,7 +129,7 @@ class DynamoSubmissions:
             self._client.delete_item(TableName=self._table, Key=_key(ref))
 
     def of_image(self, image_id: str) -> list[SubmissionRow]:
-        """Return the rows of an image, through an index that may be a moment behind.
+        """Return the rows of an image, from an index that is eventually consistent.
 
         Raises:
             MalformedItem: A row has an unexpected form.
@@ -137,7 +137,7 @@ class DynamoSubmissions:
         return self._read(self._refs(SubmissionIndex.IMAGE.value, image_id, is_index=True))
 
     def named(self, name: str) -> list[SubmissionRow]:
-        """Return the rows of which this is the id, the key or the image id; likewise.
+        """Return the rows of which this is the id, the key or the image id.
 
         Raises:
             MalformedItem: A row has an unexpected form.
@@ -153,7 +153,7 @@ class DynamoSubmissions:
         return self._read(refs)
 
     def failed(self) -> Iterator[SubmissionRow]:
-        """Page through the rows that failed, in no order; likewise.
+        """Page through the rows that failed, in no order.
 
         Raises:
             MalformedItem: A row has an unexpected form.

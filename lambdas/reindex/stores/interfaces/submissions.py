@@ -46,15 +46,15 @@ class Submissions(Protocol):
         ...
 
     def of_image(self, image_id: str) -> list[SubmissionRow]:
-        """Return the rows of an image, through an index that may be a moment behind."""
+        """Return the rows of an image, from an index that is eventually consistent."""
         ...
 
     def named(self, name: str) -> list[SubmissionRow]:
-        """Return the rows of which this is the id, the key or the image id; likewise."""
+        """Return the rows of which this is the id, the key or the image id."""
         ...
 
     def failed(self) -> Iterator[SubmissionRow]:
-        """Page through the rows that failed, in no order; likewise."""
+        """Page through the rows that failed, in no order."""
         ...
 
     def scan(self) -> Iterator[SubmissionRow]:
