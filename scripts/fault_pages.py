@@ -334,6 +334,8 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "Runs.record_progress": _row("same bounded held held isolated never same same"),
     "Runs.record_gathered": _row("same retried retried retried retried never same same"),
     "Runs.record_bulks": _row("same logged logged logged logged never same same"),
+    "Runs.record_failures": _row("new logged logged logged logged never same same"),
+    "Runs.first_failures": _LINE,
     "Runs.replace_pace": _row("logged logged logged logged isolated never same waits"),
     "IndexerConcurrency.allow": _row("logged logged logged logged isolated never same never"),
     "IndexerConcurrency.is_enabled": _row("shown shown shown shown shown never same never"),

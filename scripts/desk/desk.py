@@ -91,7 +91,7 @@ class Desk:
         shown = partial(
             failures_panel.view, has_thumbnails=self._has_thumbnails, read_only=self.read_only
         )
-        add("failures", "Failures", failures.read, shown, _every(failures_panel.KEEP_SECONDS))
+        add("failures", "Failures", failures.read, shown, failures_panel.keep_seconds)
         if wiring.has_ingest:
             files = submissions_panel.SubmissionsReader(wiring.lane.submissions)
             listed = partial(submissions_panel.view, read_only=self.read_only)

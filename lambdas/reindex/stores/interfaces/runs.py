@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from reindex.domain.records import Forgetting, Ledger, RunRecord, UploadRecord
+from reindex.domain.tally import Kind
 
 
 class Runs(Protocol):
@@ -69,6 +70,14 @@ class Runs(Protocol):
         Returns:
             False, with nothing changed, if that run is not open.
         """
+        ...
+
+    def record_failures(self, run_id: str, kinds: Mapping[str, Kind]) -> None:
+        """Add to a run's first failures; no effect once they are ``FIRST_FAILURES`` or more."""
+        ...
+
+    def first_failures(self, run_id: str) -> dict[str, Kind]:
+        """Return the first failures that a run recorded, by fingerprint."""
         ...
 
     def replace_pace(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:

@@ -30,6 +30,8 @@ from tests.unit.steps.world import ALIAS, START, ManualClock
 _SECONDS: Final = 720
 _MINUTES: Final = _SECONDS / 60
 
+_OPEN_RUN: Final = "run-open"
+
 #: Past runs that have a report: more than the panel shows.
 _REPORTS: Final = 25
 
@@ -105,9 +107,11 @@ class Account:
     def run(self, *, is_open: bool) -> None:
         """Have the latest run be open in its index phase, or ended."""
         machine = self.wiring.executions
-        execution = machine.start("the-run", {})
+        # One that has ended has a report.
+        run_id = _OPEN_RUN if is_open else "run-1"
+        execution = machine.start(run_id, {})
         run = RunRecord(
-            run_id="the-run",
+            run_id=run_id,
             execution=execution,
             alias=ALIAS,
             started_at=START,
@@ -116,7 +120,8 @@ class Account:
             index="images-1",
             phase=Phase.INDEX if is_open else None,
             total=1_000,
-            last_reported="run-1",
+            last_reported="run-0",
+            report=None if is_open else "reports/run-1.json",
         )
         assert self.wiring.runs.open(run, None)
         if not is_open:
@@ -124,7 +129,7 @@ class Account:
 
     def tick(self) -> None:
         """Leave a sample, as a worker does each minute of an open run."""
-        keep(self.files, "the-run", Sample(self.clock.time, 50, Phase.INDEX, 0, {"enqueued": 9}))
+        keep(self.files, _OPEN_RUN, Sample(self.clock.time, 50, Phase.INDEX, 0, {"enqueued": 9}))
 
     def calls(self, *, pages: int, ticks: bool) -> Mapping[str, int]:
         """Return the calls in ``_SECONDS`` of open pages, without those of their opening."""
