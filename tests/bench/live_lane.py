@@ -41,6 +41,7 @@ from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.sqs import SqsQueue
 from reindex.stores.submissions import DynamoSubmissions
 from reindex.stores.submitted_files import S3SubmittedFiles
+from tests.bench.audit import SCAN_SECONDS, scan_dollars
 from tests.bench.model import ASSUMED
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
@@ -50,6 +51,7 @@ from tests.local.ministack import Ministack, ministack
 from tests.local.picture_files import PictureFile
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
+from tests.unit.test_items import size
 
 #: Pixels of each file, a JPEG of half a megabyte.
 SIZE: Final = (1_600, 1_200)
@@ -293,7 +295,22 @@ def measure(files: int) -> Result:
         after, submissions = lane.processor(), lane.submitted - first
         processor = {name: (after[name] - before[name]) / submissions for name in after}
         lines = bill(counted_calls(lane), processor)
-    return Result([*_rows(alone, beside, at_once / seconds, lines)], _figures(alone, beside))
+        listed = [*listing(lane)]
+    rows = [*_rows(alone, beside, at_once / seconds, lines), *listed]
+    return Result(rows, _figures(alone, beside))
+
+
+def listing(lane: Lane) -> Iterator[Row]:
+    """Yield what a listing of a million submissions costs, which reads the whole table."""
+    client = lane.services.client("dynamodb")
+    items = client.scan(TableName=lane.stack.settings[Ingest].submissions_table)["Items"]
+    row_bytes = statistics.mean(
+        sum(len(name) + size(value) for name, value in item.items()) for item in items
+    )
+    yield Row("bytes of a submission's row", f"{row_bytes:.0f}")
+    # A million rows have as many megabytes as one has bytes.
+    dollars, seconds = row_bytes * scan_dollars(), row_bytes * SCAN_SECONDS
+    yield Row("listing a million submissions", f"${dollars:.3f}, {seconds:.0f} s")
 
 
 def _rows(
