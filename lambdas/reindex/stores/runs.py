@@ -313,7 +313,11 @@ class DynamoRuns:
         }
         for n, (fingerprint, kind) in enumerate(kinds):
             names |= {f"#count{n}": _COUNT_OF + fingerprint, f"#kind{n}": _KIND_OF + fingerprint}
-            described = {"code": kind.code, "message": kind.message, "examples": kind.examples}
+            described: Plain = {
+                "code": kind.code,
+                "message": kind.message,
+                "examples": [*kind.examples],
+            }
             values |= {f":count{n}": kind.count, f":kind{n}": described}
         numbers = range(len(kinds))
         sets = ", ".join(f"#kind{n} = if_not_exists(#kind{n}, :kind{n})" for n in numbers)

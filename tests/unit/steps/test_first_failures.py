@@ -54,7 +54,7 @@ def test_what_is_to_be_tried_again_has_not_failed_yet() -> None:
 
 def test_a_run_with_many_failures_writes_no_more_of_them() -> None:
     world = opened("a")
-    counts = {State.KNOWN_ERROR: FIRST_FAILURES - 1, State.UNKNOWN_ERROR: 1}
+    counts: dict[str, int] = {State.KNOWN_ERROR: FIRST_FAILURES - 1, State.UNKNOWN_ERROR: 1}
     world.runs.record_progress(world.run.run_id, counts, None)
     world.tick_until_drained(Phase.INDEX)
     assert world.state("a") is State.KNOWN_ERROR
