@@ -103,7 +103,7 @@ def view(failures: Failures, *, has_thumbnails: bool, read_only: bool) -> Markup
         has_thumbnails: True if the library keeps thumbnails.
         read_only: True if nothing can be changed here.
     """
-    shown = partial(_group, has_thumbnails=has_thumbnails, read_only=read_only)
+    shown = partial(_group, has_thumbnails=has_thumbnails)
     if failures.groups or failures.first_groups:
         advice = "Once the cause is fixed, queue these images again; the next run reindexes them."
         head = element("p", advice, class_="soft")
@@ -111,8 +111,9 @@ def view(failures: Failures, *, has_thumbnails: bool, read_only: bool) -> Markup
         head = Markup()
     return joined(
         head,
-        _unreported(failures, shown) if failures.unreported else "",
-        _reported(failures, shown),
+        # The same group may be in both, and a page may have no two buttons with the same id.
+        _unreported(failures, partial(shown, read_only=True)) if failures.unreported else "",
+        _reported(failures, partial(shown, read_only=read_only)),
     )
 
 

@@ -126,7 +126,7 @@ def test_the_first_failures_of_an_open_run_are_grouped(finished: DeskStage) -> N
     assert "Of the first 1,011 failures of run run-2, which is open." in said
     assert said.index("900 not_an_image") < said.index("111 cannot_render")
     assert said.index("111 cannot_render") < said.index("As the report of run run-1 has them")
-    assert 'name="fingerprint" value="0badcafe"' in html
+    assert "reindex requeue --fingerprint 0badcafe --yes" in said
     assert HOSTILE not in html
 
 
