@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -64,6 +65,11 @@ AT_ONCE = 4
 ALIAS = "bench"
 PATIENCE = 300
 """Seconds for a request: on a busy machine, no answer shall be given up and asked for again."""
+
+#: Age of a node's statistics: they are read again after a second (``ProcessService`` and
+#: ``monitor.process.refresh_interval`` of Elasticsearch and OpenSearch), so an earlier request
+#: would get the same figure twice.
+_STATS_SECONDS = 1.1
 
 OURS = "indexer"
 GUARDED = "parallel_bulk, guarded"
@@ -145,6 +151,7 @@ class Race:
 
 def nodes_processor(cluster: SearchCluster) -> float:
     """Read what processor time the processes of a cluster's nodes have taken, in seconds."""
+    time.sleep(_STATS_SECONDS)
     found = cluster.read("GET", "/_nodes/stats/process")["nodes"].values()
     return sum(float(node["process"]["cpu"]["total_in_millis"]) for node in found) / 1000
 

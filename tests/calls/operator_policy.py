@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from tests.calls.permissions import EXECUTIONS
-from tests.calls.record import Record, pairs
+from tests.calls.record import DOES_WHAT_OTHERS_DO, Record, pairs
 from tests.calls.resources import output_of
 
 #: The part of an ARN before the name of the resource, by service.
@@ -42,7 +42,8 @@ def policy(record: Record, verbs: Iterable[str]) -> Mapping[str, Any]:
         A policy as IAM takes it, once the name in each output ``${…}`` of the stack is filled in.
     """
     resources: dict[str, set[str]] = {}
-    for _, resource, action in pairs({verb: record.verbs[verb] for verb in verbs}):
+    called = {other for verb in verbs for other in DOES_WHAT_OTHERS_DO.get(verb, (verb,))}
+    for _, resource, action in pairs({verb: record.verbs[verb] for verb in sorted(called)}):
         resources.setdefault(_arn(action, resource), set()).add(action)
     # One statement for all resources with the same actions.
     by_actions: dict[tuple[str, ...], list[str]] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.calls.operator_policy import policy
-from tests.calls.record import Needs, Record, pairs, verbs
+from tests.calls.record import DOES_WHAT_OTHERS_DO, Needs, Record, verbs
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "security.md"
 
@@ -36,13 +36,21 @@ _FIRST: Final = ("stack", "cloudformation:DescribeStacks")
 
 def table(record: Record) -> str:
     """Return what each verb needs, in Markdown."""
-    lines = (
-        f"| `{verb}` | {_cell(record.verbs[verb], reads=True)} "
-        f"| {_cell(record.verbs[verb], reads=False)} |\n"
-        for verb in verbs()
-        if verb in record.verbs
-    )
-    return f"| verb | reads | changes and calls |\n| --- | --- | --- |\n{''.join(lines)}"
+    lines = "".join(f"| `{verb}` | {_row(verb, record)} |\n" for verb in verbs())
+    return f"| verb | reads | changes and calls |\n| --- | --- | --- |\n{lines}"
+
+
+def _row(verb: str, record: Record) -> str:
+    if others := DOES_WHAT_OTHERS_DO.get(verb):
+        reading = [other for other in others if changes_nothing(record.verbs[other])]
+        changing = [other for other in others if other not in reading]
+        return " | ".join(f"as {', '.join(map(_code, found))}" for found in (reading, changing))
+    needs = record.verbs[verb]
+    return f"{_cell(needs, reads=True)} | {_cell(needs, reads=False)}"
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
 
 
 def _cell(needs: Needs, *, reads: bool) -> str:
@@ -52,7 +60,7 @@ def _cell(needs: Needs, *, reads: bool) -> str:
 def _parts(needs: Needs, *, reads: bool) -> Iterator[str]:
     for resource, actions in needs.items():
         wanted = [
-            f"`{action}`"
+            _code(action)
             for action in actions
             if is_read(action) is reads and (resource, action) != _FIRST
         ]
@@ -67,13 +75,14 @@ def is_read(action: str) -> bool:
     return action.partition(":")[2].startswith(_READS)
 
 
+def changes_nothing(needs: Needs) -> bool:
+    """Return whether all actions that a verb needs change nothing."""
+    return all(is_read(action) for actions in needs.values() for action in actions)
+
+
 def lookers_policy(record: Record) -> str:
     """Return the policy for all verbs that change nothing on AWS, as a JSON block of Markdown."""
-    harmless = [
-        verb
-        for verb, needs in record.verbs.items()
-        if all(is_read(action) for _, _, action in pairs({verb: needs}))
-    ]
+    harmless = [verb for verb, needs in record.verbs.items() if changes_nothing(needs)]
     return f"```json\n{_text(policy(record, sorted(harmless)))}\n```\n"
 
 

@@ -29,8 +29,9 @@ DOES_WHAT_OTHERS_DO: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 #: What verbs need on other stages than that of the walk, or with options that it does not give: a
-#: function of the library's own, ``start --rehearse``, pages with thumbnails, and a switch with
-#: documents left to bring along. The other end-to-end tests call these.
+#: function of the library's own, ``start --rehearse``, pages with thumbnails, a switch with
+#: documents left to bring along, and a rehearsal whose sample has a document that is too large for
+#: a message. The other end-to-end tests call these.
 BEYOND_THE_WALK: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "check-projector": {
         "run bucket": ("s3:ListBucket",),
@@ -48,6 +49,10 @@ BEYOND_THE_WALK: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
             *("dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
         ),
         "run record": ("dynamodb:UpdateItem",),
+    },
+    "rehearse": {
+        "run bucket": ("s3:ListBucket",),
+        "run bucket: claims/*": ("s3:GetObject",),
     },
     "start": {"function that projects": ("lambda:InvokeFunction",)},
 }

@@ -91,18 +91,6 @@ UNCALLED: Final = (
         "ingest bucket",
         "Without it a version that is gone may answer 403",
     ),
-    Uncalled(
-        "*",
-        "sqs:SendMessage",
-        "live lane's dead-letter queue",
-        "A message cannot be read, or is given up",
-    ),
-    Uncalled(
-        "live-indexer",
-        "dynamodb:[GP][eu]tItem",
-        "submissions table",
-        "The document of a submission cannot be indexed",
-    ),
     Uncalled("tally", "dynamodb:BatchWriteItem", "work list", "Only long lists are put in order"),
     Uncalled("tally", "s3:GetObject", "run bucket: work/*", "Only long lists are put in order"),
     Uncalled("tally", "s3:*", "run bucket: order/*", "Only long lists are put in order"),
@@ -110,7 +98,5 @@ UNCALLED: Final = (
 
 #: Verbs that the walk does not call, each with its reason.
 UNWALKED: Final = {
-    "migrate finish": "It ends a migration to another cluster; the walk has one",
     "desk": "It serves a page until it is interrupted; the page shows what other verbs show",
-    "migrate drop-old": "Its call is in the walk; the record has it once it is made anew",
 }

@@ -54,9 +54,14 @@ def walk(work: Path) -> None:
     """
     with (
         real_server(_SERVER) as server,
+        real_server(_SERVER) as other,
         index_faults(server.url, Random(1)) as index,
         local_stack(
-            replace(server, url=index.url), overrides={"ingest": {"follow": {"crops": True}}}
+            replace(server, url=index.url),
+            overrides={
+                "ingest": {"follow": {"crops": True}},
+                "index": {"other_cluster": {"url": other.url}},
+            },
         ) as stack,
     ):
         library = SampleLibrary.generate(_IMAGES)
@@ -73,6 +78,7 @@ def walk(work: Path) -> None:
         _submit(stack, index, work)
         _follow(stack, sound[0])
         _migrate(stack, sound[0], work)
+        _move(stack, other.url)
 
 
 def _hold_a_run(stack: LocalStack, library: SampleLibrary) -> None:
@@ -262,6 +268,15 @@ def _migrate(stack: LocalStack, image_id: str, work: Path) -> None:
     _reindex(stack, "migrate", "compare", *tolerant)
     _reindex(stack, "migrate", "switch", "--yes")
     _reindex(stack, "migrate", "drop-old", "--yes")
+
+
+def _move(stack: LocalStack, url: str) -> None:
+    """Migrate to the other cluster."""
+    _reindex(stack, "migrate", "start", "--to", url)
+    _await(lambda: _has_caught_up(stack), "the other cluster has caught up")
+    _reindex(stack, "migrate", "compare", "--tolerate-missing", "50", "--tolerate", "100")
+    _reindex(stack, "migrate", "switch", "--yes")
+    _reindex(stack, "migrate", "finish", "--yes")
 
 
 def _has_caught_up(stack: LocalStack) -> bool:
