@@ -153,11 +153,11 @@ class MemorySubmittedFiles(Outages, SubmissionDesk):
         for ref, file in list(self.files.items()):
             yield WaitingFile(ref, len(file.content), "2026-03-01T18:00:00+00:00")
 
-    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
+    def restore(self, kept: str, ref: SubmissionRef) -> None:
         self.answer()
         if kept not in self.failed:
             raise SubmissionGone("The file is not there any more.")
-        return self.put(ref.key, self.failed[kept].content, self.failed[kept].metadata)
+        self.put(ref.key, self.failed[kept].content, self.failed[kept].metadata)
 
     def discard(self, kept: str) -> None:
         self.answer()

@@ -130,8 +130,8 @@ class SubmissionDesk(SubmittedFiles, Protocol):
         """List the submitted files that are in the ingest bucket, in no order."""
         ...
 
-    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
-        """Copy a failed file back to the ingest bucket; return the new submission.
+    def restore(self, kept: str, ref: SubmissionRef) -> None:
+        """Copy a failed file back to the ingest bucket, as a new submission.
 
         Args:
             kept: Its key in the failed bucket.
