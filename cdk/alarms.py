@@ -84,7 +84,7 @@ class Alarms(Construct):
         dead_letters = watched.queue.dead_letters
         yield _Alarm(
             STALLED_RUN,
-            f"A run is open and not paused, and nothing has moved for {STALLED_SECONDS // 60} "
+            f"A run is open and not paused, and has made no progress for {STALLED_SECONDS // 60} "
             "minutes. 'reindex status' names the gate that holds it.",
             watched.own("SecondsWithoutProgress", "Maximum", period=_SHORT),
             STALLED_SECONDS,
@@ -119,7 +119,7 @@ class Alarms(Construct):
         yield _Alarm(
             "failing-images",
             f"Over {watched.settings.alarm_failure_percent} % of an hour's images failed. The "
-            "dashboard shows them by code; docs/failures.md says what each code asks for.",
+            "dashboard shows them by code; docs/failures.md says what to do about each code.",
             self._failure_percent(),
             watched.settings.alarm_failure_percent,
         )
@@ -135,7 +135,7 @@ class Alarms(Construct):
         )
         yield _Alarm(
             "function-errors",
-            "A function has failed again and again for 15 minutes. One failure mends itself; "
+            "A function has failed again and again for 15 minutes. A single failure is retried; "
             "these do not.",
             total(
                 identified("errors", self._of_functions("Errors", but={"image_projection"})),

@@ -70,10 +70,11 @@ class Measured:
     unit: str
 
     def shown(self, value: float) -> str:
-        """The figure for people."""
-        return (
-            f"{value * 1e6:,.0f} µs" if self.unit == "us" else f"{value:,.3g} {self.unit}".strip()
-        )
+        """Return the figure as text for people."""
+        if self.unit == "us":
+            return f"{value * 1e6:,.0f} µs"
+        number = f"{value:,.0f}" if value >= 1_000 else f"{value:,.3g}"
+        return f"{number} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Assumed:
 
 MEASURED: Mapping[str, Measured] = {
     "rows_written": Measured(
-        "DynamoDB write units per image, rows", "write_units", "write units, rows", ""
+        "DynamoDB write units per image, progress table", "write_units", "write units, rows", ""
     ),
     "overhead_written": Measured(
         "DynamoDB write units per image, work list, ledger and run record",
@@ -100,133 +101,151 @@ MEASURED: Mapping[str, Measured] = {
         "DynamoDB read units per image, progress table", "write_units", "read units", ""
     ),
     "index_cpu": Measured(
-        "processor of batch-index per image",
+        "processor time of batch-index per image",
         "own_work",
         "batch-index, DynamoDB Local: processor seconds per image",
         "us",
     ),
     "check_cpu": Measured(
-        "processor of batch-check per image",
+        "processor time of batch-check per image",
         "own_work",
         "batch-check, DynamoDB Local: processor seconds per image",
         "us",
     ),
     "tally_cpu": Measured(
-        "processor of the Tally per row", "own_work", "tally: processor seconds per row", "us"
+        "processor time of the Tally per row", "own_work", "tally: processor seconds per row", "us"
     ),
     "projection_cpu": Measured(
-        "processor of image-projection per image",
+        "processor time of image-projection per image",
         "projecting",
         "processor seconds per image",
         "us",
     ),
-    "document": Measured("bytes of a document", "projecting", "bytes per document", "bytes"),
+    "document": Measured("size of a document", "projecting", "bytes per document", "bytes"),
     "gets": Measured("S3 GETs per image", "projecting", "GetObject per image", ""),
-    "heads": Measured("S3 HEADs per image (crops)", "projecting", "HeadObject per image", ""),
+    "heads": Measured("S3 HEADs per image, for crops", "projecting", "HeadObject per image", ""),
     "lists": Measured(
-        "S3 LISTs per image (crops), whole library",
+        "S3 LISTs per image, for crops, whole library",
         "crop_listings",
         "lists per image, whole library",
         "",
     ),
     "far_lists": Measured(
-        "S3 LISTs per image (crops), a thousand at random of a million",
+        "S3 LISTs per image, for crops, 1,000 random images of a million",
         "crop_listings",
         "lists per image, 1,000 at random of 1,000,000",
         "",
     ),
     "selected": Measured(
-        "user data by secondary index, lookups per image", "projecting", "values per image", ""
+        "lookups of user data by secondary index per image", "projecting", "values per image", ""
     ),
-    "keys": Measured("user data by key, rows per image", "projecting", "keys per image", ""),
+    "keys": Measured("rows of user data by key per image", "projecting", "keys per image", ""),
     "indexer_cpu": Measured(
-        "processor of the indexer per document", "indexer", "processor seconds per document", "us"
+        "processor time of the indexer per document",
+        "indexer",
+        "processor seconds per document",
+        "us",
     ),
     **{
         f"audit_{name}": Measured(f"audit, {what}", "audit", figure, unit)
         for name, what, figure, unit in (
             (
                 "objects",
-                "processor for an object that is listed",
+                "processor time per listed object",
                 "processor seconds per entry, originals",
                 "us",
             ),
-            ("rows", "processor for a row", "processor seconds per entry, edits", "us"),
+            ("rows", "processor time per row", "processor seconds per entry, edits", "us"),
             (
                 "documents",
-                "processor for a document",
+                "processor time per document",
                 "processor seconds per entry, documents",
                 "us",
             ),
             (
                 "compared",
-                "processor for an image that is compared",
+                "processor time per compared image",
                 "processor seconds per image, compared",
                 "us",
             ),
             ("memory", "memory of a partition of 100,000 images", "megabytes of a partition", "MB"),
-            ("hours", "hours of forty million images, by its model", "hours", ""),
-            ("dollars", "$ of a million images, by its model", "dollars per million", ""),
+            ("hours", "hours for 40,000,000 images, by the model", "hours", ""),
+            ("dollars", "$ per million images, by the model", "dollars per million", ""),
         )
     },
     "whole_rate": Measured(
-        "everything in place, images per second",
+        "whole stack on one machine, images per second",
         "whole_run",
         "images per second, from preflight",
         "",
     ),
     **{
         f"whole_{name}": Measured(
-            f"everything in place, processor per image: {name}",
+            f"whole stack on one machine, processor time per image: {label}",
             "whole_run",
             f"processor seconds per image, {name}",
             "us",
         )
-        for name in ("the local cloud", "Elasticsearch", "image_projection", "all else of ours")
+        for name, label in (
+            ("the local cloud", "emulator of AWS"),
+            ("Elasticsearch", "Elasticsearch"),
+            ("image_projection", "image-projection"),
+            ("all else of ours", "all other functions"),
+        )
     },
 }
 
 ASSUMED: Mapping[str, Assumed] = {
     "core": Assumed(
-        "speed of Lambda's core against the one measured on",
+        "speed of Lambda's core, relative to the measured machine",
         1.0,
         "x",
-        "nobody measured on Lambda; put in what you find",
+        "not measured on Lambda; enter your own figure",
     ),
     "s3": Assumed(
         "an S3 request for a small part of an object, to the last byte",
         0.04,
         "s",
-        "AWS names 100-200 ms as the upper end for small objects; mostly it is less",
+        "AWS gives 100-200 ms as the upper end for small objects; most requests are faster",
     ),
-    "list": Assumed("a LIST of a thousand keys", 0.1, "s", "the upper end for small objects"),
+    "list": Assumed("a LIST of a thousand keys", 0.1, "s", "as AWS gives for small objects"),
     "statement": Assumed(
-        "a DynamoDB statement of ten lookups", 0.03, "s", "lookups may follow each other in it"
+        "a DynamoDB statement of ten lookups",
+        0.03,
+        "s",
+        "DynamoDB may process its lookups one after another",
     ),
     "dynamodb": Assumed(
-        "a DynamoDB call", 0.01, "s", "single milliseconds by AWS's word; batches take longer"
+        "a DynamoDB call", 0.01, "s", "AWS states single-digit milliseconds; batches take longer"
     ),
     "sqs": Assumed("an SQS call", 0.015, "s", "ten messages of several KB"),
-    "invoke": Assumed("a warm invocation, beside the function's own time", 0.02, "s", "usual"),
-    "guard": Assumed(
-        "a multi-get of 25 documents' versions", 0.02, "s", "a cluster that is not overloaded"
+    "invoke": Assumed(
+        "a warm invocation, in addition to the function's own time", 0.02, "s", "a usual value"
     ),
-    "check": Assumed("a multi-get of 500 documents' provenance", 0.1, "s", "likewise"),
-    "bulk": Assumed("a bulk of 500 documents", 1.0, "s", "likewise; yours decides"),
+    "guard": Assumed(
+        "a multi-get of 25 documents' versions", 0.02, "s", "if the cluster is not overloaded"
+    ),
+    "check": Assumed(
+        "a multi-get of 500 documents' provenance", 0.1, "s", "if the cluster is not overloaded"
+    ),
+    "bulk": Assumed("a bulk of 500 documents", 1.0, "s", "depends on your cluster"),
     "page_calls": Assumed(
-        "DynamoDB and SQS calls in series for a page, beside its batches",
+        "sequential DynamoDB and SQS calls of a page, in addition to its batches",
         6,
         "",
-        "depth, run record, mark, counters, a chunk's file and transaction; counted in the code",
+        "depth, run record, rows in progress, counters, a chunk's file and settling; see the code",
     ),
     "log": Assumed(
-        "log lines of one invocation", 2_000, "bytes", "Lambda's own three, and one of metrics"
+        "log lines of one invocation",
+        2_000,
+        "bytes",
+        "Lambda's own three lines, and one with metrics",
     ),
     "transitions": Assumed(
         "state transitions of a run",
         transitions(1, Rounds().tally_segments),
         "",
-        f"one round, a Tally of {Rounds().tally_segments} segments",
+        f"one round, and a Tally of {Rounds().tally_segments} segments",
     ),
 }
 
@@ -463,73 +482,96 @@ def measure(figures: Mapping[str, float]) -> tuple[Model, Result]:
 def page(model: Model, figures: Figures) -> str:
     """docs/cost.md."""
     processor = model.on_lambda("image_projection", model.m["projection_cpu"]) * PROJECTION_BATCH
+    far_lists = MILLION * model.m["far_lists"] * prices.S3_WRITE
     return f"""\
 # What a reindex costs
 
-Written by `python -m tests.bench.model --write docs/cost.md` from what the benchmarks measured
-on one machine, and from assumptions; change it there. Nothing here was measured on AWS. **Check
-the prices before you rely on them.**
+`python -m tests.bench.model --write docs/cost.md` writes this page, so change its text and its
+assumptions there. The figures come from benchmarks on one machine and from the assumptions below.
+Nothing was measured on AWS. **Check the prices before you rely on them.**
 
 ## How long
 
-Hours for {IMAGES:,} images, each verified in the first round, on a cluster that keeps up:
+Hours for {IMAGES:,} images, if the check verifies each of them at once and the cluster keeps up:
 
 {_hours(model)}
 
-- One worker moves {model.index_rate(1):,.0f} images a second through the index phase, and
-  {model.check_rate(1):,.0f} through the check phase.
-- A projection call of {PROJECTION_BATCH} images takes {model.projection_seconds():.2f} s,
-  {processor:.2f} s of them processor. All its crops take
-  {model.m["lists"] * PROJECTION_BATCH:.1f} LISTs
-  where the images are a whole library's, in order; a small selection of a large library takes up
-  to one for each image, ${MILLION * model.m["far_lists"] * prices.S3_WRITE:.2f} a million.
-- A page of {PAGE_SIZE}, all of its projections in flight, takes {model.index_page_seconds:.2f} s; a
-  worker has {LANES} of them at work at once.
-- The ticks have {CORE_MB:,} MB, which buys a whole core, for their own processor time bounds a
-  worker; everything else has {MEMORY_MB["indexer"]} MB, and goes on many times side by side.
-- The indexer finds out how many bulks your cluster takes side by side, up to
-  {INDEXER_CONCURRENCY}. With {FEW_BULKS} it takes {model.indexer_rate(FEW_BULKS):,.0f} documents a
-  second from the queue, and five workers are done in {sum(model.hours(5, FEW_BULKS).values()):.1f}
-  hours; with {2 * FEW_BULKS}, {model.indexer_rate(2 * FEW_BULKS):,.0f} and
-  {sum(model.hours(5, 2 * FEW_BULKS).values()):.1f}. Beyond what the cluster takes more workers gain
-  nothing.
+- One worker processes {model.index_rate(1):,.0f} images a second in the index phase, and
+  {model.check_rate(1):,.0f} in the check phase.
+- A projection call of {PROJECTION_BATCH} images takes {model.projection_seconds():.2f} s, of which
+  {processor:.2f} s are processor time.
+- The crops of all images of a call take {model.m["lists"] * PROJECTION_BATCH:.1f} LISTs if the run
+  covers a whole library, because its images are in order. A small selection of a large library
+  takes up to one LIST for each image: ${far_lists:.2f} a million.
+- A page of {PAGE_SIZE} images takes {model.index_page_seconds:.2f} s, with all its projection calls
+  in parallel. A worker processes {LANES} pages concurrently.
+- Processor time limits a worker. So batch-index and batch-check have {CORE_MB:,} MB, which gives
+  them a whole core. The other functions of a run have {MEMORY_MB["indexer"]} MB.
+- The indexer detects how many concurrent bulks the cluster accepts, up to {INDEXER_CONCURRENCY}.
+
+{_few_bulks(model)}
+
+If the cluster is the limit, more workers do not help.
 
 ### All of it on one machine
 
-With everything in place on the machine measured on, the stand-in for AWS and a real Elasticsearch
-on the same cores, {model.m["whole_rate"]:.0f} images a second go from Preflight to the report. The
-processor bounds that: an image takes {_whole(model, "the local cloud")} ms of it in the stand-in
-for AWS, {_whole(model, "Elasticsearch")} in Elasticsearch, {_whole(model, "image_projection")} in
-the projection and {_whole(model, "all else of ours")} in the rest of ours. On AWS each of these
-has machines of its own.
+The benchmark `whole_run` runs the whole stack on one machine, with an emulator of AWS and a real
+Elasticsearch. From Preflight to the report it processes {model.m["whole_rate"]:.0f} images a
+second, and processor time is the limit. Each image takes {_whole(model, "the local cloud")} ms in
+the emulator of AWS, {_whole(model, "Elasticsearch")} ms in Elasticsearch,
+{_whole(model, "image_projection")} ms in the projection, and
+{_whole(model, "all else of ours")} ms in all other functions. On AWS, each of these runs on
+machines of its own.
 
 ## What a million images cost
 
-us-east-1, list prices in US dollars, on demand, noted in November 2025, without free tiers:
+In US dollars, at the on-demand list prices of us-east-1 in November 2025, without free tiers:
 
 {_bill(model.bill())}
 
-Not in it: the cluster; storage of tables, logs and point-in-time recovery; metrics, alarms and
-the dashboard; a customer's own KMS key; data transfer; the one-off scan or listing that found the
-ids; images that fail and come round again.
+The table does not include:
+
+- the cluster;
+- storage of tables and logs, and point-in-time recovery;
+- metrics, alarms and the dashboard;
+- a KMS key of your own;
+- data transfer;
+- the scan or listing that finds the ids;
+- images that fail and are processed again.
 
 {_audit(model)}
 
 ## Measured
 
-Each by the benchmark named, on one machine: run them on yours. Processor times grow with what
-else a machine does; the load is that of each core when the benchmark ended.
+One machine measured each figure, by the benchmark in its row. Run the benchmarks on yours. A busy
+machine takes more processor time for the same work; the last column is the load of each core when
+the benchmark ended.
 
 {_table(("what", "value", "`python -m tests.bench.…`", "load"), _measured(model, figures.loads))}
 
-## Budgets that were missed
+## Missed budgets
 
 {_missed_budgets(figures.missed)}
 
 ## Assumed
 
-{_table(("what", "value", "why"), _assumed())}
+{_table(("what", "value", "reason"), _assumed())}
 """
+
+
+def _few_bulks(model: Model) -> str:
+    """Return the table of clusters that accept few concurrent bulks."""
+    return _table(
+        ("concurrent bulks", "documents a second", "hours with 5 workers"),
+        [
+            (
+                str(bulks),
+                f"{model.indexer_rate(bulks):,.0f}",
+                f"{sum(model.hours(5, bulks).values()):.1f}",
+            )
+            for bulks in (FEW_BULKS, 2 * FEW_BULKS)
+        ],
+    )
 
 
 def _audit(model: Model) -> str:
@@ -537,11 +579,16 @@ def _audit(model: Model) -> str:
     return f"""\
 ## An audit
 
-An audit of {IMAGES:,} images takes {hours} hours, with {AUDITORS} parts at a time and the index in
-{SLICES} slices. It costs ${cost} per million images. The assumptions are in `tests/bench/audit.py`:
-a LIST takes {LIST_SECONDS} s, a megabyte of a scan {SCAN_SECONDS} s, {PAGE_DOCUMENTS} whole
-documents {PAGE_SECONDS} s; an image has {ROWS_PER_IMAGE:g} rows of user data. `--deep` also
-projects every image, at the cost of the projection above."""
+An audit of {IMAGES:,} images takes {hours} hours and costs ${cost} per million images. It processes
+up to {AUDITORS} parts of the stores concurrently, of which up to {SLICES} are slices of the index.
+These assumptions are in `tests/bench/audit.py`:
+
+- A LIST takes {LIST_SECONDS} s.
+- Each megabyte of a scan takes {SCAN_SECONDS} s.
+- A page of {PAGE_DOCUMENTS} whole documents takes {PAGE_SECONDS} s.
+- An image has {ROWS_PER_IMAGE:g} rows of user data.
+
+`--deep` also projects every image. That costs as much as the projection in the table above."""
 
 
 def _missed_budgets(missed: Sequence[Sequence[str]]) -> str:

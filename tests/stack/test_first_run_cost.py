@@ -1,4 +1,4 @@
-"""The README's table of a first run's cost, compared with prices and templates."""
+"""The table of a first run's cost in docs/deploying.md, compared with prices and templates."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -57,21 +57,21 @@ def watched_metrics(stage: Stage) -> int:
 
 
 def section() -> str:
-    page = (ROOT / "README.md").read_text()
-    found = re.search(r"### What a first run costs\n(.*?)\n#", page, re.DOTALL)
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    found = re.search(r"## What a first run costs\n(.*?)\n#", page, re.DOTALL)
     assert found is not None
     return found[1]
 
 
 def table() -> Iterator[tuple[str, float]]:
-    """What the README says: the name of each row and its dollars."""
+    """Yield the name of each row of the page's tables, and its dollars."""
     for row in section().splitlines():
         cells = [cell.strip(" *`") for cell in row.strip("|").split("|")]
         if row.startswith("|") and re.fullmatch(r"[\d.]+", cells[-1]):
             yield cells[0], float(cells[-1])
 
 
-def test_the_readmes_table_is_what_prices_and_templates_come_to(without_key: Stage) -> None:
+def test_the_table_agrees_with_prices_and_templates(without_key: Stage) -> None:
     parts = run()
     ticks = sum(dollars for name, dollars in parts.items() if "ticks" in name)
     transitions = parts["Step Functions"]
@@ -94,16 +94,16 @@ def test_the_readmes_table_is_what_prices_and_templates_come_to(without_key: Sta
         "metrics": METRICS * prices.METRIC_MONTH / HOURS_A_MONTH,
         **daily,
     }
-    told = dict(table())
-    assert told.keys() == expected.keys()
+    stated = dict(table())
+    assert stated.keys() == expected.keys()
     for name, dollars in expected.items():
-        digits = len(f"{told[name]}".partition(".")[2])
-        assert told[name] == pytest.approx(dollars, abs=0.6 * 10**-digits), name
+        digits = len(f"{stated[name]}".partition(".")[2])
+        assert stated[name] == pytest.approx(dollars, abs=0.6 * 10**-digits), name
     assert f"{watched_metrics(without_key)} metrics" in section()
     assert f"{len(endpoints)} endpoints" in section()
 
 
-def test_there_are_no_more_metrics_than_the_readme_says() -> None:
+def test_there_are_no_more_metrics_than_the_page_says() -> None:
     # No run goes through the live lane.
     lane = {"follow.py", "ingest.py", "live_index.py"}
     paths = (ROOT / "lambdas" / "reindex").rglob("*.py")

@@ -153,7 +153,7 @@ DEFAULTS: Final = (
         ),
         "programs: their own name",
         "Processed with VSCO with a6 preset",
-        f"{PHOTOPRISM}; comments that the programs write unless told otherwise",
+        f"{PHOTOPRISM}; comments that the programs write by default",
     ),
     Entry(
         (

@@ -193,7 +193,7 @@ class _Work:
         done: Behind it.
         now: Left to the present phase, beside its wait.
         left: Left in all.
-        idle: For which nothing has moved though it might.
+        idle: Time without progress while nothing throttles the run.
     """
 
     done: float
@@ -243,4 +243,4 @@ def _why_late(known: Known, work: _Work) -> str | None:
     is_late = work.idle > _LATE_SECONDS + 2 * work.now
     if is_late and is_projecting and known.postponed:
         return f"{counted(known.to_index, 'image')} to be tried again later"
-    return f"nothing has moved for {duration(work.idle)}" if work.idle > LONGEST_PAUSE else None
+    return f"no progress for {duration(work.idle)}" if work.idle > LONGEST_PAUSE else None

@@ -50,11 +50,11 @@ def of_report(stage: str, report: Mapping[str, Any]) -> Notice:
 
 def of_run_without_report(stage: str, summary: RunSummary) -> Notice:
     """Return the notice of a run that ended before its report."""
-    return _notice(stage, summary, ["What stands: reindex status", "Go on: reindex start"])
+    return _notice(stage, summary, ["Status: reindex status", "Go on: reindex start"])
 
 
 def of_held_run(stage: str, run: RunRecord, now: float) -> Notice:
-    """Return the notice of a run in which nothing has moved for long.
+    """Return the notice of a run that has made no progress for long.
 
     Args:
         stage: The deployment.
@@ -63,10 +63,10 @@ def of_held_run(stage: str, run: RunRecord, now: float) -> Notice:
     """
     left = f"{sum(run.counts.values()):,} moves so far; {counted(run.total, 'image')} to do"
     lines = [
-        f"Run {run.run_id}: nothing has moved for {duration(now - run.progressed_at)}.",
+        f"Run {run.run_id}: no progress for {duration(now - run.progressed_at)}.",
         f"Held by: {run.held_by or 'no gate'}. Phase: {run.phase or 'none'}. {left}.",
         "",
-        "What stands: reindex status",
+        "Status: reindex status",
         "Stop it for now: reindex pause",
         "End it, losing nothing: reindex abort",
     ]
@@ -122,7 +122,7 @@ def _groups(groups: Sequence[FailureGroup]) -> Iterator[str]:
         yield f"- {counted(group.count, 'image')}: {group.code}: {group.message}"
         if group.examples:
             yield f"  why one of them: reindex explain {group.examples[0]}"
-        yield f"  once mended: {group.command}"
+        yield f"  when repaired: {group.command}"
 
 
 def _next_after_report(summary: RunSummary) -> list[str]:

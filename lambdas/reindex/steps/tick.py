@@ -72,7 +72,7 @@ class Outcome(StrEnum):
     WORKED = "worked"
     FAILED = "ended in an error"
     DRAINED = "drained"
-    GAVE_UP = "gave up: nothing has moved for too long"
+    GAVE_UP = "gave up: no progress for too long"
     PHASE_FAILED = "gave up: every tick ends in an error"
 
 
@@ -270,7 +270,7 @@ class Ticker:
         return count
 
     def _give_up(self, run: RunRecord, phase: Phase, idle: float, reason: str) -> TickReport:
-        """Fail a phase in which nothing has moved for too long."""
+        """Fail a phase that has made no progress for too long."""
         cause = f"nothing moved for {idle:.0f} s; held by: {reason}"
         self._end(phase, lambda token: self.phases.fail(token, "ReindexHeld", cause), run)
         return TickReport(Outcome.GAVE_UP, Admission.WORK)

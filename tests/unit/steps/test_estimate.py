@@ -222,7 +222,7 @@ def test_images_that_are_enqueued_last_wait_for_their_check_in_a_quiet_queue() -
         (at(phase=Phase.CHECK, quiet_since=880.0), None),
         (at(to_index=0, to_check=0, finished=1000), "counting every image for the report"),
         (at(progressed_at=940.0), None),
-        (at(progressed_at=880.0), "nothing has moved for 2 min"),
+        (at(progressed_at=880.0), "no progress for 2 min"),
         (at(to_index=3, progressed_at=989.0), None),
         (at(to_index=3, progressed_at=989.0, postponed=5), "3 images to be tried again later"),
     ],

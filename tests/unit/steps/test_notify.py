@@ -175,7 +175,7 @@ def test_a_held_run_names_its_gate(recipients: Recipients) -> None:
     text = recipients.receive({"detail-type": ALARM_RAISED, "detail": {}})
 
     assert "run run-1 is held" in text
-    assert "nothing has moved for 32 min" in text
+    assert "no progress for 32 min" in text
     assert "Held by: the cluster is red. Phase: index." in text
 
 

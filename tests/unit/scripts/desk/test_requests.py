@@ -182,7 +182,7 @@ def test_an_open_page_sends_as_many_requests_as_is_stated(
 ) -> None:
     account.run(is_open=is_open)
     calls = account.calls(pages=1, ticks=is_open)
-    stated = "while a run is open {} requests to AWS a minute" if is_open else "while none is {}"
+    stated = "{} requests to AWS a minute while a run is open" if is_open else "otherwise {},"
     page = " ".join((ROOT / "docs" / "security.md").read_text().split())
     assert stated.format(requests_a_minute(calls)) in page
     assert dollars(calls) * 3_600 / _SECONDS < 0.01
