@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -13,9 +14,10 @@ from constructs import Construct, IDependable
 
 from cdk.nag import accept
 from cdk.names import Names
-from cdk.progress_table import own_table
+from cdk.progress_table import own_table, string_attribute
 from cdk.reingest_queue import VISIBILITY_FACTOR
 from cdk.stage_settings import StageSettings
+from reindex.domain.submissions import SubmissionIndex
 
 #: The most that SQS allows. A message comes back later each time, at the latest after 15 minutes:
 #: that is ten days of an outage. Files that end the function are given up after three attempts,
@@ -50,9 +52,7 @@ class IngestLane(Construct):
         follow = settings.ingest.follow if settings.ingest else None
         self._disposable = settings.disposable
         self._key = key
-        self.submissions = own_table(
-            self, "Submissions", disposable=settings.disposable, key=key, keys=("key", "version")
-        )
+        self.submissions = self._submissions_table()
         self.dead_letters = self._queue("DeadLetters")
         self.ingest_queue = self._queue("IngestQueue", timeout("ingest"))
         self.high_priority = self._queue("HighPriorityQueue", timeout("live_indexer"))
@@ -65,6 +65,25 @@ class IngestLane(Construct):
         self.public = self._bucket("Public", names.bucket("public"))
         self.ingest = self._bucket("Ingest", names.bucket("ingest"), versioned=True)
         self._notify(names.bucket("ingest"))
+
+    def _submissions_table(self) -> dynamodb.Table:
+        table = own_table(
+            self,
+            "Submissions",
+            disposable=self._disposable,
+            key=self._key,
+            keys=("key", "version"),
+        )
+        for index in SubmissionIndex:
+            is_whole = index is SubmissionIndex.FAILURE
+            table.add_global_secondary_index(
+                index_name=index.value,
+                partition_key=string_attribute(index.value),
+                projection_type=dynamodb.ProjectionType.ALL
+                if is_whole
+                else dynamodb.ProjectionType.KEYS_ONLY,
+            )
+        return table
 
     def _let_send(self, queue: sqs.Queue, bucket: str) -> IDependable:
         """Let S3 send the events of a bucket to a queue; return what must be there first."""

@@ -31,7 +31,7 @@ def own_table(
     keys: Sequence[str] = ("id",),
 ) -> dynamodb.Table:
     """Make a table of the product's own."""
-    partition_key, *sort_keys = map(_key, keys)
+    partition_key, *sort_keys = map(string_attribute, keys)
     return dynamodb.Table(
         scope,
         construct_id,
@@ -50,5 +50,6 @@ def own_table(
     )
 
 
-def _key(name: str) -> dynamodb.Attribute:
+def string_attribute(name: str) -> dynamodb.Attribute:
+    """Return the attribute of a key."""
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

@@ -17,7 +17,12 @@ def handler(wiring: Wiring, event: Mapping[str, Any], context: Context) -> dict[
     auditing = wiring.audit_steps.auditing
     match event["step"]:
         case "plan":
-            return auditing.plan(audit_id, deep=event["input"].get("deep") is True)
+            options = event["input"]
+            return auditing.plan(
+                audit_id,
+                deep=options.get("deep") is True,
+                accept_shrunk=options.get("accept_shrunk") is True,
+            )
         case "part":
             return auditing.list_part(audit_id, event["part"], event["cursor"])
         case "partition":

@@ -42,6 +42,11 @@ _RESUMABLE_SECONDS = 1_200
 )
 @click.option("--last", is_flag=True, help="Show the last audit; start none.")
 @click.option(
+    "--accept-shrunk",
+    is_flag=True,
+    help="Listings that have shrunk are right: no finding, and what later audits compare with.",
+)
+@click.option(
     "--accept",
     multiple=True,
     type=click.Choice([name.value for name in ImageClass]),
@@ -61,12 +66,12 @@ _RESUMABLE_SECONDS = 1_200
 def audit(
     session: Session,
     *,
-    deep: bool,
     last: bool,
     accept: Sequence[str],
     folder: str | None,
     as_json: bool,
     file: str | None,
+    **options: bool,
 ) -> None:
     """Compare all stores; say what to do about each difference.
 
@@ -80,13 +85,13 @@ def audit(
     failed a moment ago, it goes on with what is left. The exit status is 1 if something was found,
     except in classes that --accept names.
     """
-    if last and deep:
-        raise click.UsageError("--last starts no audit: leave out --deep.")
+    if last and any(options.values()):
+        raise click.UsageError("--last starts no audit: leave out --deep and --accept-shrunk.")
     from pathlib import Path
 
     from reindex.steps.audit_files import page_key
 
-    summary = _last(session) if last else _audit(session, deep=deep)
+    summary = _last(session) if last else _audit(session, options)
     files = session.wiring.files
     if folder:
         _write_lists(files, summary, Path(folder))
@@ -111,8 +116,13 @@ def _last(session: Session) -> Mapping[str, Any]:
     return found
 
 
-def _audit(session: Session, *, deep: bool) -> Mapping[str, Any]:
-    """Start an audit, or find the one that goes on; wait for its end, return its summary."""
+def _audit(session: Session, options: Mapping[str, bool]) -> Mapping[str, Any]:
+    """Start an audit, or find the one that goes on; wait for its end, return its summary.
+
+    Args:
+        session: Of the command.
+        options: The input of an execution: ``deep`` and ``accept_shrunk``.
+    """
     from reindex.domain.run_records import run_id_of
     from reindex.steps.audit_files import AuditFiles, audit_id_of, summary_key
 
@@ -122,9 +132,7 @@ def _audit(session: Session, *, deep: bool) -> Mapping[str, Any]:
     wiring = session.wiring
     executions = wiring.audit_executions
     session.on_interrupt("an audit may have been started; reindex audit waits for it")
-    [execution, *_] = executions.running() or [
-        executions.start(_name(session, deep=deep), {"deep": deep})
-    ]
+    [execution, *_] = executions.running() or [executions.start(_name(session, options), options)]
     audit_id = audit_id_of(run_id_of(execution))
     session.on_interrupt(f"audit {audit_id} goes on; reindex audit waits for it")
     with progress(f"Audit {audit_id}", total=1.0) as advance:
@@ -133,11 +141,13 @@ def _audit(session: Session, *, deep: bool) -> Mapping[str, Any]:
             wiring.clock.sleep(_LOOK_SECONDS)
     if state.status != "SUCCEEDED":
         raise NotNow(f"audit {audit_id} failed: {state.message}")
+    if options["accept_shrunk"] and not AuditFiles(wiring.files, audit_id).plan()["accept_shrunk"]:
+        raise NotNow(f"audit {audit_id} was started without --accept-shrunk: call this again")
     found: Mapping[str, Any] = json.loads(wiring.files.get(summary_key(audit_id)))
     return found
 
 
-def _name(session: Session, *, deep: bool) -> str:
+def _name(session: Session, options: Mapping[str, bool]) -> str:
     """Return the name of a new execution.
 
     It goes on with the last audit if that failed a moment ago, while the index still keeps the
@@ -155,7 +165,8 @@ def _name(session: Session, *, deep: bool) -> str:
         has_failed = past.status not in {"RUNNING", "SUCCEEDED"}
         if has_failed and wiring.clock.now() - ended < _RESUMABLE_SECONDS:
             with suppress(KeyError):
-                if AuditFiles(wiring.files, audit_id).plan()["deep"] is deep:
+                plan = AuditFiles(wiring.files, audit_id).plan()
+                if all(plan[name] is value for name, value in options.items()):
                     return f"{audit_id}.{fresh}"
     return fresh
 

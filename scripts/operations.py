@@ -12,7 +12,7 @@ from typing import Protocol
 
 from reindex.domain.submissions import SubmissionRow
 from reindex.repairs.requeue import Chosen, Requeue, Selection
-from reindex.steps.submissions import Resubmitting, Wanted, listed
+from reindex.steps.submissions import Resubmitting, Wanted, failed_submissions
 from reindex.text import counted
 
 from .run_control import Aborted, RunControl
@@ -227,7 +227,7 @@ class ResubmitFiles:
 
     Attributes:
         resubmitting: Reads and writes the live lane.
-        wanted: Which submissions; only those that failed are submitted again.
+        wanted: Which of the submissions that failed.
     """
 
     resubmitting: Resubmitting
@@ -250,8 +250,7 @@ class ResubmitFiles:
         return Outcome([*gone, f"Sent {sent} again."], _CODES, _codes(rows))
 
     def _rows(self) -> list[SubmissionRow]:
-        lane = self.resubmitting
-        return listed(lane.submissions, lane.desk, self.wanted)
+        return failed_submissions(self.resubmitting.submissions, self.wanted)
 
 
 def _codes(rows: Sequence[SubmissionRow]) -> list[Sequence[str]]:

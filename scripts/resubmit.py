@@ -39,9 +39,7 @@ def resubmit(
     from .operations import ResubmitFiles
 
     wiring = ingest_wiring(session)
-    wanted = Wanted(
-        failed=True, submitter=submitter, codes=codes, fingerprints=fingerprints, names=names
-    )
+    wanted = Wanted(submitter=submitter, codes=codes, fingerprints=fingerprints, names=names)
     resubmitting = Resubmitting(
         wiring.lane.submissions, wiring.lane.submitted_files, wiring.lane.high_priority
     )

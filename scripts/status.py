@@ -29,14 +29,16 @@ def status(session: Session, *, watch: bool, interval: float, as_json: bool) -> 
     """Show the status of the run.
 
     That is: phase, share of the work done, time left, counts, rate, backlog, and the gate that
-    holds it.
+    holds it; and, until there is a report, what its first thousand failures have in common.
 
     Work and time left are those of both phases and the waits between them, until every image is
     checked; the Tally and the report come after. Where no time can be promised, it says why. With
     --watch the exit status is 0 if the run succeeds, else 1.
     """
+    from reindex.reports.failure_groups import groups_of
+
     from .run_status import StatusReader
-    from .status_view import follow, view
+    from .status_view import follow, show_first_failures, view
     from .terminal import note, show
 
     session.on_interrupt("the run goes on")
@@ -53,3 +55,6 @@ def status(session: Session, *, watch: bool, interval: float, as_json: bool) -> 
         click.echo(json.dumps(found.as_json()))
     else:
         show(view(found))
+        if not found.run.report:
+            groups = groups_of(session.wiring.runs.first_failures(found.run.run_id))
+            show_first_failures(groups)

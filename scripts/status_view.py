@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 from rich.console import Group, RenderableType
@@ -13,12 +14,13 @@ from rich.table import Table
 from reindex.domain.run_records import RETRIED, UNCHANGED, WAITING
 from reindex.domain.states import CODES
 from reindex.reports.estimate import COUNTING
+from reindex.reports.failure_groups import FailureGroup
 from reindex.steps.batch_check import QUEUE_NOT_EMPTY, QUEUE_NOT_QUIET
-from reindex.text import duration
+from reindex.text import counted, duration
 
 from .run_status import RunStatus, StatusReader
 from .session import Session
-from .terminal import console, grid, note
+from .terminal import console, grid, note, show, table
 
 #: The counts of images that the index phase retries or postpones, in addition to the states.
 _DETOURS = (RETRIED, WAITING)
@@ -155,6 +157,19 @@ def _add_speed(made: Table, status: RunStatus) -> None:
 
 def _in_words(kind: str) -> str:
     return kind.replace("_", " ")
+
+
+def show_first_failures(groups: Sequence[FailureGroup]) -> None:
+    """Print the groups of a run's first failures; nothing if there are none."""
+    if not groups:
+        return
+    total = sum(group.count for group in groups)
+    click.echo()
+    note(f"Of the first {counted(total, 'failure')}:")
+    shown = table("images", "code", "fingerprint", "why", right=("images",))
+    for group in groups:
+        shown.add_row(f"{group.count:,}", group.code, group.fingerprint, group.message)
+    show(shown)
 
 
 def follow(session: Session, *, seconds: float, as_json: bool) -> None:

@@ -24,34 +24,59 @@ if TYPE_CHECKING:
     metavar="AGE|TIME",
     help="Only those submitted since then: 30m, 12h, 7d, or ISO 8601.",
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=1_000,
+    show_default=True,
+    metavar="N",
+    help="The latest N at most.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with everything.")
 @on_stack
 def submissions(
-    session: Session, *, failed: bool, submitter: str | None, since: str | None, as_json: bool
+    session: Session,
+    *,
+    failed: bool,
+    submitter: str | None,
+    since: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List submitted files and what became of them.
 
     The oldest first. A file that no function has begun is listed as queued. A processed image is
     searchable once that column has a time.
-    """
-    from reindex.steps.submissions import Wanted, listed
 
-    from .terminal import show, table
+    Without --failed this reads the whole table of submissions, also with --by and --since:
+    docs/ingest.md says what that costs.
+    """
+    from reindex.steps.submissions import Wanted, latest_submissions
+
+    from .terminal import error_console, show, table
     from .times import epoch_of
 
     wiring = ingest_wiring(session)
     wanted = Wanted(
-        failed=failed,
         submitter=submitter,
         since=epoch_of(since, wiring.clock.now()) if since else None,
     )
-    rows = listed(wiring.lane.submissions, wiring.lane.submitted_files, wanted)
+    found = latest_submissions(
+        wiring.lane.submissions,
+        wiring.lane.submitted_files,
+        wanted,
+        at_most=limit,
+        only_failed=failed,
+    )
+    if len(found.rows) < found.total:
+        said = f"The latest {len(found.rows):,} of {found.total:,}: --limit lists more."
+        error_console().print(said)
     if as_json:
-        for row in rows:
+        for row in found.rows:
             click.echo(json.dumps(row.to_json() | {"id": row.ref.id}, ensure_ascii=False))
         return
     made = table("id", "state", "submitted", "searchable", "image", "key", "why")
-    for row in rows:
+    for row in found.rows:
         made.add_row(
             row.ref.id,
             row.state.value,

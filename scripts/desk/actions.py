@@ -98,7 +98,7 @@ def _resubmit(wiring: Wiring, fields: Fields) -> Action:
         f"Submit the files of failure {fingerprint} again",
         f"reindex resubmit --fingerprint {shlex.quote(fingerprint)} --yes",
         ("submissions",),
-        ResubmitFiles(resubmitting, Wanted(failed=True, fingerprints=[fingerprint])),
+        ResubmitFiles(resubmitting, Wanted(fingerprints=[fingerprint])),
     )
 
 

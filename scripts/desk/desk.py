@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reindex.reports.markup import Markup
 from reindex.settings import Desk as DeskSettings
@@ -26,6 +27,8 @@ from .plans import Plans
 if TYPE_CHECKING:
     from reindex.wiring import Wiring
 
+Data = TypeVar("Data")
+
 #: Seconds that an explanation waits for answers.
 _EXPLAIN_SECONDS: Final = 10.0
 
@@ -37,12 +40,19 @@ class Desk:
         stage: The deployment.
         connect: Makes the wiring of the stage's stack.
         read_only: True if nothing can be changed; None for what the stage says.
+        now: Returns seconds that only grow, by which panels age.
     """
 
     def __init__(
-        self, stage: str, connect: Callable[[], Wiring], *, read_only: bool | None = None
+        self,
+        stage: str,
+        connect: Callable[[], Wiring],
+        *,
+        read_only: bool | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stage = stage
+        self._now = now
         self._connect = connect
         self._wiring = connect()
         # boto3 makes clients one at a time: each panel's are made here, before any thread is.
@@ -58,9 +68,15 @@ class Desk:
     def _made(self, wiring: Wiring) -> dict[str, Panel[Any]]:
         panels: dict[str, Panel[Any]] = {}
 
-        def add(name: str, title: str, panel: Panel[Any]) -> None:
+        def add(
+            name: str,
+            title: str,
+            read: Callable[[], Data],
+            view: Callable[[Data], Markup],
+            keep_seconds: Callable[[Data], float],
+        ) -> None:
             self.places.append(Place(name, title))
-            panels[name] = panel
+            panels[name] = Panel(read, view, keep_seconds, self._now)
 
         tick_seconds = wiring.settings[PhaseRules].function_seconds
         reader = run_panel.RunReader(
@@ -70,30 +86,23 @@ class Desk:
             changed=lambda: self._forget("failures", "runs"),
         )
         view = partial(run_panel.view, read_only=self.read_only)
-        add("run", "The run", Panel(reader.read, view, run_panel.keep_seconds))
+        add("run", "The run", reader.read, view, run_panel.keep_seconds)
         failures = failures_panel.FailuresReader(wiring.runs, wiring.files)
         shown = partial(
             failures_panel.view, has_thumbnails=self._has_thumbnails, read_only=self.read_only
         )
-        add(
-            "failures", "Failures", Panel(failures.read, shown, _every(failures_panel.KEEP_SECONDS))
-        )
+        add("failures", "Failures", failures.read, shown, failures_panel.keep_seconds)
         if wiring.has_ingest:
-            files = submissions_panel.SubmissionsReader(
-                wiring.lane.submissions, wiring.lane.submitted_files
-            )
+            files = submissions_panel.SubmissionsReader(wiring.lane.submissions)
             listed = partial(submissions_panel.view, read_only=self.read_only)
-            panel = Panel(files.read, listed, _every(ON_REQUEST))
-            add("submissions", "Submissions that failed", panel)
+            title = "Submissions that failed"
+            add("submissions", title, files.read, listed, _every(ON_REQUEST))
         audit = audit_panel.AuditReader(wiring.files)
-        kept = _every(audit_panel.KEEP_SECONDS)
-        add("audit", "The last audit", Panel(audit.read, audit_panel.view, kept))
+        every = _every(audit_panel.KEEP_SECONDS)
+        add("audit", "The last audit", audit.read, audit_panel.view, every)
         runs = runs_panel.RunsReader(RunHistory.of(wiring))
-        add(
-            "runs",
-            "Runs over time",
-            Panel(runs.read, runs_panel.view, _every(runs_panel.KEEP_SECONDS)),
-        )
+        every = _every(runs_panel.KEEP_SECONDS)
+        add("runs", "Runs over time", runs.read, runs_panel.view, every)
         return panels
 
     def action(self, fields: Fields) -> Action:

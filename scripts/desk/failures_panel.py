@@ -1,13 +1,19 @@
-"""The panel of failures: the groups of the latest report, with examples and their thumbnails."""
+"""The panel of failures: the groups of a run and of the latest report, with their thumbnails."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
-from reindex.reports.failure_groups import FailureGroup, failure_box, failure_groups
+from reindex.reports.failure_groups import (
+    FailureGroup,
+    failure_box,
+    failure_groups,
+    groups_of,
+)
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import moment
 from reindex.steps.tally import report_key
@@ -17,55 +23,76 @@ from reindex.text import counted
 
 from .views import ATTENTION, OK, action, command, explained_link, notice, thumbnail_of
 
-#: Seconds between looks for a newer report.
-KEEP_SECONDS: Final = 300.0
+#: Seconds between looks at the failures of an open run, and for a newer report.
+_OPEN_SECONDS: Final = 60.0
+_IDLE_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The failures that the latest report lists.
+    """The failures that the latest report lists, and those of a later run.
 
     Attributes:
         run_id: Of the report; empty when there is none.
         ended_at: Of that run, ISO 8601.
         groups: The largest first.
         unlisted: Images of groups that the report does not list.
-        is_open: True if a run is open, whose failures are in no report yet.
+        unreported: The latest run, if it has no report: it is open, or ended without one.
+        first_groups: Of that run's first failures, the largest first.
+        is_open: True if that run is open.
     """
 
     run_id: str = ""
     ended_at: str = ""
     groups: Sequence[FailureGroup] = ()
     unlisted: int = 0
+    unreported: str = ""
+    first_groups: Sequence[FailureGroup] = ()
     is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FailuresReader:
-    """Reads the failures of the latest report."""
+    """Reads the failures of the latest report, and of a run that has none."""
 
     runs: Runs
     files: RunFiles
 
     def read(self) -> Failures:
-        """Return the failures of the latest report.
+        """Return the failures of the latest report, and of a run that has none.
 
         Raises:
             StoreUnavailable: A service does not answer.
         """
         run = self.runs.current()
-        run_id = run and (run.run_id if run.report else run.last_reported)
-        is_open = bool(run and run.is_open)
+        if run is None:
+            return Failures()
+        if run.report:
+            return self._reported(run.run_id)
+        first_groups = groups_of(self.runs.first_failures(run.run_id))
+        return replace(
+            self._reported(run.last_reported),
+            unreported=run.run_id,
+            first_groups=first_groups,
+            is_open=run.is_open,
+        )
+
+    def _reported(self, run_id: str | None) -> Failures:
         if not run_id:
-            return Failures(is_open=is_open)
+            return Failures()
         try:
             report = json.loads(self.files.get(report_key(run_id)))
         except KeyError:
-            return Failures(is_open=is_open)
+            return Failures()
         groups = failure_groups(report)
         listed = sum(group.count for group in groups)
         failed = sum(report.get("failure_codes", {}).values())
-        return Failures(run_id, report["ended_at"], groups, max(0, failed - listed), is_open)
+        return Failures(run_id, report["ended_at"], groups, max(0, failed - listed))
+
+
+def keep_seconds(failures: Failures) -> float:
+    """Return for how long the failures are kept."""
+    return _OPEN_SECONDS if failures.is_open else _IDLE_SECONDS
 
 
 def view(failures: Failures, *, has_thumbnails: bool, read_only: bool) -> Markup:
@@ -76,28 +103,49 @@ def view(failures: Failures, *, has_thumbnails: bool, read_only: bool) -> Markup
         has_thumbnails: True if the library keeps thumbnails.
         read_only: True if nothing can be changed here.
     """
+    shown = partial(_group, has_thumbnails=has_thumbnails)
+    if failures.groups or failures.first_groups:
+        advice = "Once the cause is fixed, queue these images again; the next run reindexes them."
+        head = element("p", advice, class_="soft")
+    else:
+        head = Markup()
+    return joined(
+        head,
+        # The same group may be in both, and a page may have no two buttons with the same id.
+        _unreported(failures, partial(shown, read_only=True)) if failures.unreported else "",
+        _reported(failures, partial(shown, read_only=read_only)),
+    )
+
+
+def _unreported(failures: Failures, shown: Callable[[FailureGroup], Markup]) -> Markup:
+    """Show the failures of a run that has no report."""
+    run = (
+        f"run {failures.unreported}, {'which is open' if failures.is_open else 'without a report'}"
+    )
+    if not failures.first_groups:
+        return element("p", f"No image has failed for good in {run}.", class_="soft")
+    total = sum(group.count for group in failures.first_groups)
+    source = f"Of the first {counted(total, 'failure')} of {run}."
+    return joined(element("p", source, class_="soft"), *map(shown, failures.first_groups))
+
+
+def _reported(failures: Failures, shown: Callable[[FailureGroup], Markup]) -> Markup:
+    """Show the failures of the latest report."""
     if not failures.run_id:
         return notice(ATTENTION, "No run has written a report yet.")
     source = f"As the report of run {failures.run_id} has them, of {moment(failures.ended_at)}."
-    if failures.is_open:
-        source += " Those of the open run are grouped when it ends."
     head = element("p", source, class_="soft")
     if not failures.groups:
         return joined(head, notice(OK, "No image failed."))
     more = counted(failures.unlisted, "image")
     return joined(
         head,
-        element(
-            "p",
-            "Once the cause is fixed, queue these images again; the next run reindexes them.",
-            class_="soft",
-        ),
-        *(_group(group, has_thumbnails, read_only) for group in failures.groups),
+        *map(shown, failures.groups),
         element("p", f"And {more} of further groups.") if failures.unlisted else "",
     )
 
 
-def _group(group: FailureGroup, has_thumbnails: bool, read_only: bool) -> Markup:  # noqa: FBT001 - of one call
+def _group(group: FailureGroup, *, has_thumbnails: bool, read_only: bool) -> Markup:
     examples = (
         explained_link(
             example,

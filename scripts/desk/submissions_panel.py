@@ -12,8 +12,8 @@ from reindex.domain.failures import Failure
 from reindex.domain.submissions import SubmissionRow
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import moment
-from reindex.steps.submissions import Wanted, listed
-from reindex.stores.interfaces.submissions import SubmissionDesk, Submissions
+from reindex.steps.submissions import Wanted, failed_submissions
+from reindex.stores.interfaces.submissions import Submissions
 from reindex.text import counted
 
 from .views import OK, action, command, notice, scrolled_table
@@ -37,10 +37,9 @@ class FailedGroup:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionsReader:
-    """Reads the failed submissions. Each time reads the whole submissions table."""
+    """Reads the failed submissions."""
 
     submissions: Submissions
-    files: SubmissionDesk
 
     def read(self) -> list[FailedGroup]:
         """Return the failed submissions, the largest group first.
@@ -49,7 +48,7 @@ class SubmissionsReader:
             StoreUnavailable: A service does not answer.
         """
         groups: dict[str, list[SubmissionRow]] = defaultdict(list)
-        for row in listed(self.submissions, self.files, Wanted(failed=True)):
+        for row in failed_submissions(self.submissions, Wanted()):
             if row.failure:
                 groups[row.failure.fingerprint].append(row)
         made = [
@@ -67,10 +66,7 @@ def view(groups: Sequence[FailedGroup], *, read_only: bool) -> Markup:
         groups: What failed.
         read_only: True if nothing can be changed here.
     """
-    note = element(
-        "p", "Read when the page is opened or this panel refreshed: it reads the whole table.",
-        class_="soft",
-    )  # fmt: skip
+    note = element("p", "Read when the page is opened or this panel refreshed.", class_="soft")
     if not groups:
         return joined(note, notice(OK, "No submission has failed."))
     return joined(note, *(_group(group, read_only) for group in groups))

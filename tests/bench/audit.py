@@ -91,7 +91,7 @@ class Kind:
     page_dollars: float
 
 
-def _scan_dollars() -> float:
+def scan_dollars() -> float:
     """A megabyte, read with eventual consistency: half a unit for each 4 KB."""
     return MILLION / 4_096 / 2 * prices.READ_UNIT
 
@@ -101,10 +101,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "thumbnails": Kind(Listing.ORIGINALS, 1, LIST_PAGE, LIST_SECONDS, prices.S3_WRITE),
     "crops": Kind(Listing.CROPS, OBJECTS / ONE_IN, LIST_PAGE, LIST_SECONDS, prices.S3_WRITE),
     "user data": Kind(
-        Listing.EDITS, ROWS_PER_IMAGE, MILLION / ROW_BYTES, SCAN_SECONDS, _scan_dollars()
+        Listing.EDITS, ROWS_PER_IMAGE, MILLION / ROW_BYTES, SCAN_SECONDS, scan_dollars()
     ),
     "progress table": Kind(
-        Listing.EDITS, 1, MILLION / PROGRESS_BYTES, SCAN_SECONDS, _scan_dollars()
+        Listing.EDITS, 1, MILLION / PROGRESS_BYTES, SCAN_SECONDS, scan_dollars()
     ),
     "documents": Kind(Listing.DOCUMENTS, 1, PAGE_DOCUMENTS, PAGE_SECONDS, 0),
 }

@@ -41,6 +41,7 @@ from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.sqs import SqsQueue
 from reindex.stores.submissions import DynamoSubmissions
 from reindex.stores.submitted_files import S3SubmittedFiles
+from tests.bench.audit import SCAN_SECONDS, scan_dollars
 from tests.bench.model import ASSUMED
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report
@@ -50,6 +51,7 @@ from tests.local.ministack import Ministack, ministack
 from tests.local.picture_files import PictureFile
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
+from tests.unit.test_items import size
 
 #: Pixels of each file, a JPEG of half a megabyte.
 SIZE: Final = (1_600, 1_200)
@@ -60,6 +62,10 @@ FULL: Final = 3_000
 
 #: The share of the time that the full queue may add.
 MOST_ADDED: Final = 0.2
+
+#: Entries of the submissions table's indexes that are written for a file that does not fail: by id
+#: and by image. Each costs a write unit (``tests/contract/test_submissions.py``).
+INDEX_ENTRIES: Final = 2
 
 _LIBRARY: Final = 200
 _PATIENCE_SECONDS: Final = 240.0
@@ -250,7 +256,7 @@ def bill(calls: Mapping[str, int], processor: Mapping[str, float]) -> list[Line]
     parts = [
         ("S3", "PUTs and LISTs", uploads, prices.S3_WRITE),
         ("S3", "GETs and HEADs", of_s3 - stored - removed + footprint.S3_READS, prices.S3_READ),
-        ("DynamoDB", "write units", rows + 1, prices.WRITE_UNIT),
+        ("DynamoDB", "write units", rows + 1 + INDEX_ENTRIES, prices.WRITE_UNIT),
         ("DynamoDB", "read units", reads + footprint.USER_DATA_UNITS, prices.READ_UNIT),
         ("SQS", "requests", requests, prices.QUEUE_REQUEST),
         ("Lambda", "GB-seconds", compute, prices.GB_SECOND),
@@ -289,7 +295,22 @@ def measure(files: int) -> Result:
         after, submissions = lane.processor(), lane.submitted - first
         processor = {name: (after[name] - before[name]) / submissions for name in after}
         lines = bill(counted_calls(lane), processor)
-    return Result([*_rows(alone, beside, at_once / seconds, lines)], _figures(alone, beside))
+        listed = [*listing(lane)]
+    rows = [*_rows(alone, beside, at_once / seconds, lines), *listed]
+    return Result(rows, _figures(alone, beside))
+
+
+def listing(lane: Lane) -> Iterator[Row]:
+    """Yield what a listing of a million submissions costs, which reads the whole table."""
+    client = lane.services.client("dynamodb")
+    items = client.scan(TableName=lane.stack.settings[Ingest].submissions_table)["Items"]
+    row_bytes = statistics.mean(
+        sum(len(name) + size(value) for name, value in item.items()) for item in items
+    )
+    yield Row("bytes of a submission's row", f"{row_bytes:.0f}")
+    # A million rows have as many megabytes as one has bytes.
+    dollars, seconds = row_bytes * scan_dollars(), row_bytes * SCAN_SECONDS
+    yield Row("listing a million submissions", f"${dollars:.3f}, {seconds:.0f} s")
 
 
 def _rows(

@@ -11,13 +11,14 @@ from typing import Final
 import pytest
 
 from reindex.domain.audit import ImageClass, Shrunk
-from reindex.domain.failures import StoreUnavailable
+from reindex.domain.failures import NotAnImage, StoreUnavailable
 from reindex.domain.run_records import RunRecord
+from reindex.domain.tally import Kind
 from scripts.desk.serving import listening
 from scripts.desk.verb import launcher_page
 from tests.browser.devtools import Tab, driven_tab
 from tests.local.deploy import ROOT
-from tests.unit.scripts.desk_stage import DeskStage
+from tests.unit.scripts.desk_stage import HOSTILE, DeskStage
 
 AXE: Final = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -92,6 +93,9 @@ def busy(stage: DeskStage) -> None:
     stage.runs.update(
         "run-2", {"held_by": "the backlog is full", "budget": 2.5, "indexer_pace": pace}
     )
+    failure = NotAnImage(HOSTILE).as_failure()
+    kind = Kind(failure.code, failure.message, 2, ["c", "gone"])
+    stage.runs.record_failures("run-2", {failure.fingerprint: kind})
     stage.dead_letters.put_raw("poison")
     stage.fail_a_submission()
     counts = {ImageClass.NEVER_UPLOADED: 2, ImageClass.STALE_DOCUMENT: 4_000}

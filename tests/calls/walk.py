@@ -200,6 +200,7 @@ def _submit(stack: LocalStack, index: IndexFaults, work: Path) -> None:
     _reindex(stack, "submit", "--eager", str(eager), str(text), may_fail=True)
     rows = [json.loads(line) for line in _reindex(stack, "submissions", "--json").splitlines()]
     image_id = next(row["image_id"] for row in rows if not row.get("failure"))
+    _reindex(stack, "submissions", "--failed")
     _reindex(stack, "trace", image_id)
     _reindex(stack, "explain", image_id, may_fail=True)
     _reindex(stack, "resubmit", "--code", "not_an_image", "--yes")

@@ -133,14 +133,38 @@ def test_a_failed_file_is_kept_and_can_be_restored(desk: SubmissionDesk, file: P
     assert desk.keep_failed(ref, b'{"code": "y"}') == kept
     desk.remove(ref)
 
-    new = desk.restore(kept, ref)
-    assert new.key == ref.key
+    desk.restore(kept, ref)
+    [new] = [waiting.ref for waiting in desk.waiting()]
+    assert (new.key, new != ref) == (ref.key, True)
     assert fetched(desk, new, file) == CONTENT
     assert desk.metadata(new) == {"identifier!a": "1"}
     desk.discard(kept)
     desk.discard(kept)
     with pytest.raises(SubmissionGone):
         desk.restore(kept, ref)
+
+
+def test_a_file_that_is_processed_as_soon_as_it_is_restored_was_restored(
+    s3: S3Client, file: Path
+) -> None:
+    desk = S3SubmittedFiles(s3, bucket(s3, versioned=True), bucket(s3))
+    ref = submit(desk, file)
+    kept = desk.keep_failed(ref, b"{}")
+    assert kept
+    desk.remove(ref)
+    removed: list[SubmissionRef] = []
+
+    def remove_all(**_: Any) -> None:
+        for waiting in desk.waiting():
+            removed.append(waiting.ref)
+            desk.remove(waiting.ref)
+
+    s3.meta.events.register("after-call.s3.CopyObject", remove_all)
+    try:
+        desk.restore(kept, ref)
+    finally:
+        s3.meta.events.unregister("after-call.s3.CopyObject", remove_all)
+    assert len(removed) == 1
 
 
 @pytest.fixture(params=["memory", "s3", "s3, other names"])

@@ -11,6 +11,7 @@ import pytest
 from reindex.domain.ledger import FOLDED, Ledger, UploadRecord
 from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
+from reindex.domain.tally import FIRST_FAILURES, MAX_KINDS, Kind
 from reindex.stores.interfaces.runs import Runs
 
 NOW = 1_795_305_600.0
@@ -185,6 +186,36 @@ def test_what_indexers_send_is_added_up(runs: Runs) -> None:
         assert runs.record_bulks("run-1", {"bulks": 1, "documents": 500})
     assert not runs.record_bulks("run-0", {"bulks": 1})
     assert runs.current() == replace(record(), bulks={"bulks": 2, "documents": 1_000})
+
+
+def test_the_first_failures_of_a_run_are_added_up_by_kind(runs: Runs) -> None:
+    runs.open(record(), None)
+    assert runs.first_failures("run-1") == {}
+    runs.record_failures("run-1", {"0badcafe": Kind("not_an_image", "no image: ä", 2, ["a", "b"])})
+    more = {
+        "0badcafe": Kind("not_an_image", "no image: 7", 1, ["c"]),
+        "feedbeef": Kind("cannot_render", "broken", 1, ["d"]),
+    }
+    runs.record_failures("run-1", more)
+    assert runs.first_failures("run-1") == {
+        "0badcafe": Kind("not_an_image", "no image: ä", 3, ["a", "b"]),
+        "feedbeef": Kind("cannot_render", "broken", 1, ["d"]),
+    }
+    assert runs.first_failures("run-2") == {}
+    assert runs.current() == record()
+
+
+def test_no_more_than_the_first_failures_are_kept(runs: Runs) -> None:
+    for count in (FIRST_FAILURES - 1, 5, 1):
+        runs.record_failures("run-1", {"0badcafe": Kind("not_an_image", "no image", count, ["a"])})
+    [kind] = runs.first_failures("run-1").values()
+    assert kind.count == FIRST_FAILURES + 4
+
+
+def test_a_page_may_fail_for_as_many_reasons_as_the_tally_tells_apart(runs: Runs) -> None:
+    kinds = {f"{n:08x}": Kind("unexpected", "x" * 200, 1, [f"id-{n}"]) for n in range(MAX_KINDS)}
+    runs.record_failures("run-1", kinds)
+    assert runs.first_failures("run-1") == kinds
 
 
 def test_what_was_gathered_is_added_up(runs: Runs) -> None:

@@ -164,6 +164,24 @@ def test_s3_alone_sends_events_of_the_ingest_bucket(with_ingest: Stage) -> None:
     assert any("IngestQueuePolicy" in name for name in ingest["DependsOn"])
 
 
+def test_submissions_are_found_by_id_by_image_and_by_failure(with_ingest: Stage) -> None:
+    table = with_ingest.properties("AWS::DynamoDB::Table")["<IngestSubmissions>"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["key", "version"]
+    indexes = {
+        index["IndexName"]: (
+            [key["AttributeName"] for key in index["KeySchema"]],
+            index["Projection"]["ProjectionType"],
+        )
+        for index in table["GlobalSecondaryIndexes"]
+    }
+    assert indexes == {
+        "submission_id": (["submission_id"], "KEYS_ONLY"),
+        "image_id": (["image_id"], "KEYS_ONLY"),
+        "failure_code": (["failure_code"], "ALL"),
+    }
+
+
 @pytest.mark.parametrize("name", ["Ingest", "IngestFailed", "IngestPublic"])
 def test_buckets_are_private_and_kept(with_ingest: Stage, name: str) -> None:
     bucket = with_ingest.of_type("AWS::S3::Bucket")[f"<{name}>"]

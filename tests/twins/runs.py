@@ -9,6 +9,7 @@ from typing import Any
 
 from reindex.domain.ledger import FOLDED, Forgetting, Ledger, UploadRecord
 from reindex.domain.run_records import RunRecord
+from reindex.domain.tally import FIRST_FAILURES, Kind
 from reindex.stores.runs import check_fields
 
 
@@ -19,6 +20,7 @@ class MemoryRuns:
         self.record: RunRecord | None = None
         self._uploads: dict[str, UploadRecord] = {}
         self._forgettings: dict[str, Forgetting] = {}
+        self._failures: dict[str, dict[str, Kind]] = {}
         self._lock = RLock()
 
     def current(self) -> RunRecord | None:
@@ -81,6 +83,18 @@ class MemoryRuns:
             assert self.record is not None
             self.record = replace(self.record, bulks=_sums(self.record.bulks, counts))
             return True
+
+    def record_failures(self, run_id: str, kinds: Mapping[str, Kind]) -> None:
+        with self._lock:
+            known = self._failures.setdefault(run_id, {})
+            if sum(kind.count for kind in known.values()) >= FIRST_FAILURES:
+                return
+            for fingerprint, kind in kinds.items():
+                before = known.get(fingerprint, replace(kind, count=0))
+                known[fingerprint] = replace(before, count=before.count + kind.count)
+
+    def first_failures(self, run_id: str) -> dict[str, Kind]:
+        return dict(self._failures.get(run_id, {}))
 
     def replace_pace(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:
         with self._lock:

@@ -62,6 +62,21 @@ class MemorySubmissions(Outages, Submissions):
         self.answer()
         self.rows.pop(ref, None)
 
+    def of_image(self, image_id: str) -> list[SubmissionRow]:
+        self.answer()
+        return [row for row in self.rows.values() if row.image_id == image_id]
+
+    def named(self, name: str) -> list[SubmissionRow]:
+        self.answer()
+        return [
+            row for row in self.rows.values() if name in (row.ref.id, row.ref.key, row.image_id)
+        ]
+
+    def failed(self) -> Iterator[SubmissionRow]:
+        self.answer()
+        rows = list(self.rows.values())
+        yield from (row for row in rows if row.state is SubmissionState.FAILED)
+
     def scan(self) -> Iterator[SubmissionRow]:
         self.answer()
         yield from list(self.rows.values())
@@ -138,11 +153,11 @@ class MemorySubmittedFiles(Outages, SubmissionDesk):
         for ref, file in list(self.files.items()):
             yield WaitingFile(ref, len(file.content), "2026-03-01T18:00:00+00:00")
 
-    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
+    def restore(self, kept: str, ref: SubmissionRef) -> None:
         self.answer()
         if kept not in self.failed:
             raise SubmissionGone("The file is not there any more.")
-        return self.put(ref.key, self.failed[kept].content, self.failed[kept].metadata)
+        self.put(ref.key, self.failed[kept].content, self.failed[kept].metadata)
 
     def discard(self, kept: str) -> None:
         self.answer()

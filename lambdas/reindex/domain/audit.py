@@ -351,7 +351,7 @@ class Counted:
 
 
 #: A listing, or the part of the originals whose ids begin alike, that has lost more than this
-#: share since the audit before has shrunk sharply. Of fewer entries than the least nothing is said.
+#: share since the reference has shrunk sharply. Of fewer entries than the least nothing is said.
 LISTING_LOSS: Final = 0.1
 PREFIX_LOSS: Final = 0.5
 LEAST_ENTRIES: Final = 100
@@ -359,12 +359,12 @@ LEAST_ENTRIES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """A listing that has shrunk sharply since the audit before.
+    """A listing that has shrunk sharply since the reference: an earlier audit.
 
     Attributes:
         listing: Which.
         prefix: What the ids of the part that shrank begin with; empty for all of them.
-        before: Entries then.
+        before: Entries in the reference.
         now: Entries now.
     """
 
@@ -374,16 +374,16 @@ class Shrunk:
     now: int
 
 
-def shrunk(before: Counted, now: Counted) -> list[Shrunk]:
-    """Return the listings that have shrunk sharply since the audit before."""
+def shrunk(reference: Counted, now: Counted) -> list[Shrunk]:
+    """Return the listings that have shrunk sharply since the reference."""
     found = [
         Shrunk(name, "", then, now.listed.get(name, 0))
-        for name, then in before.listed.items()
+        for name, then in reference.listed.items()
         if then >= LEAST_ENTRIES and now.listed.get(name, 0) < (1 - LISTING_LOSS) * then
     ]
     found += [
         Shrunk(Listing.ORIGINALS, prefix, then, now.originals.get(prefix, 0))
-        for prefix, then in before.originals.items()
+        for prefix, then in reference.originals.items()
         if then >= LEAST_ENTRIES and now.originals.get(prefix, 0) < (1 - PREFIX_LOSS) * then
     ]
     return found

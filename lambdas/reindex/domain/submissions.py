@@ -25,6 +25,18 @@ NO_VERSION = "null"
 MAX_ATTEMPTS = 3
 
 
+class SubmissionIndex(StrEnum):
+    """The secondary indexes of the submissions table: each has the name of its partition key.
+
+    ``submission_id`` and ``image_id`` hold keys only. ``failure_code`` holds whole rows, and only
+    those of failed submissions: no other row has that attribute.
+    """
+
+    ID = "submission_id"
+    IMAGE = "image_id"
+    FAILURE = "failure_code"
+
+
 class SubmissionState(StrEnum):
     """The state of a submission.
 
@@ -225,7 +237,7 @@ class SubmissionRow:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row's values as they are stored."""
+        """Return the row's values."""
         values = {
             "key": self.ref.key,
             "version": self.ref.version,
@@ -242,6 +254,13 @@ class SubmissionRow:
             "searchable_at": self.searchable_at,
         }
         return {name: value for name, value in values.items() if value is not None}
+
+    def index_values(self) -> Mapping[str, str]:
+        """Return the values that are stored only for the table's indexes."""
+        values = {SubmissionIndex.ID.value: self.ref.id}
+        if self.failure and self.state is SubmissionState.FAILED:
+            values[SubmissionIndex.FAILURE.value] = self.failure.code
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

@@ -22,6 +22,9 @@ EXAMPLES = 5
 #: Largest number of kinds of failure; further kinds are counted by code only.
 MAX_KINDS = 200
 
+#: Failures of an open run that are grouped before the Tally does it for all: about so many.
+FIRST_FAILURES = 1_000
+
 
 @dataclass(slots=True)
 class Kind:
@@ -31,6 +34,13 @@ class Kind:
     message: str
     count: int = 0
     examples: list[str] = field(default_factory=list)
+
+
+def failed_kinds(rows: Iterable[ProgressRow]) -> dict[str, Kind]:
+    """Return the kinds of failure of the rows that failed for good, by fingerprint."""
+    tally = Tally()
+    tally.count((row for row in rows if row.failure and row.state.phase is None), {})
+    return tally.kinds
 
 
 @dataclass(slots=True)

@@ -80,8 +80,7 @@ class Explaining:
         connect: Makes the index's client, for which credentials may have to be read.
         preserve: Dotted fields that the index holds and the truth does not.
         has_thumbnails: True if the library keeps any.
-        submissions: The submissions table; None in a stage without a live lane. It has no index by
-            image: what of it cannot be read in time is not known.
+        submissions: The submissions table; None in a stage without a live lane.
         stage_capacity: For what its run costs.
     """
 
@@ -183,8 +182,7 @@ class Explaining:
         return self.library.user_data([image_id])[image_id]
 
     def _submissions(self, image_id: str) -> Sequence[SubmissionRow]:
-        rows = self.submissions.scan() if self.submissions else ()
-        return [row for row in rows if row.image_id == image_id]
+        return self.submissions.of_image(image_id) if self.submissions else []
 
     def _letters(self, image_id: str) -> DeadLetters:
         """Look for an image's messages; one that cannot be read is its if it names the id."""

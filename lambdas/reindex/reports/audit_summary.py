@@ -7,6 +7,7 @@ Its form, JSON, is read by ``reindex audit``, by the page, and by whatever else 
       "clean": false,
       "listed": {"originals": 40000000, "documents": 39999990, ...},
       "originals_by_prefix": {"00": 156250, ...},
+      "reference": the audit that the sizes of listings were compared with, or null,
       "shrunk": [{"listing": "crops", "prefix": "", "before": 100, "now": 0}],
       "notes": ["..."],
       "classes": [{
@@ -147,7 +148,10 @@ class AuditResult:
         deep: Whether all images were projected.
         counted: The counts of its parts.
         classes: One for each class.
+        reference: The audit that the sizes of listings were compared with; None for the first.
         shrunk: Listings that have shrunk sharply.
+        accept_shrunk: Whether they are right: then they are no fault, and later audits compare with
+            this one.
         open_run: The run that was open at its end; None when none was.
     """
 
@@ -157,26 +161,39 @@ class AuditResult:
     deep: bool
     counted: Counted
     classes: Sequence[ClassResult]
+    reference: str | None
     shrunk: Sequence[Shrunk]
+    accept_shrunk: bool
     open_run: str | None
 
     def summary(self) -> dict[str, Any]:
         """Return the summary, in the form that is described above."""
-        doubted = {each.listing for each in self.shrunk}
+        in_doubt = [] if self.accept_shrunk else self.shrunk
+        doubted = {each.listing for each in in_doubt}
         return {
             "audit_id": self.audit_id,
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "deep": self.deep,
-            "clean": not self.shrunk and not any(found.count for found in self.classes),
+            "clean": not in_doubt and not any(found.count for found in self.classes),
             "listed": self.counted.listed,
             "originals_by_prefix": self.counted.originals,
-            "shrunk": [asdict(each) for each in self.shrunk],
+            "reference": self.reference,
+            "shrunk": [asdict(each) for each in in_doubt],
             "notes": list(self._notes()),
             "classes": [_class(found, doubted) for found in self.classes],
         }
 
     def _notes(self) -> Iterator[str]:
+        if self.accept_shrunk:
+            for each in self.shrunk:
+                yield f"{_has_shrunk(asdict(each))}: accepted."
+        elif self.shrunk:
+            yield (
+                f"Compared with audit {self.reference}, the last one of which no listing was in "
+                "doubt. Later audits are compared with it, too, until their listings are as large "
+                "again. If the present sizes are right, reindex audit --accept-shrunk says so."
+            )
         if self.open_run:
             yield (
                 f"Run {self.open_run} is open: what it has not come to yet may be among the "
@@ -190,22 +207,23 @@ class AuditResult:
             )
 
 
-def counted_before(before: Mapping[str, Any] | None) -> Counted:
-    """Return what an earlier audit counted, of its summary; nothing when there is none."""
-    if before is None:
+def counted_of(summary: Mapping[str, Any] | None) -> Counted:
+    """Return the sizes of listings that a summary has; none of None."""
+    if summary is None:
         return Counted()
-    return Counted(before["listed"], before["originals_by_prefix"])
+    return Counted(summary["listed"], summary["originals_by_prefix"])
 
 
 def shrunk_in_words(each: Mapping[str, Any]) -> str:
     """Return what is said of a listing that has shrunk, of its entry in the summary."""
-    what = f"{each['listing'].replace('_', ' ')}"
+    return f"{_has_shrunk(each)}: was a bucket, a prefix or a permission lost?"
+
+
+def _has_shrunk(each: Mapping[str, Any]) -> str:
+    what = each["listing"].replace("_", " ")
     if each["prefix"]:
         what += f" with ids that begin with {each['prefix']}"
-    return (
-        f"The listing of {what} has shrunk since the audit before, from {each['before']:,} to "
-        f"{each['now']:,}: was a bucket, a prefix or a permission lost?"
-    )
+    return f"The listing of {what} has shrunk from {each['before']:,} to {each['now']:,}"
 
 
 def _class(result: ClassResult, doubted: set[str]) -> dict[str, Any]:

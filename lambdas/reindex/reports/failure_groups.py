@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reindex.domain.tally import Kind
 from reindex.reports.markup import Markup, element
 
 
@@ -39,9 +40,15 @@ def failure_groups(report: Mapping[str, Any]) -> list[FailureGroup]:
 
     A report holds no more than the largest ones; one of a migration's round has none.
     """
+    failures = report.get("failures", {})
+    return groups_of({name: Kind(**kind) for name, kind in failures.items()})
+
+
+def groups_of(kinds: Mapping[str, Kind]) -> list[FailureGroup]:
+    """Return kinds of failure, by fingerprint, as groups: the largest first."""
     groups = [
-        FailureGroup(fingerprint, kind["code"], kind["message"], kind["count"], kind["examples"])
-        for fingerprint, kind in report.get("failures", {}).items()
+        FailureGroup(fingerprint, kind.code, kind.message, kind.count, kind.examples)
+        for fingerprint, kind in kinds.items()
     ]
     return sorted(groups, key=lambda group: (-group.count, group.code, group.fingerprint))
 

@@ -28,7 +28,7 @@ from reindex.domain.digest import id_hash
 from reindex.domain.progress import iso
 from reindex.domain.tally import PREFIX_LENGTH
 from reindex.reports.audit_page import page
-from reindex.reports.audit_summary import AuditResult, ClassResult, counted_before
+from reindex.reports.audit_summary import AuditResult, ClassResult, counted_of
 from reindex.reports.page import CONTENT_TYPE
 from reindex.steps.ambient import Clock
 from reindex.steps.audit_files import (
@@ -36,7 +36,7 @@ from reindex.steps.audit_files import (
     Look,
     Part,
     Spill,
-    latest_summary,
+    reference_summary,
     summary_key,
 )
 from reindex.steps.second_look import SecondLook
@@ -86,7 +86,7 @@ class Auditing:
     settle_seconds: int
     clock: Clock
 
-    def plan(self, audit_id: str, *, deep: bool) -> dict[str, Any]:
+    def plan(self, audit_id: str, *, deep: bool, accept_shrunk: bool = False) -> dict[str, Any]:
         """Cut the listings into parts, and decide on the number of partitions.
 
         An audit that is resumed keeps its plan.
@@ -94,6 +94,7 @@ class Auditing:
         Args:
             audit_id: Of the audit.
             deep: Whether all images are projected.
+            accept_shrunk: Whether listings that have shrunk are right.
 
         Returns:
             ``{"parts": [0, …], "partitions": [0, …], "settle": seconds}``.
@@ -107,14 +108,14 @@ class Auditing:
         plan: Mapping[str, Any] | None = None
         with suppress(KeyError):
             plan = files.plan()
-        plan = plan or files.keep_plan(self._new_plan(deep=deep))
+        plan = plan or files.keep_plan(self._new_plan(deep=deep, accept_shrunk=accept_shrunk))
         return {
             "parts": list(range(len(plan["parts"]))),
             "partitions": list(range(plan["partitions"])),
             "settle": self.settle_seconds,
         }
 
-    def _new_plan(self, *, deep: bool) -> dict[str, Any]:
+    def _new_plan(self, *, deep: bool, accept_shrunk: bool) -> dict[str, Any]:
         started = self.clock.now()
         listings = self.listings()
         sizes = {name: listing.size() for name, listing in listings.items()}
@@ -128,6 +129,7 @@ class Auditing:
         return {
             "started_at": started,
             "deep": deep,
+            "accept_shrunk": accept_shrunk,
             "listings": list(listings),
             "parts": parts,
             "partitions": min(MAX_PARTITIONS, max(1, math.ceil(images / size))),
@@ -217,6 +219,7 @@ class Auditing:
         for name, ids in confirmed.items():
             files.put_ids(Look.SECOND, name, 0, ids)
         run = self.runs.current()
+        reference = reference_summary(self.files, audit_id)
         summary = AuditResult(
             audit_id=audit_id,
             started_at=iso(plan["started_at"]),
@@ -224,7 +227,9 @@ class Auditing:
             deep=plan["deep"],
             counted=counted,
             classes=[_result(files, name, counted, confirmed.get(name)) for name in ImageClass],
-            shrunk=shrunk(counted_before(latest_summary(self.files, audit_id)), counted),
+            reference=reference["audit_id"] if reference else None,
+            shrunk=shrunk(counted_of(reference), counted),
+            accept_shrunk=plan["accept_shrunk"],
             open_run=run.run_id if run and run.is_open else None,
         ).summary()
         files.put_summary(summary, page(summary), CONTENT_TYPE)

@@ -55,22 +55,34 @@ def page_key(audit_id: str) -> str:
     return f"{AUDITS}{audit_id}.html"
 
 
-def latest_summary(files: RunFiles, before: str | None = None) -> dict[str, Any] | None:
+def latest_summary(files: RunFiles) -> dict[str, Any] | None:
     """Return the summary of the latest audit that has ended; None when there is none.
-
-    Args:
-        files: The run's bucket.
-        before: Only of audits that were started before this one.
 
     Raises:
         StoreUnavailable: S3 does not answer.
     """
+    return next(_latest_summaries(files), None)
+
+
+def reference_summary(files: RunFiles, audit_id: str) -> dict[str, Any] | None:
+    """Return the summary that the sizes of an audit's listings are compared with.
+
+    It is that of the latest earlier audit of which no listing was in doubt: one that had shrunk
+    would make the loss look normal. None when there is none.
+
+    Raises:
+        StoreUnavailable: S3 does not answer.
+    """
+    earlier = _latest_summaries(files, before=audit_id)
+    return next((summary for summary in earlier if not summary["shrunk"]), None)
+
+
+def _latest_summaries(files: RunFiles, before: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the summaries of audits that have ended, the latest first."""
     keys = [key for key in files.keys(AUDITS) if key.endswith(".json")]
-    earlier = [key for key in keys if before is None or key < summary_key(before)]
-    if not earlier:
-        return None
-    found: dict[str, Any] = json.loads(files.get(earlier[-1]))
-    return found
+    for key in reversed(keys):
+        if before is None or key < summary_key(before):
+            yield json.loads(files.get(key))
 
 
 def bodies(files: RunFiles, prefix: str) -> Iterator[bytes]:

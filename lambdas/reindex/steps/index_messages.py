@@ -25,6 +25,7 @@ from reindex.domain.outcomes import OK, with_more
 from reindex.domain.progress import ProgressRow, Retry
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.first_failures import record_failures
 from reindex.steps.listing import write_and_list
 from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
 from reindex.stores.interfaces.progress_table import Change, ProgressTable
@@ -379,10 +380,14 @@ class Indexer:
                 for message, reason in failed
                 if (row := rows.get(message.id)) and _is_about(message, row)
             }
-            write_and_list(self.table, self.work_list, [*changes.values()], f"indexer-{uuid4()}")
+            name = f"indexer-{uuid4()}"
+            written = write_and_list(self.table, self.work_list, [*changes.values()], name)
         except StoreUnavailable as error:
             log.warning("a failure cannot be recorded", extra={"reason": str(error)})
             return False
+        after = [changes[image_id].after for image_id in written]
+        for run_id in {message.run_id for message, _ in failed}:
+            record_failures(self.runs, run_id, {}, (row for row in after if row.run_id == run_id))
         return True
 
 

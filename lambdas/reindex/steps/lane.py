@@ -33,6 +33,7 @@ from reindex.reports.run_estimate import speeds_with_page
 from reindex.settings import PhaseRules
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.assignment import Assignment
+from reindex.steps.first_failures import record_failures
 from reindex.steps.phase_work import PAGE_SIZE, Capacity, Deadline, PageResult, PhaseWork
 from reindex.stores.interfaces.progress_table import Change, ProgressTable
 from reindex.stores.interfaces.runs import Runs
@@ -432,9 +433,9 @@ class Lane:
         if not capacity.held_by:
             # Rows processed while a gate throttles are not a measure of the phase's speed.
             changes["speeds"] = speeds_with_page(run, self._phase, started, now)
-        self.tools.runs.record_progress(
-            run.run_id, done.moved, now if progressed else None, changes
-        )
+        runs = self.tools.runs
+        runs.record_progress(run.run_id, done.moved, now if progressed else None, changes)
+        record_failures(runs, run.run_id, run.counts, done.after)
 
     def _charge(self, assignment: Assignment, row: ProgressRow, error: Exception) -> None:
         """Record in an image's row what failed when it alone was worked on."""
@@ -456,7 +457,7 @@ class Lane:
         assignment.moved.append(after)
         self.tools.meter.failures(failure.code, 1)
         kind = RETRIED if after.state is row.state else str(after.state)
-        done = PageResult(Counter([kind]), Counter([failure.code]))
+        done = PageResult(Counter([kind]), Counter([failure.code]), [after])
         self._record(run, done, Capacity(1), self._now())
 
     def _drop(self, assignment: Assignment, image_id: str, reason: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import heapq
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from reindex.domain import stamps
@@ -17,7 +18,6 @@ class Wanted:
     """Which submissions.
 
     Attributes:
-        failed: Only those that failed.
         submitter: Only those of one name; of all without it.
         since: Only those submitted since then, epoch seconds.
         codes: Only those with one of these failure codes; any if empty.
@@ -25,7 +25,6 @@ class Wanted:
         names: Only these ids of submissions or images, or keys; any if empty.
     """
 
-    failed: bool = False
     submitter: str | None = None
     since: float | None = None
     codes: Collection[str] = ()
@@ -34,8 +33,6 @@ class Wanted:
 
     def takes(self, row: SubmissionRow) -> bool:
         """Return whether a row is wanted."""
-        if self.failed and row.state is not SubmissionState.FAILED:
-            return False
         if self.submitter is not None and row.ref.submitter != self.submitter:
             return False
         if self.names and not {row.ref.id, row.ref.key, row.image_id} & {*self.names}:
@@ -48,26 +45,79 @@ class Wanted:
         return self.since is None or (stamps.parse(row.submitted_at) or 0) >= self.since
 
 
-def listed(submissions: Submissions, desk: SubmissionDesk, wanted: Wanted) -> list[SubmissionRow]:
-    """Return the submissions that are wanted, the oldest first.
+def failed_submissions(submissions: Submissions, wanted: Wanted) -> list[SubmissionRow]:
+    """Return the failed submissions that are wanted, the oldest first.
 
-    A file in the ingest bucket that has no row yet is queued: no function has begun it.
+    Only the rows of failed submissions are read.
     """
+    rows = (row for row in submissions.failed() if wanted.takes(row))
+    return sorted(rows, key=_submitted_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest of the submissions that are wanted.
+
+    Attributes:
+        rows: The oldest first.
+        total: How many are wanted, with those that are not in ``rows``.
+    """
+
+    rows: Sequence[SubmissionRow]
+    total: int
+
+
+def latest_submissions(
+    submissions: Submissions,
+    desk: SubmissionDesk,
+    wanted: Wanted,
+    at_most: int,
+    *,
+    only_failed: bool = False,
+) -> Latest:
+    """Return the latest submissions that are wanted.
+
+    A file in the ingest bucket that has no row yet is queued: no function has begun it. It keeps
+    ``at_most`` rows in memory, and the names of the files that wait.
+
+    Args:
+        submissions: The table. All of it is read, unless only failed submissions are wanted.
+        desk: The ingest bucket.
+        wanted: Which submissions.
+        at_most: How many are returned.
+        only_failed: Only those that failed.
+    """
+    total = 0
+
+    def counted() -> Iterator[SubmissionRow]:
+        nonlocal total
+        for row in submissions.failed() if only_failed else _all(submissions, desk):
+            if wanted.takes(row):
+                total += 1
+                yield row
+
+    rows = heapq.nlargest(at_most, counted(), key=_submitted_at)
+    return Latest(rows[::-1], total)
+
+
+def _all(submissions: Submissions, desk: SubmissionDesk) -> Iterator[SubmissionRow]:
     # The bucket first: a file that is processed meanwhile has a row by then.
-    waiting = [] if wanted.failed else list(desk.waiting())
-    found = {row.ref: row for row in submissions.scan()}
-    for file in waiting:
-        if file.ref not in found:
-            found[file.ref] = SubmissionRow(
-                ref=file.ref,
-                state=SubmissionState.QUEUED,
-                size=file.size,
-                submitted_at=file.since,
-                updated_at=file.since,
-            )
-    return sorted(
-        (row for row in found.values() if wanted.takes(row)), key=lambda row: row.submitted_at
-    )
+    waiting = {file.ref: file for file in desk.waiting()}
+    for row in submissions.scan():
+        waiting.pop(row.ref, None)
+        yield row
+    for file in waiting.values():
+        yield SubmissionRow(
+            ref=file.ref,
+            state=SubmissionState.QUEUED,
+            size=file.size,
+            submitted_at=file.since,
+            updated_at=file.since,
+        )
+
+
+def _submitted_at(row: SubmissionRow) -> str:
+    return row.submitted_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,7 @@ def trace(
         log: Of all functions.
         since: How far back it is searched, epoch seconds.
     """
-    rows = [
-        row
-        for row in (submissions.scan() if submissions else ())
-        if name in {row.ref.id, row.ref.key, row.image_id}
-    ]
+    rows = submissions.named(name) if submissions else []
     images = {row.image_id for row in rows if row.image_id}
     events = {event for row in rows for event in submission_events(row)}
     for text in {name} | images | {row.ref.id for row in rows}:

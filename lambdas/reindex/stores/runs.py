@@ -7,6 +7,8 @@ Its items, by ``id``:
 - ``ledger#<upload>``: ``count`` and ``id_sum`` of the ids that one upload added, and ``done``;
   ``forgotten_count`` and ``forgotten_sum`` of those that were removed from the table since.
 - ``ledger#``: the sum of the folded uploads, and ``folds``, which every fold increments.
+- ``failures#<run>``: ``total`` of a run's first failures, and for each fingerprint ``count#…`` and
+  ``kind#…``: code, message and some image ids.
 - ``forgotten#<operation>``: ``at``, ``by`` and ``what`` of an operation that removed images from
   the table, and their ``count`` and ``id_sum``.
 
@@ -16,7 +18,7 @@ Sums that DynamoDB adds to are stored without the modulus, which it cannot compu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ from reindex.batches import in_batches
 from reindex.domain.ledger import Forgetting, Ledger, UploadRecord
 from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
+from reindex.domain.tally import FIRST_FAILURES, Kind
 from reindex.stores.attributes import (
     MalformedItem,
     Plain,
@@ -51,6 +54,13 @@ _LEDGER = "ledger#"
 
 #: Prefix of the items of operations that removed images from the table.
 FORGOTTEN = "forgotten#"
+
+_FAILURES = "failures#"
+_COUNT_OF, _KIND_OF = "count#", "kind#"
+
+#: Kinds of failure that one update adds: its expression may have 4 KB.
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_MOST_KINDS = 40
 
 #: Uploads that one transaction folds: it may have 100 actions.
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html
@@ -285,6 +295,66 @@ class DynamoRuns:
             False, with nothing changed, if that run is not open.
         """
         return self._add(run_id, "bulks", counts, {})
+
+    @unavailable(_SERVICE)
+    def record_failures(self, run_id: str, kinds: Mapping[str, Kind]) -> None:
+        """Add to a run's first failures; no effect once they are ``FIRST_FAILURES`` or more.
+
+        They are for people only: an addition whose answer was lost may be made twice, and of a
+        fingerprint the first message and examples are kept.
+        """
+        for batch in in_batches(sorted(kinds.items()), _MOST_KINDS):
+            self._add_kinds(run_id, batch)
+
+    def _add_kinds(self, run_id: str, kinds: Sequence[tuple[str, Kind]]) -> None:
+        names = {"#total": "total"}
+        values: dict[str, Plain] = {
+            ":total": sum(kind.count for _, kind in kinds),
+            ":most": FIRST_FAILURES,
+        }
+        for n, (fingerprint, kind) in enumerate(kinds):
+            names |= {f"#count{n}": _COUNT_OF + fingerprint, f"#kind{n}": _KIND_OF + fingerprint}
+            described: Plain = {
+                "code": kind.code,
+                "message": kind.message,
+                "examples": [*kind.examples],
+            }
+            values |= {f":count{n}": kind.count, f":kind{n}": described}
+        numbers = range(len(kinds))
+        sets = ", ".join(f"#kind{n} = if_not_exists(#kind{n}, :kind{n})" for n in numbers)
+        adds = ", ".join(["#total :total", *(f"#count{n} :count{n}" for n in numbers)])
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"id": to_attribute(f"{_FAILURES}{run_id}")},
+                UpdateExpression=f"SET {sets} ADD {adds}",
+                ConditionExpression="attribute_not_exists(#total) OR #total < :most",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=to_attributes(values),
+            )
+        except ClientError as error:
+            _expect_failed_condition(error)
+
+    @unavailable(_SERVICE)
+    def first_failures(self, run_id: str) -> dict[str, Kind]:
+        """Return the first failures that a run recorded, by fingerprint.
+
+        Raises:
+            MalformedItem: They have an unexpected form.
+        """
+        values = from_attributes(self._get(f"{_FAILURES}{run_id}"))
+        counts = {
+            name.removeprefix(_COUNT_OF): count
+            for name, count in values.items()
+            if name.startswith(_COUNT_OF)
+        }
+        try:
+            return {
+                fingerprint: Kind(count=count, **values[_KIND_OF + fingerprint])
+                for fingerprint, count in counts.items()
+            }
+        except (KeyError, TypeError) as error:
+            raise MalformedItem(f"the failures of run {run_id}: {error}") from error
 
     @unavailable(_SERVICE)
     def replace_pace(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:

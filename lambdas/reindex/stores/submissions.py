@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
+from reindex.domain.submissions import (
+    SubmissionIndex,
+    SubmissionRef,
+    SubmissionRow,
+    SubmissionState,
+)
 from reindex.stores.attributes import MalformedItem, from_attributes, to_attributes
 from reindex.stores.aws import error_code, unavailable, was_retried
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutItemInputTypeDef,
+        QueryInputPaginateTypeDef,
+        ScanOutputTypeDef,
+    )
 
 _SERVICE = "DynamoDB"
 _FAILED_CONDITION = "ConditionalCheckFailedException"
+
+#: Bytes of the longest key of an object, by S3's limits. No id is longer.
+_MAX_KEY_BYTES = 1_024
 
 
 class DynamoSubmissions:
@@ -54,7 +67,7 @@ class DynamoSubmissions:
         """
         request: PutItemInputTypeDef = {
             "TableName": self._table,
-            "Item": to_attributes(row.to_json()),
+            "Item": to_attributes({**row.to_json(), **row.index_values()}),
             "ExpressionAttributeNames": {"#key": "key"},
             "ConditionExpression": "attribute_not_exists(#key)",
         }
@@ -94,7 +107,7 @@ class DynamoSubmissions:
                     Key=_key(ref),
                     UpdateExpression=(
                         "SET searchable_at = if_not_exists(searchable_at, :at), #state = :done "
-                        "REMOVE failure, is_unexpected"
+                        "REMOVE failure, failure_code, is_unexpected"
                     ),
                     ConditionExpression="attribute_exists(#key)",
                     ExpressionAttributeNames={"#key": "key", "#state": "state"},
@@ -115,13 +128,70 @@ class DynamoSubmissions:
         with unavailable(_SERVICE):
             self._client.delete_item(TableName=self._table, Key=_key(ref))
 
-    def scan(self) -> Iterator[SubmissionRow]:
-        """Page through all rows, in no order.
+    def of_image(self, image_id: str) -> list[SubmissionRow]:
+        """Return the rows of an image, from an index that is eventually consistent.
 
         Raises:
             MalformedItem: A row has an unexpected form.
         """
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
+        return self._read(self._refs(SubmissionIndex.IMAGE.value, image_id, is_index=True))
+
+    def named(self, name: str) -> list[SubmissionRow]:
+        """Return the rows of which this is the id, the key or the image id.
+
+        Raises:
+            MalformedItem: A row has an unexpected form.
+        """
+        if not 0 < len(name.encode()) <= _MAX_KEY_BYTES:
+            # DynamoDB refuses to look for it.
+            return []
+        refs = {
+            *self._refs("key", name),
+            *self._refs(SubmissionIndex.ID.value, name, is_index=True),
+            *self._refs(SubmissionIndex.IMAGE.value, name, is_index=True),
+        }
+        return self._read(refs)
+
+    def failed(self) -> Iterator[SubmissionRow]:
+        """Page through the rows that failed, in no order.
+
+        Raises:
+            MalformedItem: A row has an unexpected form.
+        """
+        scan = self._client.get_paginator("scan")
+        index = SubmissionIndex.FAILURE.value
+        yield from self._rows(scan.paginate(TableName=self._table, IndexName=index))
+
+    def scan(self) -> Iterator[SubmissionRow]:
+        """Page through all rows, in no order: this reads the whole table.
+
+        Raises:
+            MalformedItem: A row has an unexpected form.
+        """
+        yield from self._rows(self._client.get_paginator("scan").paginate(TableName=self._table))
+
+    def _refs(self, attribute: str, value: str, *, is_index: bool = False) -> list[SubmissionRef]:
+        """Return the submissions with a value, which is the table's or an index's partition key."""
+        request: QueryInputPaginateTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "#name = :value",
+            "ExpressionAttributeNames": {"#name": attribute},
+            "ExpressionAttributeValues": {":value": {"S": value}},
+        }
+        if is_index:
+            request["IndexName"] = attribute
+        with unavailable(_SERVICE):
+            return [
+                SubmissionRef(item["key"]["S"], item["version"]["S"])
+                for page in self._client.get_paginator("query").paginate(**request)
+                for item in page["Items"]
+            ]
+
+    def _read(self, refs: Iterable[SubmissionRef]) -> list[SubmissionRow]:
+        """Return the rows that are there now: an index may name some that are gone."""
+        return [row for ref in refs if (row := self.read(ref))]
+
+    def _rows(self, pages: Iterable[ScanOutputTypeDef]) -> Iterator[SubmissionRow]:
         with unavailable(_SERVICE):
             for page in pages:
                 yield from map(_row, page["Items"])

@@ -99,8 +99,8 @@ class S3SubmittedFiles:
             )
         return kept
 
-    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
-        """Copy a failed file back to the ingest bucket; return the new submission.
+    def restore(self, kept: str, ref: SubmissionRef) -> None:
+        """Copy a failed file back to the ingest bucket, as a new submission.
 
         Args:
             kept: Its key in the failed bucket.
@@ -114,9 +114,6 @@ class S3SubmittedFiles:
             self._client.copy(
                 {"Bucket": self._failed, "Key": kept}, self._ingest, ref.key, ExtraArgs=_UNTAGGED
             )
-            # The version of this copy, or of a later submission under the same key.
-            copy = self._client.head_object(Bucket=self._ingest, Key=ref.key)
-        return SubmissionRef(ref.key, copy.get("VersionId", NO_VERSION))
 
     def discard(self, kept: str) -> None:
         """Remove a file and its reason from the failed bucket; no effect if they are gone."""

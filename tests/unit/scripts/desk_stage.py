@@ -110,7 +110,9 @@ class DeskStage(Stage):
             deep=False,
             counted=Counted({"originals": 5}, {}),
             classes=classes,
+            reference="20260228-200000-cd34",
             shrunk=shrunk,
+            accept_shrunk=False,
             open_run="run-2",
         ).summary()
         self.files.put(f"audits/{audit_id}.json", json.dumps(summary).encode())

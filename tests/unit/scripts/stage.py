@@ -132,10 +132,10 @@ class AuditExecutions:
         self._ended[name] = Execution("SUCCEEDED")
         audits = Audits(self.stage)
         if self.failures:
-            audits.auditing.plan(name, deep=options["deep"])
+            audits.auditing.plan(name, **options)
             self._ended[name] = Execution("FAILED", "StoreUnavailable", self.failures.pop())
         else:
-            audits.audit(audit_id_of(name), deep=options["deep"])
+            audits.audit(audit_id_of(name), **options)
         return name
 
     def look(self, execution: str) -> Execution:

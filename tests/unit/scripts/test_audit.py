@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from reindex.domain.audit import ImageClass
 from tests.unit.scripts.stage import Stage
@@ -82,3 +83,35 @@ def test_without_an_audit_there_is_no_last_one(stage: Stage) -> None:
     assert result.exit_code == 1
     assert "there was no audit yet" in result.stderr
     assert stage.reindex("audit", "--last", "--deep").exit_code == 2
+
+
+def test_an_operator_accepts_what_has_shrunk(stage: Stage) -> None:
+    def audit(*options: str) -> Result:
+        # The names of audits begin with their times.
+        stage.clock.time += 60
+        return stage.reindex("audit", *options)
+
+    many = [f"{number:03}" for number in range(100)]
+    stage.add(*many)
+    audit()
+    for image_id in many:
+        del stage.library.originals[image_id]
+    for _ in range(2):
+        assert "The listing of originals has shrunk from 102 to 2" in audit().stderr
+
+    accepted = audit("--accept-shrunk")
+
+    assert (accepted.exit_code, accepted.stderr) == (0, "")
+    assert "The listing of originals has shrunk from 102 to 2: accepted." in accepted.stdout
+    assert "shrunk" not in audit().output
+    assert stage.reindex("audit", "--last", "--accept-shrunk").exit_code == 2
+
+
+def test_an_audit_that_goes_on_without_it_accepts_nothing(stage: Stage) -> None:
+    stage.audit_executions.start("20260301-180000-ab12", {"deep": False})
+    stage.audit_executions.going_on.append("20260301-180000-ab12")
+
+    result = stage.reindex("audit", "--accept-shrunk")
+
+    assert result.exit_code == 1
+    assert "was started without --accept-shrunk" in result.stderr

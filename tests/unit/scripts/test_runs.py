@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from reindex.domain.failures import StoreUnavailable
+from reindex.domain.failures import Failure, StoreUnavailable
 from reindex.domain.indexer_pace import SetBy
 from reindex.domain.states import Phase
 from reindex.reports.estimate import Speed
@@ -21,7 +21,7 @@ from reindex.stores.interfaces.id_sources import IdPage, Part
 from reindex.stores.interfaces.paging import Cursor
 from tests.twins.id_sources import MemoryIds
 from tests.unit.aws import SESSION
-from tests.unit.scripts.stage import Stage
+from tests.unit.scripts.stage import Stage, squeezed
 
 RUN_ID = re.compile(r"20260301-180000-[0-9a-f]{4}")
 
@@ -345,6 +345,29 @@ def test_status_shows_how_the_run_stands(stage: Stage) -> None:
         "last moved 10 s ago",
     ):
         assert said in text
+
+
+def test_status_groups_the_first_failures_until_there_is_a_report(stage: Stage) -> None:
+    queue(stage, "a", "b", "c")
+    for image_id in ("a", "b"):
+        stage.projector.failing[image_id] = Failure("not_an_image", "It is no image.")
+    stage.preflight("run-1")
+    stage.open_phase(Phase.INDEX)
+    stage.tick_until_drained(Phase.INDEX)
+
+    said = squeezed(stage.reindex("status").stdout)
+
+    fingerprint = Failure("not_an_image", "It is no image.").fingerprint
+    assert said[-3:] == [
+        "Of the first 2 failures:",
+        "images code fingerprint why",
+        f"2 not_an_image {fingerprint} It is no image.",
+    ]
+    stage.open_phase(Phase.CHECK)
+    stage.tick_until_drained(Phase.CHECK)
+    stage.tally()
+    stage.report()
+    assert "Of the first" not in stage.reindex("status").stdout
 
 
 def test_status_says_how_many_bulks_go_on_and_what_sets_that(stage: Stage) -> None:

@@ -58,9 +58,11 @@ class Audits:
             clock=world.clock,
         )
 
-    def list_and_compare(self, audit_id: str, *, deep: bool = False) -> None:
+    def list_and_compare(
+        self, audit_id: str, *, deep: bool = False, accept_shrunk: bool = False
+    ) -> None:
         """Do all but the report."""
-        planned = self.auditing.plan(audit_id, deep=deep)
+        planned = self.auditing.plan(audit_id, deep=deep, accept_shrunk=accept_shrunk)
         for part in planned["parts"]:
             cursor = None
             while True:
@@ -70,9 +72,11 @@ class Audits:
         for partition in planned["partitions"]:
             assert self.auditing.compare(audit_id, partition) == {"next": None}
 
-    def audit(self, audit_id: str = "audit-1", *, deep: bool = False) -> dict[str, Any]:
+    def audit(
+        self, audit_id: str = "audit-1", *, deep: bool = False, accept_shrunk: bool = False
+    ) -> dict[str, Any]:
         """Make an audit; return its summary."""
-        self.list_and_compare(audit_id, deep=deep)
+        self.list_and_compare(audit_id, deep=deep, accept_shrunk=accept_shrunk)
         self.auditing.report(audit_id)
         found: dict[str, Any] = json.loads(self.world.files.files[summary_key(audit_id)])
         return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -185,25 +187,61 @@ def test_a_listing_that_fails_fails_the_audit_and_can_be_tried_again(audits: Aud
     assert found(audits.audit("audit-1")) == {}
 
 
-def test_while_originals_have_shrunk_what_they_lack_has_no_command(
-    world: World, audits: Audits
-) -> None:
+@pytest.fixture
+def lost(world: World, audits: Audits) -> dict[str, bytes]:
+    """The originals that a library had in its first audit, and has no more."""
     many = [f"ff-{number:03}" for number in range(100)]
     world.add(*many)
     world.upload(many, name="second")
     audits.audit("audit-1")
-    for image_id in many:
-        del world.library.originals[image_id]
+    return {image_id: world.library.originals.pop(image_id) for image_id in many}
 
-    summary = audits.audit("audit-2")
 
-    assert [(each["listing"], each["prefix"]) for each in summary["shrunk"]] == [
-        ("originals", ""),
-        ("originals", "ff"),
-    ]
-    in_doubt = {each["name"]: each["command"] for each in summary["classes"] if each["doubtful"]}
-    assert in_doubt == {ImageClass.UPLOADED_WITHOUT_ORIGINAL: None}
-    assert "do nothing about these yet" in page(summary)
+def in_doubt(summary: Mapping[str, Any]) -> dict[str, str | None]:
+    return {each["name"]: each["command"] for each in summary["classes"] if each["doubtful"]}
+
+
+@pytest.mark.usefixtures("lost")
+def test_while_originals_have_shrunk_what_they_lack_has_no_command(audits: Audits) -> None:
+    # Repeated: since the second audit the library has lost nothing more.
+    for audit_id in ("audit-2", "audit-3", "audit-4"):
+        summary = audits.audit(audit_id)
+
+        assert [(each["listing"], each["prefix"]) for each in summary["shrunk"]] == [
+            ("originals", ""),
+            ("originals", "ff"),
+        ]
+        assert in_doubt(summary) == {ImageClass.UPLOADED_WITHOUT_ORIGINAL: None}
+        assert not summary["clean"]
+        assert summary["reference"] == "audit-1"
+        shown = page(summary)
+        assert "do nothing about these yet" in shown
+        assert "Compared with audit audit-1" in shown
+        assert "reindex audit --accept-shrunk" in shown
+
+
+def test_once_what_was_lost_is_back_nothing_is_in_doubt(
+    world: World, audits: Audits, lost: Mapping[str, bytes]
+) -> None:
+    audits.audit("audit-2")
+    world.library.originals.update(lost)
+
+    assert audits.audit("audit-3")["shrunk"] == []
+    assert audits.audit("audit-4")["reference"] == "audit-3"
+
+
+@pytest.mark.usefixtures("lost")
+def test_listings_that_are_accepted_as_they_are_are_the_next_reference(audits: Audits) -> None:
+    audits.audit("audit-2")
+
+    accepted = audits.audit("audit-3", accept_shrunk=True)
+
+    assert (accepted["shrunk"], in_doubt(accepted)) == ([], {})
+    said = "The listing of originals has shrunk from 112 to 12: accepted."
+    assert said in accepted["notes"]
+    assert said in page(accepted)
+    later = audits.audit("audit-4")
+    assert (later["shrunk"], later["notes"], later["reference"]) == ([], [], "audit-3")
 
 
 def test_an_open_run_is_named(world: World, audits: Audits) -> None:

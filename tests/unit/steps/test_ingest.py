@@ -27,7 +27,12 @@ from reindex.steps import ingest as ingest_module
 from reindex.steps import live_index as live_index_module
 from reindex.steps.eager_submission import EagerSubmission
 from reindex.steps.ingest import Ingest
-from reindex.steps.submissions import Resubmitting, Wanted, listed
+from reindex.steps.submissions import (
+    Resubmitting,
+    Wanted,
+    failed_submissions,
+    latest_submissions,
+)
 from reindex.steps.submit import Sent, Submitting
 from reindex.steps.trace import trace
 from reindex.steps.workbench import remove_leftovers, workbench
@@ -368,14 +373,28 @@ def test_a_file_that_was_not_begun_is_listed_as_queued(world: IngestWorld) -> No
     world.events.deliveries.reverse()
     world.ingest_one()
 
-    def states(wanted: Wanted) -> dict[SubmissionRef, str]:
-        rows = listed(world.submissions, world.submitted_files, wanted)
-        return {row.ref: row.state.value for row in rows}
+    def states(wanted: Wanted, *, only_failed: bool = False) -> dict[SubmissionRef, str]:
+        found = latest_submissions(
+            world.submissions, world.submitted_files, wanted, at_most=10, only_failed=only_failed
+        )
+        return {row.ref: row.state.value for row in found.rows}
 
     assert states(Wanted()) == {waiting: "queued", failed: "failed"}
-    assert states(Wanted(failed=True)) == {failed: "failed"}
+    assert states(Wanted(), only_failed=True) == {failed: "failed"}
     assert states(Wanted(submitter="you")) == {}
     assert states(Wanted(since=world.clock.now() + 1e6)) == {}
+
+
+def test_of_more_submissions_than_are_listed_the_latest_are(world: IngestWorld) -> None:
+    refs = [world.submit(f"me/{number}.jpg", PHOTO) for number in range(4)]
+    for number, ref in enumerate(refs):
+        submission = Submission(ref, len(PHOTO), f"2026-03-0{4 - number}T18:00:00.000Z")
+        assert world.submissions.write(SubmissionRow.new(submission, world.clock.now()), None)
+
+    found = latest_submissions(world.submissions, world.submitted_files, Wanted(), at_most=2)
+
+    assert [row.ref for row in found.rows] == [refs[1], refs[0]]
+    assert found.total == 4
 
 
 def resubmitting(world: IngestWorld) -> Resubmitting:
@@ -389,8 +408,8 @@ def test_a_failed_file_is_sent_round_again(
         patched.setattr(ingest_module, "extract", lambda _: 1 / 0)
         ref = world.submit("me/photo.jpg", PHOTO, {"identifier!a": "1"})
         world.settle()
-    wanted = Wanted(failed=True, codes=["unexpected"])
-    rows = listed(world.submissions, world.submitted_files, wanted)
+    rows = failed_submissions(world.submissions, Wanted(codes=["unexpected"]))
+    assert failed_submissions(world.submissions, Wanted(codes=["not_an_image"])) == []
     assert resubmitting(world).resubmit(rows) == []
     assert ref not in world.submissions.rows
     assert not world.submitted_files.failed
@@ -515,3 +534,5 @@ def test_a_story_is_told_in_order_of_time(world: IngestWorld) -> None:
         "searchable",
     }
     assert {event.where for event in story} == {f"submission {ref.id}", "ingest"}
+    for name in (ref.id, ref.key):
+        assert trace(name, world.submissions, world.table, Log(), 0) == story

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from reindex.domain.ledger import Forgetting, Ledger, UploadRecord
 from reindex.domain.run_records import RunRecord
+from reindex.domain.tally import Kind
 
 
 class Runs(Protocol):
@@ -70,6 +71,14 @@ class Runs(Protocol):
         Returns:
             False, with nothing changed, if that run is not open.
         """
+        ...
+
+    def record_failures(self, run_id: str, kinds: Mapping[str, Kind]) -> None:
+        """Add to a run's first failures; no effect once they are ``FIRST_FAILURES`` or more."""
+        ...
+
+    def first_failures(self, run_id: str) -> dict[str, Kind]:
+        """Return the first failures that a run recorded, by fingerprint."""
         ...
 
     def replace_pace(self, run_id: str, pace: Mapping[str, Any], before: float | None) -> bool:

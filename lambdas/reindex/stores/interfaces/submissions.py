@@ -45,8 +45,20 @@ class Submissions(Protocol):
         """Remove a row."""
         ...
 
+    def of_image(self, image_id: str) -> list[SubmissionRow]:
+        """Return the rows of an image, from an index that is eventually consistent."""
+        ...
+
+    def named(self, name: str) -> list[SubmissionRow]:
+        """Return the rows of which this is the id, the key or the image id."""
+        ...
+
+    def failed(self) -> Iterator[SubmissionRow]:
+        """Page through the rows that failed, in no order."""
+        ...
+
     def scan(self) -> Iterator[SubmissionRow]:
-        """Page through all rows, in no order."""
+        """Page through all rows, in no order: this reads the whole table."""
         ...
 
 
@@ -118,8 +130,8 @@ class SubmissionDesk(SubmittedFiles, Protocol):
         """List the submitted files that are in the ingest bucket, in no order."""
         ...
 
-    def restore(self, kept: str, ref: SubmissionRef) -> SubmissionRef:
-        """Copy a failed file back to the ingest bucket; return the new submission.
+    def restore(self, kept: str, ref: SubmissionRef) -> None:
+        """Copy a failed file back to the ingest bucket, as a new submission.
 
         Args:
             kept: Its key in the failed bucket.

@@ -9,6 +9,7 @@ import pytest
 
 from reindex.domain.audit import ImageClass, Shrunk
 from reindex.domain.failures import StoreUnavailable
+from reindex.domain.tally import Kind
 from scripts.desk.panel import RETRY_SECONDS
 from tests.unit.scripts.desk_stage import (
     HOSTILE,
@@ -108,7 +109,36 @@ def test_the_failures_of_the_last_report_are_shown_while_a_run_is_open(
     finished.open_a_run()
     html = Browser(finished.desk()).panel("failures")
     assert "As the report of run run-1 has them" in html
-    assert "Those of the open run are grouped when it ends." in html
+    assert "No image has failed for good in run run-2, which is open." in html
+
+
+def test_the_first_failures_of_an_open_run_are_grouped(finished: DeskStage) -> None:
+    finished.open_a_run()
+    kinds = {
+        "0badcafe": Kind("not_an_image", HOSTILE, 900, ["c", HOSTILE]),
+        "feedbeef": Kind("cannot_render", "It cannot be rendered.", 111, ["d"]),
+    }
+    finished.runs.record_failures("run-2", kinds)
+
+    html = Browser(finished.desk()).panel("failures")
+
+    said = text_of(html)
+    assert "Of the first 1,011 failures of run run-2, which is open." in said
+    assert said.index("900 not_an_image") < said.index("111 cannot_render")
+    assert said.index("111 cannot_render") < said.index("As the report of run run-1 has them")
+    assert "reindex requeue --fingerprint 0badcafe --yes" in said
+    assert HOSTILE not in html
+
+
+def test_the_first_failures_of_a_run_that_left_no_report_are_grouped(stage: DeskStage) -> None:
+    stage.open_a_run()
+    kind = Kind("not_an_image", "The original is of no image format.", 1, ["c"])
+    stage.runs.record_failures("run-2", {"0badcafe": kind})
+    stage.end("run-2", "failed")
+
+    said = text_of(Browser(stage.desk()).panel("failures"))
+
+    assert "Of the first 1 failure of run run-2, without a report." in said
 
 
 def test_failed_submissions_are_grouped(stage: DeskStage, browser: Browser) -> None:
@@ -141,7 +171,8 @@ def test_the_last_audit(stage: DeskStage) -> None:
     html = browser.panel("audit")
     said = text_of(html)
 
-    assert "The listing of crops has shrunk since the audit before, from 100 to 0" in said
+    assert "The listing of crops has shrunk from 100 to 0" in said
+    assert "Compared with audit 20260228-200000-cd34" in said
     assert "2 Originals whose id was never uploaded" in said
     assert "reindex start --source file --file audit/never_uploaded.txt --watch" in said
     assert "Not looked at again: they are too many." in said
@@ -204,7 +235,7 @@ def unanswered(*_: object) -> None:
 
 def silence(stage: DeskStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage.runs, "current", unanswered)
-    monkeypatch.setattr(stage.submissions, "scan", unanswered)
+    monkeypatch.setattr(stage.submissions, "failed", unanswered)
     monkeypatch.setattr(stage.files, "keys", unanswered)
 
 
