@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reindex.domain.audit import ImageClass
+from reindex.domain.audit_classes import ImageClass
 
 from .errors import Findings
 from .options import page_option

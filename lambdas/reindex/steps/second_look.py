@@ -10,16 +10,8 @@ from typing import Final
 
 from reindex.batches import in_batches
 from reindex.domain import stamps
-from reindex.domain.audit import (
-    ROW_STAMPS,
-    DocumentFacts,
-    ImageClass,
-    ImageFacts,
-    Listing,
-    classes,
-    crop_uris,
-    uri_hash,
-)
+from reindex.domain.audit import ROW_STAMPS, DocumentFacts, ImageFacts, classes, crop_uris, uri_hash
+from reindex.domain.audit_classes import ImageClass, Listing
 from reindex.domain.digest import digest
 from reindex.domain.failures import Failure, OriginalNotFound, ReindexFailure
 from reindex.domain.projections import ProjectionAnswer

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from reindex import settings as groups
-from reindex.domain.audit import Listing
+from reindex.domain.audit_classes import Listing
 from reindex.steps.audit import Auditing
 from reindex.steps.second_look import SecondLook
 from reindex.stores.aws import CLIENT_CONFIG

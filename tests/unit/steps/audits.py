@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reindex.domain.audit import DocumentFacts, Entry, Listing, uri_hash
+from reindex.domain.audit import DocumentFacts, Entry, uri_hash
+from reindex.domain.audit_classes import Listing
 from reindex.steps.audit import Auditing
 from reindex.steps.audit_files import summary_key
 from reindex.steps.rehearse import Rehearsal
