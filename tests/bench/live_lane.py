@@ -7,10 +7,8 @@ in turns: with the low-priority queue held back, and with that queue full and it
 What counts is the time from before the upload to the moment that the row has as searchable, and the
 ratio of the two medians. Then all files of a batch are submitted at once beside the full queue.
 
-All functions, the local cloud and the index share this machine's cores, which on AWS they would
-not. So there is a third turn: with the low-priority queue held back, and processes that use as much
-processor time as the machine spent more in the second turn than in the first. What a full queue
-adds beyond that turn is what one lane makes the other wait for.
+The local cloud is one process, and all functions share this machine's cores: the ratio also holds
+what the indexers take of both, which on AWS they would not.
 
 Dollars are those of a million such files by list prices: calls are counted in this process on one
 file, processor time is that of the functions' processes here, and waiting for calls is assumed as
@@ -26,11 +24,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import Process
-from pathlib import Path
 from typing import Final
 
 import boto3
@@ -76,9 +72,6 @@ MOST_ADDED: Final = 0.2
 #: Entries of the submissions table's indexes that are written for a file that does not fail: by id
 #: and by image. Each costs a write unit (``tests/contract/test_submissions.py``).
 INDEX_ENTRIES: Final = 2
-
-#: Of the work that stands for that of other programs.
-_SLICE_SECONDS: Final = 0.02
 
 _LIBRARY: Final = 200
 _PATIENCE_SECONDS: Final = 240.0
@@ -171,79 +164,6 @@ class Lane:
             )
             for name in _FUNCTIONS
         }
-
-
-@dataclass
-class Side:
-    """The submissions of all turns in one situation.
-
-    Attributes:
-        seconds: From before the upload until it is searchable, of each.
-        busy: Processor seconds of the whole machine meanwhile.
-        elapsed: Seconds that the turns took.
-    """
-
-    seconds: list[float] = field(default_factory=list)
-    busy: float = 0.0
-    elapsed: float = 0.0
-
-    def take(self, lane: Lane, files: int) -> None:
-        """Take a turn with so many files."""
-        busy, started = busy_seconds(), time.monotonic()
-        self.seconds += lane.one_after_the_other(files)
-        self.busy += busy_seconds() - busy
-        self.elapsed += time.monotonic() - started
-
-    @property
-    def median(self) -> float:
-        """Of the seconds."""
-        return statistics.median(self.seconds)
-
-    @property
-    def cores(self) -> float:
-        """Cores that were busy on average."""
-        return self.busy / self.elapsed
-
-
-@dataclass
-class Turns:
-    """The three situations that take turns."""
-
-    alone: Side = field(default_factory=Side)
-    beside: Side = field(default_factory=Side)
-    control: Side = field(default_factory=Side)
-
-
-def busy_seconds() -> float:
-    """Return the seconds that this machine's processors have worked (``/proc/stat``, proc(5))."""
-    ticks = Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
-    user, nice, system, _, _, interrupts, soft_interrupts = map(int, ticks[:7])
-    total = user + nice + system + interrupts + soft_interrupts
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def busy(cores: float) -> Iterator[None]:
-    """Keep so many cores busy in processes of their own, for the time of a `with` block."""
-    count = os.cpu_count() or 1
-    share = min(1.0, max(0.0, cores) / count)
-    workers = [Process(target=_work_in_slices, args=(share,), daemon=True) for _ in range(count)]
-    for worker in workers:
-        worker.start()
-    try:
-        yield
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.join()
-
-
-def _work_in_slices(share: float) -> None:
-    while True:
-        began = time.process_time()
-        while time.process_time() - began < share * _SLICE_SECONDS:
-            pass
-        time.sleep((1 - share) * _SLICE_SECONDS)
 
 
 def low_priority_messages(lane: Lane) -> list[str]:
@@ -371,20 +291,16 @@ def measure(files: int) -> Result:
         bodies = low_priority_messages(lane)
         # Starts the processes that serve the functions.
         lane.one_after_the_other(3)
-        turns = Turns()
+        alone: list[float] = []
+        beside: list[float] = []
         before, first = lane.processor(), lane.submitted
         for _ in range(TURNS):
             with stack.consumer_stopped(lane.services.queue_url):
-                turns.alone.take(lane, files)
+                alone += lane.one_after_the_other(files)
                 lane.fill(bodies)
-            turns.beside.take(lane, files)
+            beside += lane.one_after_the_other(files)
             if not lane.depth():
                 raise RuntimeError("the low-priority queue ran empty: the ratio shows nothing")
-            with (
-                stack.consumer_stopped(lane.services.queue_url),
-                busy(turns.beside.cores - turns.alone.cores),
-            ):
-                turns.control.take(lane, files)
         lane.fill(bodies)
         at_once = 2 * TURNS * files
         seconds = lane.all_at_once(at_once)
@@ -392,8 +308,8 @@ def measure(files: int) -> Result:
         processor = {name: (after[name] - before[name]) / submissions for name in after}
         lines = bill(counted_calls(lane), processor)
         listed = [*listing(lane)]
-    rows = [*_rows(turns, at_once / seconds, lines), *listed]
-    return Result(rows, _figures(turns))
+    rows = [*_rows(alone, beside, at_once / seconds, lines), *listed]
+    return Result(rows, _figures(alone, beside))
 
 
 def listing(lane: Lane) -> Iterator[Row]:
@@ -409,19 +325,16 @@ def listing(lane: Lane) -> Iterator[Row]:
     yield Row("listing a million submissions", f"${dollars:.3f}, {seconds:.0f} s")
 
 
-def _rows(turns: Turns, rate: float, lines: Sequence[Line]) -> Iterator[Row]:
-    for name, side in (
-        ("alone", turns.alone),
-        ("beside a full low-priority queue", turns.beside),
-        ("beside other work on the processor", turns.control),
-    ):
-        p95 = statistics.quantiles(side.seconds, n=20)[-1]
-        shown = f"{side.median:.2f} s, {p95:.2f} s, {side.cores:.1f} cores busy"
+def _rows(
+    alone: Sequence[float], beside: Sequence[float], rate: float, lines: Sequence[Line]
+) -> Iterator[Row]:
+    ratio = statistics.median(beside) / statistics.median(alone)
+    for name, taken in (("alone", alone), ("beside a full low-priority queue", beside)):
+        p95 = statistics.quantiles(taken, n=20)[-1]
+        shown = f"{statistics.median(taken):.2f} s, {p95:.2f} s"
         yield Row(f"to searchable, {name}: p50, p95", shown)
-    ratio, limit = turns.beside.median / turns.alone.median, 1 + MOST_ADDED
-    yield Row("beside a full queue / alone", f"{ratio:.2f} x", f"< {limit} x", ratio < limit)
-    ratio = turns.beside.median / turns.control.median
-    yield Row("beside a full queue / beside other work", f"{ratio:.2f} x")
+    limit = 1 + MOST_ADDED
+    yield Row("ratio of the medians", f"{ratio:.2f}", f"< {limit}", ratio < limit)
     yield Row("submissions at once, beside a full queue", f"{rate:.1f}/s")
     yield Row("a million submissions", f"${sum(line.dollars for line in lines):.2f}")
     for line in lines:
@@ -429,11 +342,10 @@ def _rows(turns: Turns, rate: float, lines: Sequence[Line]) -> Iterator[Row]:
         yield Row(f"  {line.service}: {line.what}", f"${line.dollars:.2f}, {quantity}")
 
 
-def _figures(turns: Turns) -> dict[str, float]:
+def _figures(alone: Sequence[float], beside: Sequence[float]) -> dict[str, float]:
     return {
-        "seconds to searchable, alone": turns.alone.median,
-        "seconds to searchable, beside a full queue": turns.beside.median,
-        "seconds to searchable, beside other work": turns.control.median,
+        "seconds to searchable, alone": statistics.median(alone),
+        "seconds to searchable, beside a full queue": statistics.median(beside),
     }
 
 
