@@ -64,7 +64,7 @@ SIZE: Final = (1_600, 1_200)
 
 #: Times that each side has its turn, and messages that fill the low-priority queue before one.
 TURNS: Final = 3
-FULL: Final = 6_000
+FULL: Final = 12_000
 
 #: The share of the time that the full queue may add.
 MOST_ADDED: Final = 0.2
