@@ -268,6 +268,26 @@ def test_an_original_without_a_stored_checksum_is_read_to_compare(s3: S3Client, 
     assert found["Metadata"].keys() == {"identifier!a", "upload-time"}
 
 
+def test_an_original_that_was_uploaded_in_parts_is_read_to_compare(
+    s3: S3Client, file: Path
+) -> None:
+    library = LibrarySettings(bucket(s3))
+    of: dict[str, Any] = {"Bucket": library.originals_bucket, "Key": "/".join([*ID[:6], ID])}
+    upload = s3.create_multipart_upload(**of, ChecksumAlgorithm="SHA1")["UploadId"]
+    part = s3.upload_part(
+        **of, UploadId=upload, PartNumber=1, Body=CONTENT, ChecksumAlgorithm="SHA1"
+    )
+    only: Any = {"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA1": part["ChecksumSHA1"]}
+    s3.complete_multipart_upload(**of, UploadId=upload, MultipartUpload={"Parts": [only]})
+    assert s3.head_object(**of, ChecksumMode="ENABLED")["ChecksumSHA1"].endswith("-1")
+    store = S3Archive(s3, library, bucket(s3))
+
+    store.archive(ID, new_file(file))
+    file.write_bytes(CONTENT[::-1])
+    with pytest.raises(ArchiveConflict):
+        store.archive(ID, new_file(file))
+
+
 def test_renditions_have_folders_of_their_own(s3: S3Client) -> None:
     public = bucket(s3)
     store = S3Archive(s3, LibrarySettings(bucket(s3)), public)

@@ -28,7 +28,7 @@ _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 _ARCHIVED = "InvalidObjectState"
 _CHANGED = {"PreconditionFailed", "NoSuchKey"}
 
-#: Bytes that are read at once of an object that S3 has no checksum of.
+#: Bytes that are read at once of an object that S3 has no whole checksum of.
 _CHUNK = 1 << 20
 
 
@@ -114,7 +114,11 @@ class S3Archive:
 
     def _verify(self, bucket: str, key: str, found: HeadObjectOutputTypeDef, file: NewFile) -> None:
         if found["ContentLength"] == file.size:
-            stored = found.get("ChecksumSHA1") or self._read_sha1(bucket, key)
+            stored = found.get("ChecksumSHA1", "")
+            # Of an object that was uploaded in parts S3 has no checksum of its bytes, but one of
+            # the parts' checksums, with their number: "…=-2".
+            if not stored or "-" in stored:
+                stored = self._read_sha1(bucket, key)
             if stored == _base64(file.sha1):
                 return
         raise ArchiveConflict(
@@ -123,7 +127,7 @@ class S3Archive:
         )
 
     def _read_sha1(self, bucket: str, key: str) -> str:
-        """Return the checksum of an original that was stored without one, by reading it."""
+        """Return the checksum of an original that S3 has none of as a whole, by reading it."""
         try:
             body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
         except ClientError as error:
