@@ -21,6 +21,11 @@ INDEX_IMAGE = "index-image"
 #: The version of an object in a bucket that keeps no versions.
 NO_VERSION = "null"
 
+#: Bytes of a submission's key that are in the key of its bytes if it fails. A key in S3 may have
+#: 1,024 bytes, and this one gets a suffix for the id and one for the reason.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+_MAX_KEPT_BYTES = 990
+
 #: Most attempts to process a submission. A file that kills the function each time then fails.
 MAX_ATTEMPTS = 3
 
@@ -74,8 +79,9 @@ class SubmissionRef:
 
     @property
     def kept_key(self) -> str:
-        """Key of its bytes in the failed bucket, if it fails."""
-        return f"{self.key}.{self.id}"
+        """Key of its bytes in the failed bucket, if it fails. The id keeps a cut one unique."""
+        cut = self.key.encode()[:_MAX_KEPT_BYTES].decode(errors="ignore")
+        return f"{cut}.{self.id}"
 
     @property
     def submitter(self) -> str:

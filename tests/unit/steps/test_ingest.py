@@ -39,6 +39,7 @@ from reindex.steps.workbench import remove_leftovers, workbench
 from reindex.stores.interfaces.function_logs import LoggedLine
 from reindex.stores.interfaces.queues import HighPriority
 from reindex.stores.interfaces.submissions import SubmittedFiles
+from reindex.stores.submitted_files import REASON_SUFFIX
 from tests.unit.steps.ingest_world import IngestWorld, event, jpeg
 
 PHOTO = jpeg()
@@ -121,6 +122,18 @@ def test_what_cannot_be_processed_fails_with_its_reason_and_its_bytes(
     assert json.loads(world.submitted_files.reasons[row.failed_key])["failure"]["code"] == code
     assert not world.submitted_files.files
     assert not world.library.originals
+
+
+@pytest.mark.parametrize("character", ["a", "é", "界"])
+def test_the_bytes_of_a_failed_file_have_a_key_that_s3_takes(character: str) -> None:
+    longest = "me/" + character * (1_021 // len(character.encode()))
+    refs = [SubmissionRef(longest, version) for version in ("1", "2")]
+
+    kept = [ref.kept_key for ref in refs]
+
+    assert all(len(f"{key}{REASON_SUFFIX}".encode()) <= 1_024 for key in kept)
+    assert len(set(kept)) == 2
+    assert SubmissionRef("me/a.jpg").kept_key == f"me/a.jpg.{SubmissionRef('me/a.jpg').id}"
 
 
 def test_a_file_that_is_too_large_is_never_fetched(world: IngestWorld) -> None:
