@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
-from reindex.domain.failures import ArchiveConflict, SourceArchived, StoreUnavailable
+from reindex.domain.failures import (
+    ArchiveConflict,
+    SourceArchived,
+    StoreUnavailable,
+    UnexpectedError,
+)
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings
 from reindex.stores.aws import error_code, unavailable
@@ -27,6 +32,10 @@ _SERVICE = "S3"
 _EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 _ARCHIVED = "InvalidObjectState"
 _CHANGED = {"PreconditionFailed", "NoSuchKey"}
+
+#: An object's user metadata may have 2 KB.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+_TOO_MUCH_METADATA = "MetadataTooLarge"
 
 #: Bytes that are read at once of an object that S3 has no whole checksum of.
 _CHUNK = 1 << 20
@@ -61,6 +70,7 @@ class S3Archive:
 
         Raises:
             ArchiveConflict: The original exists with other bytes. It is not changed.
+            UnexpectedError: S3 rejects its metadata.
         """
         bucket, key = self._library.originals_bucket, self._original.key(image_id)
         with unavailable(_SERVICE):
@@ -101,6 +111,7 @@ class S3Archive:
                     IfNoneMatch="*",
                 )
             except ClientError as error:
+                _require_accepted(error)
                 if error_code(error) not in _EXISTS:
                     raise
 
@@ -168,6 +179,7 @@ class S3Archive:
         except ClientError as error:
             if error_code(error) == _ARCHIVED:
                 raise SourceArchived("The original is archived, and cannot be changed.") from error
+            _require_accepted(error)
             if error_code(error) not in _CHANGED:
                 raise
             # Another submission of the same bytes changed it. SQS delivers the message again.
@@ -201,6 +213,18 @@ def _as_stored(found: HeadObjectOutputTypeDef) -> _AsStored:
         if name in found:
             kept[name] = found[name]  # type: ignore[literal-required]
     return kept
+
+
+def _require_accepted(error: ClientError) -> None:
+    """Raise the submission's own failure if S3 rejects it for good, which no retry can change.
+
+    Raises:
+        UnexpectedError: S3 rejects its metadata.
+    """
+    if error_code(error) == _TOO_MUCH_METADATA:
+        raise UnexpectedError(
+            "The file's metadata are more than S3 stores with an object (2 KB).", str(error)
+        ) from error
 
 
 def _base64(sha1: str) -> str:

@@ -38,6 +38,7 @@ class Archive(Protocol):
 
         Raises:
             ArchiveConflict: The original exists with other bytes. It is not changed.
+            UnexpectedError: The archive rejects its metadata.
         """
         ...
 
