@@ -25,7 +25,7 @@ class AuditSteps:
 
     @cached_property
     def auditing(self) -> Auditing:
-        """Lists and compares all ports."""
+        """Lists and compares all stores."""
         ports = self._ports
         place = ports.settings[groups.Elasticsearch]
         return Auditing(

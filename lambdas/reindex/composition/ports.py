@@ -5,7 +5,7 @@ Each is a property, so that a process creates only the stores that its step uses
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from reindex.domain.audit import Listing
@@ -135,9 +135,9 @@ class RunPorts(Protocol):
     def chat(self) -> Chat | None:
         """The chat that receives notices; None if there is none."""
 
-    def id_source(self, source: Source) -> IdSource:
-        """Return the store that lists the ids of a run's source."""
-        ...
+    @property
+    def id_source(self) -> Callable[[Source], IdSource]:
+        """Returns the store that lists the ids of a run's source."""
 
 
 class MigrationPorts(RunPorts, Protocol):
@@ -163,9 +163,9 @@ class AuditPorts(RunPorts, Protocol):
     def own_index(self) -> Index:
         """The search indices of the stage's own cluster."""
 
-    def listings(self) -> Mapping[Listing, EntryListing]:
-        """Return all that an audit lists, the longest first."""
-        ...
+    @property
+    def listings(self) -> Callable[[], Mapping[Listing, EntryListing]]:
+        """Returns all that an audit lists, the longest first."""
 
 
 class LanePorts(RunPorts, Protocol):

@@ -56,7 +56,7 @@ class Queue:
         for delivery in ready:
             delivery.received += 1
             delivery.in_flight = True
-        again = self.world.indexer.handle(
+        again = self.world.run_steps.indexer.handle(
             [Delivery(d.receipt, d.receipt, d.body, d.received) for d in ready]
         )
         for delivery in ready:
@@ -448,7 +448,7 @@ def test_an_index_that_answers_nothing_at_all_charges_no_document() -> None:
     world.index.health = silent  # type: ignore[method-assign]
     world.index.fail_next(100)
 
-    assert world.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
+    assert world.run_steps.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
 
 
 def test_a_claim_check_that_can_never_be_read_is_set_aside() -> None:
@@ -499,10 +499,10 @@ def test_a_document_that_is_not_taken_while_a_shard_is_missing_is_not_charged() 
     world.index.overloaded.add(ids[0])
     world.index.status = "red"
 
-    assert world.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
+    assert world.run_steps.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
 
     world.index.status = "yellow"
-    assert world.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == []
+    assert world.run_steps.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == []
 
 
 def _message_of(world: World, image_id: str) -> str:
@@ -662,7 +662,7 @@ def test_a_report_is_written_again_of_what_the_table_holds_now() -> None:
     world.tick_until_drained(Phase.CHECK)
     world.end("run-1", "failed")
 
-    result = world.tallying.report_again("run-1", segments=3)
+    result = world.run_steps.tallying.report_again("run-1", segments=3)
 
     assert result["status"] == world.run.status == "succeeded"
     assert world.run.report == result["report"]
@@ -708,15 +708,15 @@ def test_a_segment_that_is_counted_twice_at_once_counts_nothing_twice(
         return scan(*args)
 
     world.table.scan = timed  # type: ignore[method-assign, assignment]
-    first = world.tallying.segment("run-1", 0, 0, 1, None)
+    first = world.run_steps.tallying.segment("run-1", 0, 0, 1, None)
     pace = "quick"
-    second = world.tallying.segment("run-1", 0, 0, 1, None)
+    second = world.run_steps.tallying.segment("run-1", 0, 0, 1, None)
     assert first == second, "both go on from where the file that stands ends"
     cursor = first["next"]
     while cursor:
-        cursor = world.tallying.segment("run-1", 0, 0, 1, cursor)["next"]
+        cursor = world.run_steps.tallying.segment("run-1", 0, 0, 1, cursor)["next"]
 
-    assert world.tallying.decide("run-1", 0, 1)["unfinished"] == 500
+    assert world.run_steps.tallying.decide("run-1", 0, 1)["unfinished"] == 500
 
 
 def test_an_upload_while_the_run_tallies_is_no_loss() -> None:
@@ -735,7 +735,7 @@ def test_an_upload_while_the_table_is_scanned_is_no_loss(segment: int) -> None:
     world, _ = library_of(20)
     in_check(world)
     world.tick_until_drained(Phase.CHECK)
-    counted = world.tallying.segment
+    counted = world.run_steps.tallying.segment
     late = [f"late-{n}" for n in range(30)]
     world.add(*late)
 
@@ -743,7 +743,7 @@ def test_an_upload_while_the_table_is_scanned_is_no_loss(segment: int) -> None:
         if each == segment:
             world.upload(late, name="second")
         counted("run-1", 0, each, 3, None)
-    world.tallying.decide("run-1", 0, 3)
+    world.run_steps.tallying.decide("run-1", 0, 3)
     result = world.report()
 
     assert not any("lost" in p or "not brought" in p for p in result["problems"])
@@ -752,7 +752,7 @@ def test_an_upload_while_the_table_is_scanned_is_no_loss(segment: int) -> None:
 def test_preflight_asks_again_a_service_that_was_busy_for_a_moment() -> None:
     world, _ = library_of(1)
     world.phases.running.add("run-1")
-    world.gathering.plan("run-1", {})
+    world.run_steps.gathering.plan("run-1", {})
     world.index.fail_next(2)
 
     assert world.check("run-1")["work"]
@@ -855,7 +855,7 @@ def test_a_second_execution_is_refused_while_the_first_gathers() -> None:
     world = World()
     world.add("a", "b", "c")
     world.phases.running.add("run-1")
-    world.gathering.plan("run-1", {**BUCKET, "limit": 1})
+    world.run_steps.gathering.plan("run-1", {**BUCKET, "limit": 1})
 
     with pytest.raises(PreflightFailed, match="run run-1 is open"):
         world.gather(BUCKET, "run-2")

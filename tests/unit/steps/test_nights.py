@@ -116,7 +116,7 @@ def test_an_hour_of_any_declared_fault_charges_nobody(fault: Fault) -> None:
         # The last step alone: the report is written again.
         assert named(fault, reason), reason
         world.clock.time = began + HOUR
-        result = world.tallying.report_again("run-1", segments=3)
+        result = world.run_steps.tallying.report_again("run-1", segments=3)
     elif result["status"] == "failed":
         # Loudly, and to be started again: an operator does so when the fault has passed.
         assert named(fault, reason), reason

@@ -6,15 +6,14 @@ import pytest
 
 from reindex.domain.failures import LoaderRefused, SourceUnavailable
 from reindex.domain.states import Phase
+from reindex.settings import LOADER
 from tests.unit.steps.night import HOUR, Night, RunFailed
 from tests.unit.steps.world import World, library_of
-
-LOADER = "the image loader"
 
 
 def loader_world(count: int) -> tuple[World, list[str]]:
     world, ids = library_of(count, tick_seconds=5)
-    world.truth = LOADER
+    world.projection_by = LOADER
     return world, ids
 
 

@@ -291,7 +291,7 @@ def test_a_backlog_smaller_than_the_workers_is_no_standstill(workers: int, most:
     world, _ = library_of(10, workers=workers, pace=pace)
     in_index_phase(world)
 
-    assert world.index_phase.capacity(world.run).rows == 1
+    assert world.run_steps.index_phase.capacity(world.run).rows == 1
 
 
 def test_a_scan_that_only_finds_what_is_to_do_is_none_of_the_rounds() -> None:
