@@ -85,8 +85,8 @@ class ReindexStack(Stack):
             if settings.ingest
             else None
         )
-        values = environment(
-            self,
+        grants = Grants(
+            stack=self,
             settings=settings,
             library=library,
             tables=tables,
@@ -101,15 +101,8 @@ class ReindexStack(Stack):
                 network=settings.network,
                 has_secret=bool(secrets(settings)),
             )
-        functions = Functions(self, "Functions", settings=settings, asset=asset, environment=values)
-        grants = Grants(
-            stack=self,
-            settings=settings,
-            library=library,
-            tables=tables,
-            queue=queue,
-            bucket=bucket,
-            lane=lane,
+        functions = Functions(
+            self, "Functions", settings=settings, asset=asset, environment=environment(grants)
         )
         for name, statements in grants.by_function().items():
             functions.allow(name, *statements)

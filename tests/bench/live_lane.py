@@ -28,14 +28,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from reindex.composition.lane import LiveLane
+from reindex.composition.run import RunSteps
 from reindex.domain import stamps
 from reindex.domain.submissions import LogPlace, Submission, SubmissionRef, SubmissionState
 from reindex.metrics import EmfMeter
 from reindex.reports import footprint, prices
 from reindex.reports.cost import Line
 from reindex.settings import Ingest, IngestQueues, LibrarySettings
-from reindex.steps import ingest as steps
-from reindex.steps.ambient import SystemClock
 from reindex.stores.archive import S3Archive
 from reindex.stores.high_priority import SqsHighPriority
 from reindex.stores.sqs import SqsQueue
@@ -51,6 +51,7 @@ from tests.local.ministack import Ministack, ministack
 from tests.local.picture_files import PictureFile
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
+from tests.twins.ports import MemoryPorts
 from tests.unit.test_items import size
 
 #: Pixels of each file, a JPEG of half a megabyte.
@@ -203,15 +204,15 @@ def counted_calls(lane: Lane) -> Counter[str]:
 
     settings = lane.stack.settings
     place, s3 = settings[Ingest], counting("s3")
-    step = steps.Ingest(
+    ports = MemoryPorts(
+        settings=settings,
         submissions=DynamoSubmissions(counting("dynamodb"), place.submissions_table),
-        files=S3SubmittedFiles(s3, place.ingest_bucket, place.failed_bucket),
+        submitted_files=S3SubmittedFiles(s3, place.ingest_bucket, place.failed_bucket),
         archive=S3Archive(s3, settings[LibrarySettings], place.public_bucket),
         high_priority=SqsHighPriority(counting("sqs"), place.high_priority_queue_url),
-        clock=SystemClock(),
         meter=EmfMeter("bench"),
-        max_megabytes=place.max_megabytes,
     )
+    step = LiveLane(ports, RunSteps(ports)).ingest(ports.submitted_files, ports.high_priority)
     with lane.stack.consumer_stopped(settings[IngestQueues].ingest_queue_url):
         ref, size, _ = lane.put()
         row = step.process(Submission(ref, size, datetime.now(UTC).isoformat()), LogPlace("bench"))

@@ -235,7 +235,6 @@ def indexer_on(index: Index, table: ProgressTable, work_list: WorkList, runs: Ru
         settings=SETTINGS,
         meter=CountingMeter(),
         table=table,
-        projector=InstantProjector(()),
         runs=runs,
         work_list=work_list,
     )

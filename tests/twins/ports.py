@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from reindex.domain.audit import Listing
 from reindex.domain.options import Source
+from reindex.domain.records import ProjectionAnswer
 from reindex.metrics import SilentMeter
 from reindex.processors.processing import NamedProcessor
 from reindex.settings import Settings
@@ -56,12 +57,21 @@ from tests.twins.submissions import (
 from tests.twins.work_list import MemoryWorkList
 
 
+class NoProjector(Projector):
+    """The projector of a test in which nothing is projected."""
+
+    def project(
+        self, ids: Sequence[str], run_id: str, misfits: Mapping[str, str] | None = None
+    ) -> ProjectionAnswer:
+        raise AssertionError(f"asked to project {ids}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class MemoryPorts:
     """The ports of all areas: see :mod:`reindex.composition.ports`."""
 
-    settings: Settings
-    projector: Projector
+    settings: Settings = field(default_factory=Settings.of)
+    projector: Projector = field(default_factory=NoProjector)
     clock: Clock = field(default_factory=SystemClock)
     meter: Meter = field(default_factory=lambda: SilentMeter("TEST"))
     time_limit: TimeLimit = field(default_factory=TimeLimit)

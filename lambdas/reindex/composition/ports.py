@@ -1,4 +1,4 @@
-"""What steps work with: the interfaces that a process supplies, by area.
+"""The ports of the steps: the interfaces that a process supplies, by area.
 
 Each is a property, so that a process creates only the stores that its step uses.
 """
@@ -41,7 +41,7 @@ from reindex.time_limit import TimeLimit
 
 
 class RunPorts(Protocol):
-    """What the steps of a run work with."""
+    """The ports of the steps of a run."""
 
     @property
     def settings(self) -> Settings:
@@ -141,7 +141,7 @@ class RunPorts(Protocol):
 
 
 class MigrationPorts(RunPorts, Protocol):
-    """What the steps of a migration work with."""
+    """The ports of the steps of a migration."""
 
     @property
     def executions(self) -> RunStarter:
@@ -157,7 +157,7 @@ class MigrationPorts(RunPorts, Protocol):
 
 
 class AuditPorts(RunPorts, Protocol):
-    """What an audit works with."""
+    """The ports of an audit."""
 
     @property
     def own_index(self) -> Index:
@@ -169,7 +169,7 @@ class AuditPorts(RunPorts, Protocol):
 
 
 class LanePorts(RunPorts, Protocol):
-    """What the steps of the live lane work with."""
+    """The ports of the steps of the live lane."""
 
     @property
     def submissions(self) -> Submissions:

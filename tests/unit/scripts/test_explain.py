@@ -32,7 +32,7 @@ def stage(stage: Stage) -> Stage:
     stage.add("a", "b", title="true")
     for image_id in ("a", "b"):
         stage.library.thumbnails[image_id] = b"small"
-    stage.upload("20260301-170000-ab12").upload(["a", "b"])
+    stage.upload(["a", "b"], name="20260301-170000-ab12")
     stage.whole_run()
     return stage
 
@@ -109,7 +109,7 @@ def refused(stage: Stage) -> None:
     stage.index.refused["a"] = "strict_dynamic_mapping_exception: [odd]"
     stage.projector.truth["a"] = {"title": "odd"}
     stage.index.live_delete("a")
-    stage.upload("again").upload(["a"])
+    stage.upload(["a"], name="again")
     stage.whole_run("run-2")
 
 
@@ -151,7 +151,7 @@ def wrong_secret(stage: Stage) -> None:
 def in_phase(stage: Stage, phase: Phase) -> RunRecord:
     """Ask for the image anew, whose document is gone, and begin a run."""
     stage.index.live_delete("a")
-    stage.upload("again").upload(["a"])
+    stage.upload(["a"], name="again")
     stage.preflight("run-2")
     stage.open_phase(phase)
     return stage.run

@@ -28,7 +28,7 @@ RUN_ID = re.compile(r"20260301-180000-[0-9a-f]{4}")
 
 def queue(stage: Stage, *ids: str) -> None:
     stage.add(*ids)
-    stage.upload("first").upload(ids)
+    stage.upload(ids, name="first")
 
 
 def speed_of(stage: Stage, phase: Phase, seconds: float) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def test_start_gathers_what_the_index_lacks(stage: Stage) -> None:
 @pytest.mark.parametrize("stdin", [True, False])
 def test_start_uploads_a_file_and_gathers_it(stage: Stage, stdin: bool, tmp_path: Path) -> None:  # noqa: FBT001
     stage.add("a")
-    stage.upload("before").upload(["a"])
+    stage.upload(["a"], name="before")
     stage.whole_run()
     stage.phases.running.clear()
     ids = tmp_path / "ids.txt"
@@ -186,7 +186,7 @@ def test_start_turns_a_files_ids_to_lower_case_and_names_odd_ones(
     stage: Stage, tmp_path: Path
 ) -> None:
     known = "0123456789abcdef"
-    stage.upload("before").upload([known])
+    stage.upload([known], name="before")
     ids = tmp_path / "ids.txt"
     ids.write_bytes(b"\xef\xbb\xbfImage\r\n\n" + known.upper().encode())
     result = stage.reindex("start", "--source", "file", "--file", str(ids), "--lower")
