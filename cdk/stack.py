@@ -101,9 +101,8 @@ class ReindexStack(Stack):
                 network=settings.network,
                 has_secret=bool(secrets(settings)),
             )
-        functions = Functions(
-            self, "Functions", settings=settings, asset=asset, environment=environment(grants)
-        )
+        values = environment(grants)
+        functions = Functions(self, "Functions", settings=settings, asset=asset, environment=values)
         for name, statements in grants.by_function().items():
             functions.allow(name, *statements)
         feed = event_sources.SqsEventSource(
