@@ -13,7 +13,8 @@ from aws_cdk import App
 from cdk import bundling
 from cdk.sample_library import SampleLibraryStack
 from cdk.stack import ReindexStack
-from cdk.stage_settings import asset_files, load
+from cdk.stage_loading import load
+from cdk.stage_values import asset_files
 from reindex.settings import SettingsError
 
 _TARGETS = {"lambda": bundling.LAMBDA, "local": bundling.LOCAL}

@@ -9,7 +9,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk.names import Names
-from cdk.stage_settings import StageSettings, projection_calls
+from cdk.stage_settings import StageSettings
+from cdk.stage_values import projection_calls
 from cdk.steps import Steps
 from reindex.reports.footprint import AUDITORS
 

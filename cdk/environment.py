@@ -11,14 +11,8 @@ from cdk.bundling import LIBRARY_MAPPING
 from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
 from cdk.stage_resources import StageResources
-from cdk.stage_settings import (
-    IngestSettings,
-    OtherClusterSettings,
-    StageSettings,
-    loader_pace,
-    texts,
-    tuned,
-)
+from cdk.stage_settings import IngestSettings, OtherClusterSettings, StageSettings
+from cdk.stage_values import loader_pace, texts, tuned
 from reindex.settings import FUNCTION, LOADER, OWN, LibrarySettings
 
 

@@ -17,7 +17,8 @@ from cdk.measures import NAMESPACE
 from cdk.monitoring import log_group
 from cdk.nag import accept
 from cdk.names import PHASES, Names
-from cdk.stage_settings import Network, StageSettings, functions, phase_rules
+from cdk.stage_settings import Network, StageSettings
+from cdk.stage_values import functions, phase_rules
 from reindex.reports.footprint import MEMORY_MB
 from reindex.settings import variables
 

@@ -25,7 +25,8 @@ from cdk.run_bucket import (
     TALLIES,
 )
 from cdk.stage_resources import StageResources
-from cdk.stage_settings import FollowSettings, tuned
+from cdk.stage_settings import FollowSettings
+from cdk.stage_values import tuned
 from reindex.domain.source_kinds import UPLOADS
 from reindex.settings import user_tables
 

@@ -35,8 +35,9 @@ from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import RunBucket
 from cdk.run_schedule import RunSchedule
 from cdk.sample_library import sample_library
-from cdk.stage_settings import IngestSettings, StageSettings, phase_rules, secrets
-from cdk.stage_settings import functions as of_stage
+from cdk.stage_settings import IngestSettings, StageSettings
+from cdk.stage_values import functions as of_stage
+from cdk.stage_values import phase_rules, secrets
 from cdk.workflow import Workflow
 from reindex.domain.indexer_pace import START
 from reindex.settings import COMMAND, INGEST_COMMAND, variables

@@ -18,7 +18,8 @@ from constructs import Construct
 
 from cdk.functions import Functions
 from cdk.names import PHASES, Names
-from cdk.stage_settings import StageSettings, tuned
+from cdk.stage_settings import StageSettings
+from cdk.stage_values import tuned
 from cdk.steps import ANY, Steps, retry
 
 #: A phase whose ticks are not heard for so long has stopped.

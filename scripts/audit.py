@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reindex.domain.audit import ImageClass
+from reindex.domain.audit_classes import ImageClass
 
 from .errors import Findings
 from .options import page_option
@@ -123,7 +123,7 @@ def _audit(session: Session, options: Mapping[str, bool]) -> Mapping[str, Any]:
         session: Of the command.
         options: The input of an execution: ``deep`` and ``accept_shrunk``.
     """
-    from reindex.domain.records import run_id_of
+    from reindex.domain.run_records import run_id_of
     from reindex.steps.audit_files import AuditFiles, audit_id_of, summary_key
 
     from .run_control import NotNow
@@ -153,7 +153,7 @@ def _name(session: Session, options: Mapping[str, bool]) -> str:
     It goes on with the last audit if that failed a moment ago, while the index still keeps the
     state that it lists; what is done is not done again.
     """
-    from reindex.domain.records import run_id_of
+    from reindex.domain.run_records import run_id_of
     from reindex.steps.ambient import fresh_name
     from reindex.steps.audit_files import AuditFiles, audit_id_of
 

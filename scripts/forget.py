@@ -38,7 +38,7 @@ def forget(
     """
     if not (states or file):
         raise click.UsageError("which images? Give --state or --ids.")
-    from reindex.domain.records import Forgetting
+    from reindex.domain.ledger import Forgetting
     from reindex.repairs.forget import Forget
     from reindex.repairs.requeue import Selection
     from reindex.steps.ambient import fresh_name

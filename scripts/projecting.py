@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from reindex.domain.claim_checks import key_claimed_by
 from reindex.domain.failures import Failure, ReindexFailure, StoreUnavailable
-from reindex.domain.records import key_claimed_by
 from reindex.settings import OWN, Projection
 from reindex.steps.ambient import fresh_name
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reindex.domain.failures import InternalFailure
 from reindex.domain.options import RunOptions
-from reindex.domain.records import RunRecord, run_id_of
+from reindex.domain.run_records import RunRecord, run_id_of
 from reindex.domain.states import Phase
 from reindex.steps.ambient import Clock
 from reindex.steps.preflight import PreflightFailed

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reindex.domain.progress import iso
-from reindex.domain.records import RunRecord, run_id_of
+from reindex.domain.run_records import RunRecord, run_id_of
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.reports.run_summary import RunSummary, is_whole
 from reindex.steps.ambient import Clock

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import iso
-from reindex.domain.records import RunRecord, run_id_of
+from reindex.domain.run_records import RunRecord, run_id_of
 from reindex.domain.states import Phase
 from reindex.reports.estimate import Estimate
 from reindex.reports.forecast import Bill, StageCapacity, bill

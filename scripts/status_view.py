@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from reindex.domain.records import RETRIED, UNCHANGED, WAITING
+from reindex.domain.run_records import RETRIED, UNCHANGED, WAITING
 from reindex.domain.states import CODES
 from reindex.reports.estimate import COUNTING
 from reindex.reports.failure_groups import FailureGroup

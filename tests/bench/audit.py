@@ -22,7 +22,8 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from reindex.composition.audit import AuditSteps
 from reindex.composition.run import RunSteps
-from reindex.domain.audit import DocumentFacts, Entry, Listing
+from reindex.domain.audit import DocumentFacts, Entry
+from reindex.domain.audit_classes import Listing
 from reindex.domain.digest import id_hash
 from reindex.domain.key_templates import KeyTemplate
 from reindex.reports import prices

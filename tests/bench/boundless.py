@@ -16,8 +16,10 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest
 
 from reindex.domain.digest import sum_of_ids
+from reindex.domain.ledger import Ledger
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Ledger, OutgoingMessage, RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import State
 from reindex.stores.aws import client_config
 from reindex.stores.interfaces.queues import DeadLetter, Depth

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from reindex.batches import in_batches
-from reindex.domain.records import Guard
+from reindex.domain.provenance import Guard
 from reindex.domain.rounds import PinnedIndex
 from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH

@@ -30,8 +30,9 @@ from opensearchpy import OpenSearch
 from opensearchpy.helpers import parallel_bulk as opensearch_bulk
 
 from reindex.batches import in_batches
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.progress import iso
-from reindex.domain.records import Guard, OutgoingMessage
+from reindex.domain.provenance import Guard
 from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH
 from reindex.steps.index_messages import Delivery

@@ -17,6 +17,7 @@ in ``model.py``.
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -26,21 +27,26 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from reindex.composition.lane import LiveLane
-from reindex.composition.run import RunSteps
+import boto3
+
 from reindex.domain import stamps
-from reindex.domain.submissions import LogPlace, Submission, SubmissionRef, SubmissionState
-from reindex.metrics import EmfMeter
+from reindex.domain.submissions import (
+    IndexImage,
+    LogPlace,
+    Submission,
+    SubmissionRef,
+    SubmissionState,
+)
 from reindex.reports import footprint, prices
 from reindex.reports.cost import Line
-from reindex.settings import Ingest, IngestQueues, LibrarySettings
-from reindex.stores.archive import S3Archive
-from reindex.stores.high_priority import SqsHighPriority
+from reindex.settings import Ingest, IngestQueues
+from reindex.steps.index_messages import Delivery
 from reindex.stores.sqs import SqsQueue
 from reindex.stores.submissions import DynamoSubmissions
-from reindex.stores.submitted_files import S3SubmittedFiles
+from reindex.wiring import Wiring
+from scripts.stack import command_groups, variable_of
 from tests.bench.audit import SCAN_SECONDS, scan_dollars
 from tests.bench.model import ASSUMED
 from tests.bench.projection import Row
@@ -51,7 +57,6 @@ from tests.local.ministack import Ministack, ministack
 from tests.local.picture_files import PictureFile
 from tests.local.sample_library import SampleLibrary
 from tests.local.stack import LocalStack, local_stack
-from tests.twins.ports import MemoryPorts
 from tests.unit.test_items import size
 
 #: Pixels of each file, a JPEG of half a megabyte.
@@ -59,7 +64,7 @@ SIZE: Final = (1_600, 1_200)
 
 #: Times that each side has its turn, and messages that fill the low-priority queue before one.
 TURNS: Final = 3
-FULL: Final = 3_000
+FULL: Final = 12_000
 
 #: The share of the time that the full queue may add.
 MOST_ADDED: Final = 0.2
@@ -192,31 +197,37 @@ def _until(holds: Callable[[], bool], what: str) -> None:
 
 
 def counted_calls(lane: Lane) -> Counter[str]:
-    """Process a submission in this process; return its calls, by service and operation."""
+    """Process a submission, and index its image, in this process.
+
+    Returns:
+        The calls of the ingest function and of the live indexer, by service and operation.
+    """
     calls: Counter[str] = Counter()
-
-    def counting(service: str) -> Any:
-        client = lane.stack.client(service)
-        client.meta.events.register(
-            "before-call", lambda model, **_: calls.update([f"{service} {model.name}"])
-        )
-        return client
-
-    settings = lane.stack.settings
-    place, s3 = settings[Ingest], counting("s3")
-    ports = MemoryPorts(
-        settings=settings,
-        submissions=DynamoSubmissions(counting("dynamodb"), place.submissions_table),
-        submitted_files=S3SubmittedFiles(s3, place.ingest_bucket, place.failed_bucket),
-        archive=S3Archive(s3, settings[LibrarySettings], place.public_bucket),
-        high_priority=SqsHighPriority(counting("sqs"), place.high_priority_queue_url),
-        meter=EmfMeter("bench"),
+    os.environ.update(lane.stack.environ)
+    boto3.setup_default_session()
+    assert boto3.DEFAULT_SESSION
+    boto3.DEFAULT_SESSION.events.register(
+        "before-call",
+        lambda model, **_: calls.update([f"{model.service_model.service_name} {model.name}"]),
     )
-    step = LiveLane(ports, RunSteps(ports)).ingest(ports.submitted_files, ports.high_priority)
-    with lane.stack.consumer_stopped(settings[IngestQueues].ingest_queue_url):
-        ref, size, _ = lane.put()
-        row = step.process(Submission(ref, size, datetime.now(UTC).isoformat()), LogPlace("bench"))
-    assert row.state is SubmissionState.PROCESSED
+    environment = {variable_of(name): value for name, value in lane.stack.outputs.items()}
+    wiring = Wiring(environment, command_groups(environment), measures=False)
+    settings = wiring.settings
+    with (
+        lane.stack.consumer_stopped(settings[IngestQueues].ingest_queue_url),
+        lane.stack.consumer_stopped(settings[Ingest].high_priority_queue_url),
+    ):
+        ref, length, _ = lane.put()
+        submission = Submission(ref, length, datetime.now(UTC).isoformat())
+        ingest = wiring.lane.ingest(wiring.submitted_files, wiring.high_priority)
+        row = ingest.process(submission, LogPlace("bench"))
+        assert row.image_id
+        body = IndexImage(row.image_id, (ref,)).to_json()
+        returned = wiring.lane.live_messages.handle([Delivery("1", "1", body, 1)])
+    assert not returned
+    indexed = lane.table.read(ref)
+    assert indexed
+    assert indexed.searchable_at
     return calls
 
 
@@ -224,21 +235,21 @@ def bill(calls: Mapping[str, int], processor: Mapping[str, float]) -> list[Line]
     """Return what a million submissions cost.
 
     Args:
-        calls: Of the ingest function, by service and operation.
+        calls: Of the ingest function and the live indexer, by service and operation.
         processor: Seconds of each function for a submission.
     """
     writes = {"s3 PutObject", "s3 CopyObject"}
     of_s3 = sum(n for call, n in calls.items() if call.startswith("s3 "))
     stored = sum(calls[call] for call in writes if call in calls)
     removed = calls.get("s3 DeleteObject", 0)
-    rows = calls.get("dynamodb PutItem", 0)
+    rows, marks = calls.get("dynamodb PutItem", 0), calls.get("dynamodb UpdateItem", 0)
     reads = calls.get("dynamodb GetItem", 0)
     waiting = {
         "ingest": of_s3 * ASSUMED["s3"].value
         + (rows + reads) * ASSUMED["dynamodb"].value
         + ASSUMED["sqs"].value,
         # Guard, write and the row's mark; the projection runs meanwhile.
-        "live_indexer": 2 * ASSUMED["guard"].value + ASSUMED["dynamodb"].value,
+        "live_indexer": 2 * ASSUMED["guard"].value + marks * ASSUMED["dynamodb"].value,
         "image_projection": footprint.S3_READS * ASSUMED["s3"].value
         + ASSUMED["list"].value
         + ASSUMED["statement"].value,
@@ -257,7 +268,7 @@ def bill(calls: Mapping[str, int], processor: Mapping[str, float]) -> list[Line]
     parts = [
         ("S3", "PUTs and LISTs", uploads, prices.S3_WRITE),
         ("S3", "GETs and HEADs", of_s3 - stored - removed + footprint.S3_READS, prices.S3_READ),
-        ("DynamoDB", "write units", rows + 1 + INDEX_ENTRIES, prices.WRITE_UNIT),
+        ("DynamoDB", "write units", rows + marks + INDEX_ENTRIES, prices.WRITE_UNIT),
         ("DynamoDB", "read units", reads + footprint.USER_DATA_UNITS, prices.READ_UNIT),
         ("SQS", "requests", requests, prices.QUEUE_REQUEST),
         ("Lambda", "GB-seconds", compute, prices.GB_SECOND),

@@ -41,9 +41,10 @@ from zlib import adler32
 
 from reindex.domain.chunks import Chunk, TakenChunk, rows_of, to_text
 from reindex.domain.indexer_pace import START as FIRST_INDEXERS
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.options import Source
 from reindex.domain.progress import ProgressRow, to_values
-from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer
+from reindex.domain.projections import Projected, ProjectionAnswer
 from reindex.domain.states import Phase, State
 from reindex.reports import samples
 from reindex.reports.footprint import INDEXER_BATCH, MEMORY_MB

@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
-from reindex.domain.records import ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
 from reindex.stores.backlog import SqsBacklog
 from reindex.stores.projector import LambdaProjector, projector_config
 from tests.bench.servers import KEY, REGION

@@ -13,8 +13,10 @@ from typing import Any
 from reindex.batches import in_batches
 from reindex.composition.run import RunSteps
 from reindex.domain.digest import canonical_json, digest
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.progress import iso
-from reindex.domain.records import OutgoingMessage, Projected, ProjectionAnswer, RunRecord
+from reindex.domain.projections import Projected, ProjectionAnswer
+from reindex.domain.run_records import RunRecord
 from reindex.image.document import build, with_provenance
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
 from reindex.settings import (

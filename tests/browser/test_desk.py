@@ -10,9 +10,10 @@ from typing import Final
 
 import pytest
 
-from reindex.domain.audit import ImageClass, Shrunk
+from reindex.domain.audit import Shrunk
+from reindex.domain.audit_classes import ImageClass
 from reindex.domain.failures import NotAnImage, StoreUnavailable
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.tally import Kind
 from scripts.desk.serving import listening
 from scripts.desk.verb import launcher_page

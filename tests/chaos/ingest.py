@@ -133,6 +133,7 @@ class _Acts:
         rows = self._rows()
         self._say(rows)
         self._stage.say(f"AWS calls failed before: {self._accidents.calls_failed}")
+        self._stage.say(f"messages postponed: {self._accidents.postponements} times")
         return [
             *undealt,
             *(f"accident did not come about: {name}" for name in missing),

@@ -29,8 +29,8 @@ from tests.local.ministack import Ministack
 #: Milliseconds that a call is held, and seconds in which its function must be killed.
 _HELD_MS: Final = 1_200
 
-#: Messages cannot be postponed: what must come again does so after the queue's visibility timeout,
-#: and not after minutes.
+#: Messages cannot be postponed but in a brown-out: what must come again does so after the queue's
+#: visibility timeout, and not after half a minute or more.
 _NOT_POSTPONED: Final = {
     "service": "sqs",
     "operation": "ChangeMessageVisibilityBatch",
@@ -43,6 +43,9 @@ _LOST: Final = 0.5
 #: Seconds that a moment is waited for before another accident has its turn.
 _PATIENCE_SECONDS: Final = 8.0
 _LOOK_SECONDS: Final = 0.03
+
+#: Seconds of a brown-out in which a message must be postponed: each call is tried three times.
+_BROWN_OUT_SECONDS: Final = 20.0
 
 #: The largest file that a full disk lets the ingest function write, bytes.
 _DISK_LEFT: Final = 64
@@ -68,6 +71,7 @@ class LaneAccidents:
         happened: How often each has happened.
         poison_met: How often a function was killed because it worked on the poison.
         calls_failed: Calls to AWS that the proxy let fail.
+        postponements: Calls that postponed messages in brown-outs.
     """
 
     cloud: Cloud
@@ -79,6 +83,7 @@ class LaneAccidents:
     happened: Counter[str] = field(default_factory=Counter)
     poison_met: int = 0
     calls_failed: int = 0
+    postponements: int = 0
 
     def deal(self, *, pause: float, over: threading.Event) -> list[str]:
         """Let accidents happen until each has, or the event is set; return those that have not."""
@@ -109,9 +114,67 @@ class LaneAccidents:
             "live indexer killed": partial(self._kill, "live-indexer"),
             "ingest events duplicated": partial(self._duplicate, events),
             "images to index duplicated": partial(self._duplicate, images),
+            **self._brown_outs(),
             "disk full": self._fill_disk,
             "failed files resubmitted": self._resubmit,
         }
+
+    def _brown_outs(self) -> Mapping[str, Callable[[], bool]]:
+        """Return what lets a service refuse all calls of a kind until a message is postponed."""
+        settings = self.cloud.stack.settings
+        lane, events = settings[Ingest], settings[IngestQueues].ingest_queue_url
+        images = lane.high_priority_queue_url
+        refused: dict[str, tuple[Mapping[str, Any], str]] = {
+            "submissions table": (
+                {
+                    "service": "dynamodb",
+                    "operation": "PutItem",
+                    "resource": lane.submissions_table,
+                    "error": {"code": "ThrottlingException", "status": 400},
+                },
+                events,
+            ),
+            "archive": (
+                {
+                    "service": "s3",
+                    "operation": "PutObject",
+                    "resource": settings[LibrarySettings].originals_bucket,
+                    "error": {"code": "SlowDown", "status": 503},
+                },
+                events,
+            ),
+            "projection": (
+                {
+                    "service": "lambda",
+                    "operation": "Invoke",
+                    "error": {"code": "TooManyRequestsException", "status": 429},
+                },
+                images,
+            ),
+        }
+        return {
+            f"brown-out: {name}": partial(self._brown_out, refusal, queue)
+            for name, (refusal, queue) in refused.items()
+        }
+
+    def _brown_out(self, refusal: Mapping[str, Any], queue_url: str) -> bool:
+        """Let calls fail until a message of a queue has been postponed."""
+        postponed = {
+            "service": "sqs",
+            "operation": "ChangeMessageVisibilityBatch",
+            "body": f"ends_with(QueueUrl, '/{queue_url.rpartition('/')[2]}')",
+            "latency": 1,
+        }
+        self.calls_failed += self.aws.count()
+        self.aws.set_rules([postponed, refusal, *aws_faults()])
+        self.submitters.submit_another(is_image=True)
+        try:
+            self._comes_about(lambda: self.aws.count_of(0) > 0, _BROWN_OUT_SECONDS)
+            count = self.aws.count_of(0)
+            self.postponements += count
+            return count > 0
+        finally:
+            self._set_rules()
 
     def _steps(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the calls that the ingest function makes in its steps, as the proxy knows them."""
@@ -243,8 +306,8 @@ class LaneAccidents:
         return self.ministack.workers(f"image-reindex-{stage}-{function}")
 
     @staticmethod
-    def _comes_about(holds: Callable[[], bool]) -> bool:
-        until = time.monotonic() + _PATIENCE_SECONDS
+    def _comes_about(holds: Callable[[], bool], seconds: float = _PATIENCE_SECONDS) -> bool:
+        until = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > until:
                 return False

@@ -18,7 +18,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Final
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.image.mapping import index_settings
 from reindex.metrics import EmfMeter
 from reindex.repairs.certify import Difference

@@ -13,7 +13,7 @@ from typing import Any, Final
 from reindex.domain.digest import digest
 from reindex.domain.failures import ReindexFailure
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Provenance
+from reindex.domain.provenance import Provenance
 from reindex.domain.states import Phase, State
 from reindex.repairs.certify import Difference
 from reindex.steps.shift import LEASE_MARGIN

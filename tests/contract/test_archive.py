@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -85,7 +85,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def submit(desk: SubmissionDesk, file: Path, **metadata: str) -> SubmissionRef:
-    return desk.submit(file, KEY, metadata, "image/jpeg")
+    before = {waiting.ref for waiting in desk.waiting()}
+    desk.submit(file, KEY, metadata, "image/jpeg")
+    [made] = {waiting.ref for waiting in desk.waiting()} - before
+    return made
 
 
 def fetched(desk: SubmissionDesk, ref: SubmissionRef, file: Path) -> bytes:
@@ -144,14 +147,9 @@ def test_a_failed_file_is_kept_and_can_be_restored(desk: SubmissionDesk, file: P
         desk.restore(kept, ref)
 
 
-def test_a_file_that_is_processed_as_soon_as_it_is_restored_was_restored(
-    s3: S3Client, file: Path
-) -> None:
-    desk = S3SubmittedFiles(s3, bucket(s3, versioned=True), bucket(s3))
-    ref = submit(desk, file)
-    kept = desk.keep_failed(ref, b"{}")
-    assert kept
-    desk.remove(ref)
+@contextmanager
+def processed_at_once(s3: S3Client, desk: SubmissionDesk, operation: str) -> Iterator[None]:
+    """Remove every submitted file as soon as an operation has brought it."""
     removed: list[SubmissionRef] = []
 
     def remove_all(**_: Any) -> None:
@@ -159,12 +157,24 @@ def test_a_file_that_is_processed_as_soon_as_it_is_restored_was_restored(
             removed.append(waiting.ref)
             desk.remove(waiting.ref)
 
-    s3.meta.events.register("after-call.s3.CopyObject", remove_all)
+    s3.meta.events.register(f"after-call.s3.{operation}", remove_all)
     try:
-        desk.restore(kept, ref)
+        yield
     finally:
-        s3.meta.events.unregister("after-call.s3.CopyObject", remove_all)
+        s3.meta.events.unregister(f"after-call.s3.{operation}", remove_all)
     assert len(removed) == 1
+
+
+def test_a_file_may_be_processed_as_soon_as_it_is_there(s3: S3Client, file: Path) -> None:
+    desk = S3SubmittedFiles(s3, bucket(s3, versioned=True), bucket(s3))
+    ref = submit(desk, file)
+    kept = desk.keep_failed(ref, b"{}")
+    assert kept
+    desk.remove(ref)
+    with processed_at_once(s3, desk, "CopyObject"):
+        desk.restore(kept, ref)
+    with processed_at_once(s3, desk, "PutObject"):
+        desk.submit(file, KEY, {}, "image/jpeg")
 
 
 @pytest.fixture(params=["memory", "s3", "s3, other names"])

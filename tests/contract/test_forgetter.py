@@ -9,9 +9,9 @@ import pytest
 
 from reindex.domain.digest import sum_of_ids
 from reindex.domain.failures import OriginalNotFound
-from reindex.domain.ledgers import proved, unbalanced
+from reindex.domain.ledger import FOLDED, Forgetting, Ledger
+from reindex.domain.ledger_balance import proved, unbalanced
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import FOLDED, Forgetting, Ledger
 from reindex.domain.tally import Tally
 from reindex.stores.forgetter import DynamoForgetter
 from reindex.stores.interfaces.progress_table import Change, Forgetter, ProgressTable

@@ -9,7 +9,7 @@ import pytest
 
 from reindex.domain.digest import digest
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable
-from reindex.domain.records import Guard
+from reindex.domain.provenance import Guard
 from reindex.image.mapping import PROVENANCE_MAPPING, index_settings
 from reindex.image.refusals import refusals
 from reindex.stores import listings

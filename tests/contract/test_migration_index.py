@@ -8,7 +8,7 @@ import pytest
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured
 from reindex.domain.index_names import cluster_and_name, on_cluster
-from reindex.domain.records import Guard
+from reindex.domain.provenance import Guard
 from reindex.domain.rounds import PinnedIndex
 from reindex.stores.interfaces.index import IndexWrite, Verdict
 from reindex.stores.interfaces.migrations import MigrationIndex

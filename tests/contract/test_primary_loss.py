@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.domain.records import Guard
+from reindex.domain.provenance import Guard
 from reindex.stores.interfaces.index import IndexWrite, Verdict
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.index import SearchIndex

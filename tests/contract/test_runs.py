@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.records import FOLDED, Ledger, RunRecord, UploadRecord
+from reindex.domain.ledger import FOLDED, Ledger, UploadRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.domain.tally import FIRST_FAILURES, MAX_KINDS, Kind
 from reindex.stores.interfaces.runs import Runs

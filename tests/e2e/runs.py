@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.settings import Bucket
 from tests.local.stack import LocalStack
 

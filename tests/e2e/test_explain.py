@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.audit import ImageClass
+from reindex.domain.audit_classes import ImageClass
 from reindex.domain.states import Phase, State
 from reindex.repairs.image_verdict import Cause
 from reindex.settings import LibrarySettings, Queue

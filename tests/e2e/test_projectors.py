@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reindex.domain.records import Provenance
+from reindex.domain.provenance import Provenance
 from reindex.domain.states import State
 from tests.e2e.runs import run, upload
 from tests.local.image_loader import KEY, Reply

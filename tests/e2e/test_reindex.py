@@ -12,18 +12,12 @@ import pytest
 
 from reindex.domain.failures import OriginalNotFound
 from reindex.domain.indexer_pace import IndexerPace
-from reindex.domain.records import Provenance
+from reindex.domain.provenance import Provenance
 from reindex.domain.states import Phase, State
 from reindex.image.truth import Row
 from reindex.settings import LibrarySettings, Queue
 from tests import corpus
-from tests.e2e.runs import (
-    eventually,
-    record,
-    report,
-    run,
-    upload,
-)
+from tests.e2e.runs import eventually, record, report, run, upload
 from tests.local.fill import original_key
 from tests.local.sample_library import (
     SHOWPIECE_CREDIT,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.records import FOLDED
+from reindex.domain.ledger import FOLDED
 from reindex.domain.states import State
 from reindex.settings import LibrarySettings
 from reindex.stores.id_sources import BucketIds

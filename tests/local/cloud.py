@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.settings import PhaseRules, Queue, StateMachine, Tables
 from reindex.stores.sqs import SqsQueue

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import boto3
 
 from cdk import bundling
-from cdk.stage_settings import texts
+from cdk.stage_values import texts
 from reindex.domain.failures import (
     LoaderRefused,
     NotAnImage,

@@ -12,7 +12,8 @@ from aws_cdk.assertions import Template
 from cdk.bundling import Asset
 from cdk.sample_library import SampleLibraryStack
 from cdk.stack import ReindexStack
-from cdk.stage_settings import StageSettings, load
+from cdk.stage_loading import load
+from cdk.stage_settings import StageSettings
 from tests.stack.readable import readable
 
 ROOT = Path(__file__).parents[2]

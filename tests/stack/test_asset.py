@@ -13,7 +13,7 @@ import pytest
 
 from cdk import bundling, uv
 from cdk.functions import RUNTIME
-from cdk.stage_settings import asset_files
+from cdk.stage_values import asset_files
 from tests.stack.templates import ROOT, example_stage
 
 AARCH64 = 0xB7

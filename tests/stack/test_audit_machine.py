@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.audit import Listing
+from reindex.domain.audit_classes import Listing
 from reindex.reports.footprint import AUDITORS
 from reindex.steps.audit import MAX_PARTITIONS, MAX_PARTS
 from tests.stack.readable import readable

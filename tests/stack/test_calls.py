@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import pytest
 
 from cdk.bundling import Asset
-from cdk.stage_settings import load
+from cdk.stage_loading import load
 from tests.calls import operators
 from tests.calls.policies import Policies, Statement
 from tests.calls.record import Record, pairs, verb_of, verbs

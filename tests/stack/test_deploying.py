@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cdk.bundling import Asset
-from cdk.stage_settings import load
+from cdk.stage_loading import load
 from reindex.domain.states import Phase
 from tests.stack import templates
 from tests.stack.readable import readable

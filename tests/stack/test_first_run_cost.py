@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from cdk.bundling import Asset
-from cdk.stage_settings import load
+from cdk.stage_loading import load
 from reindex.domain.states import Phase, State
 from reindex.reports import prices
 from reindex.reports.cost import estimate

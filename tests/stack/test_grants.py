@@ -8,7 +8,7 @@ import pytest
 
 from cdk.bundling import Asset
 from cdk.run_bucket import CHUNKS, CLAIMS, REPORTS, SAMPLES, TALLIES
-from cdk.stage_settings import load
+from cdk.stage_loading import load
 from reindex.settings import FUNCTIONS, function_name
 from reindex.stores import work_list
 from tests.stack import templates

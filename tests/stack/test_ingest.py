@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cdk.bundling import Asset
-from cdk.stage_settings import FollowSettings, IngestSettings, load
+from cdk.stage_loading import load
+from cdk.stage_settings import FollowSettings, IngestSettings
 from reindex.settings import (
     FOLLOW_FUNCTIONS,
     INGEST_COMMAND,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cdk.bundling import Asset
-from cdk.stage_settings import load
+from cdk.stage_loading import load
 from reindex.domain.states import State
 from reindex.metrics import FAILURES
 from reindex.settings import FUNCTIONS

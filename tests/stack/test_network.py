@@ -5,7 +5,7 @@ import re
 import pytest
 
 from cdk.bundling import Asset
-from cdk.stage_settings import load
+from cdk.stage_loading import load
 from tests.stack import templates
 from tests.stack.readable import readable
 from tests.stack.templates import EXAMPLE, ROOT, Stage

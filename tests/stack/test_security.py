@@ -13,7 +13,8 @@ from cdk_nag import AwsSolutionsChecks
 from cdk.bundling import Asset
 from cdk.sample_library import SampleLibraryStack
 from cdk.stack import ReindexStack
-from cdk.stage_settings import StageSettings, load
+from cdk.stage_loading import load
+from cdk.stage_settings import StageSettings
 from tests.stack import templates
 from tests.stack.readable import readable
 from tests.stack.templates import CDK_JSON, EXAMPLE, Stage

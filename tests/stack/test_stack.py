@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cdk.bundling import LIBRARY_MAPPING, Asset
-from cdk.stage_settings import load
+from cdk.stage_loading import load
 from reindex.domain.options import RunOptions, Source
 from reindex.domain.states import Phase
 from reindex.reports import footprint

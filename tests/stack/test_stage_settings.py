@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from cdk.stage_settings import TUNABLE, StageSettings, load, loader_pace, phase_rules, texts, tuned
+from cdk.stage_loading import load
+from cdk.stage_settings import StageSettings
+from cdk.stage_values import TUNABLE, loader_pace, phase_rules, texts, tuned
 from reindex.settings import COMMAND, LibrarySettings, Settings, SettingsError, variables
 from tests.stack.templates import EXAMPLE, example_stage, sample_stage
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cdk.workflow import GATHERERS
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.reports import footprint
 from reindex.steps.gather import MAX_PARTS, PART_SECONDS

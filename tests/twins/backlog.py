@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reindex.domain.records import OutgoingMessage
+from reindex.domain.messages import OutgoingMessage
 from reindex.stores.interfaces.queues import (
     Backlog,
     DeadLetter,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from reindex.domain.digest import id_hash
+from reindex.domain.ledger import Forgetting, Ledger
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Forgetting, Ledger
 from reindex.stores.interfaces.progress_table import Forgetter
 from tests.twins.outages import Outages
 from tests.twins.progress_table import MemoryProgressTable

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
-from reindex.domain.records import Guard, Indexed
+from reindex.domain.provenance import Guard, Indexed
 from reindex.domain.rounds import PinnedIndex, Position
 from reindex.image.limits import Trimmed
 from reindex.image.misfits import misfits, without_misfits

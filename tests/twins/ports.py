@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reindex.domain.audit import Listing
+from reindex.domain.audit_classes import Listing
 from reindex.domain.options import Source
-from reindex.domain.records import ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
 from reindex.metrics import SilentMeter
 from reindex.processors.processing import NamedProcessor
 from reindex.settings import Settings

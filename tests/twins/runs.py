@@ -7,7 +7,8 @@ from dataclasses import replace
 from threading import RLock
 from typing import Any
 
-from reindex.domain.records import FOLDED, Forgetting, Ledger, RunRecord, UploadRecord
+from reindex.domain.ledger import FOLDED, Forgetting, Ledger, UploadRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.tally import FIRST_FAILURES, Kind
 from reindex.stores.runs import check_fields
 

@@ -138,11 +138,9 @@ class MemorySubmittedFiles(Outages, SubmissionDesk):
         self.reasons[kept] = reason
         return kept
 
-    def submit(
-        self, path: Path, key: str, metadata: Mapping[str, str], content_type: str
-    ) -> SubmissionRef:
+    def submit(self, path: Path, key: str, metadata: Mapping[str, str], content_type: str) -> None:
         self.answer()
-        return self.put(key, path.read_bytes(), metadata)
+        self.put(key, path.read_bytes(), metadata)
 
     def is_waiting(self, key: str) -> bool:
         self.answer()

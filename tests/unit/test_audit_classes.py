@@ -17,9 +17,7 @@ from reindex.domain.audit import (
     Counted,
     DocumentFacts,
     Entry,
-    ImageClass,
     ImageFacts,
-    Listing,
     Shrunk,
     classes,
     collect,
@@ -27,6 +25,7 @@ from reindex.domain.audit import (
     shrunk,
     uri_hash,
 )
+from reindex.domain.audit_classes import ImageClass, Listing
 from reindex.domain.digest import digest
 
 IDS = st.sampled_from(["a", "b", "c", "ü", "d/e"])

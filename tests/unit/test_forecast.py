@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reindex.domain.options import RunOptions
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase, State
 from reindex.reports.cost import PerImage
 from reindex.reports.forecast import StageCapacity, bill, forecast

@@ -18,7 +18,8 @@ from reindex.domain.failures import (
     SourceForbidden,
 )
 from reindex.domain.progress import ProgressRow, RecordedFailure
-from reindex.domain.records import Guard, Indexed, RunRecord
+from reindex.domain.provenance import Guard, Indexed
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase, State
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import (

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reindex.domain.failures import MAX_DETAIL, MAX_MESSAGE, Failure, SourceUnavailable
+from reindex.domain.ledger import Ledger, UploadRecord
 from reindex.domain.progress import ProgressRow, Retry
-from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.stores import progress_table, runs
 from reindex.stores.attributes import (

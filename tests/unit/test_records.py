@@ -8,21 +8,12 @@ from typing import Any
 
 import pytest
 
+from reindex.domain.claim_checks import claim_check, claimed_key, key_claimed_by
 from reindex.domain.failures import Failure
-from reindex.domain.records import (
-    Guard,
-    Ledger,
-    Message,
-    OutgoingMessage,
-    Projected,
-    ProjectionAnswer,
-    Provenance,
-    UnreadableAnswer,
-    UnreadableMessage,
-    claim_check,
-    claimed_key,
-    key_claimed_by,
-)
+from reindex.domain.ledger import Ledger
+from reindex.domain.messages import Message, OutgoingMessage, UnreadableMessage
+from reindex.domain.projections import Projected, ProjectionAnswer, UnreadableAnswer
+from reindex.domain.provenance import Guard, Provenance
 
 OUTGOING = OutgoingMessage(
     id="a",

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.domain.records import Ledger, RunRecord, UploadRecord
+from reindex.domain.ledger import Ledger, UploadRecord
+from reindex.domain.run_records import RunRecord
 from reindex.stores.runs import DynamoRuns
 
 if TYPE_CHECKING:

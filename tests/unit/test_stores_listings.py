@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto import mock_aws
 
-from reindex.domain.audit import Listing, key_hash
+from reindex.domain.audit import key_hash
+from reindex.domain.audit_classes import Listing
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings

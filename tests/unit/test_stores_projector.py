@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from reindex.domain.failures import Failure, ProjectorDied, StoreUnavailable
-from reindex.domain.records import Projected, ProjectionAnswer
+from reindex.domain.projections import Projected, ProjectionAnswer
 from reindex.stores.interfaces.projection import Projector
 from reindex.stores.projector import READ_SECONDS, LambdaProjector, projector_config
 from tests.unit.aws import SESSION, Calls

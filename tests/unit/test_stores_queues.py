@@ -8,13 +8,10 @@ import pytest
 from moto import mock_aws
 
 from reindex.domain.failures import StoreUnavailable
-from reindex.domain.records import Guard, Message, OutgoingMessage
+from reindex.domain.messages import Message, OutgoingMessage
+from reindex.domain.provenance import Guard
 from reindex.stores.aws import client_config
-from reindex.stores.backlog import (
-    MAX_VISIBILITY_SECONDS,
-    SqsBacklog,
-    SqsDeliveries,
-)
+from reindex.stores.backlog import MAX_VISIBILITY_SECONDS, SqsBacklog, SqsDeliveries
 from reindex.stores.dead_letters import SqsDeadLetters
 from reindex.stores.interfaces.queues import Backlog, DeadLetters, Deliveries, Depth
 from reindex.stores.sqs import MAX_MESSAGE_BYTES

@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from reindex import settings
 from reindex.domain.digest import DIGEST_LENGTH, digest
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
-from reindex.domain.records import Guard
+from reindex.domain.provenance import Guard
 from reindex.settings import Engine
 from reindex.stores.interfaces.index import IndexWrite, Verdict
 from reindex.stores.search.access import access, read_secret

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from reindex.domain.audit import Listing
+from reindex.domain.audit_classes import Listing
 from reindex.domain.options import Source
 from reindex.processors.processing import NamedProcessor
 from reindex.settings import Settings

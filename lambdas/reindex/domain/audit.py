@@ -9,32 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from reindex.domain import stamps
+from reindex.domain.audit_classes import ImageClass, Listing
 from reindex.domain.digest import digest, id_hash
-from reindex.domain.records import PROVENANCE_TIME, Provenance
+from reindex.domain.provenance import PROVENANCE_TIME, Provenance
 from reindex.domain.states import State
-
-
-class Listing(StrEnum):
-    """The listings of an audit."""
-
-    ORIGINALS = "originals"
-    THUMBNAILS = "thumbnails"
-    OPTIMISED_PNGS = "optimised_pngs"
-    CROPS = "crops"
-    DOCUMENTS = "documents"
-    PROGRESS = "progress"
-    USAGES = "usages"
-    LEASES = "leases"
-    COLLECTIONS = "collections"
-    EDITS = "edits"
-    SYNDICATION = "syndication"
-    STATUS = "status"
-
 
 #: The listings of the library's tables, and the time stamps of their rows (dotted paths).
 ROW_STAMPS: Final[Mapping[Listing, Sequence[str]]] = {
@@ -45,22 +27,6 @@ ROW_STAMPS: Final[Mapping[Listing, Sequence[str]]] = {
     Listing.SYNDICATION: (),
     Listing.STATUS: ("deleteTime",),
 }
-
-
-class ImageClass(StrEnum):
-    """The classes that an audit puts images in; an image may be in several."""
-
-    ORIGINAL_WITHOUT_DOCUMENT = "original_without_document"
-    DOCUMENT_WITHOUT_ORIGINAL = "document_without_original"
-    ROWS_WITHOUT_ORIGINAL = "rows_without_original"
-    UPLOADED_WITHOUT_ORIGINAL = "uploaded_without_original"
-    STALE_DOCUMENT = "stale_document"
-    THUMBNAIL_MISSING = "thumbnail_missing"
-    OPTIMISED_PNG_MISSING = "optimised_png_missing"
-    CROP_NOT_IN_DOCUMENT = "crop_not_in_document"
-    CROP_MISSING = "crop_missing"
-    NEVER_UPLOADED = "never_uploaded"
-    DOCUMENT_OF_NO_RUN = "document_of_no_run"
 
 
 #: The listing of the truth in which an image of a class is absent. While that listing is in doubt,

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from reindex.domain.key_templates import KeyTemplate
-from reindex.domain.records import UnreadableMessage
+from reindex.domain.messages import UnreadableMessage
 from reindex.text import MAX_ID_BYTES
 
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reindex.domain.records import PROVENANCE
+from reindex.domain.provenance import PROVENANCE
 
 #: The field of provenance with the hash of each carried value, by the field's path. A new
 #: projection of the document must keep it: it is the base of the merge after the switch.

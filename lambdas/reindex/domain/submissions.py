@@ -11,8 +11,8 @@ from typing import Any, Self
 from urllib.parse import unquote_plus
 
 from reindex.domain.failures import Failure
+from reindex.domain.messages import UnreadableMessage
 from reindex.domain.progress import iso
-from reindex.domain.records import UnreadableMessage
 from reindex.text import MAX_ID_BYTES
 
 #: The subject of a message on the high-priority queue.

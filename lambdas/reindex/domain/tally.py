@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any, Self
 
 from reindex.domain.digest import add_hashes, id_hash, pair_hash
+from reindex.domain.ledger import Ledger
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Ledger
 from reindex.domain.states import State
 
 #: Length of the id prefixes that divide the certificate: 256 parts for hexadecimal ids.

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from reindex.batches import in_batches, pages_of
 from reindex.domain.digest import add_hashes, digest, pair_hash
 from reindex.domain.failures import IndexGone
-from reindex.domain.ledgers import unbalanced
+from reindex.domain.ledger_balance import unbalanced
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import PROVENANCE, Indexed, Provenance, RunRecord
+from reindex.domain.provenance import PROVENANCE, Indexed, Provenance
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import State
 from reindex.domain.tally import PREFIX_LENGTH, Prefix, Tally
 from reindex.steps.scanning import scan_all

@@ -17,7 +17,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 from reindex.batches import in_batches, pages_of
 from reindex.domain.failures import SourceUnusable
-from reindex.domain.records import Indexed, document_text
+from reindex.domain.messages import document_text
+from reindex.domain.provenance import Indexed
 from reindex.image.document import without_provenance
 from reindex.reports.comparison import Compared, Searchable
 from reindex.reports.contents import Contents, contents

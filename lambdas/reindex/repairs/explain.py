@@ -19,8 +19,9 @@ from reindex.domain.failures import (
     ReindexFailure,
     StoreUnavailable,
 )
+from reindex.domain.messages import Message, UnreadableMessage
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Indexed, Message, UnreadableMessage
+from reindex.domain.provenance import Indexed
 from reindex.domain.submissions import SubmissionRow
 from reindex.image.truth import UserData
 from reindex.repairs.image_evidence import (

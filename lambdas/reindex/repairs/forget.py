@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reindex.domain.records import Forgetting
+from reindex.domain.ledger import Forgetting
 from reindex.repairs.requeue import Chosen, Selection, chosen_rows, count_chosen
 from reindex.stores.interfaces.progress_table import Forgetter, ProgressTable
 

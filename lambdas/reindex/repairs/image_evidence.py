@@ -9,7 +9,8 @@ from typing import Any
 
 from reindex.domain.failures import Failure
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Indexed, RunRecord
+from reindex.domain.provenance import Indexed
+from reindex.domain.run_records import RunRecord
 from reindex.domain.submissions import SubmissionRow
 from reindex.image.truth import UserData
 from reindex.reports.samples import Sample

@@ -11,7 +11,7 @@ from typing import Any
 from reindex.domain import stamps
 from reindex.domain.failures import Failure
 from reindex.domain.progress import ProgressRow, iso
-from reindex.domain.records import Indexed
+from reindex.domain.provenance import Indexed
 from reindex.domain.states import CODES
 from reindex.domain.submissions import SubmissionRow
 from reindex.image.truth import UserData

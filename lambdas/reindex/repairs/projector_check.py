@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reindex.domain.claim_checks import key_claimed_by
 from reindex.domain.failures import (
     Failure,
     LoaderAnswer,
@@ -19,7 +20,7 @@ from reindex.domain.failures import (
     ProjectorDied,
     UnexpectedError,
 )
-from reindex.domain.records import ProjectionAnswer, key_claimed_by
+from reindex.domain.projections import ProjectionAnswer
 from reindex.image.refusals import refusals
 from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.steps.ambient import Clock

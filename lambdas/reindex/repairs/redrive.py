@@ -8,8 +8,8 @@ from enum import StrEnum
 from uuid import uuid4
 
 from reindex.domain.failures import DeadLettered, MessageDiscarded
+from reindex.domain.messages import Message, UnreadableMessage
 from reindex.domain.progress import ProgressRow, RecordedFailure, Retry
-from reindex.domain.records import Message, UnreadableMessage
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.listing import write_and_list

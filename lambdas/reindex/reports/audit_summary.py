@@ -19,7 +19,7 @@ Its form, JSON, is read by ``reindex audit``, by the page, and by whatever else 
     }
 
 ``classes`` has all classes, also those without images, in the order of
-:class:`reindex.domain.audit.ImageClass`.
+:class:`reindex.domain.audit_classes.ImageClass`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from reindex.domain.audit import ABSENT_FROM, Counted, ImageClass, Shrunk
+from reindex.domain.audit import ABSENT_FROM, Counted, Shrunk
+from reindex.domain.audit_classes import ImageClass
 
 #: The folder of the files that the commands name: ``reindex audit --lists audit`` writes them.
 FOLDER: Final = "audit"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reindex.domain.records import UNCHANGED
+from reindex.domain.run_records import UNCHANGED
 from reindex.domain.states import Phase, State
 from reindex.reports import footprint, prices
 from reindex.reports.samples import Sample

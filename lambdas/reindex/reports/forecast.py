@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase, State
 from reindex.reports.cost import PerImage, estimate
 from reindex.reports.footprint import INDEXER_BATCH

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import State
 from reindex.reports.failure_groups import FailureGroup, failure_groups
 from reindex.reports.fill_rates import FieldRate, fallen

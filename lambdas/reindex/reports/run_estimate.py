@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from reindex.domain.records import RETRIED, UNCHANGED, WAITING, RunRecord
+from reindex.domain.run_records import RETRIED, UNCHANGED, WAITING, RunRecord
 from reindex.domain.states import Phase, State
 from reindex.reports.estimate import Estimate, Known, Speed, estimate, with_page
 from reindex.settings import Pace

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from reindex.domain.options import options_in_words, source_in_words
 from reindex.domain.progress import iso
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import CODES, State
 from reindex.reports.fill_rates import field_rates
 from reindex.reports.page import dollars

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from reindex.domain.progress import iso
-from reindex.domain.records import UNCHANGED
+from reindex.domain.run_records import UNCHANGED
 from reindex.domain.states import State
 from reindex.reports.samples import PAUSED, Sample
 

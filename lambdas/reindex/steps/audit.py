@@ -15,15 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from reindex.domain.audit import (
-    Counted,
-    ImageClass,
-    ImageFacts,
-    Listing,
-    classes,
-    collect,
-    shrunk,
-)
+from reindex.domain.audit import Counted, ImageFacts, classes, collect, shrunk
+from reindex.domain.audit_classes import ImageClass, Listing
 from reindex.domain.digest import id_hash
 from reindex.domain.progress import iso
 from reindex.domain.tally import PREFIX_LENGTH
@@ -31,14 +24,7 @@ from reindex.reports.audit_page import page
 from reindex.reports.audit_summary import AuditResult, ClassResult, counted_of
 from reindex.reports.page import CONTENT_TYPE
 from reindex.steps.ambient import Clock
-from reindex.steps.audit_files import (
-    AuditFiles,
-    Look,
-    Part,
-    Spill,
-    reference_summary,
-    summary_key,
-)
+from reindex.steps.audit_files import AuditFiles, Look, Part, Spill, reference_summary, summary_key
 from reindex.steps.second_look import SecondLook
 from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.interfaces.run_files import RunFiles

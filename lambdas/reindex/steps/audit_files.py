@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from reindex.batches import in_batches
-from reindex.domain.audit import Counted, Entry, ImageClass
+from reindex.domain.audit import Counted, Entry
+from reindex.domain.audit_classes import ImageClass
 from reindex.domain.digest import id_hash
 from reindex.stores.interfaces.run_files import RunFiles
 

@@ -16,7 +16,8 @@ from reindex.domain.failures import (
     StoreUnavailable,
 )
 from reindex.domain.progress import ProgressRow, Retry
-from reindex.domain.records import PROVENANCE, RETRIED, Indexed, RunRecord
+from reindex.domain.provenance import PROVENANCE, Indexed
+from reindex.domain.run_records import RETRIED, RunRecord
 from reindex.domain.states import Phase
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter

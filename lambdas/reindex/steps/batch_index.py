@@ -27,19 +27,12 @@ from reindex.domain.failures import (
     StoreUnavailable,
     WorkerDied,
 )
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.preserved import carried
 from reindex.domain.progress import ProgressRow, Retry, iso
-from reindex.domain.records import (
-    PROVENANCE,
-    RETRIED,
-    UNCHANGED,
-    WAITING,
-    Indexed,
-    OutgoingMessage,
-    Projected,
-    ProjectionAnswer,
-    RunRecord,
-)
+from reindex.domain.projections import Projected, ProjectionAnswer
+from reindex.domain.provenance import PROVENANCE, Indexed
+from reindex.domain.run_records import RETRIED, UNCHANGED, WAITING, RunRecord
 from reindex.domain.stamps import STAMPS
 from reindex.domain.states import Phase, State
 from reindex.image.leases import are_current

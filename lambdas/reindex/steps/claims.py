@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reindex.domain.records import claim_check
+from reindex.domain.claim_checks import claim_check
 from reindex.stores.interfaces.run_files import RunFiles
 
 #: Bytes of JSON text above which a value waits in the bucket. A message holds 1 MiB, the

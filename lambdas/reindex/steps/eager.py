@@ -15,8 +15,9 @@ from typing import Final
 from reindex.batches import in_batches
 from reindex.domain.chunks import Chunk
 from reindex.domain.failures import StoreUnavailable
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import OutgoingMessage, RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_check import CheckPhase

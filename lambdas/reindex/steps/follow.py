@@ -10,7 +10,7 @@ from typing import Any
 from reindex.batches import in_batches
 from reindex.domain.changes import id_of_change, ids_of_crops
 from reindex.domain.key_templates import KeyTemplate
-from reindex.domain.records import UnreadableMessage
+from reindex.domain.messages import UnreadableMessage
 from reindex.domain.submissions import IndexImage
 from reindex.settings import LibrarySettings, user_tables
 from reindex.steps.ambient import Meter

@@ -17,7 +17,7 @@ from typing import Any
 from reindex.domain.digest import canonical_json, digest
 from reindex.domain.documents import check_document, parse_document
 from reindex.domain.failures import Failure, LoaderAnswer
-from reindex.domain.records import Projected, ProjectionAnswer, UnreadableAnswer
+from reindex.domain.projections import Projected, ProjectionAnswer, UnreadableAnswer
 from reindex.image.document import with_provenance
 from reindex.steps.ambient import Clock
 from reindex.steps.claims import CLAIM_ABOVE, claim

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.reports.forecast import StageCapacity, bill
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces.index import Index

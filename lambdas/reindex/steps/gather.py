@@ -17,7 +17,7 @@ from typing import Any
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.migration import SAVES, Migration
 from reindex.domain.options import RunOptions, Source
-from reindex.domain.records import RunRecord, run_id_of
+from reindex.domain.run_records import RunRecord, run_id_of
 from reindex.domain.source_kinds import CHANGES, TABLE
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.preflight import PreflightFailed, in_the_way

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
+from reindex.domain.claim_checks import claimed_key, key_claimed_by
 from reindex.domain.failures import (
     IndexGone,
     IndexMisconfigured,
@@ -19,15 +20,9 @@ from reindex.domain.failures import (
     StoreUnavailable,
 )
 from reindex.domain.indexer_pace import BulkCounts
+from reindex.domain.messages import Message, UnreadableMessage, document_text
 from reindex.domain.outcomes import OK, with_more
 from reindex.domain.progress import ProgressRow, Retry
-from reindex.domain.records import (
-    Message,
-    UnreadableMessage,
-    claimed_key,
-    document_text,
-    key_claimed_by,
-)
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.first_failures import record_failures

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.indexer_pace import BulkCounts, Conditions, IndexerPace, next_pace
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.steps.ambient import Clock, Meter
 from reindex.stores.interfaces.queues import IndexerConcurrency, Queue
 from reindex.stores.interfaces.runs import Runs

@@ -26,7 +26,7 @@ from reindex.domain.failures import (
     SubmissionTooLarge,
     UnexpectedError,
 )
-from reindex.domain.records import UnreadableMessage
+from reindex.domain.messages import UnreadableMessage
 from reindex.domain.submissions import (
     MAX_ATTEMPTS,
     IndexImage,

@@ -27,7 +27,7 @@ from reindex.domain.failures import (
     WorkerDied,
 )
 from reindex.domain.progress import ProgressRow, Retry
-from reindex.domain.records import RETRIED, RunRecord
+from reindex.domain.run_records import RETRIED, RunRecord
 from reindex.domain.states import Phase
 from reindex.reports.run_estimate import speeds_with_page
 from reindex.settings import PhaseRules

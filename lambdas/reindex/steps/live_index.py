@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reindex.domain import stamps
+from reindex.domain.claim_checks import key_claimed_by
 from reindex.domain.failures import (
     Failure,
     IndexMisconfigured,
@@ -26,17 +27,11 @@ from reindex.domain.failures import (
     StoreUnavailable,
     UnexpectedError,
 )
+from reindex.domain.messages import UnreadableMessage
 from reindex.domain.preserved import CARRIED
 from reindex.domain.progress import iso
-from reindex.domain.records import (
-    LIVE,
-    PROVENANCE,
-    Indexed,
-    Projected,
-    ProjectionAnswer,
-    UnreadableMessage,
-    key_claimed_by,
-)
+from reindex.domain.projections import Projected, ProjectionAnswer
+from reindex.domain.provenance import LIVE, PROVENANCE, Indexed
 from reindex.domain.submissions import IndexImage, SubmissionRef
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.batch_index import only

@@ -17,7 +17,7 @@ from typing import Any
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import iso
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.reports import notice
 from reindex.reports.notice import Notice
 from reindex.reports.run_summary import RunSummary

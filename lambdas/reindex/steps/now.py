@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reindex.domain.failures import DocumentSuperseded, OriginalNotFound
 from reindex.domain.progress import ProgressRow, Retry
-from reindex.domain.records import LIVE
+from reindex.domain.provenance import LIVE
 from reindex.steps.ambient import Clock
 from reindex.steps.live_index import LiveIndex, Outcome
 from reindex.stores.interfaces.progress_table import Change, ProgressTable

@@ -15,7 +15,7 @@ from reindex.domain.failures import (
     ReindexFailure,
     StoreUnavailable,
 )
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.image.misfits import surprising
 from reindex.steps.ambient import Clock

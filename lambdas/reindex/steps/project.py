@@ -20,7 +20,7 @@ from reindex.domain.failures import (
     StoreUnavailable,
     UnexpectedError,
 )
-from reindex.domain.records import Projected, ProjectionAnswer
+from reindex.domain.projections import Projected, ProjectionAnswer
 from reindex.image.document import build, draft_of, merge, with_provenance
 from reindex.image.extract import extract
 from reindex.image.ranged import RangedFile

@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reindex.batches import in_batches
+from reindex.domain.claim_checks import key_claimed_by
 from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavailable
-from reindex.domain.records import Indexed, ProjectionAnswer, document_text, key_claimed_by
+from reindex.domain.messages import document_text
+from reindex.domain.projections import ProjectionAnswer
+from reindex.domain.provenance import Indexed
 from reindex.image.document import without_provenance
 from reindex.image.refusals import refusals
 from reindex.reports.footprint import PROJECTION_BATCH

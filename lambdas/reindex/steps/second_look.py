@@ -10,19 +10,12 @@ from typing import Final
 
 from reindex.batches import in_batches
 from reindex.domain import stamps
-from reindex.domain.audit import (
-    ROW_STAMPS,
-    DocumentFacts,
-    ImageClass,
-    ImageFacts,
-    Listing,
-    classes,
-    crop_uris,
-    uri_hash,
-)
+from reindex.domain.audit import ROW_STAMPS, DocumentFacts, ImageFacts, classes, crop_uris, uri_hash
+from reindex.domain.audit_classes import ImageClass, Listing
 from reindex.domain.digest import digest
 from reindex.domain.failures import Failure, OriginalNotFound, ReindexFailure
-from reindex.domain.records import Indexed, ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
+from reindex.domain.provenance import Indexed
 from reindex.image.crops import crops
 from reindex.image.truth import Row, UserData
 from reindex.reports.footprint import PROJECTION_BATCH

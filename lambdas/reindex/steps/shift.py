@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.steps.lane import Lane, LaneTools, ShiftResult
 from reindex.steps.phase_work import Deadline
 

@@ -26,8 +26,8 @@ from typing import Final
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured
 from reindex.domain.migration import Migration, MigrationRefused
-from reindex.domain.records import RunRecord
 from reindex.domain.rounds import PinnedIndex
+from reindex.domain.run_records import RunRecord
 from reindex.steps.ambient import Clock, fresh_name
 from reindex.steps.eager import Eager, EagerResult
 from reindex.steps.migrate import changed

@@ -11,7 +11,8 @@ from typing import Any
 
 from reindex.domain.chunks import MAX_ROWS, chunks_of
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
-from reindex.domain.ledgers import (
+from reindex.domain.ledger import Forgetting, UploadRecord
+from reindex.domain.ledger_balance import (
     known_before,
     ledger_from_json,
     ledger_to_json,
@@ -21,8 +22,8 @@ from reindex.domain.ledgers import (
 from reindex.domain.migration import SAVES
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
-from reindex.domain.records import Forgetting, RunRecord, UploadRecord
 from reindex.domain.rounds import RoundMark
+from reindex.domain.run_records import RunRecord
 from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, Phase, State
 from reindex.domain.tally import Tally

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from reindex.domain.indexer_pace import IndexerPace
 from reindex.domain.progress import Retry
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.reports import samples
 from reindex.reports.run_estimate import estimated

@@ -10,8 +10,8 @@ from reindex.batches import pages_of
 from reindex.domain.chunks import LEAST_ROWS, MAX_ROWS, SMALL_LISTS, chunks_of
 from reindex.domain.digest import sum_of_ids
 from reindex.domain.failures import StoreUnavailable
+from reindex.domain.ledger import Ledger
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Ledger
 from reindex.steps.ambient import Clock
 from reindex.stores.interfaces.progress_table import Change, ProgressTable
 from reindex.stores.interfaces.runs import Runs

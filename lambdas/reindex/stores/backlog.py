@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reindex.batches import in_batches
 from reindex.domain.failures import StoreUnavailable
-from reindex.domain.records import OutgoingMessage
+from reindex.domain.messages import OutgoingMessage
 from reindex.stores.aws import persist, unavailable
 from reindex.stores.sqs import BATCH_ENTRIES, MAX_MESSAGE_BYTES, SERVICE, SqsQueue
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from reindex.domain.failures import SourceUnusable
 from reindex.domain.migration import Migration
-from reindex.domain.records import PROVENANCE
+from reindex.domain.provenance import PROVENANCE
 from reindex.domain.rounds import PinnedIndex, Position
 from reindex.stores.interfaces.id_sources import IdPage, Part
 from reindex.stores.interfaces.migrations import MigrationIndex, Migrations

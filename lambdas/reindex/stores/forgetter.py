@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from reindex.domain.digest import sum_of_ids
 from reindex.domain.failures import StoreUnavailable
+from reindex.domain.ledger import FOLDED, Forgetting, Ledger
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import FOLDED, Forgetting, Ledger
 from reindex.stores.attributes import Plain, to_attribute, to_attributes
 from reindex.stores.aws import backoff, error_code, unavailable
 from reindex.stores.interfaces.runs import Runs

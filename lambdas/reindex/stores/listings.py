@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from reindex.domain import stamps
-from reindex.domain.audit import ROW_STAMPS, DocumentFacts, Entry, Listing, key_hash
+from reindex.domain.audit import ROW_STAMPS, DocumentFacts, Entry, key_hash
+from reindex.domain.audit_classes import Listing
 from reindex.domain.key_templates import KeyTemplate
 from reindex.settings import LibrarySettings, user_tables
 from reindex.stores.aws import unavailable

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from reindex.domain.failures import ProjectorDied, StoreUnavailable
-from reindex.domain.records import ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
 from reindex.stores.aws import NO_ANSWER, backoff, client_config, error_code, unavailable
 from reindex.time_limit import TimeLimit
 

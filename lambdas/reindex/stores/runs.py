@@ -3,7 +3,7 @@
 Its items, by ``id``:
 
 - ``current``: the latest run's record. Its attributes have the names of the fields of
-  :class:`reindex.domain.records.RunRecord`, because the state machine writes some of them itself.
+  :class:`reindex.domain.run_records.RunRecord`: the state machine writes some of them itself.
 - ``ledger#<upload>``: ``count`` and ``id_sum`` of the ids that one upload added, and ``done``;
   ``forgotten_count`` and ``forgotten_sum`` of those that were removed from the table since.
 - ``ledger#``: the sum of the folded uploads, and ``folds``, which every fold increments.
@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from reindex.batches import in_batches
-from reindex.domain.records import Forgetting, Ledger, RunRecord, UploadRecord
+from reindex.domain.ledger import Forgetting, Ledger, UploadRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.domain.tally import FIRST_FAILURES, Kind
 from reindex.stores.attributes import (

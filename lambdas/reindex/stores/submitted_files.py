@@ -121,9 +121,7 @@ class S3SubmittedFiles:
             for key in (kept, f"{kept}{REASON_SUFFIX}"):
                 self._client.delete_object(Bucket=self._failed, Key=key)
 
-    def submit(
-        self, path: Path, key: str, metadata: Mapping[str, str], content_type: str
-    ) -> SubmissionRef:
+    def submit(self, path: Path, key: str, metadata: Mapping[str, str], content_type: str) -> None:
         """Upload a file to the ingest bucket, in parts if it is large, each with a checksum.
 
         Args:
@@ -131,11 +129,8 @@ class S3SubmittedFiles:
             key: ``NAME/…/filename``.
             metadata: User metadata, values URL-encoded.
             content_type: MIME type.
-
-        Returns:
-            The submission.
         """
-        with _present():
+        with unavailable(_SERVICE):
             self._client.upload_file(
                 str(path),
                 self._ingest,
@@ -146,8 +141,6 @@ class S3SubmittedFiles:
                     "ChecksumAlgorithm": "SHA256",
                 },
             )
-            found = self._client.head_object(Bucket=self._ingest, Key=key)
-        return SubmissionRef(key, found.get("VersionId", NO_VERSION))
 
     def is_waiting(self, key: str) -> bool:
         """Return True if a submitted file of that key is in the ingest bucket."""

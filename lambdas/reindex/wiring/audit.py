@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reindex import settings as groups
-from reindex.domain.audit import Listing
+from reindex.domain.audit_classes import Listing
 from reindex.stores.aws import CLIENT_CONFIG
 from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.listings import DocumentListing, library_listings, progress_listing

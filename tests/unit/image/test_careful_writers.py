@@ -93,9 +93,27 @@ XMP_PROPERTIES = {
 }
 
 
-def said_in(draw: st.DrawFn, names: list[str], alphabet: str) -> dict[str, Any]:
+def said_in(
+    draw: st.DrawFn, names: list[str], alphabet: str, codec: str = "utf-8"
+) -> dict[str, Any]:
     chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=len(names)))
-    return {name: draw(words(alphabet)) for name in chosen}
+    texts = words(alphabet).filter(lambda text: not passes_for_utf8(text, codec))
+    return {name: draw(texts) for name in chosen}
+
+
+def passes_for_utf8(text: str, codec: str) -> bool:
+    """Return True if the bytes of a text in another set are another text in UTF-8.
+
+    The readers prefer UTF-8: no sentence is like that, but a few letters at random may be.
+    """
+    data = text.encode(codec)
+    if data.isascii() or codec.startswith("utf"):
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def write_iptc(draw: st.DrawFn, said: dict[str, Any], codec: str, declared: bytes | None) -> bytes:
@@ -264,7 +282,7 @@ def pictures(draw: st.DrawFn) -> tuple[Said, bytes]:
     codec, declared, alphabet = draw(st.sampled_from(CHARSETS))
     everything = LATIN + ACCENTS + OTHERS + PUNCTUATION + '<&>"'
     said = Said(
-        iptc=said_in(draw, list(IPTC_DATASETS), alphabet),
+        iptc=said_in(draw, list(IPTC_DATASETS), alphabet, codec),
         exif=said_in(draw, list(EXIF_TAGS), everything),
         xmp=said_in(draw, list(XMP_PROPERTIES), everything),
     )

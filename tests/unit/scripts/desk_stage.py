@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image
 from werkzeug.test import Client, TestResponse
 
-from reindex.domain.audit import Counted, ImageClass, Shrunk
+from reindex.domain.audit import Counted, Shrunk
+from reindex.domain.audit_classes import ImageClass
 from reindex.domain.failures import NotAnImage, SourceUnavailable
 from reindex.domain.states import Phase
 from reindex.domain.submissions import SubmissionRow, SubmissionState

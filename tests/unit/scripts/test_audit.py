@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from reindex.domain.audit import ImageClass
+from reindex.domain.audit_classes import ImageClass
 from tests.unit.scripts.stage import Stage
 
 

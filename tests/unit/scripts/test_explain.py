@@ -13,7 +13,7 @@ import pytest
 
 from reindex.domain import stamps
 from reindex.domain.failures import CredentialsRejected, Failure, SourceForbidden
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
 from reindex.repairs.image_verdict import Cause

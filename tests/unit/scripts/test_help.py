@@ -25,7 +25,10 @@ def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
 
 
 #: What help and wrong usage have no use for; each takes longer to import than click.
-SLOW = {"PIL", "aws_lambda_powertools", "boto3", "botocore", "elasticsearch", "google", "rich"}
+SLOW = {
+    *("PIL", "aws_lambda_powertools", "boto3", "botocore", "elasticsearch", "google", "hashlib"),
+    *("reindex.domain.digest", "reindex.domain.run_records", "rich"),
+}
 
 
 @pytest.mark.parametrize(

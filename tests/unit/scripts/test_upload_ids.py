@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reindex.domain.digest import sum_of_ids
-from reindex.domain.records import Ledger
+from reindex.domain.ledger import Ledger
 from reindex.steps.upload import CHUNK
 from tests.unit.scripts.stage import Stage
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from reindex.composition.audit import AuditSteps
 from reindex.composition.run import RunSteps
-from reindex.domain.audit import DocumentFacts, Entry, Listing, uri_hash
+from reindex.domain.audit import DocumentFacts, Entry, uri_hash
+from reindex.domain.audit_classes import Listing
 from reindex.settings import Settings
 from reindex.steps.audit import Auditing
 from reindex.steps.audit_files import summary_key

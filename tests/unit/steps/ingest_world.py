@@ -12,7 +12,7 @@ from PIL import Image
 
 from reindex.composition.lane import LiveLane
 from reindex.composition.run import RunSteps
-from reindex.domain.records import ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
 from reindex.domain.submissions import LogPlace, SubmissionRef, SubmissionRow
 from reindex.settings import Elasticsearch, ImageLoader, Ingest, Naming, Rounds, Settings, Stage
 from reindex.steps.index_messages import Delivery

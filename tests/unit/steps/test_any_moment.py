@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reindex.domain.ledgers import unbalanced
+from reindex.domain.ledger_balance import unbalanced
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
 from reindex.domain.tally import Tally

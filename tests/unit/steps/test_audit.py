@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.audit import ImageClass, Listing
+from reindex.domain.audit_classes import ImageClass, Listing
 from reindex.domain.failures import StoreUnavailable
 from reindex.image.truth import UserData
 from reindex.reports.audit_page import page

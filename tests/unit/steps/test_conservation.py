@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from reindex.domain.failures import Failure
-from reindex.domain.ledgers import proved, unbalanced
+from reindex.domain.ledger import Forgetting
+from reindex.domain.ledger_balance import proved, unbalanced
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Forgetting
 from reindex.domain.states import Phase, State
 from reindex.domain.tally import Tally
 from reindex.settings import Pace

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reindex.domain.records import RETRIED, UNCHANGED, RunRecord
+from reindex.domain.run_records import RETRIED, UNCHANGED, RunRecord
 from reindex.domain.states import Phase, State
 from reindex.reports import estimate as estimates
 from reindex.reports.estimate import CHECK_COST, Estimate, Known, estimate

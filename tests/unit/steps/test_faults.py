@@ -11,7 +11,7 @@ import pytest
 
 from reindex.domain.failures import SourceArchived, SourceUnavailable, StoreUnavailable, WorkerDied
 from reindex.domain.progress import RecordedFailure
-from reindex.domain.records import Indexed
+from reindex.domain.provenance import Indexed
 from reindex.domain.states import Phase, State
 from reindex.repairs.certify import Certified, Certifying
 from reindex.settings import Pace

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reindex.domain.claim_checks import claimed_key
 from reindex.domain.digest import digest
-from reindex.domain.records import UnreadableAnswer, claimed_key
+from reindex.domain.projections import UnreadableAnswer
 from reindex.steps.function_answers import FunctionAnswers
 from tests.twins.run_files import MemoryRunFiles
 from tests.unit.steps.world import ManualClock

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reindex.domain.ledgers import unbalanced
+from reindex.domain.ledger_balance import unbalanced
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
 from reindex.domain.tally import Tally

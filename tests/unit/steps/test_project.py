@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from reindex.domain.claim_checks import claimed_key
 from reindex.domain.digest import digest
 from reindex.domain.failures import NoTimeLeft, OriginalNotFound, SourceForbidden
-from reindex.domain.records import ProjectionAnswer, claimed_key
+from reindex.domain.projections import ProjectionAnswer
 from reindex.image.truth import UserData
 from reindex.processors.draft import Draft
 from reindex.processors.processing import BUILT_IN, NamedProcessor

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from reindex.domain.failures import Failure, ProjectorDied, StoreUnavailable
-from reindex.domain.records import Projected, ProjectionAnswer
+from reindex.domain.projections import Projected, ProjectionAnswer
 from reindex.steps.projector_probe import NO_IMAGE, probe_projector
 from tests.twins.id_sources import MemoryIds
 

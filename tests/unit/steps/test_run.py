@@ -7,8 +7,10 @@ import json
 import pytest
 
 from reindex.domain.failures import Failure
+from reindex.domain.ledger import Ledger
+from reindex.domain.messages import Message
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Guard, Ledger, Message
+from reindex.domain.provenance import Guard
 from reindex.domain.states import Phase, State
 from reindex.settings import Pace
 from reindex.steps.listing import write_and_list

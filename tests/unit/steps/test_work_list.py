@@ -10,7 +10,7 @@ import pytest
 
 from reindex.domain.chunks import MAX_ROWS, Chunk, TakenChunk
 from reindex.domain.failures import Failure, StoreUnavailable
-from reindex.domain.records import OutgoingMessage
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.states import Phase, State
 from reindex.settings import Pace
 from reindex.steps.tick import Outcome

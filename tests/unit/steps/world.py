@@ -17,7 +17,8 @@ from reindex.domain.digest import digest
 from reindex.domain.failures import Failure, OriginalNotFound, ProjectorDied
 from reindex.domain.options import Source
 from reindex.domain.progress import Retry
-from reindex.domain.records import Projected, ProjectionAnswer, RunRecord
+from reindex.domain.projections import Projected, ProjectionAnswer
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase, State
 from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from reindex.domain.records import Guard, Indexed
+from reindex.domain.provenance import Guard, Indexed
 
 
 class Verdict(Enum):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reindex.domain.ledger import Forgetting
 from reindex.domain.progress import ProgressRow
-from reindex.domain.records import Forgetting
 from reindex.stores.interfaces.paging import Cursor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from reindex.domain.records import ProjectionAnswer
+from reindex.domain.projections import ProjectionAnswer
 
 
 class Projector(Protocol):

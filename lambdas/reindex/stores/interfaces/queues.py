@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from reindex.domain.records import OutgoingMessage
+from reindex.domain.messages import OutgoingMessage
 from reindex.domain.submissions import IndexImage
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from reindex.domain.records import Forgetting, Ledger, RunRecord, UploadRecord
+from reindex.domain.ledger import Forgetting, Ledger, UploadRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.tally import Kind
 
 

@@ -116,9 +116,7 @@ class WaitingFile:
 class SubmissionDesk(SubmittedFiles, Protocol):
     """The same buckets, as submitters see them."""
 
-    def submit(
-        self, path: Path, key: str, metadata: Mapping[str, str], content_type: str
-    ) -> SubmissionRef:
+    def submit(self, path: Path, key: str, metadata: Mapping[str, str], content_type: str) -> None:
         """Upload a file, with checksums."""
         ...
 
@@ -140,8 +138,4 @@ class SubmissionDesk(SubmittedFiles, Protocol):
         Raises:
             SubmissionGone: It is not in the failed bucket any more.
         """
-        ...
-
-    def discard(self, kept: str) -> None:
-        """Remove a file and its reason from the failed bucket; no effect if they are gone."""
         ...

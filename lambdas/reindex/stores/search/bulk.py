@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reindex.domain.records import document_text
+from reindex.domain.messages import document_text
 from reindex.stores.interfaces.index import IndexWrite, Verdict, WriteResult
 from reindex.stores.search.cluster import UNUSABLE, reason, unusable
 

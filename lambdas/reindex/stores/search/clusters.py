@@ -14,7 +14,7 @@ from typing import Any
 
 from reindex.domain.failures import IndexGone
 from reindex.domain.index_names import cluster_and_name, on_cluster
-from reindex.domain.records import Guard, Indexed
+from reindex.domain.provenance import Guard, Indexed
 from reindex.domain.rounds import PinnedIndex, Position
 from reindex.stores.interfaces.index import IndexWrite, Verdict, WriteResult
 from reindex.stores.interfaces.migrations import ChangedPage, MigrationIndex

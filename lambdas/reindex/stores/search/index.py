@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, StoreUnavailable
-from reindex.domain.records import PROVENANCE, Guard
+from reindex.domain.provenance import PROVENANCE, Guard
 from reindex.image.misfits import surprising
 from reindex.stores.interfaces.index import IndexWrite, Verdict, WriteResult
 from reindex.stores.mapping_gaps import mapping_gaps

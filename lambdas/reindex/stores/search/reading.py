@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from reindex.domain.failures import IndexGone, IndexMisconfigured, SourceUnusable, StoreUnavailable
-from reindex.domain.records import Guard, Indexed
+from reindex.domain.provenance import Guard, Indexed
 from reindex.image.misfits import misfits
 from reindex.stores.search.bulk import failure
 from reindex.stores.search.cluster import Forbidden, Refusal, SearchCluster, path

@@ -7,16 +7,12 @@ import re
 
 import pytest
 
-from reindex.domain.audit import ImageClass, Shrunk
+from reindex.domain.audit import Shrunk
+from reindex.domain.audit_classes import ImageClass
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.tally import Kind
 from scripts.desk.panel import RETRY_SECONDS
-from tests.unit.scripts.desk_stage import (
-    HOSTILE,
-    Browser,
-    DeskStage,
-    text_of,
-)
+from tests.unit.scripts.desk_stage import HOSTILE, Browser, DeskStage, text_of
 
 
 def test_the_run_before_the_first(browser: Browser) -> None:

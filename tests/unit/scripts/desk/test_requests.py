@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import pytest
 from moto import mock_aws
 
-from reindex.domain.records import RunRecord
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.reports import prices
 from reindex.reports.samples import Sample, keep

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reindex.domain.records import FOLDED, Ledger, UploadRecord
+from reindex.domain.ledger import FOLDED, Ledger, UploadRecord
 
 
 def known_before(ledgers: Sequence[Mapping[str, UploadRecord]]) -> dict[str, UploadRecord]:
