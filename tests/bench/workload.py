@@ -212,7 +212,7 @@ class Reindex:
         assert self.runs.update(RUN_ID, {"phase": work.phase})
         self._phases.waiting.add(_TASK_TOKEN)
         done = steps.ticker.tick(work, 0, "invocation")
-        assert (done.outcome, sum(done.moved.values())) == (Outcome.DRAINED, images), done
+        assert (done.outcome, sum(done.transitions.values())) == (Outcome.DRAINED, images), done
 
     def _steps(self) -> RunSteps:
         """Build the steps anew, as each invocation of a cold function does."""

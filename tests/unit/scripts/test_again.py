@@ -110,7 +110,7 @@ def test_criteria_are_all_to_be_met(finished: Stage) -> None:
     assert result.stdout == "Would queue 0 images again; --yes does.\n"
 
 
-def test_requeue_tells_who_moved_meanwhile(
+def test_requeue_names_rows_that_changed_meanwhile(
     finished: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finished.table, "write", lambda _: set())
@@ -213,7 +213,7 @@ def test_an_image_that_was_given_up_for_inconsistent_goes_round_again(lettered: 
     assert lettered.reindex("dlq", "--requeue").stdout.startswith("1 image queued again")
 
 
-def test_a_message_whose_image_somebody_moves_meanwhile_stays(
+def test_a_message_whose_image_changes_meanwhile_stays(
     lettered: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lettered.table, "write", lambda _: set())

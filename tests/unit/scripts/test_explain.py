@@ -48,7 +48,7 @@ def facts(found: dict[str, Any]) -> dict[str, str]:
     return {fact["name"]: fact["text"] for fact in found["facts"]}
 
 
-def test_a_searchable_image_is_told_from_its_original_to_the_search(stage: Stage) -> None:
+def test_a_searchable_image_is_explained_from_its_original_to_the_search(stage: Stage) -> None:
     stage.function_logs.lines = [
         LoggedLine(START + 1, "indexer", {"level": "INFO", "message": "written", "id": "a"})
     ]
@@ -243,7 +243,7 @@ def test_gates_are_those_of_the_time_around_the_rows_last_change(stage: Stage) -
     assert not any("long before" in gate for gate in gates)
 
 
-def test_an_images_submission_is_told(stage: Stage) -> None:
+def test_an_images_submission_is_shown(stage: Stage) -> None:
     stage.has_ingest = True
     for image_id, failure in (("a", None), ("b", Failure("unexpected", "It broke.", "", False))):
         row = SubmissionRow(

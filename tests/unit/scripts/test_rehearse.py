@@ -125,7 +125,7 @@ def test_a_plan_counts_and_starts_nothing(stage: Stage, args: tuple[str, ...], s
     assert not stage.stepfunctions.status
 
 
-def test_a_run_that_its_budget_holds_is_told_and_goes_on_with_more(stage: Stage) -> None:
+def test_a_run_that_its_budget_holds_is_reported_and_continues_with_more(stage: Stage) -> None:
     stage.upload(IDS, name="before")
     assert stage.reindex("start", "--budget", "0.000001").exit_code == 0
     assert stage.stepfunctions.last_input == {"source": {"kind": "table"}, "budget": 0.000001}

@@ -39,7 +39,7 @@ def stage(stage: Stage) -> Stage:
     return stage
 
 
-def test_runs_are_listed_the_latest_first_with_what_they_were_told(stage: Stage) -> None:
+def test_runs_are_listed_the_latest_first_with_their_options(stage: Stage) -> None:
     stage.upload(["a", "b", "absent"], name="first")
     stage.whole_run("20250101-000000-aaaa")  # so old that Step Functions has forgotten it
     stage.phases.running.clear()

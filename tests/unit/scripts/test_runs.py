@@ -220,7 +220,7 @@ def test_start_uploads_nothing_while_a_run_is_open(stage: Stage, tmp_path: Path)
         (("--source", "index", "--query", "[1]"), "this is no JSON object"),
     ],
 )
-def test_what_a_run_cannot_be_told_is_wrong_usage(
+def test_options_that_a_run_does_not_know_are_wrong_usage(
     stage: Stage, args: tuple[str, ...], said: str
 ) -> None:
     result = stage.reindex("start", *args)
@@ -318,7 +318,7 @@ def test_without_an_open_run_there_is_nothing_to_hold(stage: Stage, verb: str) -
 # status
 
 
-def test_status_shows_how_the_run_stands(stage: Stage) -> None:
+def test_status_shows_the_state_of_the_run(stage: Stage) -> None:
     queue(stage, *map(str, range(100)))
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)
@@ -404,7 +404,7 @@ def test_status_gives_no_minutes_while_the_queue_is_waited_for(
     assert f"time left {said}" in text
 
 
-def test_status_notices_a_schedule_that_somebody_switched_off(stage: Stage) -> None:
+def test_status_notices_a_schedule_that_was_switched_off(stage: Stage) -> None:
     queue(stage, "a")
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)

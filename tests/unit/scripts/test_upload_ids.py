@@ -92,7 +92,7 @@ def test_lower_turns_ids_to_lower_case_before_anything_else(stage: Stage) -> Non
     assert stage.table.rows.keys() == {LOWER, LOWER[::-1]}
 
 
-def test_an_interrupted_upload_says_what_stands_and_what_is_odd(
+def test_an_interrupted_upload_reports_its_counts_and_odd_ids(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.upload([LOWER], name="before")

@@ -70,7 +70,7 @@ class Queue:
 # A tick survives whatever it meets
 
 
-def test_an_index_that_is_away_for_forty_minutes_charges_nobody() -> None:
+def test_an_index_that_is_away_for_forty_minutes_counts_no_attempt() -> None:
     world, _ = library_of(20, max_attempts=5)
     shards = dict(world.index._indices)
     away = world.clock.now() + 40 * 60
@@ -126,7 +126,7 @@ def test_an_archived_original_is_that_images_failure_by_its_name() -> None:
     assert failure.code == "source_archived"
 
 
-def test_an_outage_of_s3_in_the_check_charges_nobody() -> None:
+def test_an_outage_of_s3_in_the_check_counts_no_attempt() -> None:
     world, ids = library_of(20)
     in_check(world)
     world.library.broken = dict.fromkeys(ids, SourceUnavailable("S3 did not answer.", "SlowDown"))
@@ -238,7 +238,7 @@ def test_a_table_that_dies_of_one_row_holds_up_no_other() -> None:
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_what_nobody_foresaw_is_charged_to_the_image_it_is_about(phase: Phase) -> None:
+def test_an_unforeseen_error_counts_as_an_attempt_of_its_image(phase: Phase) -> None:
     world, ids = library_of(40)
     read = world.index.read
 
@@ -260,7 +260,7 @@ def test_what_nobody_foresaw_is_charged_to_the_image_it_is_about(phase: Phase) -
     )
 
 
-def test_a_caught_error_gives_the_chunk_back_and_charges_nobody() -> None:
+def test_a_caught_error_returns_the_chunk_and_counts_no_attempt() -> None:
     world, _ = library_of(40)
     world.preflight()
     world.open_phase(Phase.INDEX)
@@ -472,7 +472,7 @@ def test_a_claim_check_that_can_never_be_read_is_set_aside() -> None:
 
 
 @pytest.mark.parametrize("until", [9e9, 4_000_000_000])
-def test_a_lease_from_the_future_is_nobodys(until: float) -> None:
+def test_a_lease_from_the_future_is_taken_over(until: float) -> None:
     world, _ = library_of(3)
     world.preflight()
     assert world.work_list.take(Phase.INDEX, "edited", world.clock.now(), until)
@@ -482,7 +482,7 @@ def test_a_lease_from_the_future_is_nobodys(until: float) -> None:
     assert world.states() == {"enqueued": 3}
 
 
-def test_chunks_that_nobody_can_take_end_the_phase() -> None:
+def test_chunks_that_no_worker_can_take_end_the_phase() -> None:
     world, _ = library_of(3, tick_seconds=5)
     world.preflight()
     world.work_list.take = lambda *_: None  # type: ignore[method-assign]

@@ -196,7 +196,7 @@ def test_nothing_is_gathered_while_a_run_is_open() -> None:
         ({"limit": 3}, "limit and only_new need another source than table"),
     ],
 )
-def test_what_a_run_cannot_be_told_is_refused(told: dict[str, Any], why: str) -> None:
+def test_options_that_a_run_does_not_know_are_refused(told: dict[str, Any], why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         World().run_steps.gathering.plan("run-1", told)
 

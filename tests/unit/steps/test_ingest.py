@@ -512,7 +512,7 @@ def test_now_records_its_outcome_in_the_progress_table(world: IngestWorld) -> No
     assert world.table.rows["refused"].state.value == "verified"
 
 
-def test_a_story_is_told_in_order_of_time(world: IngestWorld) -> None:
+def test_a_trace_is_in_order_of_time(world: IngestWorld) -> None:
     ref = world.submit("me/photo.jpg", PHOTO)
     world.settle()
 

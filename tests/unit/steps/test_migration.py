@@ -176,7 +176,7 @@ class TestRounds:
         world.follow()
         world.assert_true(NEW)
 
-    def test_the_alias_moved_by_a_stranger_fails_the_round_by_name(self) -> None:
+    def test_an_alias_that_another_program_moved_fails_the_round_by_name(self) -> None:
         world = migrated("a")
         world.edit("a", title="new")
         world.index.aliases["images"] = [NEW]
@@ -271,7 +271,7 @@ class TestSwitch:
         assert world.switch().state is MigrationState.SWITCHED
         world.assert_true(NEW)
 
-    def test_an_alias_that_a_stranger_moved_is_not_moved(self) -> None:
+    def test_an_alias_that_another_program_moved_is_not_moved(self) -> None:
         world = migrated("a")
         world.compared()
         world.index.aliases["images"] = []

@@ -234,7 +234,7 @@ class TestFinishing:
             world.finish()
 
 
-def test_the_alias_of_a_stranger_there_is_not_taken() -> None:
+def test_the_alias_of_another_program_there_is_not_taken() -> None:
     world = moved("a")
     world.compared()
     world.other.aliases[ALIAS] = ["unrelated"]

@@ -104,7 +104,7 @@ def test_a_field_may_fall_by_as_much_as_is_tolerated(lacking: int, *, passes: bo
     assert (not verdict(found, Tolerance(percent=2.0))) is passes
 
 
-def test_failures_deaths_and_new_images_are_told_apart(world: World) -> None:
+def test_failures_deaths_and_new_images_are_distinguished(world: World) -> None:
     world.projector.failing["id-001"] = Failure("truncated", "the file breaks off")
     world.projector.deadly.add("id-002")
     world.add("new")

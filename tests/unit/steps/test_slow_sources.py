@@ -35,7 +35,7 @@ def test_images_that_no_time_was_left_for_stay_queued_and_are_not_charged() -> N
     assert world.states() == {"enqueued": 20}
 
 
-def test_a_loader_that_is_down_holds_the_run_by_its_name_and_charges_nobody() -> None:
+def test_a_loader_that_is_down_holds_the_run_by_its_name_and_counts_no_attempt() -> None:
     world, ids = loader_world(20)
     world.preflight()
     world.open_phase(Phase.INDEX)

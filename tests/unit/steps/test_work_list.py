@@ -265,7 +265,7 @@ def test_an_unforeseen_image_takes_no_neighbour_from_the_list() -> None:
 
 
 @pytest.mark.parametrize("seconds", [5, 20, 40])
-def test_an_outage_of_the_tables_within_a_tick_charges_nobody(seconds: int) -> None:
+def test_an_outage_of_the_tables_within_a_tick_counts_no_attempt(seconds: int) -> None:
     world, ids = library_of(600)
     in_index_phase(world)
     world.projector.seconds = 1
