@@ -1,4 +1,4 @@
-"""What follows from the settings of a stage."""
+"""Values that follow from the settings of a stage."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ from tests.unit.test_items import size
 SIZE: Final = (1_600, 1_200)
 
 #: Times that each side has its turn, and messages that fill the low-priority queue before one.
-TURNS: Final = 3
-FULL: Final = 12_000
+TURNS: Final = 5
+FULL: Final = 4_000
 
 #: The share of the time that the full queue may add.
 MOST_ADDED: Final = 0.2
@@ -219,7 +219,7 @@ def counted_calls(lane: Lane) -> Counter[str]:
     ):
         ref, length, _ = lane.put()
         submission = Submission(ref, length, datetime.now(UTC).isoformat())
-        ingest = wiring.lane.ingest(wiring.lane.submitted_files, wiring.lane.high_priority)
+        ingest = wiring.lane.ingest(wiring.submitted_files, wiring.high_priority)
         row = ingest.process(submission, LogPlace("bench"))
         assert row.image_id
         body = IndexImage(row.image_id, (ref,)).to_json()
@@ -352,7 +352,7 @@ def _figures(alone: Sequence[float], beside: Sequence[float]) -> dict[str, float
 def main() -> int:
     """Measure and print."""
     parser = parser_of("live_lane", __doc__)
-    parser.add_argument("--files", type=int, default=12, help="in each turn (default: %(default)s)")
+    parser.add_argument("--files", type=int, default=6, help="in each turn (default: %(default)s)")
     arguments = parser.parse_args()
     return report(measure(arguments.files), arguments.json)
 

@@ -52,14 +52,26 @@ MAPS: Final = {
 """In which map the document shows a directory."""
 
 REASONS: Final = (
-    ("Makernote", "", "a maker's note that the library cannot read; we read none"),
-    ("Padding", "", "what a program left free; the Grid leaves it out, too"),
+    ("Makernote", "", "a maker note that the library cannot read; the projection reads none"),
+    ("Padding", "", "a tag that a program left free; the Grid leaves it out too"),
     ("", "jpg__Issue_122.jpg", "the library also shows a second IPTC record; a document has one"),
     ("", "jpg__Issue_173_dotnet_.jpg", "the library's text was published up to its first line end"),
     ("", "jpg__Nikon_E995_iptc_.jpg", "the library's text was published up to its first line end"),
-    ("User Comment", "jpg__Issue_308.jpg", "a comment of its character set's name alone is empty"),
-    ("GPS Processing Method", "", "the library shows the character set's name for the text"),
-    ("Copyright", "", "the text is in Latin-1; the library shows a replacement for the umlaut"),
+    (
+        "User Comment",
+        "jpg__Issue_308.jpg",
+        "a comment that contains only the name of its character set is empty",
+    ),
+    (
+        "GPS Processing Method",
+        "",
+        "the library shows the name of the character set instead of the text",
+    ),
+    (
+        "Copyright",
+        "",
+        "the text is in Latin-1; the library shows a replacement character for the umlaut",
+    ),
 )
 """Why a text differs, by the tag's name and the file's; empty for any."""
 
@@ -189,7 +201,7 @@ def tables(found: Agreement) -> str:
     """Return the shares, and each kind of disagreement with its count, as Markdown."""
     rows = [
         f"| names | {found.both:,} of {found.names:,} | {found.of_names:.2%} |",
-        f"| values under these names | {found.equal:,} of {found.both:,} | {found.of_values:.2%} |",
+        f"| values of these names | {found.equal:,} of {found.both:,} | {found.of_values:.2%} |",
     ]
     kinds = [
         f"| {count} | {kind} | {reason} |" for (kind, reason), count in found.kinds.most_common()
@@ -200,7 +212,7 @@ def tables(found: Agreement) -> str:
             "| --- | --- | --- |",
             *rows,
             "",
-            "| disagreements | of | why |",
+            "| disagreements | kind | reason |",
             "| --- | --- | --- |",
             *kinds,
         ]

@@ -1,4 +1,4 @@
-"""What an audit lists, and the classes that it puts images in."""
+"""The listings of an audit, and the classes that it puts images in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What image-projection answers."""
+"""The answer of image-projection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a document in the index says of the program that wrote it."""
+"""The provenance of a document in the index, and the version that a write replaces."""
 
 from __future__ import annotations
 

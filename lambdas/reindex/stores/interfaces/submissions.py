@@ -139,3 +139,7 @@ class SubmissionDesk(SubmittedFiles, Protocol):
             SubmissionGone: It is not in the failed bucket any more.
         """
         ...
+
+    def discard(self, kept: str) -> None:
+        """Remove a file and its reason from the failed bucket; no effect if they are gone."""
+        ...
