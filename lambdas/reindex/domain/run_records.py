@@ -12,10 +12,11 @@ from reindex.domain.states import Phase
 
 #: Kinds of counts in the run record in addition to the states: images verified without a write
 #: because the index already held their document; images that failed and will be retried; images
-#: that wait because a live writer changed them recently.
+#: that wait because a live writer changed them recently; chunks whose rows are left to a scan.
 UNCHANGED = "unchanged"
 RETRIED = "retried"
 WAITING = "waiting"
+UNREADABLE_CHUNKS = "unreadable_chunks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,8 @@ class RunRecord:
         reason: Why it failed; None if it did not.
         report: Key of its report in the run's bucket.
         total: Images that had work left when it began.
-        counts: Images by what became of them: a state, ``unchanged``, ``retried`` or ``waiting``.
+        counts: Images by what became of them: a state, ``unchanged``, ``retried`` or ``waiting``;
+            and ``unreadable_chunks``.
         skip_unchanged: True to skip the write if the index holds the projected document.
         options: Its options, from :meth:`reindex.domain.options.RunOptions.as_recorded`. JSON text,
             because a query may hold numbers that DynamoDB cannot. Empty in records of releases

@@ -27,7 +27,7 @@ from reindex.domain.failures import (
     WorkerDied,
 )
 from reindex.domain.progress import ProgressRow, Retry
-from reindex.domain.run_records import RETRIED, RunRecord
+from reindex.domain.run_records import RETRIED, UNREADABLE_CHUNKS, RunRecord
 from reindex.domain.states import Phase
 from reindex.reports.run_estimate import speeds_with_page
 from reindex.settings import PhaseRules
@@ -187,6 +187,10 @@ class Lane:
             # The rows are still there, with work left: the Tally's scan lists them again.
             self.tools.meter.count("ChunksUnreadable")
             log.warning("a chunk is unreadable", extra={"chunk": taken.name, "reason": str(error)})
+            # Before the chunk is removed: a run without a scan must know that it is not done.
+            assert self.result.latest is not None
+            run_id = self.result.latest.run_id
+            self.tools.runs.record_progress(run_id, {UNREADABLE_CHUNKS: 1}, None)
             work_list.settle(taken, [])
             return True
         except StoreUnavailable:

@@ -223,11 +223,10 @@ class Switching:
         ids = list(all_ids(ChangedIds(self.index, self.migrations, surplus=is_last)))
         if ids:
             result = self.eager.reindex(self._run(migration, run_id), ids, settle=is_last)
-            if result.unfinished:
-                names = ", ".join(row.id for row in result.unfinished[:3])
+            if left := [*(row.id for row in result.unfinished), *result.without_row]:
+                names = ", ".join(left[:3])
                 raise MigrationRefused(
-                    f"{len(result.unfinished)} images could not be brought along ({names}): "
-                    "repeat it"
+                    f"{len(left)} images could not be brought along ({names}): repeat it"
                 )
         done = (
             migration.round_abandoned()

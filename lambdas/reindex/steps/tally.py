@@ -23,7 +23,7 @@ from reindex.domain.migration import SAVES
 from reindex.domain.options import RunOptions
 from reindex.domain.progress import ProgressRow, iso
 from reindex.domain.rounds import RoundMark
-from reindex.domain.run_records import RunRecord
+from reindex.domain.run_records import UNREADABLE_CHUNKS, RunRecord
 from reindex.domain.source_kinds import TABLE
 from reindex.domain.states import CODES, Phase, State
 from reindex.domain.tally import Tally
@@ -296,10 +296,19 @@ class Tallying:
         """Close a round that had only what changed: its own counts, and what is still listed.
 
         No scan proves it: what a crash left queued and unlisted is found by the scan before the
-        alias is moved.
+        alias is moved. If the round passed over anything, it has failed, so that the next one
+        begins from the same position.
         """
-        listed = sum(self.work_list.count(phase) for phase in Phase)
-        problems = [f"{listed} images still have work left after all rounds"] if listed else []
+        counts = {
+            "images still have work left after all rounds": sum(
+                self.work_list.count(phase) for phase in Phase
+            ),
+            "rows cannot be read (reindex scan-states names them)": run.gathered.get(
+                "unreadable", 0
+            ),
+            "chunks of the work list cannot be read": run.counts.get(UNREADABLE_CHUNKS, 0),
+        }
+        problems = [f"{count} {what}" for what, count in counts.items() if count]
         problems += self._alias_problems(run)
         key = report_key(run.run_id)
         now = self.clock.now()

@@ -132,6 +132,32 @@ class TestRounds:
         world.follow()
         world.assert_true(NEW)
 
+    def test_a_round_that_cannot_read_a_row_has_failed_and_is_made_again(self) -> None:
+        world = migrated("a", "b")
+        world.edit("a", title="later")
+        world.table.unreadable["a"] = "state is 'Queued'"
+        world.tick_migration()
+        assert world.migration.rounds[-1].problem == (
+            "1 rows cannot be read (reindex scan-states names them)"
+        )
+        world.table.unreadable.clear()
+        world.follow()
+        world.assert_true(NEW)
+
+    def test_a_round_that_loses_a_chunk_has_failed_and_is_made_again(self) -> None:
+        world = migrated("a", "b")
+        world.edit("a", title="later")
+
+        def lose_chunks() -> None:
+            world.work_list.spoilt |= {name for _, _, name in world.work_list.listed}
+
+        world.meanwhile = lose_chunks
+        world.tick_migration()
+        assert world.migration.rounds[-1].problem == "1 chunks of the work list cannot be read"
+        world.meanwhile = lambda: None
+        world.follow()
+        world.assert_true(NEW)
+
     def test_a_round_that_was_recorded_and_not_started_is_started_by_the_next_tick(self) -> None:
         world = migrated("a")
         world.edit("a", title="new")
@@ -217,6 +243,18 @@ class TestSwitch:
         world.switch()
         assert seen[0]["a"]["title"] == "late"
         assert seen[0]["b"]["embedding"] == [9.0]
+
+    def test_a_row_that_cannot_be_read_keeps_the_alias_where_it_is(self) -> None:
+        world = migrated("a")
+        world.compared()
+        world.edit("a", title="later")
+        world.table.unreadable["a"] = "state is 'Queued'"
+        with pytest.raises(MigrationRefused, match=r"could not be brought along \(a\)"):
+            world.switch()
+        assert world.index.resolve("images") == OLD
+        world.table.unreadable.clear()
+        world.switch()
+        world.assert_true(NEW)
 
     def test_what_was_written_in_the_last_moment_is_swept(self) -> None:
         world = migrated("a", "b", "c")
