@@ -10,29 +10,20 @@ from aws_cdk import ArnFormat, Stack
 from cdk.bundling import LIBRARY_MAPPING
 from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
-from cdk.progress_table import ProgressTable
-from cdk.reingest_queue import ReingestQueue
-from cdk.run_bucket import RunBucket
+from cdk.stage_resources import StageResources
 from cdk.stage_settings import IngestSettings, OtherClusterSettings, StageSettings
 from cdk.stage_values import loader_pace, texts, tuned
 from reindex.settings import FUNCTION, LOADER, OWN, LibrarySettings
 
 
-def environment(
-    stack: Stack,
-    *,
-    settings: StageSettings,
-    library: LibrarySettings,
-    tables: ProgressTable,
-    queue: ReingestQueue,
-    bucket: RunBucket,
-    lane: IngestLane | None,
-) -> dict[str, str]:
+def environment(resources: StageResources) -> dict[str, str]:
     """Values by variable; a setting without a value is absent."""
+    stack, settings, lane = resources.stack, resources.settings, resources.lane
+    tables, queue = resources.tables, resources.queue
     names = Names(settings.stage)
     values = {
         **tuned(settings),
-        **_unusual(library),
+        **_unusual(resources.library),
         "live_queue_url": _live_queue(settings, lane),
         "stage": settings.stage,
         "production": settings.production or None,
@@ -46,7 +37,7 @@ def environment(
         "progress_table": tables.progress.table_name,
         "work_table": tables.work.table_name,
         "runs_table": tables.runs.table_name,
-        "run_bucket": bucket.bucket.bucket_name,
+        "run_bucket": resources.bucket.bucket.bucket_name,
         "reingest_queue_url": queue.queue.queue_url,
         "dead_letter_queue_url": queue.dead_letters.queue_url,
         "tag_names": settings.projection.tag_names,

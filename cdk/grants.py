@@ -7,16 +7,13 @@ the stack tests compare it with what was synthesized.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 
 from cdk.ingest import IngestLane
 from cdk.names import PHASES, Names
-from cdk.progress_table import ProgressTable
-from cdk.reingest_queue import ReingestQueue
 from cdk.run_bucket import (
     AUDIT_WORK,
     AUDITS,
@@ -26,12 +23,12 @@ from cdk.run_bucket import (
     REPORTS,
     SAMPLES,
     TALLIES,
-    RunBucket,
 )
-from cdk.stage_settings import FollowSettings, StageSettings
+from cdk.stage_resources import StageResources
+from cdk.stage_settings import FollowSettings
 from cdk.stage_values import tuned
 from reindex.domain.source_kinds import UPLOADS
-from reindex.settings import LibrarySettings, user_tables
+from reindex.settings import user_tables
 
 #: The HTTP methods of each function's requests to the search cluster; a function that is not named
 #: sends none.
@@ -63,17 +60,8 @@ def _deny_scans(*resources: str) -> iam.PolicyStatement:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grants:
-    """Everything the grants speak of."""
-
-    stack: Stack
-    settings: StageSettings
-    library: LibrarySettings
-    tables: ProgressTable
-    queue: ReingestQueue
-    bucket: RunBucket
-    lane: IngestLane | None
+class Grants(StageResources):
+    """The permissions on the resources of a stage."""
 
     def by_function(self) -> Mapping[str, list[iam.PolicyStatement]]:
         """Each function's statements."""

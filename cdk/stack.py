@@ -86,8 +86,8 @@ class ReindexStack(Stack):
             if settings.ingest
             else None
         )
-        values = environment(
-            self,
+        grants = Grants(
+            stack=self,
             settings=settings,
             library=library,
             tables=tables,
@@ -102,16 +102,8 @@ class ReindexStack(Stack):
                 network=settings.network,
                 has_secret=bool(secrets(settings)),
             )
+        values = environment(grants)
         functions = Functions(self, "Functions", settings=settings, asset=asset, environment=values)
-        grants = Grants(
-            stack=self,
-            settings=settings,
-            library=library,
-            tables=tables,
-            queue=queue,
-            bucket=bucket,
-            lane=lane,
-        )
         for name, statements in grants.by_function().items():
             functions.allow(name, *statements)
         feed = event_sources.SqsEventSource(

@@ -71,7 +71,7 @@ def _ids(wiring: Wiring, file: str | None, sample: int | None) -> Sequence[str]:
 
     if file:
         return list(islice(read_ids(file), sample))
-    source = wiring.run_steps.id_source(Source(kind=BUCKET))
+    source = wiring.id_source(Source(kind=BUCKET))
     parts = source.parts(1)
     found = source.page(parts[0], None).ids[: sample or _SAMPLE] if parts else ()
     if not found:

@@ -56,6 +56,6 @@ def _explaining(wiring: Wiring) -> Explaining:
         ),
         preserve=place.preserve,
         has_thumbnails=library.thumbnails_bucket is not None,
-        submissions=wiring.lane.submissions if wiring.has_ingest else None,
+        submissions=wiring.submissions if wiring.has_ingest else None,
         stage_capacity=wiring.run_steps.stage_capacity,
     )

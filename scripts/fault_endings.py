@@ -26,7 +26,7 @@ _NIGHTS = "unit/steps/test_nights.py::"
 _FAULTS = "unit/steps/test_faults.py::"
 _INGEST = "unit/steps/test_ingest.py::"
 _PERMANENT = f"{_NIGHTS}test_a_permanent_fault_ends_the_phase_by_its_name"
-_HOUR = f"{_NIGHTS}test_an_hour_of_any_declared_fault_charges_nobody"
+_HOUR = f"{_NIGHTS}test_an_hour_of_any_declared_fault_counts_no_attempt"
 _ANY = "unit/steps/test_any_moment.py::AnyMoment"
 
 ENDINGS: Mapping[str, Ending] = {
@@ -38,7 +38,7 @@ ENDINGS: Mapping[str, Ending] = {
             _PERMANENT,
             _HOUR,
             _ANY,
-            "unit/steps/test_slow_sources.py::test_a_loader_that_is_down_holds_the_run_by_its_name_and_charges_nobody",
+            "unit/steps/test_slow_sources.py::test_a_loader_that_is_down_holds_the_run_by_its_name_and_counts_no_attempt",
         ),
     ),
     "silent": Ending(
@@ -50,7 +50,7 @@ ENDINGS: Mapping[str, Ending] = {
         "A line in the log; no work depends on it.",
         (
             _PERMANENT,
-            "unit/steps/test_timeline.py::test_a_sample_that_cannot_be_kept_harms_no_tick",
+            "unit/steps/test_timeline.py::test_a_sample_that_cannot_be_kept_fails_no_tick",
         ),
     ),
     "retried": Ending(
@@ -77,17 +77,17 @@ ENDINGS: Mapping[str, Ending] = {
         "instead, as an outage.",
         (
             f"{_FAULTS}test_one_original_that_s3_does_not_show_holds_up_no_other",
-            f"{_FAULTS}test_an_outage_of_s3_in_the_check_charges_nobody",
+            f"{_FAULTS}test_an_outage_of_s3_in_the_check_counts_no_attempt",
             "unit/steps/test_project.py::test_a_source_that_forbids_is_that_images_failure_alone",
             "unit/steps/test_project.py::test_a_bad_document_is_that_images_failure_alone",
-            "unit/steps/test_function_answers.py::test_what_is_wrong_with_one_image_harms_no_neighbour",
+            "unit/steps/test_function_answers.py::test_a_fault_of_one_image_does_not_affect_others",
         ),
     ),
     "isolated": Ending(
         "The batch is halved until the image that causes the error is alone, and that image is "
         "charged with it. Ten consecutive ticks that end in an error fail the phase with it.",
         (
-            f"{_FAULTS}test_what_nobody_foresaw_is_charged_to_the_image_it_is_about",
+            f"{_FAULTS}test_an_unforeseen_error_counts_as_an_attempt_of_its_image",
             f"{_FAULTS}test_ten_ticks_in_a_row_that_end_in_an_error_fail_the_phase_with_it",
             f"{_FAULTS}test_a_table_that_dies_of_one_row_holds_up_no_other",
             "unit/steps/test_run.py::test_poison_alone_is_set_aside_and_its_neighbours_go_on",
@@ -160,7 +160,7 @@ ENDINGS: Mapping[str, Ending] = {
         "that lasts longer than a tick can is ignored.",
         (
             f"{_FAULTS}test_a_modification_in_the_future_is_waited_for_no_longer_than_one_of_now",
-            f"{_FAULTS}test_a_lease_from_the_future_is_nobodys",
+            f"{_FAULTS}test_a_lease_from_the_future_is_taken_over",
         ),
     ),
     "settled": Ending(
@@ -208,7 +208,7 @@ ENDINGS: Mapping[str, Ending] = {
     "refused": Ending(
         "Refused by name before anything is changed.",
         (
-            "unit/steps/test_gather.py::test_what_a_run_cannot_be_told_is_refused",
+            "unit/steps/test_gather.py::test_options_that_a_run_does_not_know_are_refused",
             "unit/test_settings.py::",
         ),
     ),
@@ -223,7 +223,7 @@ ENDINGS: Mapping[str, Ending] = {
         (
             "unit/steps/test_run.py::test_stale_lease_what_a_dead_worker_held_is_worked_alone",
             f"{_FAULTS}test_a_second_execution_is_refused_while_the_first_gathers",
-            f"{_FAULTS}test_chunks_that_nobody_can_take_end_the_phase",
+            f"{_FAULTS}test_chunks_that_no_worker_can_take_end_the_phase",
         ),
     ),
     "looked": Ending(

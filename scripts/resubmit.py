@@ -40,9 +40,7 @@ def resubmit(
 
     wiring = ingest_wiring(session)
     wanted = Wanted(submitter=submitter, codes=codes, fingerprints=fingerprints, names=names)
-    resubmitting = Resubmitting(
-        wiring.lane.submissions, wiring.lane.submitted_files, wiring.lane.high_priority
-    )
+    resubmitting = Resubmitting(wiring.submissions, wiring.submitted_files, wiring.high_priority)
     operation = ResubmitFiles(resubmitting, wanted)
     if not yes:
         show_plan(operation.plan())

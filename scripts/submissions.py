@@ -62,8 +62,8 @@ def submissions(
         since=epoch_of(since, wiring.clock.now()) if since else None,
     )
     found = latest_submissions(
-        wiring.lane.submissions,
-        wiring.lane.submitted_files,
+        wiring.submissions,
+        wiring.submitted_files,
         wanted,
         at_most=limit,
         only_failed=failed,

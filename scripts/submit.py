@@ -78,7 +78,7 @@ def submit(
     if not files:
         raise click.ClickException("no file there")
     wiring = ingest_wiring(session)
-    submitting = Submitting(wiring.lane.submitted_files, wiring.library, wiring.clock, name, given)
+    submitting = Submitting(wiring.submitted_files, wiring.library, wiring.clock, name, given)
     if eager:
         _submit_eagerly(session, wiring, submitting, files)
         return
@@ -105,7 +105,7 @@ def _submit_eagerly(
     session.on_interrupt("some files may have been processed; submit again to go on")
     name = f"eager-{fresh_name(wiring.clock)}"
     processing = EagerSubmission(
-        wiring.lane.ingest, wiring.lane.now, wiring.lane.submissions, wiring.clock, name
+        wiring.lane.ingest, wiring.lane.now, wiring.submissions, wiring.clock, name
     )
     failed = 0
     for path in files:

@@ -39,7 +39,7 @@ def trace(session: Session, *, name: str, since: str) -> None:
     start = epoch_of(since, wiring.clock.now())
     events = traced(
         name,
-        wiring.lane.submissions if wiring.has_ingest else None,
+        wiring.submissions if wiring.has_ingest else None,
         wiring.table,
         wiring.function_logs,
         start,

@@ -593,6 +593,13 @@ class Settings:
         if problems:
             raise SettingsError("; ".join(problems))
 
+    @classmethod
+    def of(cls, *groups: object) -> Settings:
+        """Return settings of groups that exist already: nothing is read."""
+        made = cls((), {})
+        made._groups = {type(group): group for group in groups}
+        return made
+
     def __contains__(self, group: type) -> bool:
         """Return True if the group was read."""
         return group in self._groups

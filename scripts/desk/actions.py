@@ -91,9 +91,7 @@ def _resubmit(wiring: Wiring, fields: Fields) -> Action:
     fingerprint = _field(fields, "fingerprint")
     if not wiring.has_ingest:
         raise BadForm("this stage has no live lane")
-    resubmitting = Resubmitting(
-        wiring.lane.submissions, wiring.lane.submitted_files, wiring.lane.high_priority
-    )
+    resubmitting = Resubmitting(wiring.submissions, wiring.submitted_files, wiring.high_priority)
     return Action(
         f"Submit the files of failure {fingerprint} again",
         f"reindex resubmit --fingerprint {shlex.quote(fingerprint)} --yes",

@@ -93,7 +93,7 @@ class Desk:
         )
         add("failures", "Failures", failures.read, shown, failures_panel.keep_seconds)
         if wiring.has_ingest:
-            files = submissions_panel.SubmissionsReader(wiring.lane.submissions)
+            files = submissions_panel.SubmissionsReader(wiring.submissions)
             listed = partial(submissions_panel.view, read_only=self.read_only)
             title = "Submissions that failed"
             add("submissions", title, files.read, listed, _every(ON_REQUEST))

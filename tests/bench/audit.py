@@ -20,17 +20,17 @@ from typing import Any, Final
 
 from botocore.awsrequest import AWSPreparedRequest
 
+from reindex.composition.audit import AuditSteps
+from reindex.composition.run import RunSteps
 from reindex.domain.audit import DocumentFacts, Entry
 from reindex.domain.audit_classes import Listing
 from reindex.domain.digest import id_hash
 from reindex.domain.key_templates import KeyTemplate
 from reindex.reports import prices
 from reindex.reports.footprint import AUDITORS, gb
-from reindex.settings import LibrarySettings, Pace
-from reindex.steps.ambient import SystemClock
-from reindex.steps.audit import MAX_PARTS, PARTITION_IMAGES, Auditing
+from reindex.settings import Elasticsearch, LibrarySettings, Pace, Settings
+from reindex.steps.audit import MAX_PARTS, PARTITION_IMAGES
 from reindex.steps.audit_files import HELD_ENTRIES, AuditFiles, Spill
-from reindex.steps.second_look import SecondLook
 from reindex.stores.aws import client_config
 from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.listings import PAGE_DOCUMENTS, library_listings
@@ -41,8 +41,8 @@ from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report, spent
 from tests.bench.wire import LIST_PAGE, Answer, access, answer_at_once, list_objects
 from tests.bench.workload import projected
+from tests.twins.ports import MemoryPorts
 from tests.twins.run_files import MemoryRunFiles
-from tests.twins.runs import MemoryRuns
 
 IMAGES: Final = 40_000_000
 MILLION: Final = 1_000_000
@@ -285,6 +285,9 @@ def _documents(ids: Sequence[str]) -> tuple[EntryListing, Callable[[], float]]:
     return listing, lambda: pages.making
 
 
+_SETTINGS = Settings.of(Elasticsearch("https://own.example:9200", "images"), Pace(settle_seconds=0))
+
+
 def _compare(ids: Sequence[str]) -> tuple[float, float]:
     """Compare a partition of full size; return processor seconds of an image, and megabytes."""
     files = MemoryRunFiles()
@@ -296,14 +299,8 @@ def _compare(ids: Sequence[str]) -> tuple[float, float]:
     texts = [json.dumps(entry) for entry in _entries(some)]
     audit_files.write(0, "0000-0000", texts)
     del texts
-    auditing = Auditing(
-        listings=dict,
-        second_look=SecondLook.__new__(SecondLook),
-        runs=MemoryRuns(),
-        files=files,
-        settle_seconds=0,
-        clock=SystemClock(),
-    )
+    ports = MemoryPorts(settings=_SETTINGS, files=files)
+    auditing = AuditSteps(ports, RunSteps(ports)).auditing
     taken = spent(lambda: auditing.compare("bench", 0))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return taken.processor / len(some), peak

@@ -24,18 +24,17 @@ from dataclasses import dataclass
 from botocore.awsrequest import AWSPreparedRequest
 
 from reindex.batches import in_batches
+from reindex.composition.run import RunSteps
 from reindex.domain.chunks import MAX_ROWS, chunks_of
 from reindex.domain.progress import ProgressRow
 from reindex.reports.footprint import PROJECTION_BATCH
-from reindex.steps.ambient import SystemClock
-from reindex.steps.ordering import Ordering
 from reindex.stores.folders import keys_by_image
 from reindex.stores.originals import CROPS_AT_ONCE, CropsBucket
 from reindex.stores.sources import source_config, source_session
 from tests.bench.projection import Row
 from tests.bench.results import Result, parser_of, report, spent
 from tests.bench.wire import Answer, access, answer_at_once, is_merging, list_objects
-from tests.twins.run_files import MemoryRunFiles
+from tests.twins.ports import MemoryPorts
 from tests.twins.work_list import MemoryWorkList
 
 #: LISTs per image, at most.
@@ -166,7 +165,7 @@ def put_in_order(ids: Sequence[str]) -> list[str]:
     for number, part in enumerate(in_batches(ids, MAX_ROWS)):
         rows = [ProgressRow.new(image_id, "upload", 0.0) for image_id in part]
         work_list.add(chunks_of(rows, f"scan-{number:06d}"))
-    ordering = Ordering(work_list, MemoryRunFiles(), SystemClock())
+    ordering = RunSteps(MemoryPorts(work_list=work_list)).ordering
     plan = ordering.plan("run", 0)
     assert plan["groups"], "a scan lists ids in no order"
     for group in plan["groups"]:

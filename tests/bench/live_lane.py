@@ -219,7 +219,7 @@ def counted_calls(lane: Lane) -> Counter[str]:
     ):
         ref, length, _ = lane.put()
         submission = Submission(ref, length, datetime.now(UTC).isoformat())
-        ingest = wiring.lane.ingest(wiring.lane.submitted_files, wiring.lane.high_priority)
+        ingest = wiring.lane.ingest(wiring.submitted_files, wiring.high_priority)
         row = ingest.process(submission, LogPlace("bench"))
         assert row.image_id
         body = IndexImage(row.image_id, (ref,)).to_json()

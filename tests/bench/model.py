@@ -517,7 +517,9 @@ If the cluster is the limit, more workers do not help.
 
 The benchmark `whole_run` runs the whole stack on one machine, with an emulator of AWS and a real
 Elasticsearch. From Preflight to the report it processes {model.m["whole_rate"]:.0f} images a
-second: a small run mostly waits, for a queue to be quiet and for messages. Each image takes {_whole(model, "the local cloud")} ms in
+second: a small run mostly waits, for a queue to be quiet and for messages. Each image takes {
+        _whole(model, "the local cloud")
+    } ms in
 the emulator of AWS, {_whole(model, "Elasticsearch")} ms in Elasticsearch,
 {_whole(model, "image_projection")} ms in the projection, and
 {_whole(model, "all else of ours")} ms of processor time in all other functions. On AWS, each of

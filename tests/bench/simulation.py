@@ -428,7 +428,9 @@ class SimulatedWorld(World):
         self.bill.charge("SQS", Cost(0, handed))
         invoked = Cost(ASSUMED["invoke"].value, {"Invoke indexer": 1})
         self.bill.charge("Lambda", invoked)
-        again = self.indexer.handle([Delivery(str(n), str(n), b, 1) for n, b in enumerate(bodies)])
+        again = self.run_steps.indexer.handle(
+            [Delivery(str(n), str(n), b, 1) for n, b in enumerate(bodies)]
+        )
         assert not again
         self.line.in_flight -= len(bodies)
 
@@ -451,7 +453,7 @@ class SimulatedWorld(World):
     def order(self) -> int:
         """Put the list in order; return the bytes that the sorting of one range allocates."""
         run_id, most = self.run.run_id, 0
-        steps = ordering.Ordering(self.work_list, self.files, self.clock)
+        steps = self.run_steps.ordering
         plan = steps.plan(run_id, -1)
         self.side_by_side([partial(steps.cut, run_id, -1, number) for number in plan["groups"]])
         for number in plan["ranges"]:
@@ -470,7 +472,7 @@ class SimulatedWorld(World):
         run_id, cursor = self.run.run_id, None
         while True:
             self.bill.charge("Lambda", Cost(ASSUMED["invoke"].value, {"Invoke tally": 1}))
-            step = self.tallying.segment(run_id, 0, segment, _SEGMENTS, cursor)
+            step = self.run_steps.tallying.segment(run_id, 0, segment, _SEGMENTS, cursor)
             cursor = step["next"]
             if cursor is None:
                 return
@@ -559,7 +561,7 @@ def _played(images: int, workers: int) -> Played:
         part("check phase", lambda: phase(Phase.CHECK))
         world.is_over = True
         part("Tally", tally)
-        assert not world.tallying.decide("run-1", 0, _SEGMENTS)["again"]
+        assert not world.run_steps.tallying.decide("run-1", 0, _SEGMENTS)["again"]
         peaks["report"] = peak(lambda: part("report", lambda: _reported(world, images)))
     real = time.perf_counter() - started
     return Played(images, phases, dict(world.bill.used), peaks, real)
@@ -599,8 +601,8 @@ def memory() -> dict[str, int]:
     told = {"source": {"kind": "bucket"}, "limit": _FEW}
     with simulated(world):
         world.phases.running.add("run-1")
-        [part] = world.gathering.plan("run-1", told)["parts"]
-        gather = partial(world.gathering.part, "run-1", "upload", told, part, None)
+        [part] = world.run_steps.gathering.plan("run-1", told)["parts"]
+        gather = partial(world.run_steps.gathering.part, "run-1", "upload", told, part, None)
         peaks["gather"] = peak(gather)
         peaks["preflight"] = peak(lambda: world.check("run-1", segments=_SEGMENTS))
         world.open_phase(Phase.INDEX)

@@ -7,40 +7,41 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reindex.batches import in_batches
+from reindex.composition.run import RunSteps
 from reindex.domain.digest import canonical_json, digest
 from reindex.domain.messages import OutgoingMessage
-from reindex.domain.progress import Retry, iso
+from reindex.domain.progress import iso
 from reindex.domain.projections import Projected, ProjectionAnswer
 from reindex.domain.run_records import RunRecord
 from reindex.image.document import build, with_provenance
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
-from reindex.reports.forecast import StageCapacity
-from reindex.settings import Pace, PhaseRules
+from reindex.settings import (
+    Elasticsearch,
+    IndexerFeed,
+    Pace,
+    PhaseRules,
+    Projection,
+    Rounds,
+    Settings,
+    Stage,
+)
 from reindex.steps.ambient import SystemClock
-from reindex.steps.batch_check import CheckPhase
-from reindex.steps.batch_index import IndexPhase
-from reindex.steps.gates import Gates
 from reindex.steps.index_messages import Delivery, Indexer
-from reindex.steps.indexer_pacing import IndexerPacing
 from reindex.steps.phase_work import PhaseWork
-from reindex.steps.tick import Outcome, Ticker
-from reindex.steps.upload import Upload
+from reindex.steps.tick import Outcome
 from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.progress_table import ProgressTable
 from reindex.stores.interfaces.projection import Projector
 from reindex.stores.interfaces.queues import Backlog, Depth
 from reindex.stores.interfaces.runs import Runs
 from reindex.stores.interfaces.work_list import WorkList
-from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.index import MemoryIndex
-from tests.twins.indexers import MemoryIndexers
-from tests.twins.library import MemoryLibrary
 from tests.twins.phases import MemoryPhases
-from tests.twins.run_files import MemoryRunFiles
+from tests.twins.ports import MemoryPorts
 from tests.twins.runs import MemoryRuns
 from tests.twins.work_list import MemoryWorkList
 from tests.unit.image.truths import FULL, ID
@@ -53,12 +54,15 @@ RUN_ID = "run-1"
 NOW = BUILT_AT.timestamp()
 
 #: A tick never ends for lack of time, and nothing waits.
-_RULES = PhaseRules("index-rule", "check-rule", tick_seconds=3_600, function_seconds=4_000)
-#: Of the stage that is played; no run here has a budget.
-CAPACITY = StageCapacity(workers=1, projection_concurrency=32, bulks=INDEXER_CONCURRENCY)
-
-_PACE = Pace(settle_seconds=0, check_delay_seconds=0)
-_PRESERVE = ("embedding", "usagesLastModified", "suggestMetadataCredit", "esInfo.migration")
+SETTINGS = Settings.of(
+    Stage("BENCH"),
+    Elasticsearch("https://own.example:9200", ALIAS),
+    PhaseRules("index-rule", "check-rule", tick_seconds=3_600, function_seconds=4_000),
+    IndexerFeed("mapping", INDEXER_CONCURRENCY, INDEXER_BATCH),
+    Pace(settle_seconds=0, check_delay_seconds=0),
+    Rounds(),
+    Projection("projection"),
+)
 
 #: As long as those that Step Functions gives out.
 _TASK_TOKEN = "t" * 700
@@ -137,21 +141,6 @@ class KeptBacklog(BottomlessBacklog):
         return {message.id for message in messages}
 
 
-def ticker(table: ProgressTable, work_list: WorkList, runs: Runs, phases: MemoryPhases) -> Ticker:
-    """Runs ticks that end only when a phase is drained."""
-    return Ticker(
-        table,
-        work_list,
-        runs,
-        phases,
-        _RULES,
-        Retry(),
-        SystemClock(),
-        CountingMeter(),
-        MemoryRunFiles(),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Reindex:
     """A reindex by one worker, of images that the index holds already.
@@ -174,8 +163,7 @@ class Reindex:
 
     def upload(self, images: Sequence[str]) -> None:
         """Ask for images to be reindexed."""
-        upload = Upload(self.table, self.work_list, self.runs, SystemClock(), "upload-1")
-        done = upload.upload(images)
+        done = self._steps().upload("upload-1", only_new=False).upload(images)
         assert done.new == len(images)
 
     def open(self, images: Sequence[str]) -> None:
@@ -197,11 +185,13 @@ class Reindex:
 
     def index(self, images: Sequence[str]) -> None:
         """Run the index phase to its end."""
-        self._run(self._index_phase(), len(images))
+        steps = self._steps()
+        self._run(steps, steps.index_phase, len(images))
 
     def check(self, images: Sequence[str]) -> None:
         """Run the check phase to its end: the index holds what was projected."""
-        self._run(self._check_phase(), len(images))
+        steps = self._steps()
+        self._run(steps, steps.check_phase, len(images))
 
     def feed(self, bodies: Sequence[str]) -> None:
         """Give messages to the indexer, in full batches."""
@@ -218,63 +208,36 @@ class Reindex:
         for image_id in images:
             self._index.live_write(image_id, document)
 
-    def _run(self, work: PhaseWork, images: int) -> None:
+    def _run(self, steps: RunSteps, work: PhaseWork, images: int) -> None:
         assert self.runs.update(RUN_ID, {"phase": work.phase})
         self._phases.waiting.add(_TASK_TOKEN)
-        ticks = ticker(self.table, self.work_list, self.runs, self._phases)
-        done = ticks.tick(work, 0, "invocation")
-        assert (done.outcome, sum(done.moved.values())) == (Outcome.DRAINED, images), done
+        done = steps.ticker.tick(work, 0, "invocation")
+        assert (done.outcome, sum(done.transitions.values())) == (Outcome.DRAINED, images), done
 
-    def _pacing(self) -> IndexerPacing:
-        limits = (0, INDEXER_CONCURRENCY, INDEXER_BATCH)
-        return IndexerPacing(
-            self.runs, MemoryIndexers(), None, *limits, SystemClock(), CountingMeter()
-        )
-
-    def _index_phase(self) -> IndexPhase:
-        return IndexPhase(
-            table=self.table,
-            projector=self.projector,
-            backlog=self.backlog,
-            index=self._index,
-            files=MemoryRunFiles(),
-            gates=Gates(self._index, None, 0, SystemClock(), CAPACITY),
-            pacing=self._pacing(),
-            pace=_PACE,
-            retry=Retry(),
-            preserve=_PRESERVE,
-            workers=1,
-            clock=SystemClock(),
-            meter=CountingMeter(),
-        )
-
-    def _check_phase(self) -> CheckPhase:
-        return CheckPhase(
-            table=self.table,
-            runs=self.runs,
-            backlog=self.backlog,
-            index=self._index,
-            library=MemoryLibrary(),
-            pacing=self._pacing(),
-            stage="BENCH",
-            pace=_PACE,
-            retry=Retry(),
-            clock=SystemClock(),
-            meter=CountingMeter(),
+    def _steps(self) -> RunSteps:
+        """Build the steps anew, as each invocation of a cold function does."""
+        return RunSteps(
+            MemoryPorts(
+                settings=SETTINGS,
+                meter=CountingMeter(),
+                table=self.table,
+                projector=self.projector,
+                runs=self.runs,
+                work_list=self.work_list,
+                backlog=self.backlog,
+                index=self._index,
+                phases=self._phases,
+            )
         )
 
 
 def indexer_on(index: Index, table: ProgressTable, work_list: WorkList, runs: Runs) -> Indexer:
     """Return an indexer that writes to an index; queues and files are in memory."""
-    return Indexer(
-        table=table,
-        work_list=work_list,
-        runs=runs,
-        index=index,
-        files=MemoryRunFiles(),
-        queue=MemoryBacklog(),
-        dead_letters=MemoryDeadLetters(),
-        retry=Retry(),
-        clock=SystemClock(),
+    ports = MemoryPorts(
+        settings=SETTINGS,
         meter=CountingMeter(),
+        table=table,
+        runs=runs,
+        work_list=work_list,
     )
+    return replace(RunSteps(ports).indexer, index=index)

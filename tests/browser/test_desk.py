@@ -130,7 +130,7 @@ def calm(stage: DeskStage) -> None:
     """A run in which nothing failed."""
     stage.audit({})
     stage.add("a", title="true")
-    stage.upload("first").upload(["a"])
+    stage.upload(["a"], name="first")
     stage.whole_run()
     stage.phases.running.clear()
 

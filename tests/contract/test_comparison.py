@@ -124,7 +124,7 @@ def test_every_difference_is_found_and_none_is_invented(world: World) -> None:
     }
 
 
-def test_a_search_finds_the_same_or_is_told(world: World) -> None:
+def test_a_search_that_finds_something_else_is_reported(world: World) -> None:
     index, _, new = world
     replace(index, new, "id-04", document(4, credit="PA"))
     by_credit = SavedSearch({"term": {"metadata.credit": "AP"}}, "AP", ("id-02", "id-04"))

@@ -310,7 +310,7 @@ def test_what_a_field_of_others_refuses_is_left_out_and_the_document_is_written(
 
 
 @ON_A_REAL_SERVER
-def test_more_names_than_the_index_holds_harm_no_image(server: Server, index: str) -> None:
+def test_more_names_than_the_index_holds_fail_no_image(server: Server, index: str) -> None:
     xmp = {f"made:up{number}": "x" for number in range(TOTAL_FIELDS + 1)}
     crowded = build(replace(truth(), file=image_file(xmp=xmp)), NOW)
     # OpenSearch cannot leave names out of its index: it refuses the image that brings too many.

@@ -98,7 +98,9 @@ def test_what_leaves_is_entered_and_the_ledger_balances(tables: Tables) -> None:
     assert tables.runs.forgettings() == [replace(OPERATION, images=left)]
 
 
-def test_a_row_that_moved_since_it_was_read_stays_and_its_neighbours_leave(tables: Tables) -> None:
+def test_a_row_that_changed_since_it_was_read_stays_and_the_others_are_removed(
+    tables: Tables,
+) -> None:
     moved, other = tables.upload("first", ["a", "b"])
     tables.progress.write([Change(moved, moved.requeued(NOW))])
     assert tables.forgetter.forget([moved, other], OPERATION) == {"b"}

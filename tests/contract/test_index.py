@@ -629,7 +629,9 @@ class TestDocumentsOfOtherPrograms:
         assert (found.modified_at is None) == ("lastModified" not in document)
 
     # noida-db refuses them.
-    def test_nested_as_deep_as_the_cluster_takes_them_harm_no_other(self, real: Server) -> None:
+    def test_nested_as_deep_as_the_cluster_takes_them_do_not_affect_others(
+        self, real: Server
+    ) -> None:
         index = SearchIndex(real.cluster, Schema(settings={}, mapping=MAPPING))
         name = index.prepare(new_alias()).index
         deep: Any = "x"

@@ -159,7 +159,7 @@ def test_answers_that_always_break_off_make_it_unavailable(bucket: Bucket) -> No
 
 @pytest.mark.parametrize(("status", "failure"), [(403, SourceForbidden), (503, SourceUnavailable)])
 @pytest.mark.usefixtures("impatient")
-def test_a_refusal_is_told_from_a_store_that_does_not_answer(
+def test_a_refusal_is_distinguished_from_a_store_that_does_not_answer(
     bucket: Bucket, status: int, failure: type[Exception]
 ) -> None:
     bucket.put("a", LARGE)

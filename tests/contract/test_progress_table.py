@@ -154,7 +154,7 @@ def test_each_change_of_a_batch_is_judged_alone(progress: ProgressTable) -> None
     assert written == {each.id for each in rows} - {each.id for each in moved}
 
 
-def test_of_two_who_write_one_wins(progress: ProgressTable) -> None:
+def test_one_of_two_concurrent_writes_wins(progress: ProgressTable) -> None:
     rows = [row(f"image-{n}") for n in range(50)]
     progress.insert(rows)
     theirs = [
@@ -168,7 +168,7 @@ def test_of_two_who_write_one_wins(progress: ProgressTable) -> None:
         assert {stored[image_id].due_at for image_id in ids} <= {int(NOW) + worker}
 
 
-def test_of_two_who_insert_one_is_told_so(progress: ProgressTable) -> None:
+def test_one_of_two_concurrent_inserts_is_refused(progress: ProgressTable) -> None:
     rows = [row(f"image-{n}") for n in range(50)]
     with ThreadPoolExecutor(4) as pool:
         inserted = list(pool.map(progress.insert, [rows] * 4))
@@ -216,7 +216,7 @@ def test_segments_of_a_scan_are_disjoint_and_together_all(
     ],
     ids=str,
 )
-def test_a_row_that_somebody_spoilt_is_told_apart_from_its_neighbours(
+def test_a_malformed_row_does_not_affect_others(
     progress: ProgressTable, spoilt: dict[str, Any]
 ) -> None:
     progress.insert([row("a"), row("b"), row("c")])

@@ -149,7 +149,7 @@ def test_another_run_or_one_that_ended_is_not_changed(runs: Runs) -> None:
     assert runs.current() == ended == replace(record(), status="failed", reason="it stalled")
 
 
-def test_what_moved_is_added_up_by_kind(runs: Runs) -> None:
+def test_transitions_are_added_up_by_kind(runs: Runs) -> None:
     runs.open(record(), None)
     assert runs.record_progress("run-1", {"enqueued": 25, "not found": 1}, NOW + 1)
     assert runs.record_progress("run-1", {"enqueued": 5, "status": 2}, NOW + 2)
@@ -158,7 +158,7 @@ def test_what_moved_is_added_up_by_kind(runs: Runs) -> None:
     assert runs.current() == replace(record(), counts=counts, progressed_at=NOW + 3)
 
 
-def test_fields_change_together_with_what_moved_and_progress_is_no_must(runs: Runs) -> None:
+def test_fields_and_transitions_change_together_without_progress_too(runs: Runs) -> None:
     runs.open(record(), None)
     assert runs.record_progress("run-1", {"enqueued": 2}, None, {"recent_projections": {"ok": 2}})
     assert runs.record_progress("run-1", {}, None, {"failed_ticks": 1})

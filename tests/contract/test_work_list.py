@@ -135,7 +135,7 @@ def test_a_chunk_whose_lease_ran_out_was_abandoned_with_what_was_marked_last(
     assert not taken(work_list, "d", UNTIL + 201).abandoned
 
 
-def test_a_lease_that_lasts_much_longer_than_ours_would_is_nobodys(work_list: WorkList) -> None:
+def test_a_lease_that_lasts_much_longer_than_any_of_ours_is_taken_over(work_list: WorkList) -> None:
     work_list.add([chunk("x")])
     assert work_list.take(Phase.INDEX, "edited", NOW, NOW + 1e9)
 
@@ -143,7 +143,7 @@ def test_a_lease_that_lasts_much_longer_than_ours_would_is_nobodys(work_list: Wo
     assert take(work_list, "another", NOW + 30) is None
 
 
-def test_a_chunk_that_was_taken_over_is_no_longer_ours(work_list: WorkList) -> None:
+def test_a_chunk_that_was_taken_over_is_lost_to_its_first_worker(work_list: WorkList) -> None:
     work_list.add([chunk("x")])
     first = taken(work_list)
     second = taken(work_list, "b", UNTIL + 1)

@@ -92,7 +92,7 @@ def test_a_file_that_is_no_image_fails_with_its_reason_and_its_bytes(
     assert json.loads(reason)["failure"]["code"] == "not_an_image"
 
 
-def test_its_story_is_told_across_functions(stack: LocalStack) -> None:
+def test_its_trace_spans_functions(stack: LocalStack) -> None:
     [row] = submissions(stack, "--by", "agency")
     story = stack.reindex("trace", row["image_id"])
     assert story.returncode == 0, story.stderr

@@ -76,7 +76,7 @@ def test_every_image_ends_as_it_should(stack: LocalStack, library: SampleLibrary
     assert outcomes.keys() == set(library.ids)
 
 
-def test_people_are_told_that_the_run_ended(
+def test_people_are_notified_that_the_run_ended(
     stack: LocalStack, first_run: str, mailbox: str
 ) -> None:
     received = stack.client("sqs").receive_message(QueueUrl=mailbox, WaitTimeSeconds=20)
@@ -206,7 +206,7 @@ def test_a_run_without_an_alias_does_not_start_and_touches_nothing(
 
 
 @pytest.mark.usefixtures("first_run")
-def test_a_message_that_nobody_can_read_is_set_aside_and_counted(stack: LocalStack) -> None:
+def test_an_unreadable_message_is_set_aside_and_counted(stack: LocalStack) -> None:
     queues, sqs = stack.settings[Queue], stack.client("sqs")
     sqs.send_message(QueueUrl=queues.reingest_queue_url, MessageBody="not a message of ours")
 

@@ -457,7 +457,7 @@ def test_each_function_may_ask_the_other_cluster_as_it_asks_its_own(asset: Asset
         assert ("OTHER_URL" in variables[name]) == bool(methods), function
 
 
-def test_the_secret_of_the_other_cluster_is_read_by_those_who_ask_it(asset: Asset) -> None:
+def test_the_secret_of_the_other_cluster_is_read_by_the_functions_that_use_it(asset: Asset) -> None:
     other = {"url": "https://new.example", "secret": OTHER_SECRET}
     entry = templates.EXAMPLE | {"index": {"other_cluster": other}}
     stage = templates.synthesize(load({"PROD": entry}, "PROD"), asset)

@@ -118,7 +118,7 @@ def test_what_is_shown_or_watched_is_what_the_code_writes(prod: Stage) -> None:
             assert dimensions == {"service": "PROD"}, name
 
 
-def test_nothing_is_written_that_nobody_sees(with_ingest: Stage) -> None:
+def test_every_metric_that_is_written_is_shown(with_ingest: Stage) -> None:
     seen = {name for namespace, name, _ in shown(with_ingest) if namespace == OURS}
     assert not WRITES - seen
 
@@ -258,7 +258,7 @@ def test_alarms_may_use_the_key_of_their_topic(stage: Stage) -> None:
     assert key["EnableKeyRotation"]
 
 
-def test_who_is_told(prod: Stage, stage: Stage) -> None:
+def test_alarm_subscribers_are_subscribed(prod: Stage, stage: Stage) -> None:
     subscription = prod.one("AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == (
         "email",

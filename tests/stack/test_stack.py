@@ -322,7 +322,7 @@ def test_tag_names_reach_the_projection_and_the_command(prod: Stage, stage: Stag
         assert "TAG_NAMES" not in environ(functions(given)["indexer"])
 
 
-def test_the_sample_library_is_what_the_product_is_told(stage: Stage) -> None:
+def test_the_sample_library_is_what_the_stage_names(stage: Stage) -> None:
     sample = templates.synthesize_sample_library(stage.settings)
     made = {
         readable(properties.get("TableName") or properties.get("BucketName"))

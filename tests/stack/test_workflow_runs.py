@@ -278,7 +278,7 @@ def test_a_run_from_start_to_report(machine: Machine) -> None:
     assert "held_by" not in ended.record
 
 
-def test_what_the_lambdas_are_told(machine: Machine) -> None:
+def test_the_inputs_of_the_functions(machine: Machine) -> None:
     plan, preflight, *tally = machine.run("told", ONE_ROUND).inputs
     execution = plan["execution"]
     assert execution.endswith(":run:told")

@@ -66,7 +66,7 @@ def test_a_run_that_is_over_has_nothing_to_come() -> None:
     assert bill(record(status="succeeded", ended_at=60.0), 1e9, CAPACITY).to_come == 0
 
 
-def test_a_run_is_held_while_it_would_cost_more_than_its_budget_and_charges_nobody() -> None:
+def test_a_run_over_its_budget_is_held_and_counts_no_attempt() -> None:
     world = World()
     world.add("a")
     world.upload(["a"])

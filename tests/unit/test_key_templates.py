@@ -53,7 +53,7 @@ def test_a_key_of_another_form_has_no_id(template: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("template", ["{id[0:2]}", "{id[1:]}", "{id[0:2]}/{id[3:]}"])
-def test_a_key_that_does_not_say_the_whole_id_is_told(template: str) -> None:
+def test_a_key_that_does_not_contain_the_whole_id_is_reported(template: str) -> None:
     assert not KeyTemplate(template).is_reversible
 
 

@@ -25,7 +25,7 @@ from reindex.settings import SettingsError
         ),
     ],
 )
-def test_what_is_told_is_read_again(options: RunOptions, told: dict[str, Any]) -> None:
+def test_options_are_read_as_they_are_written(options: RunOptions, told: dict[str, Any]) -> None:
     assert options.as_input() == told
     assert RunOptions.of(told) == options
 
@@ -48,7 +48,7 @@ def test_what_goes_without_saying(told: dict[str, Any]) -> None:
         ({"only_new": True}, "limit and only_new need another source than table"),
     ],
 )
-def test_what_a_run_cannot_be_told(told: Any, why: str) -> None:
+def test_inputs_that_are_no_options_are_refused(told: Any, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         RunOptions.of(told)
 

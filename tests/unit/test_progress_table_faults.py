@@ -251,7 +251,7 @@ LOST = (
 
 
 @pytest.mark.parametrize("call", LOST, ids=["broken", "by-the-client", "in-part"])
-def test_a_write_whose_answer_was_lost_is_known_as_ours(call: Call) -> None:
+def test_a_write_whose_answer_was_lost_is_recognised(call: Call) -> None:
     befores = rows(2)
     dynamodb = filled(befores, call)
     assert dynamodb.table().write(changes(befores)) == {"image-0", "image-1"}
@@ -259,12 +259,12 @@ def test_a_write_whose_answer_was_lost_is_known_as_ours(call: Call) -> None:
 
 
 @pytest.mark.parametrize("call", LOST, ids=["broken", "by-the-client", "in-part"])
-def test_an_insert_whose_answer_was_lost_is_known_as_ours(call: Call) -> None:
+def test_an_insert_whose_answer_was_lost_is_recognised(call: Call) -> None:
     dynamodb = FaultyDynamoDB(call)
     assert dynamodb.table().insert(rows(2)) == {"image-0", "image-1"}
 
 
-def test_a_conflict_behind_a_lost_answer_is_not_taken_for_ours() -> None:
+def test_a_conflict_behind_a_lost_answer_is_not_taken_for_the_own_write() -> None:
     befores = rows(2)
     theirs = enqueued(befores[0], digest="theirs")
     dynamodb = filled([theirs, befores[1]], Call(loses_answer=True))

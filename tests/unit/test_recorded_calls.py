@@ -127,5 +127,5 @@ def test_what_a_call_needs(made: RecordedCall, permissions: set[tuple[str, str, 
         ("/aws/lambda/a-function", ("/aws/lambda/a-function", "")),
     ],
 )
-def test_the_resource_that_a_name_stands_for(name: str, found: tuple[str, str]) -> None:
+def test_the_resource_that_a_name_refers_to(name: str, found: tuple[str, str]) -> None:
     assert place(name) == found

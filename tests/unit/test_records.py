@@ -67,7 +67,7 @@ def test_a_message_that_is_not_ours_or_not_whole_is_unreadable(body: str) -> Non
     ],
 )
 @pytest.mark.parametrize("preserved", ["{}", '{"a": {"b": 1, "image": {"c": 2}}, "d": [{}]}'])
-def test_a_messages_document_is_told_from_what_surrounds_it(image: str, preserved: str) -> None:
+def test_a_messages_document_is_separated_from_its_envelope(image: str, preserved: str) -> None:
     message = Message.parse(replace(OUTGOING, image=image, preserved=preserved).body())
 
     assert json.loads(message.image) == json.loads(image)
@@ -99,12 +99,12 @@ def test_the_fields_of_a_message_may_come_in_another_order() -> None:
     assert json.loads(message.image) == {"id": "a", "note": "ünï\x00"}
 
 
-def test_a_claim_check_is_told_from_a_document_by_its_text() -> None:
+def test_a_claim_check_is_recognised_by_its_text() -> None:
     assert key_claimed_by(claim_check("claims/x.json")) == "claims/x.json"
     assert key_claimed_by('{"claimCheck": "an image may say so", "id": "a"}') is None
 
 
-def test_a_claim_check_is_told_from_a_document() -> None:
+def test_a_claim_check_is_recognised() -> None:
     assert claimed_key(json.loads(claim_check("claims/x.json"))) == "claims/x.json"
     assert claimed_key({"id": "a"}) is None
     assert claimed_key({"claimCheck": "x", "id": "a"}) is None

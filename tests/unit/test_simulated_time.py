@@ -60,7 +60,7 @@ def test_answers_come_in_the_order_of_time_and_errors_with_them() -> None:
         early.result()
 
 
-def test_those_who_all_wait_for_each_other_are_told() -> None:
+def test_threads_that_all_wait_for_each_other_are_reported() -> None:
     with pytest.raises(RuntimeError, match="nobody is left"):
         SimulatedTime(0).pass_on()
 

@@ -136,7 +136,7 @@ def test_a_refusal_comes_with_the_services_words_on_one_safe_line(
     ],
     ids=range(9),
 )
-def test_an_answer_that_is_no_document_has_a_code_of_its_own_and_harms_no_neighbour(
+def test_an_answer_that_is_no_document_has_its_own_code_and_does_not_affect_others(
     make: Make, service: ImageLoader, reply: Reply, message: str
 ) -> None:
     service.always["a"] = reply

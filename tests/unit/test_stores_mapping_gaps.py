@@ -84,5 +84,5 @@ def test_a_type_that_takes_the_same_values_will_do(live: Any, wanted: Any) -> No
         (KEYWORD, _of(inner=KEYWORD), "field is keyword, where documents hold object"),
     ],
 )
-def test_another_type_is_named_with_ours(live: Any, wanted: Any, gap: str) -> None:
+def test_another_type_is_named_with_the_expected_one(live: Any, wanted: Any, gap: str) -> None:
     assert mapping_gaps(_of(field=live), _of(field=wanted)) == [gap]

@@ -82,7 +82,7 @@ def test_an_execution_runs_until_it_is_stopped(phases: Phases, stepfunctions: "S
     assert not phases.is_running(execution)
 
 
-def test_an_execution_that_nobody_knows_does_not_run(phases: Phases) -> None:
+def test_an_unknown_execution_does_not_run(phases: Phases) -> None:
     assert not phases.is_running("arn:aws:states:us-east-1:123456789012:execution:run:gone")
 
 
@@ -109,7 +109,7 @@ def _send(phases: Phases, operation: str) -> bool:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_token_that_somebody_waits_on_is_told(
+def test_a_token_that_an_execution_waits_for_is_recognised(
     phases: Phases, stepfunctions: "SFNClient", operation: str
 ) -> None:
     calls = Calls(stepfunctions, operation)
@@ -122,7 +122,7 @@ def test_a_token_that_somebody_waits_on_is_told(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
-def test_a_token_that_nobody_waits_on_any_more_is_false(
+def test_a_token_that_no_execution_waits_for_is_refused(
     phases: Phases, stepfunctions: "SFNClient", operation: str, code: str
 ) -> None:
     Calls(stepfunctions, operation).refuse(code)
@@ -131,7 +131,7 @@ def test_a_token_that_nobody_waits_on_any_more_is_false(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_token_that_cannot_be_told_is_never_taken_for_dead(
+def test_a_token_whose_state_is_unknown_is_not_taken_for_dead(
     phases: Phases, stepfunctions: "SFNClient", operation: str
 ) -> None:
     Calls(stepfunctions, operation).refuse("ServiceUnavailable", 503)

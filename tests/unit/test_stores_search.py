@@ -259,7 +259,7 @@ class TestABulk:
         assert "does not answer" in result.reason
 
     @pytest.mark.parametrize("status", [400, 413])
-    def test_that_is_refused_as_a_whole_is_halved_until_the_culprit_stands_alone(
+    def test_that_is_refused_as_a_whole_is_halved_until_the_culprit_is_alone(
         self, index: SearchIndex, server: FakeServer, status: int
     ) -> None:
         def bulk(ids: Sequence[str]) -> Answer:
@@ -346,7 +346,7 @@ class TestARead:
         assert "realtime=true" in unquote(asked.path)
         assert "_source_includes=esInfo.reindex,lastModified" in unquote(asked.path)
 
-    def test_of_a_document_nested_as_deep_as_the_cluster_allows_harms_no_other(
+    def test_a_read_of_a_document_nested_as_deep_as_the_cluster_allows_does_not_affect_others(
         self, index: SearchIndex, server: FakeServer
     ) -> None:
         found = {"found": True, "_seq_no": 1, "_primary_term": 1}
@@ -475,7 +475,7 @@ class TestConnecting:
             _connect("http://localhost", {"username": "me"})
 
     @pytest.mark.parametrize("text", ["not JSON", '"text"', '{"username": 7}', "[" * 100_000])
-    def test_refuses_a_secret_that_is_none_and_shows_it_to_nobody(self, text: str) -> None:
+    def test_refuses_a_secret_of_another_form_and_does_not_show_it(self, text: str) -> None:
         with pytest.raises(IndexMisconfigured, match="is no JSON object of texts") as refused:
             read_secret(text)
         assert text not in str(refused.value)

@@ -20,6 +20,7 @@ PACKAGES = (
     "cdk/**/*.py",
     "lambdas/*.py",
     "lambdas/reindex/*.py",
+    "lambdas/reindex/composition/**/*.py",
     "lambdas/reindex/domain/**/*.py",
     "lambdas/reindex/image/**/*.py",
     "lambdas/reindex/processors/**/*.py",

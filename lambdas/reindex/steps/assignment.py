@@ -17,7 +17,7 @@ class Assignment:
         chunk: The chunk.
         left: Rows that are still to be worked on.
         put_off: Rows that were worked on and left as they were: they are not ready yet.
-        moved: Rows that have changed, as they are now.
+        changed: Rows that have changed, as they are now.
         uncertain: Ids of rows that may have changed since they were read: a call about them went
             unanswered, or the worker that had the chunk died.
         dropped: Ids of rows that are not ours to list: another moved them, or they cannot be
@@ -27,7 +27,7 @@ class Assignment:
     chunk: TakenChunk
     left: list[ProgressRow]
     put_off: list[ProgressRow] = field(default_factory=list)
-    moved: list[ProgressRow] = field(default_factory=list)
+    changed: list[ProgressRow] = field(default_factory=list)
     uncertain: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
     _positions: dict[str, int] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Assignment:
     @property
     def is_untouched(self) -> bool:
         """True if the chunk can be given back as it was."""
-        return not (self.moved or self.put_off or self.dropped)
+        return not (self.changed or self.put_off or self.dropped)
 
     def window(self, rows: Sequence[ProgressRow]) -> tuple[int, int]:
         """Return the positions in the chunk's file between which some rows are."""
@@ -56,7 +56,7 @@ class Assignment:
 
     def restore(self, page: Sequence[ProgressRow]) -> None:
         """Put back whatever of a page is accounted for nowhere: its work ended in the middle."""
-        known = {row.id for row in (*self.left, *self.put_off, *self.moved)} | self.dropped
+        known = {row.id for row in (*self.left, *self.put_off, *self.changed)} | self.dropped
         rest = [row for row in page if row.id not in known]
         self.put_back(rest)
         self.uncertain |= {row.id for row in rest}

@@ -107,10 +107,10 @@ class CheckPhase:
         for change in changes:
             if change.before.id in written:
                 result.after.append(change.after)
-                result.moved[self._name(change, run)] += 1
+                result.transitions[self._name(change, run)] += 1
                 failure = change.after.failure
                 result.outcomes[failure.code if failure else outcomes.OK] += 1
-        for kind, count in result.moved.items():
+        for kind, count in result.transitions.items():
             self.meter.count("Images" + kind.title().replace("_", ""), count)
         return result
 

@@ -182,12 +182,12 @@ class IndexPhase:
                 except Exception as error:  # noqa: BLE001 - the tick isolates the image it is about
                     result.problem = error
                 else:
-                    result.moved.update(map(_name, changes))
+                    result.transitions.update(map(_name, changes))
                     result.outcomes.update(_outcome(c) for c in changes if _name(c) != WAITING)
                     result.after += [change.after for change in changes]
                     result.overtaken |= overtaken
         result.is_uncertain = unanswered is not None
-        if unanswered and not result.moved:
+        if unanswered and not result.transitions:
             result.problem = unanswered
         return result
 

@@ -57,7 +57,7 @@ class ShiftResult:
 
     Attributes:
         latest: The run as last read; None when it ended, moved on or was paused meanwhile.
-        moved: Rows that changed, by what they became.
+        transitions: Rows that changed, by what they became.
         progressed: True if any row changed that does not merely test a gate.
         held_by: The gate that held it last; None when none did.
         held: Seconds that it waited, by the gate it waited for.
@@ -67,7 +67,7 @@ class ShiftResult:
     """
 
     latest: RunRecord | None
-    moved: Counter[str] = field(default_factory=Counter)
+    transitions: Counter[str] = field(default_factory=Counter)
     progressed: bool = False
     held_by: str | None = None
     held: dict[str, float] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class Lane:
             self._record_error(error, run)
         for assignment in self.unsettled:
             attempt("the chunk cannot be settled", partial(self._settle, assignment))
-        if result.unforeseen and not result.moved:
+        if result.unforeseen and not result.transitions:
             # No image could be identified as the cause.
             result.error = result.error or result.unforeseen
         return result
@@ -199,7 +199,7 @@ class Lane:
                 self._take_over(assignment)
             return self._work_and_settle(assignment)
         except _LeaseLost:
-            self._list_moved(assignment)
+            self._list_changed(assignment)
             return True
 
     def _work_and_settle(self, assignment: Assignment) -> bool:
@@ -214,13 +214,13 @@ class Lane:
             raise
         return may_go_on
 
-    def _list_moved(self, assignment: Assignment) -> None:
+    def _list_changed(self, assignment: Assignment) -> None:
         """List the rows that we changed of a chunk that another worker has taken over.
 
         That worker may have read them before we changed them.
         """
         log.warning("a chunk was taken over", extra={"chunk": assignment.chunk.name})
-        self.tools.work_list.add(chunks_of(assignment.moved, self._name()))
+        self.tools.work_list.add(chunks_of(assignment.changed, self._name()))
 
     def _take_over(self, assignment: Assignment) -> None:
         """Read the rows of a chunk that was abandoned again; charge those that were in progress."""
@@ -251,7 +251,7 @@ class Lane:
             if row == suspects.get(row.id)
         }
         written = self.tools.table.write([*changes.values()]) if changes else set()
-        assignment.moved += [changes[image_id].after for image_id in written]
+        assignment.changed += [changes[image_id].after for image_id in written]
         assignment.dropped |= changes.keys() - written
         assignment.left = [row for row in assignment.left if row.id not in changes]
         self.tools.meter.count("ImagesLeftByDeadWorkers", len(written))
@@ -275,7 +275,7 @@ class Lane:
             elif now.state.phase is self._phase and (now.due_at or 0) <= self._now():
                 current.append(now)
             else:
-                assignment.moved.append(now)
+                assignment.changed.append(now)
         assignment.uncertain -= set(doubtful)
         return current
 
@@ -295,7 +295,7 @@ class Lane:
                 return
             later = self._now() + PAUSE_SECONDS
             following = [
-                *chunks_of([*assignment.left, *assignment.moved], self._name()),
+                *chunks_of([*assignment.left, *assignment.changed], self._name()),
                 *chunks_of(assignment.put_off, self._name(), not_before=later),
             ]
             settled = work_list.settle(chunk, following)
@@ -303,7 +303,7 @@ class Lane:
             attempt("the chunk cannot be marked", partial(work_list.mark, chunk, 0, 0))
             raise
         if not settled:
-            self._list_moved(assignment)
+            self._list_changed(assignment)
 
     def _name(self) -> str:
         """Return a name for chunks, that no other has."""
@@ -404,7 +404,7 @@ class Lane:
             done = self.tools.phase_work.page(run, rows, self.deadline)
         except Exception as error:  # noqa: BLE001 - judged below, as a page's own problem is
             done = PageResult(problem=error)
-        assignment.moved += done.after
+        assignment.changed += done.after
         assignment.dropped |= done.overtaken
         left = done.rest_of(rows)
         if done.problem or done.is_uncertain:
@@ -418,11 +418,11 @@ class Lane:
 
     def _record(self, run: RunRecord, done: PageResult, capacity: Capacity, started: float) -> None:
         """Add what was done with a page to the tick's result and to the run's record."""
-        if not done.moved.total():
+        if not done.transitions.total():
             return
         # A probe is not progress: otherwise a run that only probes would never fail.
         progressed = not capacity.is_probe
-        self.result.moved.update(done.moved)
+        self.result.transitions.update(done.transitions)
         self.result.progressed |= progressed
         now = self._now()
         changes: dict[str, Any] = {}
@@ -434,7 +434,7 @@ class Lane:
             # Rows processed while a gate throttles are not a measure of the phase's speed.
             changes["speeds"] = speeds_with_page(run, self._phase, started, now)
         runs = self.tools.runs
-        runs.record_progress(run.run_id, done.moved, now if progressed else None, changes)
+        runs.record_progress(run.run_id, done.transitions, now if progressed else None, changes)
         record_failures(runs, run.run_id, run.counts, done.after)
 
     def _charge(self, assignment: Assignment, row: ProgressRow, error: Exception) -> None:
@@ -454,7 +454,7 @@ class Lane:
             # Not even that can be done: nothing is known of such a row but that it is there.
             self._drop(assignment, row.id, f"{type(problem).__name__}: {problem}")
             return
-        assignment.moved.append(after)
+        assignment.changed.append(after)
         self.tools.meter.failures(failure.code, 1)
         kind = RETRIED if after.state is row.state else str(after.state)
         done = PageResult(Counter([kind]), Counter([failure.code]), [after])

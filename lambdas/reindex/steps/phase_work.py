@@ -50,7 +50,7 @@ class PageResult:
     """The outcome of a page of rows; a row that is in no field was not changed.
 
     Attributes:
-        moved: Rows that changed, by what they became.
+        transitions: Rows that changed, by what they became.
         outcomes: Images by failure code, or ``ok``: see :mod:`reindex.domain.outcomes`.
         after: The rows that changed, as they are now.
         overtaken: Ids of rows that another changed first.
@@ -58,7 +58,7 @@ class PageResult:
         is_uncertain: True if the other rows may have changed all the same: a call was not answered.
     """
 
-    moved: Counter[str] = field(default_factory=Counter)
+    transitions: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     after: list[ProgressRow] = field(default_factory=list)
     overtaken: set[str] = field(default_factory=set)

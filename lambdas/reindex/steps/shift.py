@@ -62,7 +62,7 @@ def _together(results: Sequence[ShiftResult]) -> ShiftResult:
         error=None if progressed else next((r.error for r in results if r.error), None),
     )
     for result in results:
-        total.moved += result.moved
+        total.transitions += result.transitions
         for gate, seconds in result.held.items():
             # Lanes wait at the same time: the longest wait is the tick's.
             total.held[gate] = max(seconds, total.held.get(gate, 0.0))

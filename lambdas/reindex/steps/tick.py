@@ -83,14 +83,14 @@ class TickReport:
     Attributes:
         outcome: How it ended.
         admission: Admitted or not, and why.
-        moved: Rows that changed, by what they became.
+        transitions: Rows that changed, by what they became.
         held_by: The gate that held it last; None when none did.
         error: What it ended in; None when it ended well.
     """
 
     outcome: Outcome
     admission: Admission
-    moved: Mapping[str, int] = field(default_factory=Counter)
+    transitions: Mapping[str, int] = field(default_factory=Counter)
     held_by: str | None = None
     error: str | None = None
 
@@ -99,7 +99,7 @@ class TickReport:
         return {
             "outcome": self.outcome,
             "admission": self.admission,
-            "moved": dict(self.moved),
+            "moved": dict(self.transitions),
             "heldBy": self.held_by,
             "error": self.error,
         }
@@ -204,7 +204,7 @@ class Ticker:
             self.clock.now() - started,
             work.phase,
             worker,
-            dict(done.moved),
+            dict(done.transitions),
             dict(done.held),
             pace.concurrency if pace else 0,
             pace.set_by if pace else "",
@@ -212,7 +212,7 @@ class Ticker:
         attempt("the sample cannot be kept", lambda: samples.keep(self.files, run.run_id, sample))
         attempt("the progress cannot be measured", lambda: self._measure_progress(work))
         outcome = self._close(run, work.phase, done)
-        return TickReport(outcome, Admission.WORK, done.moved, done.held_by, done.error)
+        return TickReport(outcome, Admission.WORK, done.transitions, done.held_by, done.error)
 
     def _measure_progress(self, work: PhaseWork) -> None:
         """Write how far the run is; no seconds where none can be promised."""

@@ -1,4 +1,4 @@
-"""Builds all stores and steps of a process from its settings.
+"""Builds the stores of a process from its settings.
 
 Only this package knows which store implements which interface.
 """
@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from reindex.wiring.audit import AuditSteps
-from reindex.wiring.lane import LiveLane
-from reindex.wiring.migration import MigrationSteps
-from reindex.wiring.run import RunSteps
-from reindex.wiring.stores import Stores
+from reindex.composition.audit import AuditSteps
+from reindex.composition.lane import LiveLane
+from reindex.composition.migration import MigrationSteps
+from reindex.composition.run import RunSteps
+from reindex.wiring.audit import AuditStores
+from reindex.wiring.lane import LaneStores
+from reindex.wiring.run import RunStores
 
 
-class Wiring(Stores):
-    """The stores of a stage, and the steps that work on them, by area."""
+class Wiring(RunStores, AuditStores, LaneStores):
+    """The stores of a stage, which are the ports of its steps; and the steps, by area."""
 
     @cached_property
     def run_steps(self) -> RunSteps:

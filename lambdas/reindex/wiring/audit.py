@@ -1,63 +1,28 @@
-"""Builds the audit."""
+"""The listings of an audit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 
 from reindex import settings as groups
 from reindex.domain.audit_classes import Listing
-from reindex.steps.audit import Auditing
-from reindex.steps.second_look import SecondLook
 from reindex.stores.aws import CLIENT_CONFIG
 from reindex.stores.interfaces.listings import EntryListing
 from reindex.stores.listings import DocumentListing, library_listings, progress_listing
 from reindex.stores.sources import source_session
-from reindex.wiring.run import RunSteps
 from reindex.wiring.stores import Stores
 
 
-class AuditSteps:
-    """The steps of an audit.
+class AuditStores(Stores):
+    """The stores of an audit."""
 
-    Args:
-        stores: Of the stage.
-        run: The steps of a run, of which a second look uses the projection.
-    """
-
-    def __init__(self, stores: Stores, run: RunSteps) -> None:
-        self._stores = stores
-        self._run = run
-
-    @cached_property
-    def auditing(self) -> Auditing:
-        """Lists and compares all stores."""
-        stores = self._stores
-        place = stores.settings[groups.Elasticsearch]
-        return Auditing(
-            listings=self._listings,
-            second_look=SecondLook(
-                library=stores.library,
-                table=stores.table,
-                index=lambda: stores.own_index,
-                alias=place.index_alias,
-                preserve=place.preserve,
-                project=self._run.rehearsal.project,
-                calls=stores.settings[groups.Pace].projection_concurrency,
-            ),
-            runs=stores.runs,
-            files=stores.files,
-            settle_seconds=stores.settings[groups.Pace].settle_seconds,
-            clock=stores.clock,
-        )
-
-    def _listings(self) -> Mapping[Listing, EntryListing]:
+    def listings(self) -> Mapping[Listing, EntryListing]:
         """Return all that an audit lists, the longest first."""
         # The client's import takes longer than all others together.
         from reindex.stores.search.ids import IndexSlices  # noqa: PLC0415
 
-        settings, index = self._stores.settings, self._stores.own_index
-        dynamodb = self._stores.clients.dynamodb
+        settings, index = self.settings, self.own_index
+        dynamodb = self.clients.dynamodb
         place = settings[groups.Elasticsearch]
         documents = DocumentListing(
             IndexSlices(index, place.index_alias),

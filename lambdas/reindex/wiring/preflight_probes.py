@@ -7,21 +7,14 @@ from dataclasses import fields
 from functools import partial
 
 from reindex import settings as groups
+from reindex.composition.run import TRUTHS
 from reindex.domain.failures import IndexMisconfigured
 from reindex.domain.states import Phase
-from reindex.steps.batch_index import TRUTH
 from reindex.steps.preflight import Probe
 from reindex.steps.projector_probe import probe_projector
 from reindex.stores import probes as resources
 from reindex.stores.id_sources import BucketIds
 from reindex.wiring.stores import Stores
-
-#: Name, in gates and findings, of what each kind of projection reads.
-TRUTHS = {
-    groups.OWN: TRUTH,
-    groups.LOADER: "the image loader",
-    groups.FUNCTION: "the library's function",
-}
 
 #: An id to read: the table's answer shows if the caller is allowed to read it.
 _ANY_ID = "preflight"

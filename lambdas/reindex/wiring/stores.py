@@ -25,7 +25,7 @@ from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.library import AwsLibrary
 from reindex.stores.loader import HttpLoader
 from reindex.stores.migrations import DynamoMigrations
-from reindex.stores.phases import AwsPhases
+from reindex.stores.phases import AwsCatchUpSchedule, AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import LambdaProjector, projector_config
 from reindex.stores.run_files import S3RunFiles
@@ -119,6 +119,12 @@ class Stores:
         """The executions of the state machine."""
         arn = self.settings[groups.StateMachine].state_machine_arn
         return Executions(self.clients.stepfunctions, arn)
+
+    @cached_property
+    def catch_up_schedule(self) -> AwsCatchUpSchedule:
+        """The schedule that starts a migration's rounds."""
+        rule = self.settings[groups.CatchUpRule].catch_up_rule
+        return AwsCatchUpSchedule(self.clients.events, rule)
 
     @cached_property
     def audit_executions(self) -> Executions:

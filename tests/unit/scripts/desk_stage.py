@@ -74,7 +74,7 @@ class DeskStage(Stage):
         self.projector.failing["d"] = SourceUnavailable("S3 did not answer.").as_failure()
         for image_id, colour in (("a", "red"), ("b", "green"), ("c", "navy")):
             self.library.thumbnails[image_id] = picture(colour)
-        self.upload("first").upload(["a", "b", "c", "d", "gone"])
+        self.upload(["a", "b", "c", "d", "gone"], name="first")
         self.whole_run()
         self.phases.running.clear()
         self.clock.time += 3_600
@@ -83,7 +83,7 @@ class DeskStage(Stage):
         """A run in its index phase, with half an hour of samples."""
         ids = [f"image-{number}" for number in range(40)]
         self.add(*ids)
-        self.upload("second").upload(ids)
+        self.upload(ids, name="second")
         self.preflight("run-2")
         self.open_phase(Phase.INDEX)
         began = self.clock.time

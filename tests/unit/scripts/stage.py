@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,13 +13,8 @@ from click.testing import CliRunner, Result
 
 from reindex.domain.failures import InternalFailure
 from reindex.processors.processing import NamedProcessor
-from reindex.reports.forecast import StageCapacity
-from reindex.settings import COMMAND, Naming, Settings, variables
+from reindex.settings import COMMAND, ImageLoader, Naming, Settings, variables
 from reindex.steps.audit_files import audit_id_of
-from reindex.steps.migrate import MigrationControl
-from reindex.steps.project import Projection
-from reindex.steps.rehearse import Rehearsal
-from reindex.steps.upload import Upload
 from reindex.stores.executions import Executions
 from reindex.stores.interfaces.executions import Execution, PastExecution
 from reindex.stores.interfaces.migrations import MigrationIndex
@@ -29,7 +25,7 @@ from scripts.command import reindex
 from scripts.session import Session
 from tests.twins.function_logs import MemoryLogs
 from tests.twins.index import MemoryIndex
-from tests.twins.migrations import MemorySchedule
+from tests.twins.ports import MemoryPorts
 from tests.twins.submissions import MemorySubmissions
 from tests.unit.steps.audits import Audits
 from tests.unit.steps.world import ALIAS, INDEX, START, World
@@ -176,24 +172,8 @@ class Stage(World):
         return self
 
     @property
-    def run_steps(self) -> Stage:
-        return self
-
-    @property
-    def migration_steps(self) -> Stage:
-        return self
-
-    @property
-    def lane(self) -> Stage:
-        return self
-
-    @property
     def executions(self) -> Executions:
         return Executions(cast("SFNClient", self.stepfunctions), ARN)
-
-    @property
-    def catch_up_schedule(self) -> MemorySchedule:
-        return self.schedule
 
     @property
     def patient_index(self) -> MigrationIndex:
@@ -203,38 +183,12 @@ class Stage(World):
     def own_index(self) -> MemoryIndex:
         return self.index
 
-    @property
-    def control(self) -> MigrationControl:
-        return self.migrating
-
-    def control_with(self, index: MigrationIndex) -> MigrationControl:
-        return self.migrating
+    def groups(self) -> list[object]:
+        return [*super().groups(), self.settings[Naming], ImageLoader()]
 
     @property
-    def projection(self) -> Projection:
-        return Projection(
-            self.library,
-            self.files,
-            "image-reindex 1",
-            "TEST",
-            self.clock,
-            self.meter,
-            tag_names=self.settings[Naming].tag_names,
-            processors=self.processors,
-        )
-
-    @property
-    def rehearsal(self) -> Rehearsal:
-        return Rehearsal(
-            self.index, self.projector, self.files, ALIAS, self.preserve, self.clock, calls=1
-        )
-
-    @property
-    def stage_capacity(self) -> StageCapacity:
-        return self.index_phase.gates.stage_capacity
-
-    def upload(self, name: str, *, only_new: bool = False) -> Upload:  # type: ignore[override]
-        return Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
+    def ports(self) -> MemoryPorts:
+        return replace(super().ports, processors=self.processors)
 
     def _open(self, execution: str) -> None:
         self.gather(self.stepfunctions.last_input, execution)

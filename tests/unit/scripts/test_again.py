@@ -23,7 +23,7 @@ def finished() -> Stage:
     for image_id in ("ac3", "ac4"):
         failure = NotAnImage("The file is of no image format.").as_failure()
         stage.projector.failing[image_id] = failure
-    stage.upload("first").upload(["aa1", "ab2", "ac3", "ac4", "ad5"])
+    stage.upload(["aa1", "ab2", "ac3", "ac4", "ad5"], name="first")
     stage.whole_run()
     return stage
 
@@ -67,7 +67,7 @@ def test_requeue_has_a_limit(finished: Stage) -> None:
 def test_requeue_by_ids_leaves_alone_what_is_in_work_or_unknown(
     finished: Stage, tmp_path: Path
 ) -> None:
-    finished.upload("second").upload(["new"])
+    finished.upload(["new"], name="second")
     ids = tmp_path / "ids.txt"
     ids.write_bytes(b"aa1\naa1\n\nnew\nabsent\n\xff\n")
     plan = finished.reindex("requeue", "--ids", str(ids))
@@ -110,7 +110,7 @@ def test_criteria_are_all_to_be_met(finished: Stage) -> None:
     assert result.stdout == "Would queue 0 images again; --yes does.\n"
 
 
-def test_requeue_tells_who_moved_meanwhile(
+def test_requeue_names_rows_that_changed_meanwhile(
     finished: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finished.table, "write", lambda _: set())
@@ -140,7 +140,7 @@ def lettered() -> Stage:
     stage = Stage()
     stage.indexing = False
     stage.add("waits", "moved", "gone")
-    stage.upload("first").upload(["waits", "moved", "gone"])
+    stage.upload(["waits", "moved", "gone"], name="first")
     stage.preflight()
     stage.open_phase(Phase.INDEX)
     stage.tick_until_drained(Phase.INDEX)
@@ -213,7 +213,7 @@ def test_an_image_that_was_given_up_for_inconsistent_goes_round_again(lettered: 
     assert lettered.reindex("dlq", "--requeue").stdout.startswith("1 image queued again")
 
 
-def test_a_message_whose_image_somebody_moves_meanwhile_stays(
+def test_a_message_whose_image_changes_meanwhile_stays(
     lettered: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lettered.table, "write", lambda _: set())

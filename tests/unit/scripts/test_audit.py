@@ -17,7 +17,7 @@ def stage(stage: Stage) -> Stage:
     """A library of two images of which all is true."""
     stage.add("a", "b", title="true")
     stage.library.thumbnails = {"a": b"small", "b": b"small"}
-    stage.upload("first").upload(["a", "b"])
+    stage.upload(["a", "b"], name="first")
     stage.whole_run()
     return stage
 

@@ -111,7 +111,7 @@ def test_the_stage_may_stand_before_or_after_the_verb(args: tuple[str, ...], sta
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
-def test_an_interrupted_verb_exits_130_and_says_what_stands(error: BaseException) -> None:
+def test_an_interrupted_verb_exits_130_and_says_what_it_has_done(error: BaseException) -> None:
     result = call("scan-states", stage="TEST", session=failing(error))
     assert (result.exit_code, result.stdout) == (INTERRUPTED, "")
     assert result.stderr == "Interrupted: nothing was changed.\n"

@@ -32,7 +32,7 @@ def stage(stage: Stage) -> Stage:
     stage.add("a", "b", title="true")
     for image_id in ("a", "b"):
         stage.library.thumbnails[image_id] = b"small"
-    stage.upload("20260301-170000-ab12").upload(["a", "b"])
+    stage.upload(["a", "b"], name="20260301-170000-ab12")
     stage.whole_run()
     return stage
 
@@ -48,7 +48,7 @@ def facts(found: dict[str, Any]) -> dict[str, str]:
     return {fact["name"]: fact["text"] for fact in found["facts"]}
 
 
-def test_a_searchable_image_is_told_from_its_original_to_the_search(stage: Stage) -> None:
+def test_a_searchable_image_is_explained_from_its_original_to_the_search(stage: Stage) -> None:
     stage.function_logs.lines = [
         LoggedLine(START + 1, "indexer", {"level": "INFO", "message": "written", "id": "a"})
     ]
@@ -109,7 +109,7 @@ def refused(stage: Stage) -> None:
     stage.index.refused["a"] = "strict_dynamic_mapping_exception: [odd]"
     stage.projector.truth["a"] = {"title": "odd"}
     stage.index.live_delete("a")
-    stage.upload("again").upload(["a"])
+    stage.upload(["a"], name="again")
     stage.whole_run("run-2")
 
 
@@ -151,7 +151,7 @@ def wrong_secret(stage: Stage) -> None:
 def in_phase(stage: Stage, phase: Phase) -> RunRecord:
     """Ask for the image anew, whose document is gone, and begin a run."""
     stage.index.live_delete("a")
-    stage.upload("again").upload(["a"])
+    stage.upload(["a"], name="again")
     stage.preflight("run-2")
     stage.open_phase(phase)
     return stage.run
@@ -243,7 +243,7 @@ def test_gates_are_those_of_the_time_around_the_rows_last_change(stage: Stage) -
     assert not any("long before" in gate for gate in gates)
 
 
-def test_an_images_submission_is_told(stage: Stage) -> None:
+def test_an_images_submission_is_shown(stage: Stage) -> None:
     stage.has_ingest = True
     for image_id, failure in (("a", None), ("b", Failure("unexpected", "It broke.", "", False))):
         row = SubmissionRow(

@@ -18,7 +18,7 @@ from tests.unit.scripts.stage import Stage, squeezed
 def stage(stage: Stage) -> Stage:
     """Two images that were never there, and one that is."""
     stage.add("a", title="true")
-    stage.upload("first").upload(["a", "gone-1", "gone-2"])
+    stage.upload(["a", "gone-1", "gone-2"], name="first")
     stage.whole_run()
     return stage
 
@@ -39,7 +39,7 @@ def test_the_plan_comes_first_and_then_what_left_is_in_every_report(stage: Stage
 
     assert set(stage.table.rows) == {"a"}
     assert stage.reindex("certify").exit_code == 0, "the ledger balances"
-    stage.upload("second").upload(["a"])
+    stage.upload(["a"], name="second")
     assert stage.whole_run("run-2")["status"] == "succeeded"
     stored = json.loads(stage.reindex("report", "--json").stdout)
     assert [(op["by"], op["what"], op["count"]) for op in stored["certificate"]["forgotten"]] == [
@@ -52,7 +52,7 @@ def test_the_plan_comes_first_and_then_what_left_is_in_every_report(stage: Stage
 
 
 def test_what_is_in_work_stays(stage: Stage, tmp_path: Path) -> None:
-    stage.upload("second").upload(["gone-1"])
+    stage.upload(["gone-1"], name="second")
     ids = tmp_path / "ids.txt"
     ids.write_text("gone-1\ngone-2\nunknown\n")
     done = stage.reindex("forget", "--ids", str(ids), "--yes")
@@ -64,7 +64,7 @@ def test_what_is_in_work_stays(stage: Stage, tmp_path: Path) -> None:
 def test_an_image_that_is_uploaded_again_begins_anew(stage: Stage) -> None:
     stage.reindex("forget", "--state", "not_found", "--yes")
     stage.add("gone-1", title="back")
-    stage.upload("second").upload(["gone-1"])
+    stage.upload(["gone-1"], name="second")
     assert stage.whole_run("run-2")["status"] == "succeeded"
     assert stage.state("gone-1") is State.VERIFIED
 
@@ -76,7 +76,7 @@ def test_which_images_must_be_said(stage: Stage) -> None:
 
 def test_a_tally_beside_a_forgetting_fails_no_run(stage: Stage) -> None:
     """Of what left while it was scanned, the scan saw some, and the rest not."""
-    stage.upload("second").upload(["a"])
+    stage.upload(["a"], name="second")
     scan = stage.table.scan
 
     def scan_and_forget(*args: Any) -> RowPage:

@@ -36,7 +36,7 @@ class MigratingStage(Stage, MigratingWorld):
     def follow_by_schedule(self) -> None:
         """Tick until nothing has changed, while rounds are run by the state machine."""
         for _ in range(20):
-            if self.catch_up.tick() == "nothing changed":
+            if self.migration_steps.catch_up.tick() == "nothing changed":
                 return
             self.clock.sleep(60)
         raise AssertionError(self.migration)
@@ -194,7 +194,7 @@ def test_an_abort_ends_the_round_that_runs(stage: MigratingStage) -> None:
     stage.migrations.save(stage.migration.round_begun("r", options, 0), stage.migration)
     stage.phases.running.add("r")
     stage.stepfunctions.status["r"] = "RUNNING"
-    stage.gathering.plan("r", options)
+    stage.run_steps.gathering.plan("r", options)
     done = stage.reindex("migrate", "abort", "--yes")
     assert done.exit_code == 0, done.output
     assert stage.run.status == "aborted"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from reindex import __version__
 from reindex.domain.failures import Failure
 from reindex.processors.draft import Draft
 from reindex.processors.processing import NamedProcessor
@@ -20,7 +21,7 @@ def test_the_document_that_would_be_written(stage: Stage) -> None:
     assert document["originalMetadata"]["description"] == "A harbour"
     assert document["embedding"] == [1.5]
     assert document["esInfo"]["migration"] == {"to": 1}
-    assert document["esInfo"]["reindex"]["projector"] == "image-reindex 1"
+    assert document["esInfo"]["reindex"]["projector"] == f"image-reindex {__version__}"
 
 
 def test_what_would_change(stage: Stage) -> None:

@@ -118,15 +118,15 @@ def test_start_after_a_rehearsal_that_passed_prints_the_runs_id_alone(stage: Sta
     ],
 )
 def test_a_plan_counts_and_starts_nothing(stage: Stage, args: tuple[str, ...], said: str) -> None:
-    stage.upload("before").upload(["id-01"])
+    stage.upload(["id-01"], name="before")
     result = stage.reindex("start", "--plan", *args, stdin="a\n\nb\n")
     assert result.exit_code == 0
     assert result.stdout.startswith(said)
     assert not stage.stepfunctions.status
 
 
-def test_a_run_that_its_budget_holds_is_told_and_goes_on_with_more(stage: Stage) -> None:
-    stage.upload("before").upload(IDS)
+def test_a_run_that_its_budget_holds_is_reported_and_continues_with_more(stage: Stage) -> None:
+    stage.upload(IDS, name="before")
     assert stage.reindex("start", "--budget", "0.000001").exit_code == 0
     assert stage.stepfunctions.last_input == {"source": {"kind": "table"}, "budget": 0.000001}
     assert "of a budget of $0.00" in stage.reindex("status").stdout

@@ -39,8 +39,8 @@ def stage(stage: Stage) -> Stage:
     return stage
 
 
-def test_runs_are_listed_the_latest_first_with_what_they_were_told(stage: Stage) -> None:
-    stage.upload("first").upload(["a", "b", "absent"])
+def test_runs_are_listed_the_latest_first_with_their_options(stage: Stage) -> None:
+    stage.upload(["a", "b", "absent"], name="first")
     stage.whole_run("20250101-000000-aaaa")  # so old that Step Functions has forgotten it
     stage.phases.running.clear()
     stage.clock.time += 3_600
@@ -67,7 +67,7 @@ def test_runs_are_listed_the_latest_first_with_what_they_were_told(stage: Stage)
 
 
 def test_an_open_run_is_among_them(stage: Stage) -> None:
-    stage.upload("first").upload(["a"])
+    stage.upload(["a"], name="first")
     opened = stage.reindex("start", "--budget", "5").stdout.strip()
     [run] = told(stage)
     assert (run["run_id"], run["status"], run["options"]) == (
@@ -81,7 +81,7 @@ def test_two_runs_side_by_side(stage: Stage) -> None:
     first = started(stage, "--source", "bucket")
     stage.remove("b")
     stage.add("c", title="new")
-    stage.upload("second").upload(["b"])
+    stage.upload(["b"], name="second")
     second = started(stage, "--source", "bucket")
 
     result = stage.reindex("runs", "compare", first, second)
@@ -99,7 +99,7 @@ def test_two_runs_side_by_side(stage: Stage) -> None:
 
 
 def test_each_report_tells_of_the_runs_before_it(stage: Stage) -> None:
-    stage.upload("first").upload(["absent"])
+    stage.upload(["absent"], name="first")
     names = [started(stage, "--source", "bucket") for _ in range(EARLIER_RUNS + 2)]
 
     stored = json.loads(stage.reindex("report", "--json").stdout)

@@ -28,7 +28,7 @@ RUN_ID = re.compile(r"20260301-180000-[0-9a-f]{4}")
 
 def queue(stage: Stage, *ids: str) -> None:
     stage.add(*ids)
-    stage.upload("first").upload(ids)
+    stage.upload(ids, name="first")
 
 
 def speed_of(stage: Stage, phase: Phase, seconds: float) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def test_start_gathers_what_the_index_lacks(stage: Stage) -> None:
 @pytest.mark.parametrize("stdin", [True, False])
 def test_start_uploads_a_file_and_gathers_it(stage: Stage, stdin: bool, tmp_path: Path) -> None:  # noqa: FBT001
     stage.add("a")
-    stage.upload("before").upload(["a"])
+    stage.upload(["a"], name="before")
     stage.whole_run()
     stage.phases.running.clear()
     ids = tmp_path / "ids.txt"
@@ -186,7 +186,7 @@ def test_start_turns_a_files_ids_to_lower_case_and_names_odd_ones(
     stage: Stage, tmp_path: Path
 ) -> None:
     known = "0123456789abcdef"
-    stage.upload("before").upload([known])
+    stage.upload([known], name="before")
     ids = tmp_path / "ids.txt"
     ids.write_bytes(b"\xef\xbb\xbfImage\r\n\n" + known.upper().encode())
     result = stage.reindex("start", "--source", "file", "--file", str(ids), "--lower")
@@ -220,7 +220,7 @@ def test_start_uploads_nothing_while_a_run_is_open(stage: Stage, tmp_path: Path)
         (("--source", "index", "--query", "[1]"), "this is no JSON object"),
     ],
 )
-def test_what_a_run_cannot_be_told_is_wrong_usage(
+def test_options_that_a_run_does_not_know_are_wrong_usage(
     stage: Stage, args: tuple[str, ...], said: str
 ) -> None:
     result = stage.reindex("start", *args)
@@ -318,7 +318,7 @@ def test_without_an_open_run_there_is_nothing_to_hold(stage: Stage, verb: str) -
 # status
 
 
-def test_status_shows_how_the_run_stands(stage: Stage) -> None:
+def test_status_shows_the_state_of_the_run(stage: Stage) -> None:
     queue(stage, *map(str, range(100)))
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)
@@ -404,7 +404,7 @@ def test_status_gives_no_minutes_while_the_queue_is_waited_for(
     assert f"time left {said}" in text
 
 
-def test_status_notices_a_schedule_that_somebody_switched_off(stage: Stage) -> None:
+def test_status_notices_a_schedule_that_was_switched_off(stage: Stage) -> None:
     queue(stage, "a")
     stage.preflight("run-1")
     stage.open_phase(Phase.INDEX)

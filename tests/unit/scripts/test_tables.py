@@ -21,9 +21,9 @@ def finished() -> Stage:
     stage = Stage()
     stage.add("a", "b", "d")
     stage.projector.failing["d"] = NotAnImage("The file is of no image format.").as_failure()
-    stage.upload("first").upload(["a", "b", "c", "d"])
+    stage.upload(["a", "b", "c", "d"], name="first")
     stage.whole_run()
-    stage.upload("second").upload(["e"])
+    stage.upload(["e"], name="second")
     return stage
 
 
@@ -101,7 +101,7 @@ def is_harmless(text: str) -> bool:
 def test_tables_show_control_characters_and_never_send_them(stage: Stage) -> None:
     stage.add("a")
     stage.projector.failing["a"] = NotAnImage(HOSTILE).as_failure()
-    stage.upload("first").upload(["a"])
+    stage.upload(["a"], name="first")
     stage.whole_run()
     shown = stage.reindex("report").stdout
     assert unfolded(SHOWN) in unfolded(shown)
@@ -206,7 +206,7 @@ def test_reports_that_are_not_there(stage: Stage) -> None:
         == "Error: there is no report reports/x.json\n"
     )
     stage.add("a")
-    stage.upload("first").upload(["a"])
+    stage.upload(["a"], name="first")
     stage.preflight("run-1")
     assert stage.reindex("report").stderr == "Error: run run-1 has no report, it is open\n"
 

@@ -12,9 +12,9 @@ from tests.unit.scripts.stage import Stage
 
 def test_each_kind_is_counted_and_progress_is_not_on_stdout(stage: Stage, tmp_path: Path) -> None:
     stage.add("a")
-    stage.upload("before").upload(["a"])
+    stage.upload(["a"], name="before")
     stage.whole_run()
-    stage.upload("since").upload(["b"])
+    stage.upload(["b"], name="since")
     ids = tmp_path / "ids.txt"
     ids.write_bytes(b"\xef\xbb\xbfa\r\n\nb\nc\nc\n  \n" + b"x" * 513 + b"\n\xff\n")
     result = stage.reindex("upload-ids", str(ids))
@@ -31,7 +31,7 @@ def test_each_kind_is_counted_and_progress_is_not_on_stdout(stage: Stage, tmp_pa
 
 def test_only_new_leaves_finished_images(stage: Stage) -> None:
     stage.add("a")
-    stage.upload("before").upload(["a"])
+    stage.upload(["a"], name="before")
     stage.whole_run()
     result = stage.reindex("upload-ids", "--only-new", "-", stdin="a\nb\n")
     assert result.stdout.startswith("1 new, 0 queued again, 1 left finished, ")
@@ -71,7 +71,7 @@ LOWER, UPPER = "0123456789abcdef", "0123456789ABCDEF"
 def test_ids_of_another_form_than_the_tables_are_uploaded_and_named_after_the_counts(
     stage: Stage,
 ) -> None:
-    stage.upload("before").upload([LOWER])
+    stage.upload([LOWER], name="before")
     result = stage.reindex("upload-ids", "-", stdin=f"image id\n{UPPER}\n{LOWER}\n")
     assert result.exit_code == 0
     assert stage.table.rows.keys() == {"image id", UPPER, LOWER}
@@ -84,7 +84,7 @@ def test_ids_of_another_form_than_the_tables_are_uploaded_and_named_after_the_co
 
 
 def test_lower_turns_ids_to_lower_case_before_anything_else(stage: Stage) -> None:
-    stage.upload("before").upload([LOWER])
+    stage.upload([LOWER], name="before")
     result = stage.reindex("upload-ids", "--lower", "-", stdin=f"{UPPER}\n{UPPER[::-1]}\n{LOWER}\n")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("1 new, 0 queued again, 0 left finished, 1 in work already, ")
@@ -92,10 +92,10 @@ def test_lower_turns_ids_to_lower_case_before_anything_else(stage: Stage) -> Non
     assert stage.table.rows.keys() == {LOWER, LOWER[::-1]}
 
 
-def test_an_interrupted_upload_says_what_stands_and_what_is_odd(
+def test_an_interrupted_upload_reports_its_counts_and_odd_ids(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.upload("before").upload([LOWER])
+    stage.upload([LOWER], name="before")
     seen = len(stage.table.rows)
     insert = stage.table.insert
 

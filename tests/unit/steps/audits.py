@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from reindex.composition.audit import AuditSteps
+from reindex.composition.run import RunSteps
 from reindex.domain.audit import DocumentFacts, Entry, uri_hash
 from reindex.domain.audit_classes import Listing
+from reindex.settings import Settings
 from reindex.steps.audit import Auditing
 from reindex.steps.audit_files import summary_key
-from reindex.steps.rehearse import Rehearsal
-from reindex.steps.second_look import SecondLook
 from reindex.stores.interfaces.listings import EntryListing
 from tests.twins.library import UPLOADED
 from tests.twins.listings import MemoryListing
-from tests.unit.steps.world import ALIAS, World
+from tests.unit.steps.world import World
 
 
 class Audits:
@@ -39,25 +41,9 @@ class Audits:
     @property
     def auditing(self) -> Auditing:
         world = self.world
-        rehearsal = Rehearsal(
-            world.index, world.projector, world.files, ALIAS, world.preserve, world.clock, calls=1
-        )
-        return Auditing(
-            listings=lambda: self.listings,
-            second_look=SecondLook(
-                library=world.library,
-                table=world.table,
-                index=lambda: world.index,
-                alias=ALIAS,
-                preserve=world.preserve,
-                project=rehearsal.project,
-                calls=1,
-            ),
-            runs=world.runs,
-            files=world.files,
-            settle_seconds=300,
-            clock=world.clock,
-        )
+        groups = (*world.groups(), replace(world.pace, settle_seconds=300))
+        ports = replace(world.ports, settings=Settings.of(*groups), listings=lambda: self.listings)
+        return AuditSteps(ports, RunSteps(ports)).auditing
 
     def list_and_compare(
         self, audit_id: str, *, deep: bool = False, accept_shrunk: bool = False

@@ -10,17 +10,17 @@ from urllib.parse import quote_plus
 
 from PIL import Image
 
-from reindex.domain.progress import Retry
+from reindex.composition.lane import LiveLane
+from reindex.composition.run import RunSteps
 from reindex.domain.projections import ProjectionAnswer
 from reindex.domain.submissions import LogPlace, SubmissionRef, SubmissionRow
+from reindex.settings import Elasticsearch, ImageLoader, Ingest, Naming, Rounds, Settings, Stage
 from reindex.steps.index_messages import Delivery
-from reindex.steps.ingest import Ingest, IngestMessages
-from reindex.steps.live_index import LiveIndex, LiveMessages
-from reindex.steps.now import Now
 from reindex.steps.project import Projection
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.index import MemoryIndex
 from tests.twins.library import MemoryLibrary
+from tests.twins.ports import MemoryPorts
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.submissions import (
@@ -71,40 +71,37 @@ class IngestWorld:
         self.index = MemoryIndex(INDEX, ALIAS)
         self.files = MemoryRunFiles()
         self.table = MemoryProgressTable()
-        projection = Projection(self.library, self.files, "test", "TEST", self.clock, self.meter)
-        self.projector: Any = LocalProjector(projection)
         self.max_megabytes = 100
+        self.projector: Any = None
+        self.projector = LocalProjector(RunSteps(self.ports).projection)
 
     @property
-    def ingest(self) -> Ingest:
-        return Ingest(
+    def ports(self) -> MemoryPorts:
+        """What the steps work with, as it is now: a test may have replaced any of it."""
+        place = Ingest("ingest", "failed", "public", "submissions", "queue", self.max_megabytes)
+        index = Elasticsearch("http://own.example", ALIAS, preserve=("embedding",))
+        groups = (Stage("TEST"), place, index, Rounds(), Naming(), ImageLoader())
+        return MemoryPorts(
+            settings=Settings.of(*groups),
+            clock=self.clock,
+            meter=self.meter,
+            library=self.library,
             submissions=self.submissions,
-            files=self.submitted_files,
+            submitted_files=self.submitted_files,
             archive=self.archive,
             high_priority=self.high_priority,
-            clock=self.clock,
-            meter=self.meter,
-            max_megabytes=self.max_megabytes,
+            ingest_deliveries=self.events,
+            live_deliveries=self.high_priority.queue,
+            lane_dead_letters=self.dead_letters,
+            index=self.index,
+            files=self.files,
+            table=self.table,
+            projector=self.projector,
         )
 
     @property
-    def live_index(self) -> LiveIndex:
-        return LiveIndex(self.index, self.projector, self.files, ALIAS, ("embedding",))
-
-    @property
-    def now(self) -> Now:
-        return Now(self.live_index, self.table, Retry(), self.clock)
-
-    @property
-    def live_messages(self) -> LiveMessages:
-        return LiveMessages(
-            live_index=self.live_index,
-            submissions=self.submissions,
-            queue=self.high_priority.queue,
-            dead_letters=self.dead_letters,
-            clock=self.clock,
-            meter=self.meter,
-        )
+    def lane(self) -> LiveLane:
+        return LiveLane(self.ports, RunSteps(self.ports))
 
     def submit(
         self, key: str, content: bytes, metadata: Mapping[str, str] | None = None
@@ -120,17 +117,12 @@ class IngestWorld:
 
     def ingest_one(self) -> None:
         """Let the ingest function have the next message."""
-        self._consume(
-            self.events,
-            1,
-            lambda deliveries: IngestMessages(
-                self.ingest, self.events, self.dead_letters, self.meter
-            ).handle(deliveries, PLACE),
-        )
+        ingest = self.lane.ingest_messages
+        self._consume(self.events, 1, lambda deliveries: ingest.handle(deliveries, PLACE))
 
     def index_some(self) -> None:
         """Let the live indexer have the next messages."""
-        self._consume(self.high_priority.queue, 10, self.live_messages.handle)
+        self._consume(self.high_priority.queue, 10, self.lane.live_messages.handle)
 
     def settle(self) -> None:
         """Let both functions work until their queues are empty."""

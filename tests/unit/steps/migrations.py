@@ -76,13 +76,13 @@ class MigratingWorld(World):
 
     def begin(self, *sources: RunOptions) -> Migration:
         """Create the new index, and start its build."""
-        self.migrating.create(sources or [FROM_INDEX])
-        return self.migrating.follow()
+        self.migration_steps.control.create(sources or [FROM_INDEX])
+        return self.migration_steps.control.follow()
 
     def tick_migration(self) -> CatchUpOutcome:
         """One tick of the schedule, and the whole of the round that it starts."""
         self.meanwhile()
-        outcome = self.catch_up.tick()
+        outcome = self.migration_steps.catch_up.tick()
         if outcome is CatchUpOutcome.STARTED:
             assert self.migration.round is not None
             self.run_round(self.migration.round.run_id, self.migration.round.options)
@@ -99,12 +99,14 @@ class MigratingWorld(World):
     def run_round(self, run_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """A run from start to report, as the state machine does it, live writers between."""
         self.phases.running.add(run_id)
-        for part in self.gathering.plan(run_id, options)["parts"]:
+        for part in self.run_steps.gathering.plan(run_id, options)["parts"]:
             cursor = None
             while True:
                 self.meanwhile()
                 upload = self.invocation(run_id)
-                cursor = self.gathering.part(run_id, upload, options, part, cursor)["next"]
+                cursor = self.run_steps.gathering.part(run_id, upload, options, part, cursor)[
+                    "next"
+                ]
                 if cursor is None:
                     break
         opened = self.check(run_id)
@@ -116,7 +118,7 @@ class MigratingWorld(World):
             if not decision["again"]:
                 break
             round_, work = decision["round"], True
-        report = self.tallying.report(run_id, round_)
+        report = self.run_steps.tallying.report(run_id, round_)
         self.phases.running.discard(run_id)
         self.note_end(run_id)
         return report
@@ -144,18 +146,18 @@ class MigratingWorld(World):
         for segment in range(segments):
             cursor = None
             while True:
-                step = self.tallying.segment(run_id, round_, segment, segments, cursor)
+                step = self.run_steps.tallying.segment(run_id, round_, segment, segments, cursor)
                 cursor = step["next"]
                 if cursor is None:
                     break
-        return self.tallying.decide(run_id, round_, segments, options)
+        return self.run_steps.tallying.decide(run_id, round_, segments, options)
 
     def switch(self) -> Migration:
         return self.switching().switch(self.migration)
 
     def compared(self) -> None:
         """A comparison found nothing."""
-        self.migrating.compared(self.clock.now(), [])
+        self.migration_steps.control.compared(self.clock.now(), [])
 
     def assert_true(self, index: str) -> None:
         """Every document equals its truth, none is lost, none is too many."""

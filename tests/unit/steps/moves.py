@@ -6,6 +6,7 @@ from typing import Any
 
 from reindex.domain.index_names import on_cluster
 from reindex.domain.migration import Migration
+from reindex.settings import OtherCluster
 from reindex.stores.interfaces.migrations import MigrationIndex
 from reindex.stores.search.clusters import Clusters, KnownCluster
 from tests.twins.index import MemoryIndex
@@ -45,10 +46,8 @@ class MovingWorld(MigratingWorld):
             known.reverse()
         return Clusters(*known) if self.declared else Clusters(known[0])
 
-    @property
-    def other_urls(self) -> list[str]:
-        """Of the other cluster that the stage declares."""
-        return [OTHER_CLUSTER] if self.declared else []
+    def groups(self) -> list[object]:
+        return [*super().groups(), OtherCluster(OTHER_CLUSTER if self.declared else None)]
 
     def library_moves(self) -> None:
         """Lead people and live writers to the other cluster."""
@@ -60,7 +59,7 @@ class MovingWorld(MigratingWorld):
 
     def finish(self) -> Migration:
         """End the migration, as the command does."""
-        self.migrating.pause()
+        self.migration_steps.control.pause()
         return self.switching().finish(self.migration)
 
     def assert_moved(self) -> None:
@@ -75,9 +74,9 @@ def moved(*ids: str, **settings: Any) -> MovingWorld:
     """A world of some images whose index on the other cluster is built, and has caught up."""
     world = MovingWorld(**settings)
     world.publish(*ids, title="true")
-    assert world.migrating.findings(OTHER_CLUSTER) == []
-    world.migrating.create([FROM_INDEX], OTHER_CLUSTER)
-    world.migrating.follow()
+    assert world.migration_steps.control.findings(OTHER_CLUSTER) == []
+    world.migration_steps.control.create([FROM_INDEX], OTHER_CLUSTER)
+    world.migration_steps.control.follow()
     world.follow()
     return world
 

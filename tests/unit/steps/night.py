@@ -143,7 +143,9 @@ class Night:
 
     def _gather(self, run_id: str, options: Mapping[str, Any]) -> Steps:
         world = self.world
-        planned = yield from self._step("plan", lambda: world.gathering.plan(run_id, options))
+        planned = yield from self._step(
+            "plan", lambda: world.run_steps.gathering.plan(run_id, options)
+        )
         for part in planned["parts"]:
             cursor = None
             while True:
@@ -155,7 +157,7 @@ class Night:
 
     def _gather_part(self, run_id: str, options: Mapping[str, Any], part: Any, cursor: Any) -> Any:
         upload = self.world.invocation(run_id)
-        return self.world.gathering.part(run_id, upload, options, part, cursor)
+        return self.world.run_steps.gathering.part(run_id, upload, options, part, cursor)
 
     def _step(self, name: str, step: Callable[[], Any]) -> Steps:
         """Invoke a function, again and again if a service does not answer or it is killed."""

@@ -92,7 +92,7 @@ def test_an_empty_index_is_a_listing_of_nothing(world: World, audits: Audits) ->
     assert found(summary) == {ImageClass.ORIGINAL_WITHOUT_DOCUMENT: len(IDS)}
 
 
-def test_a_document_that_somebody_changed_is_projected_and_reported(
+def test_a_document_that_another_program_changed_is_projected_and_reported(
     world: World, audits: Audits
 ) -> None:
     changed = {**world.index.documents[IDS[3]], "metadata": {"title": "changed by hand"}}

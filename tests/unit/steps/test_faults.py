@@ -56,7 +56,7 @@ class Queue:
         for delivery in ready:
             delivery.received += 1
             delivery.in_flight = True
-        again = self.world.indexer.handle(
+        again = self.world.run_steps.indexer.handle(
             [Delivery(d.receipt, d.receipt, d.body, d.received) for d in ready]
         )
         for delivery in ready:
@@ -70,7 +70,7 @@ class Queue:
 # A tick survives whatever it meets
 
 
-def test_an_index_that_is_away_for_forty_minutes_charges_nobody() -> None:
+def test_an_index_that_is_away_for_forty_minutes_counts_no_attempt() -> None:
     world, _ = library_of(20, max_attempts=5)
     shards = dict(world.index._indices)
     away = world.clock.now() + 40 * 60
@@ -126,7 +126,7 @@ def test_an_archived_original_is_that_images_failure_by_its_name() -> None:
     assert failure.code == "source_archived"
 
 
-def test_an_outage_of_s3_in_the_check_charges_nobody() -> None:
+def test_an_outage_of_s3_in_the_check_counts_no_attempt() -> None:
     world, ids = library_of(20)
     in_check(world)
     world.library.broken = dict.fromkeys(ids, SourceUnavailable("S3 did not answer.", "SlowDown"))
@@ -238,7 +238,7 @@ def test_a_table_that_dies_of_one_row_holds_up_no_other() -> None:
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_what_nobody_foresaw_is_charged_to_the_image_it_is_about(phase: Phase) -> None:
+def test_an_unforeseen_error_counts_as_an_attempt_of_its_image(phase: Phase) -> None:
     world, ids = library_of(40)
     read = world.index.read
 
@@ -260,7 +260,7 @@ def test_what_nobody_foresaw_is_charged_to_the_image_it_is_about(phase: Phase) -
     )
 
 
-def test_a_caught_error_gives_the_chunk_back_and_charges_nobody() -> None:
+def test_a_caught_error_returns_the_chunk_and_counts_no_attempt() -> None:
     world, _ = library_of(40)
     world.preflight()
     world.open_phase(Phase.INDEX)
@@ -448,7 +448,7 @@ def test_an_index_that_answers_nothing_at_all_charges_no_document() -> None:
     world.index.health = silent  # type: ignore[method-assign]
     world.index.fail_next(100)
 
-    assert world.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
+    assert world.run_steps.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
 
 
 def test_a_claim_check_that_can_never_be_read_is_set_aside() -> None:
@@ -472,7 +472,7 @@ def test_a_claim_check_that_can_never_be_read_is_set_aside() -> None:
 
 
 @pytest.mark.parametrize("until", [9e9, 4_000_000_000])
-def test_a_lease_from_the_future_is_nobodys(until: float) -> None:
+def test_a_lease_from_the_future_is_taken_over(until: float) -> None:
     world, _ = library_of(3)
     world.preflight()
     assert world.work_list.take(Phase.INDEX, "edited", world.clock.now(), until)
@@ -482,7 +482,7 @@ def test_a_lease_from_the_future_is_nobodys(until: float) -> None:
     assert world.states() == {"enqueued": 3}
 
 
-def test_chunks_that_nobody_can_take_end_the_phase() -> None:
+def test_chunks_that_no_worker_can_take_end_the_phase() -> None:
     world, _ = library_of(3, tick_seconds=5)
     world.preflight()
     world.work_list.take = lambda *_: None  # type: ignore[method-assign]
@@ -499,10 +499,10 @@ def test_a_document_that_is_not_taken_while_a_shard_is_missing_is_not_charged() 
     world.index.overloaded.add(ids[0])
     world.index.status = "red"
 
-    assert world.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
+    assert world.run_steps.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == ["m"]
 
     world.index.status = "yellow"
-    assert world.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == []
+    assert world.run_steps.indexer.handle([Delivery("m", "r", message, MAX_NOT_TAKEN)]) == []
 
 
 def _message_of(world: World, image_id: str) -> str:
@@ -662,7 +662,7 @@ def test_a_report_is_written_again_of_what_the_table_holds_now() -> None:
     world.tick_until_drained(Phase.CHECK)
     world.end("run-1", "failed")
 
-    result = world.tallying.report_again("run-1", segments=3)
+    result = world.run_steps.tallying.report_again("run-1", segments=3)
 
     assert result["status"] == world.run.status == "succeeded"
     assert world.run.report == result["report"]
@@ -708,15 +708,15 @@ def test_a_segment_that_is_counted_twice_at_once_counts_nothing_twice(
         return scan(*args)
 
     world.table.scan = timed  # type: ignore[method-assign, assignment]
-    first = world.tallying.segment("run-1", 0, 0, 1, None)
+    first = world.run_steps.tallying.segment("run-1", 0, 0, 1, None)
     pace = "quick"
-    second = world.tallying.segment("run-1", 0, 0, 1, None)
+    second = world.run_steps.tallying.segment("run-1", 0, 0, 1, None)
     assert first == second, "both go on from where the file that stands ends"
     cursor = first["next"]
     while cursor:
-        cursor = world.tallying.segment("run-1", 0, 0, 1, cursor)["next"]
+        cursor = world.run_steps.tallying.segment("run-1", 0, 0, 1, cursor)["next"]
 
-    assert world.tallying.decide("run-1", 0, 1)["unfinished"] == 500
+    assert world.run_steps.tallying.decide("run-1", 0, 1)["unfinished"] == 500
 
 
 def test_an_upload_while_the_run_tallies_is_no_loss() -> None:
@@ -735,7 +735,7 @@ def test_an_upload_while_the_table_is_scanned_is_no_loss(segment: int) -> None:
     world, _ = library_of(20)
     in_check(world)
     world.tick_until_drained(Phase.CHECK)
-    counted = world.tallying.segment
+    counted = world.run_steps.tallying.segment
     late = [f"late-{n}" for n in range(30)]
     world.add(*late)
 
@@ -743,7 +743,7 @@ def test_an_upload_while_the_table_is_scanned_is_no_loss(segment: int) -> None:
         if each == segment:
             world.upload(late, name="second")
         counted("run-1", 0, each, 3, None)
-    world.tallying.decide("run-1", 0, 3)
+    world.run_steps.tallying.decide("run-1", 0, 3)
     result = world.report()
 
     assert not any("lost" in p or "not brought" in p for p in result["problems"])
@@ -752,7 +752,7 @@ def test_an_upload_while_the_table_is_scanned_is_no_loss(segment: int) -> None:
 def test_preflight_asks_again_a_service_that_was_busy_for_a_moment() -> None:
     world, _ = library_of(1)
     world.phases.running.add("run-1")
-    world.gathering.plan("run-1", {})
+    world.run_steps.gathering.plan("run-1", {})
     world.index.fail_next(2)
 
     assert world.check("run-1")["work"]
@@ -855,7 +855,7 @@ def test_a_second_execution_is_refused_while_the_first_gathers() -> None:
     world = World()
     world.add("a", "b", "c")
     world.phases.running.add("run-1")
-    world.gathering.plan("run-1", {**BUCKET, "limit": 1})
+    world.run_steps.gathering.plan("run-1", {**BUCKET, "limit": 1})
 
     with pytest.raises(PreflightFailed, match="run run-1 is open"):
         world.gather(BUCKET, "run-2")

@@ -119,7 +119,7 @@ def test_failures_and_images_for_later_come_as_they_are_given(answers: FunctionA
         ({}, "the function does not answer for the image"),
     ],
 )
-def test_what_is_wrong_with_one_image_harms_no_neighbour(
+def test_a_fault_of_one_image_does_not_affect_others(
     answers: FunctionAnswers, event: dict[str, Any], message: str
 ) -> None:
     images = [*event.get("images", ()), {"id": "b", "image": {"fine": True}}]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reindex.domain.ledger_balance import unbalanced
-from reindex.domain.options import Source
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import State
 from reindex.domain.tally import Tally
@@ -17,7 +17,7 @@ from reindex.steps import gather
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces.id_sources import IdSource
 from tests.twins.id_sources import MemoryIds
-from tests.unit.steps.world import ALIAS, World
+from tests.unit.steps.world import World
 
 BUCKET: dict[str, Any] = {"source": {"kind": "bucket"}}
 IDS = [f"image-{n:03d}" for n in range(50)]
@@ -83,7 +83,7 @@ def test_by_default_nothing_is_gathered() -> None:
     world = World()
     world.add("a")
 
-    assert world.gathering.plan("run-1", {}) == {"parts": []}
+    assert world.run_steps.gathering.plan("run-1", {}) == {"parts": []}
 
 
 def test_a_source_with_nothing_to_bring_is_no_failure() -> None:
@@ -183,7 +183,7 @@ def test_nothing_is_gathered_while_a_run_is_open() -> None:
     with pytest.raises(PreflightFailed, match="run run-1 is open: abort it, or let it end"):
         world.gather(BUCKET, "run-2")
 
-    world.gathering.plan("run-1", BUCKET)
+    world.run_steps.gathering.plan("run-1", BUCKET)
     world.phases.running.discard("run-1")
     world.gather(BUCKET, "run-2")
 
@@ -196,24 +196,10 @@ def test_nothing_is_gathered_while_a_run_is_open() -> None:
         ({"limit": 3}, "limit and only_new need another source than table"),
     ],
 )
-def test_what_a_run_cannot_be_told_is_refused(told: dict[str, Any], why: str) -> None:
+def test_options_that_a_run_does_not_know_are_refused(told: dict[str, Any], why: str) -> None:
     with pytest.raises(SettingsError, match=why):
-        World().gathering.plan("run-1", told)
+        World().run_steps.gathering.plan("run-1", told)
 
 
 def _gathering(world: World, ids: IdSource) -> gather.Gathering:
-    def source(_: Source) -> IdSource:
-        return ids
-
-    return gather.Gathering(
-        world.table,
-        world.work_list,
-        world.runs,
-        world.phases,
-        world.migrations,
-        source,
-        lambda: world.index,
-        ALIAS,
-        world.clock,
-        world.meter,
-    )
+    return replace(world.run_steps.gathering, source=lambda _: ids)

@@ -10,17 +10,17 @@ from typing import Any, cast
 
 import pytest
 
+from reindex.composition.lane import LiveLane
+from reindex.composition.run import RunSteps
 from reindex.image.truth import UserData
-from reindex.steps.follow import Follow
+from reindex.settings import Following, ImageLoader, Naming
 from reindex.steps.index_messages import Delivery
-from reindex.steps.live_index import LiveIndex, LiveMessages
-from reindex.steps.project import Projection
-from tests.twins.submissions import MemoryHighPriority, MemorySubmissions
+from tests.twins.submissions import MemoryHighPriority
 from tests.unit.image.truths import FULL, lease, usage
 from tests.unit.library_settings import EVERYTHING
 from tests.unit.steps.ingest_world import LocalProjector, jpeg
 from tests.unit.steps.test_follow import change, crop
-from tests.unit.steps.world import ALIAS, TruthProjector, World
+from tests.unit.steps.world import TruthProjector, World
 
 LIBRARY = replace(EVERYTHING, thumbnails_bucket=None, usages_image="imageId")
 IMAGES = [f"image-{number:02}" for number in range(30)]
@@ -37,11 +37,12 @@ class FollowedWorld(World):
         super().__init__()
         for image_id in IMAGES:
             self.library.originals[image_id] = jpeg()
-        projection = Projection(
-            self.library, self.files, "test", self.stage, self.clock, self.meter
-        )
+        projection = self.run_steps.projection
         self.projector = cast(TruthProjector, LocalProjector(projection))
         self.high_priority = MemoryHighPriority()
+
+    def groups(self) -> list[object]:
+        return [*super().groups(), Naming(), ImageLoader(), LIBRARY, Following()]
 
     def reindexed(self, run_id: str) -> list[str]:
         """Reindex every image that has changed; return the images that were written."""
@@ -53,15 +54,18 @@ class FollowedWorld(World):
 
     def follow(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Give the follow function a batch of records, and the live indexer what comes of it."""
-        Follow(self.high_priority, LIBRARY, 5, self.meter).handle(records)
-        live_index = LiveIndex(self.index, self.projector, self.files, ALIAS, self.preserve)
         queue = self.high_priority.queue
-        messages = LiveMessages(
-            live_index, MemorySubmissions(), queue, self.dead_letters, self.clock, self.meter
+        ports = replace(
+            self.ports,
+            high_priority=self.high_priority,
+            live_deliveries=queue,
+            lane_dead_letters=self.dead_letters,
         )
+        lane = LiveLane(ports, RunSteps(ports))
+        lane.follow.handle(records)
         while taken := queue.receive(10):
             deliveries = [Delivery(d.receipt, d.receipt, d.body, d.received) for d in taken]
-            again = messages.handle(deliveries)
+            again = lane.live_messages.handle(deliveries)
             queue.settle({"batchItemFailures": [{"itemIdentifier": each} for each in again]})
 
     def edit(self, rng: Random, number: int) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_a_cluster_that_refuses_is_given_half_as_many() -> None:
     world.runs.record_bulks("run-1", {"bulks": 50, "documents": 100, "refused": 900})
     world.clock.time += LOOK_SECONDS
 
-    world.index_phase.capacity(world.run)
+    world.run_steps.index_phase.capacity(world.run)
 
     assert world.indexers.allowed == [4, 2]
     assert world.run.indexer_pace["set_by"] == SetBy.REFUSALS
@@ -70,11 +70,11 @@ def test_a_deep_live_queue_slows_it_down_long_before_it_holds_it() -> None:
         world.live_queue.put_raw(str(number))
     world.clock.time += LOOK_SECONDS
 
-    world.index_phase.capacity(world.run)
+    world.run_steps.index_phase.capacity(world.run)
 
     assert world.indexers.allowed == [4, 2]
     assert world.run.indexer_pace["set_by"] == SetBy.LIVE_QUEUE
-    assert world.index_phase.capacity(world.run).held_by is None
+    assert world.run_steps.index_phase.capacity(world.run).held_by is None
 
 
 def test_workers_that_look_at_once_decide_the_same() -> None:
@@ -84,7 +84,7 @@ def test_workers_that_look_at_once_decide_the_same() -> None:
     seen = world.run
 
     for _ in range(3):
-        world.pacing.look(seen, 0)
+        world.run_steps.pacing.look(seen, 0)
 
     assert world.indexers.allowed == [4, 2]
     assert (world.run.indexer_pace["concurrency"], world.run.indexer_pace["is_applied"]) == (
@@ -98,10 +98,10 @@ def test_a_worker_that_saw_an_older_decision_changes_nothing() -> None:
     seen = world.run
     world.runs.record_bulks("run-1", {"bulks": 50, "documents": 100, "refused": 900})
     world.clock.time += LOOK_SECONDS
-    world.pacing.look(world.run, 0)
+    world.run_steps.pacing.look(world.run, 0)
     world.clock.time += LOOK_SECONDS
 
-    world.pacing.look(seen, 20_000)
+    world.run_steps.pacing.look(seen, 20_000)
 
     assert world.indexers.allowed == [4, 2]
     assert world.run.indexer_pace["concurrency"] == 2
@@ -116,7 +116,7 @@ def test_a_mapping_that_does_not_answer_holds_no_image_and_is_asked_again() -> N
     assert world.state("a") is State.ENQUEUED
     assert world.run.indexer_pace["is_applied"] is False
     world.clock.time += LOOK_SECONDS
-    world.index_phase.capacity(world.run)
+    world.run_steps.index_phase.capacity(world.run)
     assert world.indexers.allowed == [4], "asked again at the next look"
     assert world.run.indexer_pace["is_applied"] is True
 
@@ -144,7 +144,7 @@ def test_a_pace_that_cannot_be_read_is_replaced(stored: dict[str, Any]) -> None:
     world = running("a")
     world.runs.update("run-1", {"indexer_pace": stored})
 
-    world.pacing.look(world.run, 0)
+    world.run_steps.pacing.look(world.run, 0)
 
     assert world.run.indexer_pace["set_by"] == SetBy.STARTING
     assert world.run.indexer_pace["at"] == world.clock.now()

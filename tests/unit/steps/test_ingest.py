@@ -26,7 +26,6 @@ from reindex.image.extract import extract
 from reindex.steps import ingest as ingest_module
 from reindex.steps import live_index as live_index_module
 from reindex.steps.eager_submission import EagerSubmission
-from reindex.steps.ingest import Ingest
 from reindex.steps.submissions import (
     Resubmitting,
     Wanted,
@@ -37,8 +36,6 @@ from reindex.steps.submit import Sent, Submitting
 from reindex.steps.trace import trace
 from reindex.steps.workbench import remove_leftovers, workbench
 from reindex.stores.interfaces.function_logs import LoggedLine
-from reindex.stores.interfaces.queues import HighPriority
-from reindex.stores.interfaces.submissions import SubmittedFiles
 from tests.unit.steps.ingest_world import IngestWorld, event, jpeg
 
 PHOTO = jpeg()
@@ -467,10 +464,9 @@ def test_a_file_that_waits_or_is_archived_is_not_sent_again(
 
 
 def eager(world: IngestWorld, path: Path) -> SubmissionRow:
-    def ingest(files: SubmittedFiles, high_priority: HighPriority) -> Ingest:
-        return replace(world.ingest, files=files, high_priority=high_priority)
-
-    processing = EagerSubmission(ingest, world.now, world.submissions, world.clock, "eager-1")
+    processing = EagerSubmission(
+        world.lane.ingest, world.lane.now, world.submissions, world.clock, "eager-1"
+    )
     return processing.submit(path, "me/id/photo.jpg", {"uploaded-by": "me"})
 
 
@@ -501,7 +497,7 @@ def test_now_records_its_outcome_in_the_progress_table(world: IngestWorld) -> No
     rows = [ProgressRow.new(image_id, "upload", world.clock.now()) for image_id in ids[:3]]
     world.table.insert(rows)
 
-    outcomes = world.now.refresh(ids)
+    outcomes = world.lane.now.refresh(ids)
 
     assert {i for i, outcome in outcomes.items() if outcome.digest} == {PHOTO_ID, "unlisted"}
     assert {image_id: row.state.value for image_id, row in world.table.rows.items()} == {
@@ -512,11 +508,11 @@ def test_now_records_its_outcome_in_the_progress_table(world: IngestWorld) -> No
     assert world.table.rows[PHOTO_ID].digest == outcomes[PHOTO_ID].digest
     # Again, from a final state.
     world.index.refused.clear()
-    world.now.refresh(ids)
+    world.lane.now.refresh(ids)
     assert world.table.rows["refused"].state.value == "verified"
 
 
-def test_a_story_is_told_in_order_of_time(world: IngestWorld) -> None:
+def test_a_trace_is_in_order_of_time(world: IngestWorld) -> None:
     ref = world.submit("me/photo.jpg", PHOTO)
     world.settle()
 

@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
+from reindex.composition.lane import LiveLane
 from reindex.domain.failures import IndexMisconfigured, StoreUnavailable
 from reindex.domain.migration import Migration, MigrationRefused, MigrationState
 from reindex.domain.states import State
 from reindex.steps.catch_up import CatchUpOutcome
-from reindex.steps.live_index import LiveIndex
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.interfaces.executions import Execution
 from tests.unit.steps.migrations import FROM_BUCKET, FROM_INDEX, NEW, OLD, MigratingWorld, migrated
-from tests.unit.steps.world import ALIAS
 
 
 def _embeddings(world: MigratingWorld, index: str) -> dict[str, Any]:
@@ -121,12 +120,12 @@ class TestRounds:
     def test_a_round_that_failed_is_made_again_from_where_it_began(self) -> None:
         world = migrated("a")
         world.edit("a", title="new")
-        assert world.catch_up.tick() is CatchUpOutcome.STARTED
+        assert world.migration_steps.catch_up.tick() is CatchUpOutcome.STARTED
         assert world.migration.round is not None
         # The execution dies after its plan: the position it read is not the migration's.
         name = world.migration.round.run_id
         world.phases.running.add(name)
-        world.gathering.plan(name, world.migration.round.options)
+        world.run_steps.gathering.plan(name, world.migration.round.options)
         world.end(name, "failed")
         world.starter.executions[name] = Execution("FAILED", "RunFailed", "poison")
         assert world.tick_migration() is CatchUpOutcome.ROUND_FAILED
@@ -138,7 +137,7 @@ class TestRounds:
         world.edit("a", title="new")
         world.starter.fail_next()
         with pytest.raises(StoreUnavailable):
-            world.catch_up.tick()
+            world.migration_steps.catch_up.tick()
         world.follow()
         world.assert_true(NEW)
 
@@ -165,33 +164,33 @@ class TestRounds:
         world = migrated("a")
         world.edit("a", title="new")
         for _ in range(3):
-            assert world.catch_up.tick() is CatchUpOutcome.STARTED
+            assert world.migration_steps.catch_up.tick() is CatchUpOutcome.STARTED
             assert world.migration.round is not None
             name = world.migration.round.run_id
             world.starter.executions[name] = Execution("FAILED", "PreflightFailed", "the reason")
-            assert world.catch_up.tick() is CatchUpOutcome.ROUND_FAILED
-        assert world.catch_up.tick() is CatchUpOutcome.TURNED_OFF
+            assert world.migration_steps.catch_up.tick() is CatchUpOutcome.ROUND_FAILED
+        assert world.migration_steps.catch_up.tick() is CatchUpOutcome.TURNED_OFF
         assert world.migration.rounds[-1].problem == "the reason"
-        world.migrating.resume()
+        world.migration_steps.control.resume()
         assert world.schedule.is_on
         world.follow()
         world.assert_true(NEW)
 
-    def test_the_alias_moved_by_a_stranger_fails_the_round_by_name(self) -> None:
+    def test_an_alias_that_another_program_moved_fails_the_round_by_name(self) -> None:
         world = migrated("a")
         world.edit("a", title="new")
         world.index.aliases["images"] = [NEW]
-        assert world.catch_up.tick() is CatchUpOutcome.STARTED
+        assert world.migration_steps.catch_up.tick() is CatchUpOutcome.STARTED
         assert world.migration.round is not None
         with pytest.raises(PreflightFailed, match="somebody moved it"):
             world.run_round(world.migration.round.run_id, world.migration.round.options)
 
     def test_a_pause_starts_no_further_round(self) -> None:
         world = migrated("a")
-        world.migrating.pause()
+        world.migration_steps.control.pause()
         world.edit("a", title="new")
         assert world.tick_migration() is CatchUpOutcome.TURNED_OFF
-        world.migrating.resume()
+        world.migration_steps.control.resume()
         world.follow()
         world.assert_true(NEW)
 
@@ -256,7 +255,7 @@ class TestSwitch:
     def test_the_live_lane_that_writes_first_hides_no_change_of_the_last_moment(self) -> None:
         world = migrated("a")
         world.compared()
-        lane = LiveIndex(world.index, world.projector, world.files, ALIAS, world.preserve)
+        lane = LiveLane(world.ports, world.run_steps).live_index
         _before_move(world, lambda: world.embed("a", 9.0))
         _after_move(world, lambda: lane.refresh(["a"]))
         world.switch()
@@ -272,7 +271,7 @@ class TestSwitch:
         assert world.switch().state is MigrationState.SWITCHED
         world.assert_true(NEW)
 
-    def test_an_alias_that_a_stranger_moved_is_not_moved(self) -> None:
+    def test_an_alias_that_another_program_moved_is_not_moved(self) -> None:
         world = migrated("a")
         world.compared()
         world.index.aliases["images"] = []
@@ -289,7 +288,7 @@ class TestWayBack:
         world.embed("b", 5.0)
         world.remove("c")
         world.publish("d", title="new")
-        world.migrating.roll_back()
+        world.migration_steps.control.roll_back()
         world.follow()
         world.assert_true(OLD)
         _before_move(world, lambda: world.embed("a", 6.0))
@@ -302,7 +301,7 @@ class TestWayBack:
         world = migrated("a")
         world.compared()
         world.switch()
-        world.migrating.roll_back()
+        world.migration_steps.control.roll_back()
         world.follow()
         assert world.switch().state is MigrationState.CATCHING_UP
         world.edit("a", title="newest")
@@ -316,7 +315,7 @@ class TestEnd:
         world = migrated("a")
         world.compared()
         world.switch()
-        assert world.migrating.drop_old().state is MigrationState.FINISHED
+        assert world.migration_steps.control.drop_old().state is MigrationState.FINISHED
         assert OLD not in world.index._indices
         assert world.index.resolve("images") == NEW
         world.gather({}, "ordinary")
@@ -324,11 +323,11 @@ class TestEnd:
     def test_the_old_index_is_not_dropped_while_people_search_it(self) -> None:
         world = migrated("a")
         with pytest.raises(MigrationRefused, match="catching_up"):
-            world.migrating.drop_old()
+            world.migration_steps.control.drop_old()
 
     def test_an_abort_deletes_the_new_index_alone(self) -> None:
         world = migrated("a")
-        world.migrating.abort()
+        world.migration_steps.control.abort()
         assert NEW not in world.index._indices
         world.assert_true(OLD)
         assert not world.schedule.is_on
@@ -338,7 +337,7 @@ class TestEnd:
         world.compared()
         world.switch()
         with pytest.raises(MigrationRefused, match="switched"):
-            world.migrating.abort()
+            world.migration_steps.control.abort()
 
 
 def _next(steps: Iterator[Callable[[], object]]) -> None:

@@ -123,7 +123,7 @@ def test_a_migration_there_and_back_ends_with_the_truth(seed: int) -> None:
             work()
             for _ in range(3):
                 people.do_something()
-            world.migrating.roll_back()
+            world.migration_steps.control.roll_back()
         follow()
 
 
@@ -135,8 +135,8 @@ def test_a_move_to_another_cluster_ends_with_the_truth(seed: int) -> None:
     people = _People(world, rng)
     for _ in range(5):
         people.do_something()
-    world.migrating.create([FROM_INDEX], OTHER_CLUSTER)
-    world.migrating.follow()
+    world.migration_steps.control.create([FROM_INDEX], OTHER_CLUSTER)
+    world.migration_steps.control.follow()
     world.meanwhile = world.projector.interrupt = people.act
     for _ in range(4):
         world.tick_migration()

@@ -31,20 +31,20 @@ class TestBeginning:
     def test_a_cluster_that_the_stage_does_not_declare_is_refused_by_name(
         self, to: str, finding: str
     ) -> None:
-        [found] = MovingWorld().migrating.findings(to)
+        [found] = MovingWorld().migration_steps.control.findings(to)
         assert finding in found
 
     def test_an_alias_that_exists_there_is_named_before_anything_is_built(self) -> None:
         world = MovingWorld()
         world.other.aliases[ALIAS] = ["unrelated"]
-        [found] = world.migrating.findings(OTHER_CLUSTER)
+        [found] = world.migration_steps.control.findings(OTHER_CLUSTER)
         assert f"{OTHER_CLUSTER}/images exists, and leads to {OTHER_CLUSTER}/unrelated" in found
 
     def test_a_start_does_not_take_up_one_that_leads_elsewhere(self) -> None:
         world = MovingWorld()
         world.begin(FROM_INDEX)
         with pytest.raises(MigrationRefused, match="is open"):
-            world.migrating.create([FROM_INDEX], OTHER_CLUSTER)
+            world.migration_steps.control.create([FROM_INDEX], OTHER_CLUSTER)
 
     def test_the_new_index_is_built_there_and_nothing_changes_here(self) -> None:
         world = moved("a", "b")
@@ -56,13 +56,13 @@ class TestBeginning:
     def test_preserved_fields_are_carried_across(self) -> None:
         world = MovingWorld()
         world.publish("a", embedding=3.0)
-        world.migrating.create([FROM_INDEX], OTHER_CLUSTER)
+        world.migration_steps.control.create([FROM_INDEX], OTHER_CLUSTER)
         world.follow()
         assert world.other.documents_of("images-000001")["a"]["embedding"] == [3.0]
 
     def test_an_abort_deletes_the_index_there_alone(self) -> None:
         world = moved("a")
-        world.migrating.abort()
+        world.migration_steps.control.abort()
         assert list(world.other._indices) == ["unrelated"]
         assert list(world.first.documents) == ["a"]
 
@@ -108,11 +108,11 @@ class TestHandingOver:
     def test_neither_an_abort_nor_a_way_back_nor_a_drop_touches_an_index(self) -> None:
         world = handed_over("a")
         with pytest.raises(MigrationRefused, match="finish"):
-            world.migrating.abort()
+            world.migration_steps.control.abort()
         with pytest.raises(MigrationRefused, match="go on with it"):
-            world.migrating.roll_back()
+            world.migration_steps.control.roll_back()
         with pytest.raises(MigrationRefused, match="finish"):
-            world.migrating.drop_old()
+            world.migration_steps.control.drop_old()
 
 
 class TestMoving:
@@ -139,10 +139,10 @@ class TestMoving:
 
     def test_a_pause_holds_them(self) -> None:
         world = handed_over("a")
-        world.migrating.pause()
+        world.migration_steps.control.pause()
         world.edit("a", title="later")
         assert world.tick_migration() is CatchUpOutcome.TURNED_OFF
-        world.migrating.resume()
+        world.migration_steps.control.resume()
         world.follow()
         world.assert_moved()
 
@@ -181,7 +181,7 @@ class TestMoving:
         world.edit("a", title="later")
         world.first.add_index("strange")
         world.first.aliases[ALIAS] = ["strange"]
-        assert world.catch_up.tick() is CatchUpOutcome.STARTED
+        assert world.migration_steps.catch_up.tick() is CatchUpOutcome.STARTED
         assert world.migration.round is not None
         with pytest.raises(PreflightFailed, match="somebody moved it"):
             world.run_round(world.migration.round.run_id, world.migration.round.options)
@@ -223,8 +223,8 @@ class TestFinishing:
         with pytest.raises(StoreUnavailable):
             world.finish()
         world.projector.interrupt = lambda: None
-        world.rounds.start_missing(world.migration)
-        world.rounds.look(world.migration)
+        world.migration_steps.rounds.start_missing(world.migration)
+        world.migration_steps.rounds.look(world.migration)
         assert world.finish().state is MigrationState.FINISHED
         world.assert_moved()
 
@@ -234,7 +234,7 @@ class TestFinishing:
             world.finish()
 
 
-def test_the_alias_of_a_stranger_there_is_not_taken() -> None:
+def test_the_alias_of_another_program_there_is_not_taken() -> None:
     world = moved("a")
     world.compared()
     world.other.aliases[ALIAS] = ["unrelated"]

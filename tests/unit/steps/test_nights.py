@@ -98,7 +98,7 @@ _NO_OUTAGE = {
     [f for f in faults(undeclared=False) if (f.port, f.method, type(f.error)) not in _NO_OUTAGE],
     ids=str,
 )
-def test_an_hour_of_any_declared_fault_charges_nobody(fault: Fault) -> None:
+def test_an_hour_of_any_declared_fault_counts_no_attempt(fault: Fault) -> None:
     world = a_world()
     night = Night(world)
     broken = Faults.over(world)
@@ -116,7 +116,7 @@ def test_an_hour_of_any_declared_fault_charges_nobody(fault: Fault) -> None:
         # The last step alone: the report is written again.
         assert named(fault, reason), reason
         world.clock.time = began + HOUR
-        result = world.tallying.report_again("run-1", segments=3)
+        result = world.run_steps.tallying.report_again("run-1", segments=3)
     elif result["status"] == "failed":
         # Loudly, and to be started again: an operator does so when the fault has passed.
         assert named(fault, reason), reason
@@ -163,7 +163,7 @@ def test_a_run_held_for_a_cause_that_is_mended_goes_on_by_itself() -> None:
     assert states["verified"] == 3_000 - states["known_error"]
 
 
-def test_an_outage_of_the_truth_while_images_are_projected_charges_nobody() -> None:
+def test_an_outage_of_the_truth_while_images_are_projected_counts_no_attempt() -> None:
     world = a_world()
     unavailable = Failure("source_unavailable", "S3 did not answer.", "SlowDown", retryable=True)
     world.projector.failing = dict.fromkeys(IDS, unavailable)

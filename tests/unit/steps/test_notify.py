@@ -5,36 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from reindex.composition.run import RunSteps
 from reindex.domain.failures import Failure, StoreUnavailable
 from reindex.domain.rounds import RoundMark
 from reindex.domain.states import Phase
-from reindex.steps.notify import ALARM_RAISED, EXECUTION_ENDED, Notifier
+from reindex.settings import Settings, Stage
+from reindex.steps.notify import ALARM_RAISED, EXECUTION_ENDED
+from tests.twins.notices import MemoryNotices
 from tests.unit.steps.world import START, World
-
-
-@dataclass
-class Sent:
-    """A topic, or a chat, that keeps what it is given."""
-
-    notices: list[str] = field(default_factory=list)
-    problem: str = ""
-
-    def publish(self, subject: str, text: str) -> None:
-        if self.problem:
-            raise StoreUnavailable(self.problem)
-        assert subject.isascii()
-        assert len(subject) <= 100
-        self.notices.append(f"{subject}\n\n{text}")
-
-    def post(self, text: str) -> None:
-        if self.problem:
-            raise StoreUnavailable(self.problem)
-        self.notices.append(text)
 
 
 @dataclass
@@ -42,21 +25,19 @@ class Recipients:
     """A world with a topic and a chat."""
 
     world: World = field(default_factory=World)
-    topic: Sent = field(default_factory=Sent)
-    chat: Sent = field(default_factory=Sent)
+    topic: MemoryNotices = field(default_factory=MemoryNotices)
+    chat: MemoryNotices = field(default_factory=MemoryNotices)
 
     def receive(self, event: Mapping[str, Any]) -> str:
         """Handle an event; return what the topic received, empty if nothing."""
-        notifier = Notifier(
-            stage="PROD",
-            runs=self.world.runs,
-            files=self.world.files,
+        ports = replace(
+            self.world.ports,
+            settings=Settings.of(Stage("PROD")),
             topic=self.topic,
             chat=self.chat,
-            clock=self.world.clock,
         )
         self.topic.notices.clear()
-        notifier.handle(event)
+        RunSteps(ports).notifier.handle(event)
         return "".join(self.topic.notices)
 
 

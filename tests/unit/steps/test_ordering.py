@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from reindex.composition.run import RunSteps
 from reindex.domain.chunks import MAX_ROWS, chunks_of
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.progress import ProgressRow
 from reindex.domain.states import Phase
 from reindex.steps import ordering, preflight, tally
-from reindex.steps.ordering import Ordering
+from tests.twins.ports import MemoryPorts
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.work_list import MemoryWorkList
 from tests.unit.steps.world import START, ManualClock, World
@@ -39,7 +40,8 @@ class Bench:
     def __init__(self) -> None:
         self.work_list = MemoryWorkList()
         self.files = MemoryRunFiles()
-        self.ordering = Ordering(self.work_list, self.files, ManualClock())
+        ports = MemoryPorts(work_list=self.work_list, files=self.files, clock=ManualClock())
+        self.ordering = RunSteps(ports).ordering
 
     def list_rows(self, ids: list[str], name: str = "scan", size: int = 200) -> None:
         for number in range(0, len(ids), size):

@@ -133,7 +133,7 @@ def test_processors_make_metadata_and_rights_and_what_people_said_wins(
     ]
 
 
-def test_a_processor_that_fails_on_one_image_harms_no_other(
+def test_a_processor_that_fails_on_one_image_does_not_affect_others(
     projection: Projection, library: MemoryLibrary
 ) -> None:
     def fragile(draft: Draft) -> Draft:

@@ -15,21 +15,13 @@ from reindex.reports.forecast import forecast
 from reindex.reports.rehearsal import RehearsalResult, Tolerance, to_json, verdict
 from reindex.reports.rehearsal_page import page
 from reindex.steps.rehearse import Rehearsal
-from tests.unit.steps.world import ALIAS, World
+from tests.unit.steps.world import World
 
 IDS = [f"id-{number:03}" for number in range(60)]
 
 
 def rehearsal(world: World) -> Rehearsal:
-    return Rehearsal(
-        world.index,
-        world.projector,
-        world.files,
-        ALIAS,
-        world.preserve,
-        world.clock,
-        calls=1,
-    )
+    return world.run_steps.rehearsal
 
 
 @pytest.fixture
@@ -112,7 +104,7 @@ def test_a_field_may_fall_by_as_much_as_is_tolerated(lacking: int, *, passes: bo
     assert (not verdict(found, Tolerance(percent=2.0))) is passes
 
 
-def test_failures_deaths_and_new_images_are_told_apart(world: World) -> None:
+def test_failures_deaths_and_new_images_are_distinguished(world: World) -> None:
     world.projector.failing["id-001"] = Failure("truncated", "the file breaks off")
     world.projector.deadly.add("id-002")
     world.add("new")
@@ -176,7 +168,7 @@ def test_what_it_took_is_what_the_forecast_is_made_of(world: World) -> None:
 def test_all_of_it_is_json_and_a_page_that_nothing_breaks_out_of(world: World) -> None:
     world.index.live_write(IDS[0], {"id": IDS[0], "<script>": "</td><script>alert(1)</script>"})
     found = rehearsal(world).rehearse(IDS)
-    capacity = world.index_phase.gates.stage_capacity
+    capacity = world.run_steps.index_phase.gates.stage_capacity
     told = to_json(found, Tolerance(), forecast(60, 60, 60, capacity), seed=1)
 
     html = page(json.loads(json.dumps(told)), {IDS[1]: "data:image/png;base64,AA=="})

@@ -145,7 +145,7 @@ def test_the_certificate_is_summarised_and_folded(found: Page) -> None:
     assert all("open" not in attributes for attributes in found.attributes("details"))
 
 
-def test_the_plot_says_what_it_shows_to_who_does_not_see_it() -> None:
+def test_the_plot_has_a_text_for_screen_readers() -> None:
     svg = ET.fromstring(plot(reports.flawless()["rates"]))
     assert svg.attrib["role"] == "img"
     said = {child.attrib["id"]: child.text for child in svg if child.tag in {"title", "desc"}}

@@ -172,7 +172,7 @@ def test_a_document_that_an_aborted_run_verified_is_never_deleted() -> None:
     assert "a" in world.index.documents, "a person may want to know of it"
 
 
-def test_resurrection_by_a_message_that_nobody_settled_is_taken_back() -> None:
+def test_a_document_that_an_unsettled_message_recreates_is_deleted_again() -> None:
     world = World()
     message = _sent_by_a_worker_that_died(world)
     world.remove("a")
@@ -567,7 +567,7 @@ def test_a_drained_phase_turns_its_rule_off_before_it_reports() -> None:
     assert world.phases.log == ["off index", f"succeed {TOKEN}"]
 
 
-def test_indexer_quicker_than_the_settling_its_refusal_stands() -> None:
+def test_a_refusal_that_is_recorded_before_the_row_settles_is_kept() -> None:
     world = World()
     world.add("a")
     world.index.refused["a"] = "mapper_parsing_exception"
@@ -903,7 +903,7 @@ def test_conservation_a_row_that_vanished_fails_the_report() -> None:
     ]
 
 
-def test_conservation_an_upload_that_died_is_told_by_its_rows() -> None:
+def test_conservation_an_upload_that_died_is_known_by_its_rows() -> None:
     world = World()
     world.add("a", "b")
     record = world.runs.record_upload

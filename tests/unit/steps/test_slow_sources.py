@@ -6,15 +6,14 @@ import pytest
 
 from reindex.domain.failures import LoaderRefused, SourceUnavailable
 from reindex.domain.states import Phase
+from reindex.settings import LOADER
 from tests.unit.steps.night import HOUR, Night, RunFailed
 from tests.unit.steps.world import World, library_of
-
-LOADER = "the image loader"
 
 
 def loader_world(count: int) -> tuple[World, list[str]]:
     world, ids = library_of(count, tick_seconds=5)
-    world.truth = LOADER
+    world.projection_by = LOADER
     return world, ids
 
 
@@ -36,7 +35,7 @@ def test_images_that_no_time_was_left_for_stay_queued_and_are_not_charged() -> N
     assert world.states() == {"enqueued": 20}
 
 
-def test_a_loader_that_is_down_holds_the_run_by_its_name_and_charges_nobody() -> None:
+def test_a_loader_that_is_down_holds_the_run_by_its_name_and_counts_no_attempt() -> None:
     world, ids = loader_world(20)
     world.preflight()
     world.open_phase(Phase.INDEX)

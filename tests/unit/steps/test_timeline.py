@@ -90,7 +90,7 @@ def with_bulks(at: float, bulks: int, set_by: str) -> Sample:
     return Sample(START + at, 50, Phase.INDEX, 0, bulks=bulks, bulks_set_by=set_by)
 
 
-def test_what_set_the_number_of_bulks_is_told_with_its_range_and_when() -> None:
+def test_the_cause_of_the_number_of_bulks_is_shown_with_its_range_and_time() -> None:
     samples = [
         sampled(0, 50),
         with_bulks(60, 4, SetBy.GROWING),
@@ -164,7 +164,7 @@ def test_a_pause_lasts_until_the_workers_next_tick() -> None:
     assert (gate["gate"], gate["seconds"]) == ("paused", 100)
 
 
-def test_of_too_many_gates_those_that_held_longest_are_told() -> None:
+def test_of_too_many_gates_those_that_held_longest_are_reported() -> None:
     samples = [
         Sample(START, 50, Phase.INDEX, 0, held={f"unavailable: {n}": float(n)}) for n in range(50)
     ]
@@ -193,7 +193,7 @@ def test_the_happy_path_costs_its_write_units() -> None:
     }
 
 
-def test_a_run_in_which_nothing_moved_costs_next_to_nothing() -> None:
+def test_a_run_without_changes_costs_next_to_nothing() -> None:
     assert cost.estimate({}, [], images=0, rounds=1)["total"] < 0.01
 
 
@@ -271,7 +271,7 @@ def test_a_tick_of_a_paused_run_says_so() -> None:
     assert (gate["gate"], gate["seconds"]) == ("paused", 60)
 
 
-def test_a_sample_that_cannot_be_kept_harms_no_tick(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sample_that_cannot_be_kept_fails_no_tick(caplog: pytest.LogCaptureFixture) -> None:
     world = opened("a")
     world.files.fail_next(1)
 

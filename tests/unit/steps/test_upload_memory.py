@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from reindex.composition.run import RunSteps
 from reindex.domain.progress import ProgressRow, to_values
-from reindex.steps.upload import CHUNK, Upload
+from reindex.steps.upload import CHUNK
+from tests.twins.ports import MemoryPorts
 from tests.twins.runs import MemoryRuns
 from tests.unit.steps.world import ManualClock
 
@@ -30,7 +32,8 @@ class _Forgetful:
 def _peak(count: int) -> int:
     store: Any = _Forgetful()
     runs = MemoryRuns()
-    upload = Upload(store, store, runs, ManualClock(), "upload-1")
+    ports = MemoryPorts(table=store, work_list=store, runs=runs, clock=ManualClock())
+    upload = RunSteps(ports).upload("upload-1", only_new=False)
     tracemalloc.start()
     try:
         done = upload.upload(f"{number:040x}" for number in range(count))

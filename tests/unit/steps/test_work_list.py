@@ -265,7 +265,7 @@ def test_an_unforeseen_image_takes_no_neighbour_from_the_list() -> None:
 
 
 @pytest.mark.parametrize("seconds", [5, 20, 40])
-def test_an_outage_of_the_tables_within_a_tick_charges_nobody(seconds: int) -> None:
+def test_an_outage_of_the_tables_within_a_tick_counts_no_attempt(seconds: int) -> None:
     world, ids = library_of(600)
     in_index_phase(world)
     world.projector.seconds = 1
@@ -291,7 +291,7 @@ def test_a_backlog_smaller_than_the_workers_is_no_standstill(workers: int, most:
     world, _ = library_of(10, workers=workers, pace=pace)
     in_index_phase(world)
 
-    assert world.index_phase.capacity(world.run).rows == 1
+    assert world.run_steps.index_phase.capacity(world.run).rows == 1
 
 
 def test_a_scan_that_only_finds_what_is_to_do_is_none_of_the_rounds() -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from reindex.composition.migration import MigrationSteps
+from reindex.composition.run import RunSteps
 from reindex.domain.chunks import TakenChunk
 from reindex.domain.digest import digest
 from reindex.domain.failures import Failure, OriginalNotFound, ProjectorDied
@@ -22,23 +24,22 @@ from reindex.image.document import with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
 from reindex.image.misfits import without_misfits
 from reindex.reports.footprint import INDEXER_BATCH, INDEXER_CONCURRENCY
-from reindex.reports.forecast import StageCapacity
-from reindex.settings import Pace, PhaseRules
-from reindex.steps.batch_check import CheckPhase
-from reindex.steps.batch_index import TRUTH, IndexPhase
-from reindex.steps.catch_up import CatchUp
-from reindex.steps.eager import Eager, InlineQueue, NoPostponing, NoWorkList
-from reindex.steps.gates import Gates
-from reindex.steps.gather import Gathering
-from reindex.steps.index_messages import Delivery, Indexer
-from reindex.steps.indexer_pacing import IndexerPacing
-from reindex.steps.migrate import MigrationControl
-from reindex.steps.preflight import Preflight, PreflightFailed
-from reindex.steps.rounds import Rounds
+from reindex.settings import (
+    OWN,
+    Elasticsearch,
+    IndexerFeed,
+    OtherCluster,
+    Pace,
+    PhaseRules,
+    Projection,
+    Rounds,
+    Settings,
+    Stage,
+)
+from reindex.steps.index_messages import Delivery
+from reindex.steps.preflight import PreflightFailed
 from reindex.steps.switching import Switching
-from reindex.steps.tally import Tallying
-from reindex.steps.tick import Outcome, Ticker, TickReport
-from reindex.steps.upload import Upload
+from reindex.steps.tick import Outcome, TickReport
 from reindex.stores.changed_ids import ChangedIds
 from reindex.stores.interfaces.id_sources import IdSource
 from reindex.stores.interfaces.migrations import MigrationIndex
@@ -50,6 +51,7 @@ from tests.twins.indexers import MemoryIndexers
 from tests.twins.library import MemoryLibrary
 from tests.twins.migrations import MemoryMigrations, MemorySchedule, MemoryStarter
 from tests.twins.phases import MemoryPhases
+from tests.twins.ports import MemoryPorts
 from tests.twins.progress_table import MemoryProgressTable
 from tests.twins.run_files import MemoryRunFiles
 from tests.twins.runs import MemoryRuns
@@ -196,7 +198,7 @@ class World:
         self.library = MemoryLibrary()
         self.projector = TruthProjector(self.clock, self.stage)
         self.live_queue = MemoryBacklog()
-        self.truth = TRUTH
+        self.projection_by = OWN
         self.indexers = MemoryIndexers()
         self.workers = workers
         self.pace = pace or Pace(
@@ -242,18 +244,17 @@ class World:
     # The operator
 
     def upload(self, ids: Iterable[str], *, only_new: bool = False, name: str = "first") -> Any:
-        upload = Upload(self.table, self.work_list, self.runs, self.clock, name, only_new=only_new)
-        return upload.upload(ids)
+        return self.run_steps.upload(name, only_new=only_new).upload(ids)
 
     # The state machine
 
     def gather(self, told: Mapping[str, Any], run_id: str = "run-1") -> None:
         self.phases.running.add(run_id)
-        for part in self.gathering.plan(run_id, told)["parts"]:
+        for part in self.run_steps.gathering.plan(run_id, told)["parts"]:
             cursor = None
             while True:
                 upload = self.invocation(run_id)
-                cursor = self.gathering.part(run_id, upload, told, part, cursor)["next"]
+                cursor = self.run_steps.gathering.part(run_id, upload, told, part, cursor)["next"]
                 if cursor is None:
                     break
 
@@ -262,7 +263,7 @@ class World:
     ) -> dict[str, Any]:
         """Plan, without gathering anything, and check."""
         self.phases.running.add(run_id)
-        self.gathering.plan(run_id, options or {})
+        self.run_steps.gathering.plan(run_id, options or {})
         try:
             return self.check(run_id, **changes)
         except PreflightFailed:
@@ -271,17 +272,7 @@ class World:
 
     def check(self, run_id: str, **changes: Any) -> dict[str, Any]:
         """Preflight alone."""
-        arguments: dict[str, Any] = {"probes": {}, "alias": ALIAS, "segments": 3} | changes
-        preflight = Preflight(
-            self.work_list,
-            self.runs,
-            self.phases,
-            self.migrations,
-            lambda: self.indices,
-            clock=self.clock,
-            **arguments,
-        )
-        return preflight.open_run(run_id)
+        return replace(self.run_steps.preflight, **changes).open_run(run_id)
 
     def invocation(self, run_id: str) -> str:
         """Name an invocation, and no other."""
@@ -314,14 +305,14 @@ class World:
         for segment in range(3):
             cursor = None
             while True:
-                step = self.tallying.segment(run_id, round_, segment, 3, cursor)
+                step = self.run_steps.tallying.segment(run_id, round_, segment, 3, cursor)
                 cursor = step["next"]
                 if cursor is None:
                     break
-        return self.tallying.decide(run_id, round_, 3, options)
+        return self.run_steps.tallying.decide(run_id, round_, 3, options)
 
     def report(self, round_: int = 0) -> dict[str, Any]:
-        return self.tallying.report(self.run.run_id, round_)
+        return self.run_steps.tallying.report(self.run.run_id, round_)
 
     def reindex(self, run_id: str = "run-1", *, ticks: int = 200, **options: Any) -> dict[str, Any]:
         """Run from start to report, as the state machine does."""
@@ -349,8 +340,10 @@ class World:
     # The schedule
 
     def tick(self, phase: Phase, worker: int = 0, holder: str | None = None) -> TickReport:
-        work = self.index_phase if phase is Phase.INDEX else self.check_phase
-        return self.ticker.tick(work, worker, holder or f"invocation-{next(self._holders)}")
+        work = self.run_steps.index_phase if phase is Phase.INDEX else self.run_steps.check_phase
+        return self.run_steps.ticker.tick(
+            work, worker, holder or f"invocation-{next(self._holders)}"
+        )
 
     def die_with(self, count: int) -> TakenChunk:
         """Take a chunk of the index phase, and die with its first rows in progress."""
@@ -377,7 +370,7 @@ class World:
             self.settle(self.deliver())
 
     def deliver(self) -> list[str]:
-        return self.indexer.handle(
+        return self.run_steps.indexer.handle(
             [
                 Delivery(d.receipt, d.receipt, d.body, d.received)
                 for d in self.backlog.receive(limit=1_000)
@@ -404,11 +397,6 @@ class World:
     # The parts
 
     @property
-    def other_urls(self) -> list[str]:
-        """Of the other cluster that the stage declares."""
-        return []
-
-    @property
     def indices(self) -> MigrationIndex:
         """The indices of all of the stage's clusters."""
         return self.index
@@ -424,176 +412,62 @@ class World:
             case _:
                 return MemoryIds(self.files.get(source.key or "").decode().splitlines())
 
-    @property
-    def gathering(self) -> Gathering:
-        return Gathering(
-            self.table,
-            self.work_list,
-            self.runs,
-            self.phases,
-            self.migrations,
-            self.id_source,
-            lambda: self.indices,
-            ALIAS,
-            self.clock,
-            self.meter,
-        )
-
-    @property
-    def rounds(self) -> Rounds:
-        return Rounds(self.migrations, self.runs, self.starter, self.clock)
-
-    @property
-    def catch_up(self) -> CatchUp:
-        return CatchUp(
-            migrations=self.migrations,
-            runs=self.runs,
-            phases=self.phases,
-            index=self.indices,
-            rounds=self.rounds,
-            schedule=self.schedule,
-            clock=self.clock,
-            meter=self.meter,
-        )
-
-    @property
-    def migrating(self) -> MigrationControl:
-        return MigrationControl(
-            migrations=self.migrations,
-            index=self.indices,
-            schedule=self.schedule,
-            alias=ALIAS,
-            cluster_urls=[OWN_CLUSTER],
-            other_urls=self.other_urls,
-            clock=self.clock,
-        )
-
-    @property
-    def eager(self) -> Eager:
-        indexer = replace(self.indexer, work_list=NoWorkList(), queue=NoPostponing())
-        straight = InlineQueue(indexer)
-        return Eager(
-            table=self.table,
-            runs=self.runs,
-            index_phase=replace(self.index_phase, backlog=straight),
-            check_phase=replace(self.check_phase, backlog=straight),
-            clock=self.clock,
-        )
-
-    def switching(self, note: Callable[[str], None] | None = None) -> Switching:
-        return Switching(
-            migrations=self.migrations,
-            index=self.indices,
-            eager=self.eager,
-            schedule=self.schedule,
-            settle_seconds=self.pace.settle_seconds,
-            health_seconds=60,
-            clock=self.clock,
-            note=note or self.notes.append,
-        )
-
-    @property
-    def ticker(self) -> Ticker:
-        return Ticker(
-            table=self.table,
-            work_list=self.work_list,
-            runs=self.runs,
-            phases=self.phases,
-            rules=self.rules,
-            retry=self.retry,
-            clock=self.clock,
-            meter=self.meter,
-            files=self.files,
-        )
-
-    @property
-    def pacing(self) -> IndexerPacing:
-        return IndexerPacing(
-            self.runs,
-            self.indexers,
-            self.live_queue,
-            self.pace.live_queue_max,
-            INDEXER_CONCURRENCY,
-            INDEXER_BATCH,
-            self.clock,
-            self.meter,
-        )
-
-    @property
-    def index_phase(self) -> IndexPhase:
-        return IndexPhase(
-            table=self.table,
-            projector=self.projector,
-            backlog=self.backlog,
-            index=self.indices,
-            files=self.files,
-            gates=Gates(
-                self.indices,
-                self.live_queue,
-                self.pace.live_queue_max,
-                self.clock,
-                StageCapacity(
-                    workers=self.workers,
-                    projection_concurrency=self.pace.projection_concurrency,
-                    bulks=INDEXER_CONCURRENCY,
-                ),
+    def groups(self) -> list[object]:
+        """The groups of settings that the steps read; of two of a kind, the later one holds."""
+        return [
+            Stage(self.stage),
+            Elasticsearch(OWN_CLUSTER, ALIAS, preserve=self.preserve),
+            OtherCluster(),
+            self.rules,
+            IndexerFeed("mapping", INDEXER_CONCURRENCY, INDEXER_BATCH),
+            self.pace,
+            Rounds(
+                self.retry.max_attempts,
+                backoff_seconds=60,
+                max_rounds=MAX_ROUNDS,
+                tally_segments=3,
             ),
-            pacing=self.pacing,
-            pace=self.pace,
-            retry=self.retry,
-            preserve=self.preserve,
-            workers=self.workers,
-            clock=self.clock,
-            meter=self.meter,
-            truth=self.truth,
-        )
+            Projection("projection", self.projection_by),
+        ]
 
     @property
-    def check_phase(self) -> CheckPhase:
-        return CheckPhase(
-            table=self.table,
-            runs=self.runs,
-            backlog=self.backlog,
-            index=self.indices,
-            library=self.library,
-            pacing=self.pacing,
-            stage=self.stage,
-            pace=self.pace,
-            retry=self.retry,
+    def ports(self) -> MemoryPorts:
+        """What the steps work with, as it is now: a test may have replaced any of it."""
+        return MemoryPorts(
+            settings=Settings.of(*self.groups()),
             clock=self.clock,
             meter=self.meter,
-        )
-
-    @property
-    def indexer(self) -> Indexer:
-        return Indexer(
-            table=self.table,
-            work_list=self.work_list,
-            runs=self.runs,
-            index=self.indices,
-            files=self.files,
-            queue=self.backlog,
-            dead_letters=self.dead_letters,
-            retry=self.retry,
-            clock=self.clock,
-            meter=self.meter,
-        )
-
-    @property
-    def tallying(self) -> Tallying:
-        return Tallying(
             table=self.table,
             work_list=self.work_list,
             runs=self.runs,
             migrations=self.migrations,
-            files=self.files,
-            index=self.indices,
+            phases=self.phases,
+            backlog=self.backlog,
+            deliveries=self.backlog,
             dead_letters=self.dead_letters,
-            max_rounds=MAX_ROUNDS,
-            pace=self.pace,
-            clock=self.clock,
-            meter=self.meter,
+            live_queue=self.live_queue,
+            indexers=self.indexers,
+            index=self.indices,
+            patient_index=self.indices,
+            own_index=self.index,
+            files=self.files,
+            library=self.library,
+            projector=self.projector,
+            id_source=self.id_source,
+            executions=self.starter,
+            catch_up_schedule=self.schedule,
         )
+
+    @property
+    def run_steps(self) -> RunSteps:
+        return RunSteps(self.ports)
+
+    @property
+    def migration_steps(self) -> MigrationSteps:
+        return MigrationSteps(self.ports, self.run_steps)
+
+    def switching(self) -> Switching:
+        return self.migration_steps.switching(self.notes.append)
 
 
 def library_of(count: int, **settings: Any) -> tuple[World, list[str]]:

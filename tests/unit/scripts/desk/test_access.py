@@ -33,7 +33,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "headers"), [r[1:] for r in REFUSED], ids=[r[0] for r in REFUSED])
-def test_a_stranger_is_refused(stage: DeskStage, path: str, headers: dict[str, str]) -> None:
+def test_a_request_without_the_token_is_refused(
+    stage: DeskStage, path: str, headers: dict[str, str]
+) -> None:
     answer = Client(DeskApp(stage.desk(), ACCESS)).get(path, headers={**OWN, **headers})
     assert answer.status_code == 403
     assert answer.text.startswith("Refused: ")

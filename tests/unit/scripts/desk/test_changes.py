@@ -71,7 +71,7 @@ def test_a_plan_of_a_run_never_touches_the_next(
     stage.open_a_run()
     plan = browser.plan(action, run="run-2")
     stage.end("run-2", "failed")
-    stage.upload("third").upload(["image-1"])
+    stage.upload(["image-1"], name="third")
     stage.preflight("run-3")
     before = stage.run
     browser.post(plan, {})

@@ -196,7 +196,7 @@ def test_a_field_that_became_rarer_is_named(finished: DeskStage) -> None:
         Browser(finished.desk()).panel("runs")
     )
     finished.projector.truth["a"] = {"credit": "AP"}
-    finished.upload("second").upload(["a"])
+    finished.upload(["a"], name="second")
     finished.whole_run("run-2")
     finished.phases.running.clear()
     said = text_of(Browser(finished.desk()).panel("runs"))

@@ -7,15 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 
 from reindex import settings as groups
+from reindex.composition.ports import MigrationPorts
+from reindex.composition.run import RunSteps
 from reindex.steps.catch_up import CatchUp
 from reindex.steps.eager import Eager, InlineQueue, NoPostponing, NoWorkList
 from reindex.steps.migrate import MigrationControl
 from reindex.steps.rounds import Rounds
 from reindex.steps.switching import Switching
 from reindex.stores.interfaces.migrations import MigrationIndex
-from reindex.stores.phases import AwsCatchUpSchedule
-from reindex.wiring.run import RunSteps
-from reindex.wiring.stores import Stores
 
 #: Seconds that a new index may take to allocate its replicas: some hundred GB to another node.
 HEALTH_SECONDS = 3600
@@ -25,58 +24,54 @@ class MigrationSteps:
     """Builds each step of a migration on first use.
 
     Args:
-        stores: Of the stage.
+        ports: Of the stage.
         run: The steps of a run, which the switch of the alias works in its own process.
     """
 
-    def __init__(self, stores: Stores, run: RunSteps) -> None:
-        self._stores = stores
+    def __init__(self, ports: MigrationPorts, run: RunSteps) -> None:
+        self._ports = ports
         self._run = run
-        self._settings = stores.settings
-
-    @cached_property
-    def _schedule(self) -> AwsCatchUpSchedule:
-        rule = self._settings[groups.CatchUpRule].catch_up_rule
-        return AwsCatchUpSchedule(self._stores.clients.events, rule)
+        self._settings = ports.settings
 
     @cached_property
     def rounds(self) -> Rounds:
         """Starts and observes a migration's rounds."""
-        stores = self._stores
-        return Rounds(stores.migrations, stores.runs, stores.executions, stores.clock)
+        ports = self._ports
+        return Rounds(ports.migrations, ports.runs, ports.executions, ports.clock)
 
     @cached_property
     def catch_up(self) -> CatchUp:
         """Starts a migration's rounds on a schedule."""
-        stores = self._stores
+        ports = self._ports
         return CatchUp(
-            migrations=stores.migrations,
-            runs=stores.runs,
-            phases=stores.phases,
-            index=stores.index,
+            migrations=ports.migrations,
+            runs=ports.runs,
+            phases=ports.phases,
+            index=ports.index,
             rounds=self.rounds,
-            schedule=self._schedule,
-            clock=stores.clock,
-            meter=stores.meter,
+            schedule=ports.catch_up_schedule,
+            clock=ports.clock,
+            meter=ports.meter,
         )
 
     @cached_property
     def control(self) -> MigrationControl:
         """The operations on a migration: start, pause, resume, roll back and so on."""
-        return self.control_with(self._stores.index)
+        return self.control_with(self._ports.index)
 
     def control_with(self, index: MigrationIndex) -> MigrationControl:
         """Return :attr:`control`, with an index whose new indices have another schema."""
+        ports = self._ports
         place = self._settings[groups.Elasticsearch]
         other = self._settings[groups.OtherCluster].cluster
         return MigrationControl(
-            migrations=self._stores.migrations,
+            migrations=ports.migrations,
             index=index,
-            schedule=self._schedule,
+            schedule=ports.catch_up_schedule,
             alias=place.index_alias,
             cluster_urls=place.cluster.urls,
             other_urls=other.urls if other else (),
-            clock=self._stores.clock,
+            clock=ports.clock,
         )
 
     @cached_property
@@ -86,11 +81,11 @@ class MigrationSteps:
         indexer = replace(run.indexer, work_list=NoWorkList(), queue=NoPostponing())
         straight = InlineQueue(indexer)
         return Eager(
-            self._stores.table,
-            self._stores.runs,
+            self._ports.table,
+            self._ports.runs,
             replace(run.index_phase, backlog=straight),
             replace(run.check_phase, backlog=straight),
-            self._stores.clock,
+            self._ports.clock,
         )
 
     def switching(self, note: Callable[[str], None]) -> Switching:
@@ -99,14 +94,14 @@ class MigrationSteps:
         Args:
             note: Receives a line for the operator at each step.
         """
-        stores = self._stores
+        ports = self._ports
         return Switching(
-            migrations=stores.migrations,
-            index=stores.patient_index,
+            migrations=ports.migrations,
+            index=ports.patient_index,
             eager=self._eager,
-            schedule=self._schedule,
+            schedule=ports.catch_up_schedule,
             settle_seconds=self._settings[groups.Pace].settle_seconds,
             health_seconds=HEALTH_SECONDS,
-            clock=stores.clock,
+            clock=ports.clock,
             note=note,
         )
