@@ -16,7 +16,7 @@ from typing import Any
 
 from reindex.domain import stamps
 from reindex.domain.claim_checks import key_claimed_by
-from reindex.domain.document_parts import with_preserved
+from reindex.domain.document_parts import selected, with_preserved
 from reindex.domain.failures import (
     Failure,
     IndexMisconfigured,
@@ -35,7 +35,6 @@ from reindex.domain.projections import Projected, ProjectionAnswer
 from reindex.domain.provenance import LIVE, PROVENANCE, Indexed
 from reindex.domain.submissions import IndexImage, SubmissionRef
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.batch_index import only
 from reindex.steps.deliveries import GROUP_CHARACTERS, MAX_NOT_TAKEN, Delivery, postpone, set_aside
 from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
 from reindex.stores.interfaces.projection import Projector
@@ -154,7 +153,7 @@ class LiveIndex:
         """Return the write of a document, with what only the index holds put back."""
         document: Mapping[str, Any] = json.loads(text)
         if found:
-            document = with_preserved(document, only(found.source, self._kept))
+            document = with_preserved(document, selected(found.source, self._kept))
         return IndexWrite(image_id, found.guard if found else None, document)
 
 
