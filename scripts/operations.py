@@ -170,8 +170,9 @@ class Abort:
         images = counted(status.settled, "image")
         said = [f"{images} of {status.run.total:,}{would_be} settled by it{others}."]
         if status.backlog.total:
+            messages = counted(status.backlog.total, "message")
             said.append(
-                f"{counted(status.backlog.total, 'message')} on the queue will still be written."
+                f"{messages} on the queue will still be written, until the next run begins."
             )
         return said
 

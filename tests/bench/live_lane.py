@@ -63,8 +63,8 @@ from tests.unit.test_items import size
 SIZE: Final = (1_600, 1_200)
 
 #: Times that each side has its turn, and messages that fill the low-priority queue before one.
-TURNS: Final = 3
-FULL: Final = 12_000
+TURNS: Final = 5
+FULL: Final = 4_000
 
 #: The share of the time that the full queue may add.
 MOST_ADDED: Final = 0.2
@@ -352,7 +352,7 @@ def _figures(alone: Sequence[float], beside: Sequence[float]) -> dict[str, float
 def main() -> int:
     """Measure and print."""
     parser = parser_of("live_lane", __doc__)
-    parser.add_argument("--files", type=int, default=12, help="in each turn (default: %(default)s)")
+    parser.add_argument("--files", type=int, default=6, help="in each turn (default: %(default)s)")
     arguments = parser.parse_args()
     return report(measure(arguments.files), arguments.json)
 

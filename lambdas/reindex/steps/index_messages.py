@@ -17,6 +17,7 @@ from reindex.domain.failures import (
     IndexMisconfigured,
     IndexRefused,
     IndexUnavailable,
+    InternalFailure,
     ReindexFailure,
     StoreUnavailable,
 )
@@ -24,6 +25,7 @@ from reindex.domain.indexer_pace import BulkCounts
 from reindex.domain.messages import Message, UnreadableMessage, document_text
 from reindex.domain.outcomes import OK, with_more
 from reindex.domain.progress import ProgressRow, Retry
+from reindex.domain.run_records import RunRecord
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock, Meter
 from reindex.steps.deliveries import GROUP_CHARACTERS, MAX_NOT_TAKEN, Delivery, postpone, set_aside
@@ -200,6 +202,26 @@ class Indexer:
 
     def _write(self, index: str, uuid: str | None, messages: Mapping[str, _Readable]) -> set[str]:
         """Write the messages of one index; return those that have had their verdict."""
+        try:
+            # Right before the write: a run that begins now gets to its first image later.
+            run = self.runs.current()
+        except InternalFailure as error:
+            log.warning("the run record cannot be read", extra={"reason": str(error)})
+            return set()
+        over = _of_earlier_runs(messages, run)
+        if over:
+            log.info("messages of earlier runs are dropped", extra={"count": len(over)})
+        left = {m: readable for m, readable in messages.items() if m not in over}
+        return over | (self._write_current(index, uuid, left, run) if left else set())
+
+    def _write_current(
+        self,
+        index: str,
+        uuid: str | None,
+        messages: Mapping[str, _Readable],
+        run: RunRecord | None,
+    ) -> set[str]:
+        """Write messages that no later run has made outdated."""
         writes = [
             IndexWrite(m.id, m.guard, _document(m)) for m in (r.message for r in messages.values())
         ]
@@ -232,7 +254,7 @@ class Indexer:
             done -= _ids_of(messages, refused)
         if not_taken and not self._record_not_taken(not_taken):
             done -= _ids_of(messages, not_taken)
-        self._count(results, messages, refused, not_taken, took)
+        self._count(results, messages, refused, not_taken, took, run)
         return done
 
     def _not_taken(
@@ -265,6 +287,7 @@ class Indexer:
         refused: Sequence[tuple[Message, str]],
         not_taken: Sequence[tuple[Message, str]],
         took: float,
+        run: RunRecord | None,
     ) -> None:
         """Count what became of writes: for people, for the gate of failures, for the pace."""
         unanswered = (Verdict.UNAVAILABLE, Verdict.NOT_TAKEN)
@@ -284,10 +307,9 @@ class Indexer:
                 self.meter.failures(code, count)
         accepted = sum(r.verdict in {Verdict.WRITTEN, Verdict.CONFLICT} for r in results)
         run_ids = {readable.message.run_id for readable in messages.values()}
+        if run is None or run.run_id not in run_ids:
+            return
         try:
-            run = self.runs.current()
-            if run is None or run.run_id not in run_ids:
-                return
             sent = BulkCounts(1, answered, round(took * 1000), len(results) - answered)
             self.runs.record_bulks(run.run_id, asdict(sent))
             # In a run that no refusal was met in, successes need not be counted.
@@ -338,6 +360,16 @@ class Indexer:
         for run_id in {message.run_id for message, _ in failed}:
             record_failures(self.runs, run_id, {}, (row for row in after if row.run_id == run_id))
         return True
+
+
+def _of_earlier_runs(messages: Mapping[str, _Readable], run: RunRecord | None) -> set[str]:
+    """Return the messages of runs that ended without success before this run began.
+
+    Their images are projected anew. Where this run finds a document unchanged, no write of it
+    changes the version that such a message expects, so nothing else would refuse the message.
+    """
+    earlier = set(run.unfinished) if run else set()
+    return {m for m, readable in messages.items() if readable.message.run_id in earlier}
 
 
 def _ids_of(messages: Mapping[str, _Readable], chosen: Sequence[tuple[Message, str]]) -> set[str]:

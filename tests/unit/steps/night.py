@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -128,7 +129,9 @@ class Night:
             if TOKEN in self.world.phases.failed:
                 raise RunFailed(": ".join(self.world.phases.failed.pop(TOKEN)))
             now = self.world.clock.time = max(self.world.clock.time, began + TICK_PERIOD)
-            self.world.clock.meanwhile()
+            with suppress(Killed):
+                # The indexer may be killed between two ticks: the state machine goes on.
+                self.world.clock.meanwhile()
             self.minutes()
             if self.world.phases.beats > beats:
                 heard, beats = began, self.world.phases.beats

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reindex.domain.failures import Failure
+from reindex.domain.failures import Failure, StoreUnavailable
 from reindex.domain.ledger import Ledger
 from reindex.domain.messages import Message
 from reindex.domain.progress import ProgressRow
@@ -17,8 +17,10 @@ from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed
 from reindex.steps.tick import Admission, Outcome
 from reindex.steps.upload import ids_of_lines
+from reindex.stores.attributes import MalformedItem
 from reindex.stores.interfaces.index import Verdict
 from reindex.stores.interfaces.progress_table import Change
+from tests.twins.wrapped import Faults
 from tests.unit.steps.world import INDEX, TOKEN, World
 
 
@@ -964,6 +966,44 @@ def test_skip_unchanged_is_not_fooled_by_provenance_that_a_live_update_left_in_p
     world.reindex("run-2", skip_unchanged=True)
 
     assert world.index.documents["a"]["title"] == "true"
+
+
+def test_skip_unchanged_no_message_of_an_aborted_run_is_written_after_it_verified() -> None:
+    world = World()
+    world.add("a", title="true")
+    world.upload(["a"])
+    world.reindex("run-1")
+    world.add("a", title="by a rule that was taken back")
+    world.upload(["a"], name="second")
+    world.indexing = False
+    world.preflight("run-2")
+    world.open_phase(Phase.INDEX)
+    world.tick_until_drained(Phase.INDEX)
+    world.end("run-2", "aborted")
+    world.add("a", title="true")
+
+    world.reindex("run-3", skip_unchanged=True)
+    world.settle(world.deliver())
+
+    assert world.run.counts["unchanged"] == 1
+    assert world.state("a") is State.VERIFIED
+    assert world.index.documents["a"]["title"] == "true"
+    assert not world.backlog.bodies
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("no answer"), MalformedItem("no such phase")])
+def test_messages_wait_while_it_is_not_known_which_run_is_open(error: Exception) -> None:
+    world = World.in_phase(Phase.INDEX, "a")
+    world.indexing = False
+    world.tick_until_drained(Phase.INDEX)
+    faults = Faults.over(world)
+    faults.raising = lambda call: error if str(call) == "runs.current" else None
+
+    world.settle(world.deliver())
+
+    assert len(world.backlog.bodies) == 1
+    assert not world.index.documents
+    assert not world.dead_letters.letters
 
 
 def test_resurrection_what_was_created_is_not_confirmed_while_a_message_may_create_it_again() -> (
