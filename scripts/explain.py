@@ -11,7 +11,7 @@ from .session import Session, example, on_stack
 
 if TYPE_CHECKING:
     from reindex.repairs.image_evidence import Evidence
-    from reindex.repairs.image_verdict import Verdict
+    from reindex.repairs.image_verdict.verdicts import Verdict
 
 
 @click.command(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from reindex import settings as groups
 from reindex.repairs.explain import Explaining
 from reindex.repairs.image_evidence import Evidence, Place
-from reindex.repairs.image_verdict import Verdict, verdict
+from reindex.repairs.image_verdict.deciding import verdict
+from reindex.repairs.image_verdict.verdicts import Verdict
 
 from .projecting import projected
 

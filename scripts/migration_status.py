@@ -100,7 +100,7 @@ def _seconds_left(wiring: Wiring, found: Migration, now: float) -> float | None:
 def _dollars(wiring: Wiring, run_id: str) -> float:
     import json
 
-    from reindex.steps.tally import report_key
+    from reindex.reports.report_keys import report_key
 
     try:
         report = json.loads(wiring.files.get(report_key(run_id)))

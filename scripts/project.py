@@ -33,9 +33,9 @@ def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> No
     """
     if diff and explain:
         raise click.UsageError("Give --diff or --explain, not both.")
+    from reindex.domain.document_parts import with_preserved
     from reindex.domain.failures import Failure
     from reindex.settings import Elasticsearch
-    from reindex.steps.index_messages import merged
 
     from .projecting import projected
     from .terminal import note
@@ -55,7 +55,7 @@ def project(session: Session, *, image_id: str, diff: bool, explain: bool) -> No
         raise click.ClickException(f"{document.code}: {document.message}{detail}")
     preserved = wiring.index.read(index, [image_id], place.preserve).get(image_id)
     if preserved:
-        document = merged(document, preserved.source)
+        document = with_preserved(document, preserved.source)
     if not diff:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return

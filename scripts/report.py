@@ -52,7 +52,7 @@ def report(
         raise click.UsageError("Give --json, or --html and --open.")
     if again and run_id:
         raise click.UsageError("--again is for the latest run: leave out --run-id.")
-    from reindex.steps.tally import page_key, report_key
+    from reindex.reports.report_keys import page_key, report_key
 
     from .report_view import view
     from .run_control import NotNow

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from reindex.domain.progress import iso
 from reindex.domain.run_records import RunRecord, run_id_of
 from reindex.reports.forecast import StageCapacity, bill
+from reindex.reports.report_keys import REPORTS, report_key
 from reindex.reports.run_summary import RunSummary, is_whole
 from reindex.steps.ambient import Clock
-from reindex.steps.tally import REPORTS, report_key
 from reindex.stores.executions import Executions
 from reindex.stores.interfaces.executions import PastExecution
 from reindex.stores.interfaces.run_files import RunFiles

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
 from reindex.settings import ALL_FUNCTIONS
-from reindex.steps.index_messages import Delivery
+from reindex.steps.deliveries import Delivery
 from reindex.wiring import Wiring
 
 

@@ -9,10 +9,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reindex.reports.markup import Markup
+from reindex.reports.report_keys import page_key
 from reindex.settings import Desk as DeskSettings
 from reindex.settings import LibrarySettings, PhaseRules
 from reindex.steps import audit_files
-from reindex.steps.tally import page_key
 
 from ..explaining import explained_image
 from ..run_history import RunHistory

@@ -7,7 +7,7 @@ from typing import Final
 from reindex.domain.progress import iso
 from reindex.repairs.image_evidence import Evidence
 from reindex.repairs.image_history import events, facts
-from reindex.repairs.image_verdict import Verdict
+from reindex.repairs.image_verdict.verdicts import Verdict
 from reindex.reports.markup import Markup, element, joined
 
 from .views import BAD, OK, command, notice, scrolled_table, thumbnail_of

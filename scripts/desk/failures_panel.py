@@ -16,7 +16,7 @@ from reindex.reports.failure_groups import (
 )
 from reindex.reports.markup import Markup, element, joined
 from reindex.reports.page import moment
-from reindex.steps.tally import report_key
+from reindex.reports.report_keys import report_key
 from reindex.stores.interfaces.run_files import RunFiles
 from reindex.stores.interfaces.runs import Runs
 from reindex.text import counted

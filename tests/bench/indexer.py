@@ -35,7 +35,7 @@ from reindex.domain.progress import iso
 from reindex.domain.provenance import Guard
 from reindex.image.mapping import index_settings
 from reindex.reports.footprint import INDEXER_BATCH
-from reindex.steps.index_messages import Delivery
+from reindex.steps.deliveries import Delivery
 from reindex.stores.search.cluster import SearchCluster
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema

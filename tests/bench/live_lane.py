@@ -42,7 +42,7 @@ from reindex.domain.submissions import (
 from reindex.reports import footprint, prices
 from reindex.reports.cost import Line
 from reindex.settings import Ingest, IngestQueues
-from reindex.steps.index_messages import Delivery
+from reindex.steps.deliveries import Delivery
 from reindex.stores.sqs import SqsQueue
 from reindex.stores.submissions import DynamoSubmissions
 from reindex.wiring import Wiring

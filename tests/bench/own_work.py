@@ -35,7 +35,7 @@ from reindex.steps.scanning import scan_all
 from reindex.stores.aws import client_config
 from reindex.stores.interfaces.progress_table import ProgressTable
 from reindex.stores.progress_table import MAX_STATEMENTS, DynamoProgressTable, insertion
-from reindex.stores.runs import DynamoRuns
+from reindex.stores.runs.store import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList
 from reindex.wiring.clients import CONNECTIONS
 from tests.bench.model import ASSUMED

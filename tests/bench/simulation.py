@@ -50,7 +50,7 @@ from reindex.reports import samples
 from reindex.reports.footprint import INDEXER_BATCH, MEMORY_MB
 from reindex.settings import Pace, Rounds
 from reindex.steps import batch_check, batch_index, ordering, preflight, shift
-from reindex.steps.index_messages import Delivery
+from reindex.steps.deliveries import Delivery
 from reindex.steps.tick import Outcome
 from reindex.stores.interfaces.id_sources import IdSource
 from reindex.stores.interfaces.index import IndexWrite

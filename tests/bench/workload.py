@@ -30,7 +30,8 @@ from reindex.settings import (
     Stage,
 )
 from reindex.steps.ambient import SystemClock
-from reindex.steps.index_messages import Delivery, Indexer
+from reindex.steps.deliveries import Delivery
+from reindex.steps.index_messages import Indexer
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.tick import Outcome
 from reindex.stores.interfaces.index import Index

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from reindex.domain.tally import Tally
 from reindex.steps.scanning import scan_all
 from reindex.stores.progress_table import DynamoProgressTable
-from reindex.stores.runs import DynamoRuns
+from reindex.stores.runs.store import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList
 from tests.bench.capacity import MeteredClient, Use
 from tests.bench.projection import Row

@@ -19,7 +19,7 @@ from reindex.stores.interfaces.progress_table import ProgressTable
 from reindex.stores.interfaces.runs import Runs
 from reindex.stores.interfaces.work_list import WorkList
 from reindex.stores.progress_table import DynamoProgressTable
-from reindex.stores.runs import DynamoRuns
+from reindex.stores.runs.store import DynamoRuns
 from reindex.stores.work_list import DynamoWorkList
 from tests.local.dynamodb import dynamodb_local
 from tests.local.index_server import IndexServer

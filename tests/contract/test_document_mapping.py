@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reindex.domain.digest import digest
+from reindex.domain.document_parts import with_preserved
 from reindex.image.dates import format_date
 from reindex.image.document import build, with_provenance
 from reindex.image.limits import Trimmed, with_trimmed
@@ -22,7 +23,6 @@ from reindex.image.mapping import (
     paths,
 )
 from reindex.image.misfits import without_misfits
-from reindex.steps.index_messages import merged
 from reindex.stores.search.cluster import Refusal, SearchCluster, path
 from reindex.stores.search.index import SearchIndex
 from reindex.stores.search.schema import Schema
@@ -295,13 +295,13 @@ def test_what_a_field_of_others_refuses_is_left_out_and_the_document_is_written(
     for number, (theirs, refused, taken) in enumerate(made):
         for ours in (*refused, *taken):
             case = f"{ours!r} where others have {theirs!r}"
-            whole = merged(said(f"f{number}", ours), said("other", "text"))
+            whole = with_preserved(said(f"f{number}", ours), said("other", "text"))
             trimmed = Trimmed()
             document = with_trimmed(without_misfits(whole, misfits, trimmed), trimmed)
             if ours in taken:
                 assert document == whole, case
             else:
-                assert merged(said("other", "text"), document) == document, case
+                assert with_preserved(said("other", "text"), document) == document, case
                 assert document["fileMetadata"]["trimmedCount"] == trimmed.count > 0, case
                 with pytest.raises(Refusal, match="exception"):
                     server.put(own, ID, whole)

@@ -17,7 +17,7 @@ from reindex.stores.forgetter import DynamoForgetter
 from reindex.stores.interfaces.progress_table import Change, Forgetter, ProgressTable
 from reindex.stores.interfaces.runs import Runs
 from reindex.stores.progress_table import DynamoProgressTable
-from reindex.stores.runs import DynamoRuns
+from reindex.stores.runs.store import DynamoRuns
 from tests.contract.conftest import create_progress_table, create_runs_table
 from tests.twins.forgetter import MemoryForgetter
 from tests.twins.progress_table import MemoryProgressTable

@@ -21,7 +21,7 @@ import pytest
 
 from reindex.domain.audit_classes import ImageClass
 from reindex.domain.states import Phase, State
-from reindex.repairs.image_verdict import Cause
+from reindex.repairs.image_verdict.verdicts import Cause
 from reindex.settings import LibrarySettings, Queue
 from tests.chaos.index_faults import IndexFaults, index_faults
 from tests.e2e.desk import ServedDesk, served_desk

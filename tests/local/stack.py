@@ -23,7 +23,7 @@ from reindex.steps.scanning import scan_all
 from reindex.stores.migrations import DynamoMigrations
 from reindex.stores.phases import AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
-from reindex.stores.runs import DynamoRuns
+from reindex.stores.runs.store import DynamoRuns
 from reindex.stores.search.cluster import SearchCluster
 from scripts.stack import STACK_PREFIX, command_groups, variable_of
 from tests.calls import recording

@@ -10,7 +10,7 @@ from typing import Any
 from reindex.domain.ledger import FOLDED, Forgetting, Ledger, UploadRecord
 from reindex.domain.run_records import RunRecord
 from reindex.domain.tally import FIRST_FAILURES, Kind
-from reindex.stores.runs import check_fields
+from reindex.stores.runs.items import check_fields
 
 
 class MemoryRuns:

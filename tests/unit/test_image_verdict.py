@@ -34,7 +34,8 @@ from reindex.repairs.image_evidence import (
     Unknown,
 )
 from reindex.repairs.image_history import events, facts
-from reindex.repairs.image_verdict import Cause, verdict
+from reindex.repairs.image_verdict.deciding import verdict
+from reindex.repairs.image_verdict.verdicts import Cause
 from reindex.steps.batch_index import BACKLOG_FULL
 from reindex.steps.gates import CLUSTER_RED, LIVE_QUEUE_DEEP, OVER_BUDGET
 from reindex.stores.interfaces.library import ObjectHistory, ObjectVersion

@@ -13,7 +13,7 @@ from reindex.domain.ledger import Ledger, UploadRecord
 from reindex.domain.progress import ProgressRow, Retry
 from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
-from reindex.stores import progress_table, runs
+from reindex.stores import progress_table
 from reindex.stores.attributes import (
     MalformedItem,
     Plain,
@@ -23,6 +23,7 @@ from reindex.stores.attributes import (
     to_attributes,
 )
 from reindex.stores.interfaces.progress_table import Change
+from reindex.stores.runs import items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -173,14 +174,14 @@ def run_record() -> RunRecord:
 
 
 def test_a_run_record_that_the_state_machine_wrote_to_is_read() -> None:
-    item = runs.to_item(run_record()) | {
+    item = items.to_item(run_record()) | {
         "phase": {"S": "index"},
         "opening": {"BOOL": True},
         "progressed_at": {"N": "1795305601.5"},
         "task_token": {"NULL": True},
         "noted_by_another": {"SS": ["x"]},
     }
-    assert runs.from_item(item) == replace(
+    assert items.from_item(item) == replace(
         run_record(), phase=Phase.INDEX, opening=True, progressed_at=NOW + 1.25
     )
 
@@ -190,7 +191,7 @@ def test_a_run_record_that_the_state_machine_wrote_to_is_read() -> None:
 )
 def test_a_malformed_run_record_says_so(name: str, attribute: AttributeValueTypeDef) -> None:
     with pytest.raises(MalformedItem, match=f"^run record: .*{name}|lunch"):
-        runs.from_item(runs.to_item(run_record()) | {name: attribute})
+        items.from_item(items.to_item(run_record()) | {name: attribute})
 
 
 @pytest.mark.parametrize(
@@ -198,6 +199,9 @@ def test_a_malformed_run_record_says_so(name: str, attribute: AttributeValueType
 )
 def test_a_malformed_item_of_the_ledger_says_so(change: dict[str, Any]) -> None:
     sound: dict[str, Any] = {"id": "ledger#upload-1", "count": 3, "id_sum": 7, "done": True}
-    assert runs._upload(to_attributes(sound)) == ("upload-1", UploadRecord(Ledger(3, 7), done=True))
+    assert items.upload_record(to_attributes(sound)) == (
+        "upload-1",
+        UploadRecord(Ledger(3, 7), done=True),
+    )
     with pytest.raises(MalformedItem, match="ledger#upload-1"):
-        runs._upload(to_attributes(sound | change))
+        items.upload_record(to_attributes(sound | change))

@@ -14,7 +14,7 @@ from moto import mock_aws
 from reindex.domain.failures import StoreUnavailable
 from reindex.domain.ledger import Ledger, UploadRecord
 from reindex.domain.run_records import RunRecord
-from reindex.stores.runs import DynamoRuns
+from reindex.stores.runs.store import DynamoRuns
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,8 @@ from reindex.composition.ports import RunPorts
 from reindex.domain.progress import Retry
 from reindex.reports.forecast import StageCapacity
 from reindex.steps.batch_check import CheckPhase
-from reindex.steps.batch_index import TRUTH, IndexPhase
+from reindex.steps.batch_index import IndexPhase
+from reindex.steps.batch_projection import TRUTH
 from reindex.steps.gates import Gates
 from reindex.steps.gather import Gathering
 from reindex.steps.index_messages import Indexer

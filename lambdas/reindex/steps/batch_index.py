@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Any
 
 from reindex.batches import in_batches
 from reindex.domain import outcomes
 from reindex.domain.digest import digest
+from reindex.domain.document_parts import selected
 from reindex.domain.failures import (
     Failure,
     IndexMisconfigured,
@@ -22,7 +22,6 @@ from reindex.domain.failures import (
     LoaderRefused,
     OriginalNotFound,
     ProjectionDied,
-    ProjectorDied,
     SourceUnavailable,
     StoreUnavailable,
     WorkerDied,
@@ -30,7 +29,7 @@ from reindex.domain.failures import (
 from reindex.domain.messages import OutgoingMessage
 from reindex.domain.preserved import carried
 from reindex.domain.progress import ProgressRow, Retry, iso
-from reindex.domain.projections import Projected, ProjectionAnswer
+from reindex.domain.projections import Projected
 from reindex.domain.provenance import PROVENANCE, Indexed
 from reindex.domain.run_records import RETRIED, UNCHANGED, WAITING, RunRecord
 from reindex.domain.stamps import STAMPS
@@ -39,6 +38,7 @@ from reindex.image.leases import are_current
 from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.settings import Pace
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.batch_projection import TRUTH, BatchProjection
 from reindex.steps.claims import CLAIM_ABOVE, claim
 from reindex.steps.gates import Gates
 from reindex.steps.indexer_pacing import IndexerPacing
@@ -56,30 +56,17 @@ SMALL_BATCH = 25
 #: Chunks that a worker works at the same time, so that it never waits for the slowest of one.
 LANES = 6
 
-#: Time-out of the projection function, seconds: no call is started with less time left.
-PROJECTION_SECONDS = 30
-
 #: Times an image waits for a live writer to settle before it is reindexed all the same.
 MAX_WAITS = 3
 
-#: The name, in messages, of what our own projection reads.
-TRUTH = "a source of truth"
-
 #: The gate that holds while the low-priority queue holds ``tuning.max_backlog`` messages.
 BACKLOG_FULL = "the backlog is full"
-
-#: Images of one batch that must fail alike, for the first time, before it is an outage.
-_OUTAGE = 2
 
 #: Codes of failures that what the projection reads is the cause of.
 _FROM_TRUTH = frozenset({SourceUnavailable.code, LoaderRefused.code, LoaderAnswer.code})
 
 #: Failures after which an image is projected alone, so that only it can fail again.
 _SUSPECT = frozenset({WorkerDied.code, ProjectionDied.code})
-
-_SUSPECTED = ProjectionDied(
-    "the projection died on this image's batch, with no time left to find on which image"
-).as_failure()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +219,13 @@ class IndexPhase:
             else:
                 ready[row.id] = row
         if ready:
+            projection = BatchProjection(self.projector, self.clock, self.meter, self.truth)
             started = self.clock.now()
-            answer = self._project(list(ready), run.run_id, misfits, deadline)
+            answer = projection.project(list(ready), run.run_id, misfits, deadline)
             self.meter.seconds("ProjectionLatency", self.clock.now() - started)
             self.meter.count("ImagesProjected", len(answer.images))
             self.meter.bytes("OriginalBytesRead", answer.bytes_read)
-            if outage := self._outage(answer, ready):
+            if outage := projection.outage(answer, ready):
                 raise StoreUnavailable(outage)
             changes += self._failed(answer.failures, ready, found, run)
             changed, unchanged = self._split_unchanged(answer.images, found, run)
@@ -263,30 +251,6 @@ class IndexPhase:
         if mark is None or mark.target_position is None or not ids:
             return frozenset()
         return self.index.written_since(run.index, ids, mark.target_position)
-
-    def _outage(self, answer: ProjectionAnswer, rows: Mapping[str, ProgressRow]) -> str | None:
-        """Return the reason why a whole batch failed, if that is not an image's fault.
-
-        A source of truth does not answer at all, or not in time, or the projection died on each
-        image alone. A death that no image was found for is another matter: its images must travel
-        alone. So is a failure of images that have all failed before, while others did not.
-
-        Returns:
-            None when it is not an outage.
-        """
-        failures = list(answer.failures.values())
-        if len(failures) + len(answer.later) < len(rows):
-            return None
-        if not failures:
-            return f"{self.truth}: no time was left to wait for it"
-        if sum(row.failure is None for row in rows.values()) < _OUTAGE:
-            return None
-        codes = {failure.code for failure in failures}
-        if codes == {SourceUnavailable.code}:
-            return f"{self.truth}: {failures[0].message} {failures[0].detail}"
-        if codes == {ProjectionDied.code} and _SUSPECTED not in failures:
-            return f"the projection dies on every image: {failures[0].detail}"
-        return None
 
     def _split_unchanged(
         self, images: Sequence[Projected], found: Mapping[str, Indexed], run: RunRecord
@@ -337,40 +301,6 @@ class IndexPhase:
         if found is None or found.modified_at is None:
             return 0
         return min(found.modified_at, now) + self.pace.settle_seconds
-
-    def _project(
-        self,
-        ids: Sequence[str],
-        run_id: str,
-        misfits: Mapping[str, str],
-        deadline: Deadline,
-        *,
-        suspected: bool = False,
-    ) -> ProjectionAnswer:
-        """Project ids; if the lambda dies, split the batch until the culprit is alone.
-
-        Args:
-            ids: Of one call.
-            run_id: The run.
-            misfits: Fields of the index whose mapping may refuse ours.
-            deadline: No call is started that could outlive it.
-            suspected: A call that held these ids has died.
-        """
-        if self.clock.now() + PROJECTION_SECONDS > deadline.hard:
-            # Without suspicion nothing has failed: they stay queued for the next tick.
-            return ProjectionAnswer(failures=dict.fromkeys(ids, _SUSPECTED) if suspected else {})
-        try:
-            return self.projector.project(ids, run_id, misfits)
-        except ProjectorDied as death:
-            self.meter.count("ProjectionDeaths")
-            if len(ids) == 1:
-                return ProjectionAnswer(failures={ids[0]: ProjectionDied.of_one_image(death)})
-        middle = len(ids) // 2
-        halves = [
-            self._project(half, run_id, misfits, deadline, suspected=True)
-            for half in (ids[:middle], ids[middle:])
-        ]
-        return ProjectionAnswer.joined(halves)
 
     def _failed(
         self,
@@ -441,7 +371,7 @@ class IndexPhase:
     def _preserved(self, seen: _Seen, run: RunRecord, image: Projected) -> str:
         found, mark = seen.target.get(image.id), run.round_mark
         if mark is None:
-            values = only(found.source, self.preserve) if found else {}
+            values = selected(found.source, self.preserve) if found else {}
         else:
             followed = seen.followed.get(image.id)
             is_live = found is not None and image.id in seen.live
@@ -479,19 +409,6 @@ def _is_created(row: ProgressRow, found: Indexed | None, run: RunRecord) -> bool
 
 def _is_suspect(row: ProgressRow) -> bool:
     return row.failure is not None and row.failure.code in _SUSPECT
-
-
-def only(source: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
-    """Return the part of a document that some dotted paths name."""
-    kept: dict[str, Any] = {}
-    for path in paths:
-        head, _, rest = path.partition(".")
-        inner = source.get(head)
-        if not rest and head in source:
-            kept[head] = inner
-        elif isinstance(inner, Mapping) and (part := only(inner, [rest])):
-            kept[head] = {**kept.get(head, {}), **part}
-    return kept
 
 
 def _name(change: Change) -> str:

@@ -22,7 +22,8 @@ from reindex.domain.states import State
 from reindex.steps.ambient import Clock
 from reindex.steps.batch_check import CheckPhase
 from reindex.steps.batch_index import IndexPhase
-from reindex.steps.index_messages import Delivery, Indexer
+from reindex.steps.deliveries import Delivery
+from reindex.steps.index_messages import Indexer
 from reindex.steps.phase_work import Deadline
 from reindex.steps.upload import Upload
 from reindex.stores.interfaces.progress_table import ProgressTable

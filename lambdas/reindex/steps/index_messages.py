@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from reindex.domain.claim_checks import claimed_key, key_claimed_by
+from reindex.domain.document_parts import with_preserved
 from reindex.domain.failures import (
     IndexGone,
     IndexMisconfigured,
@@ -27,6 +28,7 @@ from reindex.domain.progress import ProgressRow, Retry
 from reindex.domain.run_records import RunRecord
 from reindex.domain.states import State
 from reindex.steps.ambient import Clock, Meter
+from reindex.steps.deliveries import GROUP_CHARACTERS, MAX_NOT_TAKEN, Delivery, postpone, set_aside
 from reindex.steps.first_failures import record_failures
 from reindex.steps.listing import write_and_list
 from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
@@ -42,61 +44,8 @@ log = logging.getLogger(__name__)
 #: Waits between attempts inside one invocation, seconds; after them the message goes back.
 PATIENCE = (0.5, 1.0, 2.0)
 
-#: A message that went back comes again after this many seconds per delivery, up to the cap:
-#: a brown-out of an hour costs a message a handful of its deliveries.
-RETURN_SECONDS = 30
-RETURN_CAP = 900
-
-#: Deliveries after which a document that the index answers for, and does not take, is given up
-#: for now: its message has been coming for 40 minutes by then, and keeps the queue from being
-#: quiet for all other images.
-MAX_NOT_TAKEN = 12
-
 #: Seconds that a further attempt to write must have.
 WRITE_SECONDS = 15
-
-#: Characters of documents that are written together, those behind claim checks included: a
-#: batch of five hundred of the largest would not fit in the function's memory.
-GROUP_CHARACTERS = 30_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One delivery of a message.
-
-    Attributes:
-        message_id: SQS's name of the message.
-        receipt: Handle of this delivery.
-        body: As sent.
-        receive_count: How often it has been delivered, this time included.
-    """
-
-    message_id: str
-    receipt: str
-    body: str
-    receive_count: int
-
-
-def postpone(queue: Deliveries, returned: Sequence[Delivery]) -> None:
-    """Hide messages that must come again, for longer each time."""
-    try:
-        queue.postpone(
-            {d.receipt: min(RETURN_CAP, RETURN_SECONDS * d.receive_count) for d in returned}
-        )
-    except StoreUnavailable as error:
-        # They come again all the same, only sooner.
-        log.warning("messages cannot be postponed", extra={"reason": str(error)})
-
-
-def set_aside(dead_letters: DeadLetters, body: str, reason: str) -> bool:
-    """Put a message on a dead-letter queue; return False if the queue does not accept it."""
-    log.error("unreadable message", extra={"reason": reason})
-    try:
-        dead_letters.put(body, reason)
-    except StoreUnavailable as error:
-        log.warning("a message cannot be set aside", extra={"reason": str(error)})
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,18 +381,7 @@ def _ids_of(messages: Mapping[str, _Readable], chosen: Sequence[tuple[Message, s
 def _document(message: Message) -> Mapping[str, Any] | str:
     if not message.preserved:
         return message.image
-    return merged(json.loads(message.image), message.preserved)
-
-
-def merged(document: Mapping[str, Any], preserved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with what only the index holds put back; what the truth says wins."""
-    result = dict(document)
-    for key, value in preserved.items():
-        if key not in result:
-            result[key] = value
-        elif isinstance(value, dict) and isinstance(result[key], dict):
-            result[key] = merged(result[key], value)
-    return result
+    return with_preserved(json.loads(message.image), message.preserved)
 
 
 def _by_index(messages: Mapping[str, _Readable]) -> dict[tuple[str, str | None], list[str]]:

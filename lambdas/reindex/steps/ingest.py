@@ -43,7 +43,7 @@ from reindex.image.original_metadata import original_metadata
 from reindex.image.ranged import open_path
 from reindex.image.renditions import Notice, Rendered, render
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.index_messages import Delivery, postpone, set_aside
+from reindex.steps.deliveries import Delivery, postpone, set_aside
 from reindex.steps.workbench import sha1_of, workbench
 from reindex.stores.interfaces.archive import Archive, NewFile
 from reindex.stores.interfaces.queues import DeadLetters, Deliveries, HighPriority

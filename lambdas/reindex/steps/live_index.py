@@ -16,6 +16,7 @@ from typing import Any
 
 from reindex.domain import stamps
 from reindex.domain.claim_checks import key_claimed_by
+from reindex.domain.document_parts import selected, with_preserved
 from reindex.domain.failures import (
     Failure,
     IndexMisconfigured,
@@ -34,15 +35,7 @@ from reindex.domain.projections import Projected, ProjectionAnswer
 from reindex.domain.provenance import LIVE, PROVENANCE, Indexed
 from reindex.domain.submissions import IndexImage, SubmissionRef
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.batch_index import only
-from reindex.steps.index_messages import (
-    GROUP_CHARACTERS,
-    MAX_NOT_TAKEN,
-    Delivery,
-    merged,
-    postpone,
-    set_aside,
-)
+from reindex.steps.deliveries import GROUP_CHARACTERS, MAX_NOT_TAKEN, Delivery, postpone, set_aside
 from reindex.stores.interfaces.index import Index, IndexWrite, Verdict, WriteResult
 from reindex.stores.interfaces.projection import Projector
 from reindex.stores.interfaces.queues import DeadLetters, Deliveries
@@ -160,7 +153,7 @@ class LiveIndex:
         """Return the write of a document, with what only the index holds put back."""
         document: Mapping[str, Any] = json.loads(text)
         if found:
-            document = merged(document, only(found.source, self._kept))
+            document = with_preserved(document, selected(found.source, self._kept))
         return IndexWrite(image_id, found.guard if found else None, document)
 
 

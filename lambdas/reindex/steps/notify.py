@@ -20,10 +20,10 @@ from reindex.domain.progress import iso
 from reindex.domain.run_records import RunRecord
 from reindex.reports import notice
 from reindex.reports.notice import Notice
+from reindex.reports.report_keys import report_key
 from reindex.reports.run_summary import RunSummary
 from reindex.settings import SettingsError
 from reindex.steps.ambient import Clock
-from reindex.steps.tally import report_key
 from reindex.stores.interfaces.notices import Chat, NoticeTopic
 from reindex.stores.interfaces.run_files import RunFiles
 from reindex.stores.interfaces.runs import Runs

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from reindex.batches import in_batches
 from reindex.domain.claim_checks import key_claimed_by
+from reindex.domain.document_parts import selected, with_preserved
 from reindex.domain.failures import ProjectionDied, ProjectorDied, StoreUnavailable
 from reindex.domain.messages import document_text
 from reindex.domain.projections import ProjectionAnswer
@@ -20,8 +21,7 @@ from reindex.image.refusals import refusals
 from reindex.reports.footprint import PROJECTION_BATCH
 from reindex.reports.rehearsal import RehearsalResult
 from reindex.steps.ambient import Clock
-from reindex.steps.batch_index import SMALL_BATCH, only
-from reindex.steps.index_messages import merged
+from reindex.steps.batch_index import SMALL_BATCH
 from reindex.stores.interfaces.index import Index
 from reindex.stores.interfaces.projection import Projector
 from reindex.stores.interfaces.run_files import RunFiles
@@ -157,4 +157,8 @@ class Rehearsal:
         if key := key_claimed_by(text):
             text = document_text(json.loads(self.files.get(str(key))))
         document: dict[str, Any] = json.loads(text)
-        return merged(document, only(standing.source, self.preserve)) if standing else document
+        return (
+            with_preserved(document, selected(standing.source, self.preserve))
+            if standing
+            else document
+        )

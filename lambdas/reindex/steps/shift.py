@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from reindex.domain.run_records import RunRecord
-from reindex.steps.lane import Lane, LaneTools, ShiftResult
+from reindex.steps.lane import Lane
+from reindex.steps.page_work import LaneTools
 from reindex.steps.phase_work import Deadline
+from reindex.steps.shift_result import ShiftResult
 
 #: Seconds by which a lease outlives its function's time-out, against clocks that differ.
 LEASE_MARGIN = 5
@@ -63,7 +65,7 @@ def _together(results: Sequence[ShiftResult]) -> ShiftResult:
     )
     for result in results:
         total.transitions += result.transitions
-        for gate, seconds in result.held.items():
+        for gate, seconds in result.gate_seconds.items():
             # Lanes wait at the same time: the longest wait is the tick's.
-            total.held[gate] = max(seconds, total.held.get(gate, 0.0))
+            total.gate_seconds[gate] = max(seconds, total.gate_seconds.get(gate, 0.0))
     return total

@@ -22,9 +22,10 @@ from reindex.reports.run_estimate import estimated
 from reindex.reports.samples import Sample
 from reindex.settings import PhaseRules
 from reindex.steps.ambient import Clock, Meter
-from reindex.steps.lane import ShiftResult, attempt
+from reindex.steps.attempt import attempt
 from reindex.steps.phase_work import PhaseWork
 from reindex.steps.shift import Shift
+from reindex.steps.shift_result import ShiftResult
 from reindex.stores.interfaces.phases import Phases
 from reindex.stores.interfaces.progress_table import ProgressTable
 from reindex.stores.interfaces.run_files import RunFiles
@@ -205,7 +206,7 @@ class Ticker:
             work.phase,
             worker,
             dict(done.transitions),
-            dict(done.held),
+            dict(done.gate_seconds),
             pace.concurrency if pace else 0,
             pace.set_by if pace else "",
         )

@@ -18,7 +18,8 @@ from reindex.domain.progress import ProgressRow
 from reindex.stores.attributes import Plain, to_attribute, to_attributes
 from reindex.stores.aws import backoff, error_code, unavailable
 from reindex.stores.interfaces.runs import Runs
-from reindex.stores.runs import FORGOTTEN, addition, ledger_item
+from reindex.stores.runs.items import FORGOTTEN, ledger_item
+from reindex.stores.runs.table import addition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -29,7 +29,7 @@ from reindex.stores.phases import AwsCatchUpSchedule, AwsPhases
 from reindex.stores.progress_table import DynamoProgressTable
 from reindex.stores.projector import LambdaProjector, projector_config
 from reindex.stores.run_files import S3RunFiles
-from reindex.stores.runs import DynamoRuns
+from reindex.stores.runs.store import DynamoRuns
 from reindex.stores.sources import source_config, source_session
 from reindex.stores.sqs import SqsQueue
 from reindex.stores.work_list import DynamoWorkList

@@ -16,7 +16,7 @@ from reindex.domain.failures import CredentialsRejected, Failure, SourceForbidde
 from reindex.domain.run_records import RunRecord
 from reindex.domain.states import Phase
 from reindex.domain.submissions import SubmissionRef, SubmissionRow, SubmissionState
-from reindex.repairs.image_verdict import Cause
+from reindex.repairs.image_verdict.verdicts import Cause
 from reindex.reports.samples import Sample, keep
 from reindex.stores.interfaces.function_logs import LoggedLine
 from reindex.stores.interfaces.library import ObjectHistory, ObjectVersion

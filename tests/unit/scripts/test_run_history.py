@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reindex.domain.options import options_in_words, source_in_words
-from reindex.steps.tally import EARLIER_RUNS
+from reindex.steps.run_report import EARLIER_RUNS
 from tests.unit.html import read
 from tests.unit.scripts.stage import Stage, squeezed
 

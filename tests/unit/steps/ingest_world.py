@@ -15,7 +15,7 @@ from reindex.composition.run import RunSteps
 from reindex.domain.projections import ProjectionAnswer
 from reindex.domain.submissions import LogPlace, SubmissionRef, SubmissionRow
 from reindex.settings import Elasticsearch, ImageLoader, Ingest, Naming, Rounds, Settings, Stage
-from reindex.steps.index_messages import Delivery
+from reindex.steps.deliveries import Delivery
 from reindex.steps.project import Projection
 from tests.twins.backlog import MemoryBacklog, MemoryDeadLetters
 from tests.twins.index import MemoryIndex

@@ -15,7 +15,7 @@ from reindex.domain.provenance import Indexed
 from reindex.domain.states import Phase, State
 from reindex.repairs.certify import Certified, Certifying
 from reindex.settings import Pace
-from reindex.steps.index_messages import MAX_NOT_TAKEN, Delivery
+from reindex.steps.deliveries import MAX_NOT_TAKEN, Delivery
 from reindex.steps.listing import write_and_list
 from reindex.steps.preflight import PreflightFailed
 from reindex.stores.attributes import MalformedItem

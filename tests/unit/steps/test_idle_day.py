@@ -14,7 +14,7 @@ from reindex.composition.lane import LiveLane
 from reindex.composition.run import RunSteps
 from reindex.image.truth import UserData
 from reindex.settings import Following, ImageLoader, Naming
-from reindex.steps.index_messages import Delivery
+from reindex.steps.deliveries import Delivery
 from tests.twins.submissions import MemoryHighPriority
 from tests.unit.image.truths import FULL, lease, usage
 from tests.unit.library_settings import EVERYTHING

@@ -36,7 +36,7 @@ from reindex.settings import (
     Settings,
     Stage,
 )
-from reindex.steps.index_messages import Delivery
+from reindex.steps.deliveries import Delivery
 from reindex.steps.preflight import PreflightFailed
 from reindex.steps.switching import Switching
 from reindex.steps.tick import Outcome, TickReport
