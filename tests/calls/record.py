@@ -28,10 +28,21 @@ DOES_WHAT_OTHERS_DO: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
+#: What it takes to bring along the documents that are left.
+_BRINGING_ALONG: Final[Mapping[str, Sequence[str]]] = {
+    "function that projects": ("lambda:InvokeFunction",),
+    "originals bucket": ("s3:ListBucket",),
+    "originals bucket: *": ("s3:GetObject",),
+    "progress table": (
+        *("dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
+    ),
+    "run record": ("dynamodb:UpdateItem",),
+}
+
 #: What verbs need on other stages than that of the walk, or with options that it does not give: a
-#: function of the library's own, ``start --rehearse``, pages with thumbnails, a switch with
-#: documents left to bring along, and a rehearsal whose sample has a document that is too large for
-#: a message. The other end-to-end tests call these.
+#: function of the library's own, ``start --rehearse``, pages with thumbnails, a switch or a finish
+#: with documents left to bring along, and a rehearsal whose sample has a document that is too large
+#: for a message. The other end-to-end tests call these.
 BEYOND_THE_WALK: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "check-projector": {
         "run bucket": ("s3:ListBucket",),
@@ -41,15 +52,8 @@ BEYOND_THE_WALK: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
         "thumbnails bucket": ("s3:ListBucket",),
         "thumbnails bucket: *": ("s3:GetObject",),
     },
-    "migrate switch": {
-        "function that projects": ("lambda:InvokeFunction",),
-        "originals bucket": ("s3:ListBucket",),
-        "originals bucket: *": ("s3:GetObject",),
-        "progress table": (
-            *("dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"),
-        ),
-        "run record": ("dynamodb:UpdateItem",),
-    },
+    "migrate finish": _BRINGING_ALONG,
+    "migrate switch": _BRINGING_ALONG,
     "rehearse": {
         "run bucket": ("s3:ListBucket",),
         "run bucket: claims/*": ("s3:GetObject",),
