@@ -1,5 +1,6 @@
 """A search server, as the tests see it."""
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.error import HTTPError
@@ -8,6 +9,9 @@ from reindex import settings
 from reindex.stores.search.cluster import REQUEST_SECONDS, SearchCluster
 from reindex.stores.search.connecting import connect
 from tests.local import loopback
+
+#: Seconds that a node may take to recover the cluster's state after it first answers.
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,21 @@ class IndexServer:
         Raises:
             OSError: It does not answer, or answers with an unexpected error.
         """
-        try:
-            asked = {"tokenizer": "path_hierarchy", "text": "a/b"}
-            loopback.send("POST", f"{url}/_analyze", asked)
-        except HTTPError as error:
-            if error.code != HTTPStatus.BAD_REQUEST:
-                raise
-            return cls(name, url, has_analysis_common=False)
-        return cls(name, url, has_analysis_common=True)
+        asked = {"tokenizer": "path_hierarchy", "text": "a/b"}
+        until = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                loopback.send("POST", f"{url}/_analyze", asked)
+            except HTTPError as error:
+                # On a busy machine, a node answers before it has recovered the cluster's state.
+                is_starting = error.code == HTTPStatus.SERVICE_UNAVAILABLE
+                if is_starting and time.monotonic() < until:
+                    time.sleep(0.5)
+                    continue
+                if error.code != HTTPStatus.BAD_REQUEST:
+                    raise
+                return cls(name, url, has_analysis_common=False)
+            return cls(name, url, has_analysis_common=True)
 
     def cluster(self, *, request_seconds: float = REQUEST_SECONDS) -> SearchCluster:
         """Connects as the lambdas do."""
